@@ -1,0 +1,261 @@
+"""Every way a request, a login or a start can end other than well.
+
+    GatewayError
+    ├── RequestRejected            400  the bytes could be read in two ways, or are too much
+    │   ├── TargetTooLong          414
+    │   ├── HeadTooLarge           431
+    │   ├── ContentTooLarge        413
+    │   ├── MethodRefused          405
+    │   ├── ExpectationRefused     417
+    │   ├── CodingUnsupported      501
+    │   ├── VersionUnsupported     505
+    │   ├── RequestTimedOut        408
+    │   └── Misdirected            421  a host that is not ours
+    ├── NoRoute                    404
+    ├── NoSuchPage                 404  under our own prefix
+    ├── LoopDetected               508  the request already passed this gateway
+    ├── LoginRequired              401  nobody is signed in and the route wants somebody
+    ├── AccessDenied               403  somebody is, and may not pass
+    ├── FormRefused                403  a form without a valid CSRF token, or from another origin
+    ├── TargetRefused              400  a return target that could leave the gateway
+    ├── LoginFailed                400  the issuer's answer, or the browser's, did not hold
+    │   ├── LoginCancelled         403  the person or the issuer said no
+    │   ├── LoginExpired           400  the transaction is gone, used or too old
+    │   ├── AccountNotLinked       403  the e-mail belongs to somebody who signs in another way
+    │   ├── UserRefused            403  the user is disabled
+    │   ├── LoginLoop              400  the browser does not keep the session
+    │   └── SessionTooLarge        500  the claims do not fit the cookie
+    ├── Unavailable                503  an outage: never a logout, never a pass
+    │   ├── StoreUnavailable
+    │   └── IssuerUnavailable
+    ├── UpstreamUnreachable        502  no connection, or none that spoke
+    ├── UpstreamBroken             502  an answer that could be read in two ways
+    ├── UpstreamTimeout            504
+    ├── IdentityUnrepresentable    500  an identity value that no header can carry unaltered
+    ├── SessionRejected            -    a presented session does not hold; `reason` says why
+    ├── SealBroken                 -    a sealed value does not open
+    ├── SchemaMismatch             -    the database is older, newer or not ours
+    └── SettingsInvalid            -    the configuration, with every fault at once
+
+`code` is the stable word on the wire, `status` the HTTP status. The text of an error is for the
+log alone: pages and JSON carry the code and the request id, never the text.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import ClassVar
+
+
+class GatewayError(Exception):
+    """The root: what is raised here on purpose."""
+
+    code: ClassVar[str] = "internal_error"
+    status: ClassVar[int] = 500
+
+
+class RequestRejected(GatewayError):
+    code = "bad_request"
+    status = 400
+
+
+class TargetTooLong(RequestRejected):
+    code = "uri_too_long"
+    status = 414
+
+
+class HeadTooLarge(RequestRejected):
+    code = "header_too_large"
+    status = 431
+
+
+class ContentTooLarge(RequestRejected):
+    code = "content_too_large"
+    status = 413
+
+
+class MethodRefused(RequestRejected):
+    code = "method_not_allowed"
+    status = 405
+
+
+class ExpectationRefused(RequestRejected):
+    code = "expectation_failed"
+    status = 417
+
+
+class CodingUnsupported(RequestRejected):
+    code = "coding_not_supported"
+    status = 501
+
+
+class VersionUnsupported(RequestRejected):
+    code = "version_not_supported"
+    status = 505
+
+
+class RequestTimedOut(RequestRejected):
+    code = "request_timeout"
+    status = 408
+
+
+class Misdirected(RequestRejected):
+    code = "misdirected_request"
+    status = 421
+
+
+class NoRoute(GatewayError):
+    code = "not_found"
+    status = 404
+
+
+class NoSuchPage(GatewayError):
+    code = "not_found"
+    status = 404
+
+
+class LoopDetected(GatewayError):
+    code = "loop_detected"
+    status = 508
+
+
+class LoginRequired(GatewayError):
+    code = "login_required"
+    status = 401
+
+
+class AccessDenied(GatewayError):
+    code = "access_denied"
+    status = 403
+
+
+class FormRefused(GatewayError):
+    code = "csrf_failed"
+    status = 403
+
+
+class TargetRefused(GatewayError):
+    code = "bad_return_target"
+    status = 400
+
+
+class LoginFailed(GatewayError):
+    code = "OAuthCallbackError"
+    status = 400
+
+
+class LoginCancelled(LoginFailed):
+    code = "AccessDenied"
+    status = 403
+
+
+class LoginExpired(LoginFailed):
+    code = "LoginExpired"
+    status = 400
+
+
+class AccountNotLinked(LoginFailed):
+    code = "OAuthAccountNotLinked"
+    status = 403
+
+
+class UserRefused(LoginFailed):
+    code = "AccessDenied"
+    status = 403
+
+
+class LoginLoop(LoginFailed):
+    code = "LoginLoop"
+    status = 400
+
+
+class SessionTooLarge(LoginFailed):
+    code = "SessionTooLarge"
+    status = 500
+
+
+class Unavailable(GatewayError):
+    code = "unavailable"
+    status = 503
+
+
+class StoreUnavailable(Unavailable):
+    code = "store_unavailable"
+
+
+class IssuerUnavailable(Unavailable):
+    code = "issuer_unavailable"
+
+
+class UpstreamUnreachable(GatewayError):
+    code = "upstream_unreachable"
+    status = 502
+
+
+class UpstreamBroken(UpstreamUnreachable):
+    code = "upstream_broken"
+
+
+class UpstreamTimeout(GatewayError):
+    code = "upstream_timeout"
+    status = 504
+
+
+class IdentityUnrepresentable(GatewayError):
+    code = "identity_unrepresentable"
+
+
+class SessionRejected(GatewayError):
+    """A presented session that does not hold. *reason* is one of the words of `REASONS`."""
+
+    code = "session_rejected"
+    status = 401
+    REASONS: ClassVar[frozenset[str]] = frozenset(
+        {
+            "invalid",
+            "ambiguous",
+            "absolute",
+            "idle",
+            "revoked",
+            "user_missing",
+            "user_disabled",
+            "epoch",
+        }
+    )
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason)
+        self.reason = reason
+
+
+class SealBroken(GatewayError):
+    code = "seal_broken"
+
+
+class SchemaMismatch(GatewayError):
+    code = "schema_mismatch"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fault:
+    """One thing wrong with the configuration, told so that its author can mend it."""
+
+    message: str
+    key: str = ""
+    file: str = ""
+    line: int = 0
+    suggestion: str = ""
+
+    def __str__(self) -> str:
+        place = f"{self.file}:{self.line}" if self.line else self.file
+        head = ": ".join(part for part in (place, self.key, self.message) if part)
+        return f"{head} ({self.suggestion})" if self.suggestion else head
+
+
+class SettingsInvalid(GatewayError):
+    """The configuration cannot be used; `faults` lists every reason at once."""
+
+    code = "settings_invalid"
+
+    def __init__(self, faults: Sequence[Fault]) -> None:
+        super().__init__("\n".join(map(str, faults)))
+        self.faults = tuple(faults)

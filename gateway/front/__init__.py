@@ -1,0 +1,1 @@
+"""The public listener: a request becomes an inbound, an answer becomes bytes."""

@@ -1,0 +1,1 @@
+"""Keys and sealed values. The only room that knows jwcrypto."""

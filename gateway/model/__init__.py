@@ -1,0 +1,1 @@
+"""Frozen facts that rooms hand to one another; no I/O, no clock, no framework."""

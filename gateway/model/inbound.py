@@ -1,0 +1,48 @@
+"""A request as we understood it: the one canonical form that every later stage reads."""
+
+from dataclasses import dataclass
+
+RawHeaders = tuple[tuple[bytes, bytes], ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Inbound:
+    """A validated request (RFC 9112). Nobody later reads the raw form again.
+
+    `target` is the origin-form as it came, forwarded byte for byte; `path` is its path decoded
+    exactly once, for matching only; `query` the raw bytes after `?`, without it (None: no `?`).
+    `host` is canonical (lower case, no trailing dot, no default port). `headers` are raw names and
+    values in order, optional white space trimmed. `length` is the declared body length, None
+    where there is none declared; `chunked` is the other framing. `spellings` are the relaxable
+    spellings found in the path (`%2f`, `//`, `;`). `peer` is the socket's address, `client_ip` the
+    caller's after trusted proxies; `scheme` and `host` likewise.
+    `forwarded_for` is the chain to pass on, already vetted, without `peer`.
+    """
+
+    method: str
+    target: bytes
+    path: str
+    query: bytes | None
+    host: str
+    scheme: str
+    headers: RawHeaders
+    peer: str
+    client_ip: str
+    request_id: str
+    version: tuple[int, int] = (1, 1)
+    length: int | None = None
+    chunked: bool = False
+    expects_continue: bool = False
+    navigation: bool = False
+    wants_html: bool = False
+    spellings: frozenset[str] = frozenset()
+    forwarded_for: tuple[str, ...] = ()
+    traceparent: str | None = None
+
+    @property
+    def has_body(self) -> bool:
+        return self.chunked or bool(self.length)
+
+    def values(self, name: bytes) -> list[bytes]:
+        """Return every value of the header *name* (given in lower case), in order."""
+        return [value for key, value in self.headers if key.lower() == name]

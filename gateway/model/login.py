@@ -1,0 +1,33 @@
+"""A login under way, as it travels sealed in the browser's transaction cookie."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LinkIntent:
+    """The signed-in user asked, from the account page, to add another account."""
+
+    user_id: str
+    session_id: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PendingLogin:
+    """Everything the callback must match (RFC 9700 4.7), bound to one browser and one provider.
+
+    `state`, `nonce` and `verifier` are 256 random bits each, base64url. `return_to` is a checked
+    target. `restarted` marks a login that the gateway began again by itself.
+    """
+
+    provider: str
+    issuer: str
+    client_id: str
+    redirect_uri: str
+    state: str
+    nonce: str
+    verifier: str
+    return_to: str
+    started_at: int
+    persistent: bool = True
+    restarted: bool = False
+    link: LinkIntent | None = None

@@ -1,0 +1,97 @@
+"""Routes and upstreams, compiled once at start and matched by every request."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+from ipaddress import IPv4Network, IPv6Network
+
+
+class Access(StrEnum):
+    AUTHENTICATED = "authenticated"
+    OPTIONAL = "optional"
+    PUBLIC = "public"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rules:
+    """Conditions on who calls: any one value inside a key, all keys together; empty = no rule."""
+
+    roles: frozenset[str] = frozenset()
+    groups: frozenset[str] = frozenset()
+    emails: frozenset[str] = frozenset()
+    email_domains: frozenset[str] = frozenset()
+    users: frozenset[str] = frozenset()
+    networks: tuple[IPv4Network | IPv6Network, ...] = ()
+    claims: tuple[tuple[str, frozenset[str]], ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Timeouts:
+    """Seconds: until connected, until the first byte of the answer, between bytes."""
+
+    connect: float = 5.0
+    first_byte: float = 60.0
+    idle: float = 60.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Upstream:
+    """Where requests go. `host` is bare (no brackets); `audience` names it in assertions.
+
+    `reuse` false gives every request a connection of its own, for upstreams that are not trusted.
+    """
+
+    name: str
+    tls: bool
+    host: str
+    port: int
+    audience: str
+    preserve_host: bool = False
+    reuse: bool = True
+    timeouts: Timeouts = Timeouts()
+
+    @property
+    def authority(self) -> str:
+        """The `Host` that this upstream expects: the port only where it is not the default."""
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return host if self.port == (443 if self.tls else 80) else f"{host}:{self.port}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class IdentityHeaders:
+    """How an upstream is told who calls: (header, field) pairs, and the assertion's header.
+
+    A field is `id email name image roles groups provider` or `claims.<name>`; `assertion` is None
+    where it is off.
+    """
+
+    headers: tuple[tuple[str, str], ...]
+    assertion: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Route:
+    """One rule of the gateway: what it governs, who may pass, and where it leads.
+
+    `name` labels logs and metrics. `host` is exact, `*.example.com`, or None for any; `path` is a
+    prefix that ends at a segment. `asks_for_roles` means that roles are read from the database at
+    each request (BEHAVIOUR 1). `allow_in_path` holds spellings that are refused elsewhere.
+    """
+
+    name: str
+    host: str | None
+    path: str
+    upstream: Upstream
+    access: Access = Access.AUTHENTICATED
+    allow: Rules = Rules()
+    deny: Rules = Rules()
+    asks_for_roles: bool = False
+    methods: frozenset[str] | None = None
+    strip_prefix: bool = False
+    max_body: int | None = None
+    allow_in_path: frozenset[str] = frozenset()
+    identity: IdentityHeaders = IdentityHeaders(headers=(), assertion=None)
+
+
+def covers(prefix: str, path: str) -> bool:
+    """Say whether *prefix* governs *path*: `/app` covers `/app` and `/app/x`, never `/apple`."""
+    return path == prefix or path.startswith(prefix.rstrip("/") + "/")

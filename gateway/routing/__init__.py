@@ -1,0 +1,1 @@
+"""Which route governs a request, and whether the caller may pass."""

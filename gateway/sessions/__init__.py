@@ -1,0 +1,1 @@
+"""Sessions: opened, renewed, issued and ended."""

@@ -1,0 +1,1 @@
+"""Configuration: typed, checked, all faults at once. The only room that knows pydantic."""

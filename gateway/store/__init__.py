@@ -1,0 +1,1 @@
+"""What we remember: users, accounts, endings. The only room that knows SQL."""

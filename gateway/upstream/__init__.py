@@ -1,0 +1,1 @@
+"""What an upstream receives, and how the bytes get there and back."""
