@@ -1,0 +1,96 @@
+"""Values sealed for ourselves: a nested JWT, one JWS (HS256) inside one JWE (`dir`, A256GCM).
+
+The law of this file: nothing is negotiated. A value's protected header must equal, byte for byte,
+one of the headers this ring writes, and that choice alone picks the keys; so there is no `alg`, no
+`zip`, no `crit` and no key address to believe (RFC 8725, section 3.1). Whatever does not open does
+so with one error and one text.
+"""
+
+import hmac
+import json
+import secrets
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+
+from gateway.errors import SealBroken
+from gateway.keys import base64url
+
+MAX_SEALED = 16 * 1024
+"""The most characters a sealed value has, written or opened."""
+
+_NONCE = 12
+_TAG = 16
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SealKey:
+    """The two derived keys of one secret for one purpose: 256 bits each, and the id that names both."""
+
+    kid: str
+    encryption: bytes
+    signature: bytes
+
+
+class _Pair:
+    """One key pair with everything that can be made before the first value comes."""
+
+    __slots__ = ("aead", "inner", "outer", "signature")
+
+    def __init__(self, key: SealKey, purpose: str) -> None:
+        kind = f"{purpose}+jwt"
+        self.outer = _header(alg="dir", enc="A256GCM", cty="JWT", typ=kind, kid=key.kid)
+        self.inner = _header(alg="HS256", typ=kind, kid=key.kid) + b"."
+        self.aead = AESGCM(key.encryption)
+        self.signature = key.signature
+
+
+class Sealer:
+    """Seals under the first key of a ring and opens under all of them, for one purpose."""
+
+    def __init__(self, keys: Sequence[SealKey], *, purpose: str) -> None:
+        pairs = [_Pair(key, purpose) for key in keys]
+        self._first = pairs[0]
+        self._by_header = {pair.outer.decode(): pair for pair in pairs}
+
+    def seal(self, payload: bytes) -> str:
+        """Return *payload* signed, then encrypted, in compact form (RFC 7516, section 7.1).
+
+        Raises ValueError where the result would be longer than `MAX_SEALED`.
+        """
+        pair = self._first
+        signed = pair.inner + base64url.encode(payload)
+        token = signed + b"." + base64url.encode(hmac.digest(pair.signature, signed, "sha256"))
+        nonce = secrets.token_bytes(_NONCE)
+        locked = pair.aead.encrypt(nonce, token, pair.outer)
+        parts = (pair.outer, b"", *map(base64url.encode, (nonce, locked[:-_TAG], locked[-_TAG:])))
+        sealed = b".".join(parts)
+        if len(sealed) > MAX_SEALED:
+            raise ValueError("too much to seal")
+        return sealed.decode()
+
+    def open(self, sealed: str) -> bytes:
+        """Return the payload of *sealed*; raise SealBroken for every other text."""
+        if len(sealed) > MAX_SEALED:
+            raise SealBroken("does not open")
+        try:
+            return self._open(sealed)
+        except Exception:  # whatever a decoder raises means the same, and its text may hold the value
+            raise SealBroken("does not open") from None
+
+    def _open(self, sealed: str) -> bytes:
+        header, wrapped_key, *parts = sealed.split(".")
+        pair = self._by_header[header]
+        nonce, ciphertext, tag = (base64url.decode(part.encode("ascii")) for part in parts)
+        if wrapped_key or len(nonce) != _NONCE or len(tag) != _TAG:
+            raise SealBroken
+        signed, _, signature = pair.aead.decrypt(nonce, ciphertext + tag, pair.outer).rpartition(b".")
+        expected = base64url.encode(hmac.digest(pair.signature, signed, "sha256"))
+        if not hmac.compare_digest(signature, expected) or not signed.startswith(pair.inner):
+            raise SealBroken
+        return base64url.decode(signed[len(pair.inner) :])
+
+
+def _header(**members: str) -> bytes:
+    return base64url.encode(json.dumps(members, separators=(",", ":")).encode())

@@ -1,0 +1,68 @@
+from itertools import permutations
+
+import pytest
+
+from gateway.errors import SealBroken, SettingsInvalid
+from gateway.keys.keyring import MIN_SECRET, KeyRing
+
+OLD, NEW = b"o" * 32, b"n" * 32
+SITE = "https://gw.example.com"
+PURPOSES = ("session", "login", "csrf", "return", "assertion", "recent-logins")
+
+
+def test_B42_a_secret_under_32_bytes_or_none_is_refused() -> None:
+    for secrets in ([], [b"x" * (MIN_SECRET - 1)], [NEW, b""]):
+        with pytest.raises(SettingsInvalid):
+            KeyRing(secrets, scope=SITE)
+
+
+def test_nodes_with_one_secret_share_every_key() -> None:
+    here, there = KeyRing([NEW], scope=SITE), KeyRing([NEW], scope=SITE)
+    assert there.sealer("session").open(here.sealer("session").seal(b"x")) == b"x"
+    assert there.mac("csrf").holds(here.mac("csrf").tag(b"x"), b"x")
+    assert there.signing_keys().jwks() == here.signing_keys().jwks()
+
+
+@pytest.mark.parametrize(("made", "read"), [*permutations(PURPOSES, 2)])
+def test_B132_no_value_of_one_purpose_passes_as_another(made: str, read: str) -> None:
+    ring = KeyRing([NEW, OLD], scope=SITE)
+    with pytest.raises(SealBroken):
+        ring.sealer(read).open(ring.sealer(made).seal(b"x"))
+    assert not ring.mac(read).holds(ring.mac(made).tag(b"x"), b"x")
+
+
+def test_B132_every_derived_key_differs() -> None:
+    ring = KeyRing([NEW, OLD], scope=SITE)
+    keys = [
+        ring._derive(secret, use, purpose, 32)
+        for secret in (NEW, OLD)
+        for use in ("jwe", "jws", "mac", "es256", "kid")
+        for purpose in PURPOSES
+    ]
+    assert len(set(keys)) == len(keys)
+
+
+def test_B44_a_value_of_a_gateway_with_another_public_url_does_not_open() -> None:
+    here, there = KeyRing([NEW], scope=SITE), KeyRing([NEW], scope="https://other.example.com")
+    with pytest.raises(SealBroken):
+        there.sealer("session").open(here.sealer("session").seal(b"x"))
+    assert not there.mac("csrf").holds(here.mac("csrf").tag(b"x"), b"x")
+    assert there.signing_keys().jwks() != here.signing_keys().jwks()
+
+
+def test_B129_T25_a_key_put_first_seals_and_the_old_one_still_opens() -> None:
+    before, after = KeyRing([OLD], scope=SITE), KeyRing([NEW, OLD], scope=SITE)
+    assert after.sealer("login").open(before.sealer("login").seal(b"x")) == b"x"
+    assert KeyRing([NEW], scope=SITE).sealer("login").open(after.sealer("login").seal(b"x")) == b"x"
+    assert after.signing_keys().current.kid != before.signing_keys().current.kid
+    assert before.signing_keys().jwks()["keys"][0] in after.signing_keys().jwks()["keys"]
+
+
+def test_B130_a_key_taken_out_opens_nothing() -> None:
+    before, after = KeyRing([OLD], scope=SITE), KeyRing([NEW], scope=SITE)
+    with pytest.raises(SealBroken):
+        after.sealer("session").open(before.sealer("session").seal(b"x"))
+
+
+def test_a_secret_listed_twice_is_one_key() -> None:
+    assert len(KeyRing([NEW, NEW], scope=SITE).signing_keys().jwks()["keys"]) == 1
