@@ -1,0 +1,214 @@
+"""Whether the caller may pass. Rules are a table of predicates: `admit` stops at the first that
+decides, `gateway explain` tells them all.
+
+The law: refusals come before permissions; an anonymous caller is never refused by a rule that only
+identity can decide; no decision depends on a header.
+"""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from enum import StrEnum
+from functools import lru_cache
+from ipaddress import IPv4Address, IPv6Address, ip_address
+
+from gateway.model.identity import Identity
+from gateway.model.route import Access, Route, Rules
+
+Hits = tuple[tuple[str, bool], ...]
+"""The keys that a set of rules asks for, each with whether the caller matches it."""
+
+
+class Outcome(StrEnum):
+    PASS = "pass"  # noqa: S105 - an outcome, not a password
+    LOGIN = "login"
+    DENY = "deny"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Verdict:
+    """What becomes of a request. `reason` is the rule that decided, one of a bounded set of words."""
+
+    outcome: Outcome
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Finding:
+    """One rule and what it says: `hit` is None where nobody is signed in to ask it about.
+
+    `verdict` is None where the rule decides nothing.
+    """
+
+    rule: str
+    hit: bool | None
+    verdict: Verdict | None = None
+
+
+PASSED = Verdict(outcome=Outcome.PASS, reason="allowed")
+_PUBLIC = Finding(rule="public", hit=True, verdict=Verdict(outcome=Outcome.PASS, reason="public"))
+_UNKNOWN = Finding(rule="signed_in", hit=False, verdict=Verdict(outcome=Outcome.LOGIN, reason="anonymous"))
+_GUEST = Finding(rule="signed_in", hit=False, verdict=Verdict(outcome=Outcome.PASS, reason="anonymous"))
+_KNOWN = Finding(rule="signed_in", hit=True)
+_NOBODY = Identity(user_id="")
+
+
+def admit(route: Route, identity: Identity | None, *, method: str, client_ip: str) -> Verdict:
+    """Return what the rules of *route*, as the table compiled it, say about this caller."""
+    for finding in weigh(route, identity, method=method, client_ip=client_ip):
+        if finding.verdict is not None:
+            return finding.verdict
+    return PASSED
+
+
+def weigh(route: Route, identity: Identity | None, *, method: str, client_ip: str) -> Iterator[Finding]:
+    """Yield each rule that *route* has, in the order in which it is asked; the first verdict stands."""
+    if route.methods is not None:
+        yield _must(("methods", _covers_method(route.methods, method)))
+    yield from _refusals(route.deny, identity, client_ip)
+    for hit in _networks(route.allow, client_ip, unreadable=False):
+        yield _must(hit)
+    if route.access is Access.PUBLIC:
+        yield _PUBLIC
+        return
+    if identity is None:
+        yield _GUEST if route.access is Access.OPTIONAL else _UNKNOWN
+        yield from _unasked("", route.allow)
+        return
+    yield _KNOWN
+    for predicate in PERSONAL:
+        for hit in predicate(route.allow, identity):
+            yield _must(hit)
+
+
+def _refusals(deny: Rules, identity: Identity | None, client_ip: str) -> Iterator[Finding]:
+    """Any one key that matches refuses: of two readings of a list of refusals, the stricter."""
+    for hit in _networks(deny, client_ip, unreadable=True):
+        yield _must_not(hit)
+    if identity is None:
+        yield from _unasked("deny.", deny)
+        return
+    for predicate in PERSONAL:
+        for hit in predicate(deny, identity):
+            yield _must_not(hit)
+
+
+def _must(hit: tuple[str, bool]) -> Finding:
+    rule, holds = hit
+    return Finding(
+        rule=rule, hit=holds, verdict=None if holds else Verdict(outcome=Outcome.DENY, reason=rule)
+    )
+
+
+def _must_not(hit: tuple[str, bool]) -> Finding:
+    rule, holds = f"deny.{hit[0]}", hit[1]
+    return Finding(
+        rule=rule, hit=holds, verdict=Verdict(outcome=Outcome.DENY, reason=rule) if holds else None
+    )
+
+
+def _unasked(prefix: str, rules: Rules) -> Iterator[Finding]:
+    for predicate in PERSONAL:
+        for rule, _ in predicate(rules, _NOBODY):
+            yield Finding(rule=prefix + rule, hit=None)
+
+
+def _covers_method(methods: frozenset[str], method: str) -> bool:
+    """HEAD is GET without a body (RFC 9110 9.3.2); no other method opens another."""
+    return method in methods or (method == "HEAD" and "GET" in methods)
+
+
+def _networks(rules: Rules, client_ip: str, *, unreadable: bool) -> Hits:
+    """*unreadable* is what an address that cannot be read counts as: it never helps its caller."""
+    if not rules.networks:
+        return ()
+    address = _address(client_ip)
+    if address is None:
+        return (("networks", unreadable),)
+    return (("networks", any(address in network for network in rules.networks)),)
+
+
+def _users(rules: Rules, identity: Identity) -> Hits:
+    return (("users", identity.user_id in rules.users),) if rules.users else ()
+
+
+def _emails(rules: Rules, identity: Identity) -> Hits:
+    if not rules.emails:
+        return ()
+    return (("emails", identity.email is not None and folded(identity.email) in rules.emails),)
+
+
+def _email_domains(rules: Rules, identity: Identity) -> Hits:
+    return (
+        (("email_domains", domain_of(identity.email) in rules.email_domains),) if rules.email_domains else ()
+    )
+
+
+def _groups(rules: Rules, identity: Identity) -> Hits:
+    return (("groups", not rules.groups.isdisjoint(identity.groups)),) if rules.groups else ()
+
+
+def _roles(rules: Rules, identity: Identity) -> Hits:
+    return (("roles", not rules.roles.isdisjoint(identity.roles)),) if rules.roles else ()
+
+
+def _claims(rules: Rules, identity: Identity) -> Hits:
+    if not rules.claims:
+        return ()
+    held = dict(identity.claims)
+    return tuple(
+        (f"claims.{name}", not wanted.isdisjoint(held.get(name, ()))) for name, wanted in rules.claims
+    )
+
+
+PERSONAL: tuple[Callable[[Rules, Identity], Hits], ...] = (
+    _users,
+    _emails,
+    _email_domains,
+    _groups,
+    _roles,
+    _claims,
+)
+"""The keys that only identity can decide, in the order in which they are asked."""
+
+
+def folded(email: str) -> str:
+    """Return *email* as it is compared: ASCII lower-cased, anything else exactly as it is.
+
+    Unicode case mapping would make a Kelvin sign a `k`, and so one person another.
+    """
+    return email.lower() if email.isascii() else email
+
+
+def domain_of(email: str | None) -> str | None:
+    """Return the whole domain of *email*, folded; None where there is not exactly one `@` before one."""
+    if email is None or email.count("@") != 1:
+        return None
+    return folded(email).partition("@")[2] or None
+
+
+def prepared(route: Route) -> Route:
+    """Return *route* with its e-mail rules in the form in which they are compared."""
+    allow, deny = _folded_rules(route.allow), _folded_rules(route.deny)
+    if allow == route.allow and deny == route.deny:
+        return route
+    return replace(route, allow=allow, deny=deny)
+
+
+def _folded_rules(rules: Rules) -> Rules:
+    return replace(
+        rules,
+        emails=frozenset(map(folded, rules.emails)),
+        email_domains=frozenset(map(folded, rules.email_domains)),
+    )
+
+
+@lru_cache(maxsize=4096)
+def _address(text: str) -> IPv4Address | IPv6Address | None:
+    """Read an address; an IPv4 address that came over an IPv6 socket is the IPv4 address it is."""
+    try:
+        address = ip_address(text)
+    except ValueError:
+        return None
+    if isinstance(address, IPv6Address) and address.ipv4_mapped is not None:
+        return address.ipv4_mapped
+    return address
