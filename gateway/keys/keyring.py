@@ -18,7 +18,7 @@ from gateway.keys.signing import SEED, SigningKey, SigningKeys
 
 MIN_SECRET = 32
 _KEY = 32
-_KEY_ID = 12
+_KEY_ID = 6
 _FORMAT = "vestibule/1"
 
 
@@ -37,7 +37,7 @@ class KeyRing:
 
     def sealer(self, purpose: str) -> Sealer:
         """Return the sealer whose values open for *purpose* alone."""
-        return Sealer([self._seal_key(secret, purpose) for secret in self._secrets], purpose=purpose)
+        return Sealer([self._seal_key(secret, purpose) for secret in self._secrets])
 
     def mac(self, purpose: str) -> Mac:
         """Return the tagger whose tags hold for *purpose* alone."""

@@ -38,19 +38,21 @@ class _Pair:
 
     __slots__ = ("aead", "inner", "outer", "signature")
 
-    def __init__(self, key: SealKey, purpose: str) -> None:
-        kind = f"{purpose}+jwt"
-        self.outer = _header(alg="dir", enc="A256GCM", cty="JWT", typ=kind, kid=key.kid)
-        self.inner = _header(alg="HS256", typ=kind, kid=key.kid) + b"."
+    def __init__(self, key: SealKey) -> None:
+        self.outer = _header(alg="dir", enc="A256GCM", cty="JWT", kid=key.kid)
+        self.inner = _header(alg="HS256") + b"."
         self.aead = AESGCM(key.encryption)
         self.signature = key.signature
 
 
 class Sealer:
-    """Seals under the first key of a ring and opens under all of them, for one purpose."""
+    """Seals under the first key of a ring and opens under all of them, for one purpose.
 
-    def __init__(self, keys: Sequence[SealKey], *, purpose: str) -> None:
-        pairs = [_Pair(key, purpose) for key in keys]
+    The purpose is in the keys and in their id, not in a `typ`: cookies have no room to say it twice.
+    """
+
+    def __init__(self, keys: Sequence[SealKey]) -> None:
+        pairs = [_Pair(key) for key in keys]
         self._first = pairs[0]
         self._by_header = {pair.outer.decode(): pair for pair in pairs}
 
