@@ -6,6 +6,7 @@
     │   ├── HeadTooLarge           431
     │   ├── ContentTooLarge        413
     │   ├── MethodRefused          405
+    │   ├── MediaTypeRefused       415  a form in a format that we do not read
     │   ├── ExpectationRefused     417
     │   ├── CodingUnsupported      501
     │   ├── VersionUnsupported     505
@@ -27,7 +28,8 @@
     │   └── SessionTooLarge        500  the claims do not fit the cookie
     ├── Unavailable                503  an outage: never a logout, never a pass
     │   ├── StoreUnavailable
-    │   └── IssuerUnavailable
+    │   ├── IssuerUnavailable
+    │   └── SignOutIncomplete           the browser is signed out, the store does not know yet
     ├── UpstreamUnreachable        502  no connection, or none that spoke
     ├── UpstreamBroken             502  an answer that could be read in two ways
     ├── UpstreamTimeout            504
@@ -74,8 +76,19 @@ class ContentTooLarge(RequestRejected):
 
 
 class MethodRefused(RequestRejected):
+    """*allow* are the methods that would have done, where they are known."""
+
     code = "method_not_allowed"
     status = 405
+
+    def __init__(self, text: str = "", *, allow: Sequence[str] = ()) -> None:
+        super().__init__(text)
+        self.allow = tuple(allow)
+
+
+class MediaTypeRefused(RequestRejected):
+    code = "unsupported_media_type"
+    status = 415
 
 
 class ExpectationRefused(RequestRejected):
@@ -184,6 +197,10 @@ class StoreUnavailable(Unavailable):
 
 class IssuerUnavailable(Unavailable):
     code = "issuer_unavailable"
+
+
+class SignOutIncomplete(Unavailable):
+    code = "signout_incomplete"
 
 
 class UpstreamUnreachable(GatewayError):
