@@ -9,13 +9,15 @@ class CookieNames:
 
     `base` is the configured name, `secure` whether the gateway is on https, `domain` the cookie
     domain or None. A browser enforces the prefixes (RFC 6265bis 4.1.3): `__Host-` without a
-    domain, `__Secure-` with one; neither can be kept on plain http.
+    domain, `__Secure-` with one; neither can be kept on plain http. `hostname` is that of
+    `public_url`, for whose parent domains an earlier configuration may have set cookies.
     """
 
     base: str
     secure: bool
     domain: str | None = None
     same_site: str = "Lax"
+    hostname: str = ""
 
     @property
     def prefix(self) -> str:

@@ -11,7 +11,8 @@ class Inbound:
 
     `target` is the origin-form as it came, forwarded byte for byte; `path` is its path decoded
     exactly once, for matching only; `query` the raw bytes after `?`, without it (None: no `?`).
-    `host` is canonical (lower case, no trailing dot, no default port). `headers` are raw names and
+    `host` is canonical (lower case, no trailing dot, no default port, any other port kept:
+    `localhost:8080`); `hostname` is the same without a port. `headers` are raw names and
     values in order, optional white space trimmed. `length` is the declared body length, None
     where there is none declared; `chunked` is the other framing. `spellings` are the relaxable
     spellings found in the path (`%2f`, `//`, `;`). `peer` is the socket's address, `client_ip` the
@@ -42,6 +43,12 @@ class Inbound:
     @property
     def has_body(self) -> bool:
         return self.chunked or bool(self.length)
+
+    @property
+    def hostname(self) -> str:
+        if self.host.startswith("["):
+            return self.host[: self.host.index("]") + 1]
+        return self.host.partition(":")[0]
 
     def values(self, name: bytes) -> list[bytes]:
         """Return every value of the header *name* (given in lower case), in order."""

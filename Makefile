@@ -1,0 +1,67 @@
+# Self-documenting: `make help` prints every target that carries a double-hash comment.
+SHELL := /bin/bash
+.DEFAULT_GOAL := help
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+export PYTHONDONTWRITEBYTECODE := 1
+
+.PHONY: help
+help: ## Show this list
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  %-10s %s\n", $$1, $$2}'
+
+# The stamp names what it was made from, so a changed lock file makes the environment anew.
+$(VENV)/.runtime: requirements.lock
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
+	  || { echo "Vestibule needs Python 3.11 or newer: make run PYTHON=python3.12"; exit 1; }
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
+	@touch $@
+
+$(VENV)/.dev: requirements-dev.lock $(VENV)/.runtime pyproject.toml
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-dev.lock
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	@touch $@
+
+.PHONY: run
+run: $(VENV)/.runtime ## Try it: a sample app, a local issuer and the gateway on http://localhost:8080
+	@exec $(BIN)/python -m gateway demo
+
+.PHONY: test
+test: $(VENV)/.dev parts ## Check and test everything
+	$(MAKE) --no-print-directory check
+	$(BIN)/python -m pytest -n auto -rs
+
+.PHONY: parts
+parts:
+	@tests/parts/install
+
+.PHONY: check
+check: $(VENV)/.dev ## Lint, format check and types, without running a test
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+.PHONY: fmt
+fmt: $(VENV)/.dev ## Format the code
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+.PHONY: bench
+bench: $(VENV)/.dev ## Compare with nginx and Caddy in one run; prints ratios, writes var/bench.json
+	@tests/parts/install bench
+	$(BIN)/python -m tests.bench.compare
+
+.PHONY: docs
+docs: $(VENV)/.dev ## Generate config/reference.toml and config/schema.json
+	$(BIN)/python -m gateway schema --reference > config/reference.toml
+	$(BIN)/python -m gateway schema > config/schema.json
+
+.PHONY: lock
+lock: $(VENV)/.dev ## Resolve both lock files anew
+	$(BIN)/uv pip compile --quiet --universal --generate-hashes --python-version 3.11 --extra speed pyproject.toml -o requirements.lock
+	$(BIN)/uv pip compile --quiet --universal --generate-hashes --python-version 3.11 --extra speed --group dev pyproject.toml -o requirements-dev.lock
+
+.PHONY: clean
+clean: ## Remove the environment and everything that was generated
+	rm -rf $(VENV) var build dist *.egg-info .mypy_cache .ruff_cache tests/parts/issuer/node_modules

@@ -1,0 +1,79 @@
+"""Resume: from the cookies of a request to a session that may be trusted, and the cookie to leave."""
+
+from dataclasses import dataclass
+
+from gateway.errors import SessionRejected
+from gateway.model.inbound import Inbound
+from gateway.model.session import Session
+from gateway.sessions.strategy import Loaded, Strategy
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Resumed:
+    """The session, if one holds; the Set-Cookie values that any answer must carry.
+
+    `rejected` is the reason where a session was presented that does not hold.
+    """
+
+    session: Session | None = None
+    leave: tuple[bytes, ...] = ()
+    rejected: str = ""
+
+
+NOBODY = Resumed()
+
+
+class Resume:
+    """Finds out who is calling, without I/O where nothing is due."""
+
+    def __init__(self, strategy: Strategy) -> None:
+        self._strategy = strategy
+
+    def at_once(self, inbound: Inbound, *, asks_for_roles: bool) -> Resumed | None:
+        """Return what can be said without I/O, or None where the store has to be asked."""
+        loaded = self._strategy.load(inbound.headers)
+        if loaded.session is None:
+            return _without_session(loaded)
+        if loaded.due or asks_for_roles:
+            return None
+        return Resumed(session=loaded.session, leave=loaded.clear)
+
+    async def resume(self, inbound: Inbound, *, asks_for_roles: bool) -> Resumed:
+        """Return who is calling, renewed where due, with roles as they are now where asked for.
+
+        Raises StoreUnavailable; the cookie is then neither cleared nor extended.
+        """
+        loaded = self._strategy.load(inbound.headers)
+        if loaded.session is None:
+            return _without_session(loaded)
+        try:
+            session = await self._asked(loaded.session, due=loaded.due, asks_for_roles=asks_for_roles)
+        except SessionRejected as rejection:
+            return Resumed(leave=self._strategy.clear(inbound.headers), rejected=rejection.reason)
+        if session.token_id == loaded.session.token_id:
+            return Resumed(session=session, leave=loaded.clear)
+        return Resumed(session=session, leave=self._strategy.cookies(session, inbound.headers))
+
+    async def _asked(self, session: Session, *, due: bool, asks_for_roles: bool) -> Session:
+        if due:
+            return await self._strategy.renew(session)
+        return await self._strategy.confirm(session) if asks_for_roles else session
+
+    async def live(self, inbound: Inbound) -> Session | None:
+        """Return the presented session if it passes the store's lookup at this moment, else None.
+
+        Renews nothing. Raises StoreUnavailable.
+        """
+        loaded = self._strategy.load(inbound.headers)
+        if loaded.session is None:
+            return None
+        try:
+            return await self._strategy.confirm(loaded.session)
+        except SessionRejected:
+            return None
+
+
+def _without_session(loaded: Loaded) -> Resumed:
+    if not loaded.presented:
+        return NOBODY
+    return Resumed(leave=loaded.clear, rejected=loaded.rejected)

@@ -1,0 +1,73 @@
+"""The request's body as it streams in: asked for after admission, bounded, and read at most once."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+
+from aiohttp import StreamReader
+from aiohttp.web_protocol import RequestPayloadError
+
+from gateway.errors import ContentTooLarge, RequestRejected, RequestTimedOut
+from gateway.front.limits import Limits
+
+
+class RequestBody:
+    """One request's body.
+
+    Chunk extensions and trailers were dropped by the parser.
+    """
+
+    def __init__(self, payload: StreamReader, *, limits: Limits) -> None:
+        self._payload = payload
+        self._limits = limits
+        self._proceed: Callable[[], None] | None = None
+
+    def ask_with(self, proceed: Callable[[], None]) -> None:
+        """Call *proceed*, which writes `100 Continue`, when the first byte is wanted.
+
+        A refused request is so never asked to send its body (RFC 9110 10.1.1).
+        """
+        self._proceed = proceed
+
+    @property
+    def unread(self) -> bool:
+        """Whether bytes of the body are still to come."""
+        return not self._payload.is_eof()
+
+    async def chunks(self, *, most: int | None) -> AsyncIterator[bytes]:
+        """Yield the body as it comes.
+
+        Raises ContentTooLarge at the first byte above *most*, RequestTimedOut where the client
+        stands still, RequestRejected where the framing breaks.
+        """
+        if self._proceed is not None:
+            self._proceed()
+            self._proceed = None
+        seen = 0
+        while chunk := await self._next():
+            seen += len(chunk)
+            if most is not None and seen > most:
+                raise ContentTooLarge(f"more than {most} bytes")
+            yield chunk
+
+    async def read(self, most: int) -> bytes:
+        """Return the whole body of at most *most* bytes; raises as `chunks` does."""
+        return b"".join([chunk async for chunk in self.chunks(most=most)])
+
+    async def _next(self) -> bytes:
+        try:
+            async with asyncio.timeout(self._limits.body_idle):
+                return await self._payload.readany()
+        except TimeoutError:
+            raise RequestTimedOut("body stood still") from None
+        except RequestPayloadError:
+            raise RequestRejected("body framing is broken") from None
+
+    async def linger(self) -> None:
+        """Read on for a moment after a refusal, so that the client sees it before the close."""
+        left = self._limits.linger_bytes
+        try:
+            async with asyncio.timeout(self._limits.linger_time):
+                while left > 0 and (chunk := await self._payload.readany()):
+                    left -= len(chunk)
+        except (TimeoutError, RequestPayloadError, ConnectionError):
+            return

@@ -1,0 +1,223 @@
+"""The first thing that touches a request: raw request line and fields become an `Inbound`, or not.
+
+The C parser has split the head; this room decides what of it may be believed. Framing, Host and
+target are checked here once and nobody later reads the raw form again (RFC 9112 2 to 6).
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from gateway.errors import (
+    CodingUnsupported,
+    ExpectationRefused,
+    HeadTooLarge,
+    MethodRefused,
+    Misdirected,
+    RequestRejected,
+    TargetTooLong,
+    VersionUnsupported,
+)
+from gateway.front.forwarded import TrustedProxies
+from gateway.front.host import canonical_host
+from gateway.front.limits import Limits
+from gateway.front.target import read_target
+from gateway.model.inbound import Inbound, RawHeaders
+
+_METHOD = bytes(range(ord("A"), ord("Z") + 1)) + b"-_"
+_FRAMING = frozenset({b"content-length", b"transfer-encoding"})
+_NOTED = frozenset(
+    {
+        b"host",
+        b"content-length",
+        b"transfer-encoding",
+        b"connection",
+        b"expect",
+        b"accept",
+        b"sec-fetch-mode",
+        b"traceparent",
+        b"forwarded",
+        b"x-forwarded-for",
+        b"x-forwarded-proto",
+        b"x-forwarded-host",
+    }
+)
+_LONGEST_METHOD = 32
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RawRequest:
+    """What the parser split: nothing in it has been checked for meaning."""
+
+    method: str
+    target: str
+    version: tuple[int, int]
+    headers: RawHeaders
+    peer: str
+
+
+class Receiver:
+    """Turns raw requests into inbounds for one `public_url`.
+
+    `serves` says whether a canonical host is ours; `next_id` gives request ids.
+    """
+
+    def __init__(
+        self,
+        *,
+        scheme: str,
+        serves: Callable[[str], bool],
+        proxies: TrustedProxies,
+        limits: Limits,
+        next_id: Callable[[], str],
+    ) -> None:
+        self._scheme = scheme
+        self._serves = serves
+        self._proxies = proxies
+        self._limits = limits
+        self.next_id = next_id
+
+    def receive(self, raw: RawRequest, request_id: str) -> Inbound:
+        """Return the canonical request, or raise the RequestRejected that names its fault."""
+        target = _encoded(raw.target)
+        self._measure(raw, target)
+        _check_method_and_version(raw)
+        noted = _note(raw.headers)
+        length, chunked = _framing(noted, raw.version)
+        _check_connection(noted.get(b"connection", ()))
+        spelled = read_target(target)
+        trusted = self._proxies.include(raw.peer)
+        origin = self._proxies.origin(raw.peer, noted) if trusted else None
+        scheme = (origin and origin.scheme) or self._scheme
+        return Inbound(
+            method=raw.method,
+            target=target,
+            path=spelled.path,
+            query=spelled.query,
+            host=self._host(noted, origin.host if origin else None, scheme, raw.version),
+            scheme=scheme,
+            headers=raw.headers,
+            peer=raw.peer,
+            client_ip=origin.client_ip if origin else raw.peer,
+            request_id=request_id,
+            version=raw.version,
+            length=length,
+            chunked=chunked,
+            expects_continue=_expectation(noted.get(b"expect", ()), raw.version),
+            navigation=_is_navigation(raw.method, noted),
+            wants_html=_wants_html(noted),
+            spellings=spelled.spellings,
+            forwarded_for=origin.chain if origin else (),
+            traceparent=_single_text(noted.get(b"traceparent", ())),
+        )
+
+    def _measure(self, raw: RawRequest, target: bytes) -> None:
+        # "METHOD SP target SP HTTP/1.1 CRLF", and ": " and CRLF for each field.
+        line = len(raw.method) + len(target) + 12
+        if line > self._limits.request_line:
+            raise TargetTooLong("request line")
+        if len(raw.headers) > self._limits.fields:
+            raise HeadTooLarge("too many fields")
+        fields = sum([len(name) + len(value) + 4 for name, value in raw.headers])
+        if line + fields > self._limits.head:
+            raise HeadTooLarge("whole head")
+
+    def _host(
+        self,
+        noted: dict[bytes, list[bytes]],
+        forwarded: bytes | None,
+        scheme: str,
+        version: tuple[int, int],
+    ) -> str:
+        given = noted.get(b"host", [])
+        if len(given) != 1:
+            raise RequestRejected("exactly one Host is needed")
+        host = canonical_host(given[0], scheme)
+        if forwarded is not None:
+            host = canonical_host(forwarded, scheme)
+        if not self._serves(host):
+            raise Misdirected(host)
+        return host
+
+
+def _encoded(target: str) -> bytes:
+    try:
+        return target.encode("utf-8", "surrogateescape")
+    except UnicodeEncodeError:
+        raise RequestRejected("target is not bytes") from None
+
+
+def _check_method_and_version(raw: RawRequest) -> None:
+    if raw.version not in ((1, 0), (1, 1)):
+        raise VersionUnsupported("only HTTP/1.0 and HTTP/1.1")
+    method = raw.method.encode("ascii", "replace")
+    if not method or len(method) > _LONGEST_METHOD or method.translate(None, _METHOD):
+        raise RequestRejected("malformed method")
+    if method in (b"TRACE", b"TRACK", b"CONNECT"):
+        raise MethodRefused(raw.method)
+
+
+def _note(headers: RawHeaders) -> dict[bytes, list[bytes]]:
+    noted: dict[bytes, list[bytes]] = {}
+    for name, value in headers:
+        lowered = name.lower()
+        if lowered in _NOTED:
+            noted.setdefault(lowered, []).append(value)
+    return noted
+
+
+def _framing(noted: dict[bytes, list[bytes]], version: tuple[int, int]) -> tuple[int | None, bool]:
+    """Return the declared length and whether the body is chunked (RFC 9112 6)."""
+    codings = noted.get(b"transfer-encoding")
+    lengths = noted.get(b"content-length")
+    if codings is not None:
+        if lengths is not None or version == (1, 0):
+            raise RequestRejected("framing given in two ways")
+        if len(codings) != 1 or codings[0].lower() != b"chunked":
+            raise CodingUnsupported("a transfer coding other than chunked")
+        return None, True
+    if lengths is None:
+        return None, False
+    return _length(lengths), False
+
+
+def _length(values: list[bytes]) -> int:
+    value = values[0]
+    if len(values) > 1 or not value.isdigit() or len(value) > 18:
+        raise RequestRejected("malformed Content-Length")
+    if value != b"0" and value.startswith(b"0"):
+        raise RequestRejected("Content-Length with a leading zero")
+    return int(value)
+
+
+def _check_connection(lines: list[bytes] | tuple[bytes, ...]) -> None:
+    for line in lines:
+        for option in line.lower().split(b","):
+            if option.strip(b" \t") in _FRAMING:
+                raise RequestRejected("Connection names a framing field")
+
+
+def _expectation(values: list[bytes] | tuple[bytes, ...], version: tuple[int, int]) -> bool:
+    if not values:
+        return False
+    if len(values) > 1 or values[0].lower() != b"100-continue":
+        raise ExpectationRefused("an expectation other than 100-continue")
+    return version == (1, 1)
+
+
+def _wants_html(noted: dict[bytes, list[bytes]]) -> bool:
+    return any(b"text/html" in value for value in noted.get(b"accept", ()))
+
+
+def _is_navigation(method: str, noted: dict[bytes, list[bytes]]) -> bool:
+    if method not in ("GET", "HEAD"):
+        return False
+    modes = noted.get(b"sec-fetch-mode")
+    if modes is not None:
+        return modes == [b"navigate"]
+    return _wants_html(noted)
+
+
+def _single_text(values: list[bytes] | tuple[bytes, ...]) -> str | None:
+    if len(values) != 1 or not values[0].isascii():
+        return None
+    return values[0].decode("ascii")

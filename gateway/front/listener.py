@@ -1,0 +1,197 @@
+"""The public port: receive, serve, answer; one log line a request, whatever happens."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import Protocol, cast
+
+from aiohttp import web
+from aiohttp.web_request import BaseRequest
+
+from gateway.errors import GatewayError, NoRoute
+from gateway.front.body import RequestBody
+from gateway.front.connection import Connection, Server, Written
+from gateway.front.inbound import RawRequest, Receiver
+from gateway.front.limits import Limits
+from gateway.front.reply import ClientReply
+from gateway.model.answer import Answer
+from gateway.model.event import Audit
+from gateway.model.inbound import Inbound
+from gateway.pipeline import Passage, Pipeline
+
+_BACKLOG = 1024
+
+
+class Pages(Protocol):
+    """Turns errors into answers; the only place where that happens."""
+
+    def answer(self, error: GatewayError, *, inbound: Inbound | None, request_id: str) -> Answer: ...
+
+
+class OwnEndpoints(Protocol):
+    """Everything under our prefix."""
+
+    def covers(self, path: str) -> bool: ...
+    async def handle(
+        self, inbound: Inbound, read_body: Callable[[int], Awaitable[bytes]], passage: Passage
+    ) -> Answer: ...
+
+
+class Ledger(Protocol):
+    """Told of every request when it begins and when it is over."""
+
+    def began(self) -> None: ...
+    def ended(self, passage: Passage, error: BaseException | None) -> None: ...
+
+
+class Listener:
+    """Serves one public address until it is drained."""
+
+    def __init__(
+        self,
+        *,
+        receiver: Receiver,
+        pipeline: Pipeline,
+        endpoints: OwnEndpoints,
+        pages: Pages,
+        ledger: Ledger,
+        audit: Audit,
+        owns_cookie: Callable[[bytes], bool],
+        limits: Limits,
+        monotonic: Callable[[], float],
+    ) -> None:
+        self._receiver = receiver
+        self._pipeline = pipeline
+        self._endpoints = endpoints
+        self._pages = pages
+        self._ledger = ledger
+        self._audit = audit
+        self._owns_cookie = owns_cookie
+        self._limits = limits
+        self._monotonic = monotonic
+        self._server: Server | None = None
+        self._listening: asyncio.Server | None = None
+
+    async def start(self, host: str, port: int) -> tuple[str, int]:
+        """Listen, and return the address that was bound (port 0 picks a free one)."""
+        self._server = Server(self._handle, limits=self._limits, refuse=self._refuse)
+        loop = asyncio.get_running_loop()
+        self._listening = await loop.create_server(self._server, host, port, backlog=_BACKLOG)
+        name = self._listening.sockets[0].getsockname()
+        return name[0], name[1]
+
+    async def drain(self, seconds: float) -> None:
+        """Stop accepting, let running requests finish for at most *seconds*, then close."""
+        if self._listening is None or self._server is None:
+            return
+        self._listening.close()
+        self._server.pre_shutdown()
+        await self._server.shutdown(seconds)
+
+    async def _handle(self, request: BaseRequest) -> web.StreamResponse:
+        connection = cast(Connection, request.protocol)
+        passage = self._new_passage(connection.peer)
+        reply = self._reply(connection, request)
+        body = RequestBody(request.content, limits=self._limits)
+        error: BaseException | None = None
+        self._ledger.began()
+        try:
+            error = await self._serve(request, passage, body, reply)
+        except BaseException as caught:
+            error = caught
+            raise
+        finally:
+            self._ledger.ended(passage, error)
+        if body.unread and not reply.keep_alive:
+            await body.linger()
+        return Written(keep_alive=reply.keep_alive)
+
+    async def _serve(
+        self, request: BaseRequest, passage: Passage, body: RequestBody, reply: ClientReply
+    ) -> GatewayError | None:
+        try:
+            await self._attempt(request, passage, body, reply)
+        except GatewayError as error:
+            await self._apologise(error, passage, body, reply)
+            return error
+        except (asyncio.CancelledError, ConnectionError):
+            raise
+        except Exception as fault:
+            # What nobody foresaw is a refusal, never a pass; the cause goes to the log by type.
+            unforeseen = GatewayError(type(fault).__name__)
+            unforeseen.__cause__ = fault
+            await self._apologise(unforeseen, passage, body, reply)
+            return unforeseen
+        if body.unread:
+            reply.keep_alive = False
+        return None
+
+    async def _attempt(
+        self, request: BaseRequest, passage: Passage, body: RequestBody, reply: ClientReply
+    ) -> None:
+        message = request._message
+        raw = RawRequest(
+            method=message.method,
+            target=message.path,
+            version=(message.version.major, message.version.minor),
+            headers=message.raw_headers,
+            peer=passage.peer,
+        )
+        inbound = passage.inbound = self._receiver.receive(raw, passage.request_id)
+        if inbound.expects_continue:
+            body.ask_with(reply.proceed)
+        if self._endpoints.covers(inbound.path):
+            answer = await self._endpoints.handle(inbound, body.read, passage)
+            if body.unread:
+                reply.keep_alive = False
+            await reply.send(answer, passage)
+            return
+        await self._pipeline.proxy(passage, body, reply)
+
+    async def _apologise(
+        self, error: GatewayError, passage: Passage, body: RequestBody, reply: ClientReply
+    ) -> None:
+        """Turn *error* into the one answer, unless one has begun: then the connection is cut."""
+        passage.code = error.code
+        if reply.begun:
+            reply.keep_alive = False
+            return
+        if body.unread or (passage.inbound is None and not isinstance(error, NoRoute)):
+            reply.keep_alive = False
+        answer = self._pages.answer(error, inbound=passage.inbound, request_id=passage.request_id)
+        await reply.send(answer, passage)
+
+    def _refuse(self, error: GatewayError, peer: str) -> bytes:
+        """Return the bytes that answer a head which never became a request, and log it."""
+        passage = self._new_passage(peer)
+        passage.status, passage.code = error.status, error.code
+        self._ledger.began()
+        answer = self._pages.answer(error, inbound=None, request_id=passage.request_id)
+        self._ledger.ended(passage, error)
+        return whole(answer, passage.request_id)
+
+    def _new_passage(self, peer: str) -> Passage:
+        return Passage(request_id=self._receiver.next_id(), peer=peer, started=self._monotonic())
+
+    def _reply(self, connection: Connection, request: BaseRequest) -> ClientReply:
+        message = request._message
+        return ClientReply(
+            connection,
+            limits=self._limits,
+            owns_cookie=self._owns_cookie,
+            audit=self._audit,
+            # After a refused upgrade no byte may be read as if the protocol had changed.
+            keep_alive=not message.should_close and not message.upgrade,
+            version=(message.version.major, message.version.minor),
+        )
+
+
+def whole(answer: Answer, request_id: str) -> bytes:
+    """Return a closing answer as bytes, for where there is no request to answer."""
+    lines = b"".join(b"%b: %b\r\n" % pair for pair in answer.headers)
+    return b"HTTP/1.1 %d \r\n%bX-Request-Id: %b\r\nContent-Length: %d\r\nConnection: close\r\n\r\n%b" % (
+        answer.status,
+        lines,
+        request_id.encode(),
+        len(answer.body),
+        answer.body,
+    )

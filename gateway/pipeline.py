@@ -1,0 +1,162 @@
+"""THE walk of a request: match, resume, admit, dress, send, relay.
+
+Stages 1 to 4 are `authorize`; forward-auth and `gateway explain` are the same code. The route that
+is matched is the policy that is applied and the URL that is sent.
+"""
+
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass
+from typing import Protocol
+
+from gateway.errors import AccessDenied, ContentTooLarge, LoginRequired, RequestRejected
+from gateway.flows.resume import Resume, Resumed
+from gateway.model.inbound import Inbound
+from gateway.model.route import Access, Route
+from gateway.model.session import Session
+from gateway.routing.policy import Outcome, admit
+from gateway.routing.table import Table
+from gateway.upstream.answer import UpstreamAnswer
+from gateway.upstream.headers import Dresser, Outbound
+
+
+@dataclass(slots=True, kw_only=True)
+class Passage:
+    """What is known of one request so far; its log line and every answer to it read this.
+
+    `leave` are the Set-Cookie values that any answer carries, `decision` is `pass`, `login`,
+    `deny` or empty before the decision, `sent` counts body bytes, times are seconds.
+    """
+
+    request_id: str
+    peer: str
+    started: float
+    inbound: Inbound | None = None
+    route: Route | None = None
+    session: Session | None = None
+    leave: tuple[bytes, ...] = ()
+    decision: str = ""
+    reason: str = ""
+    code: str = ""
+    status: int = 0
+    sent: int = 0
+    upstream_seconds: float | None = None
+
+
+class Body(Protocol):
+    """The request's body, read at most once."""
+
+    def chunks(self, *, most: int | None) -> AsyncIterator[bytes]:
+        """Yield the body; raise ContentTooLarge at the first byte above *most*."""
+        ...
+
+
+class Reply(Protocol):
+    """The way back to the client."""
+
+    async def relay(self, answer: UpstreamAnswer, passage: Passage) -> None:
+        """Write the upstream's answer as it comes, our cookies added."""
+        ...
+
+
+class UpstreamPool(Protocol):
+    def send(
+        self, outbound: Outbound, body: AsyncIterator[bytes] | None
+    ) -> AbstractAsyncContextManager[UpstreamAnswer]: ...
+
+
+class Pipeline:
+    """Carries admitted requests to their upstream."""
+
+    def __init__(
+        self,
+        *,
+        table: Table,
+        resume: Resume,
+        dresser: Dresser,
+        pools: Mapping[str, UpstreamPool],
+        monotonic: Callable[[], float],
+    ) -> None:
+        self._table = table
+        self._resume = resume
+        self._dresser = dresser
+        self._pools = pools
+        self._monotonic = monotonic
+
+    async def proxy(self, passage: Passage, body: Body, reply: Reply) -> None:
+        """Authorize, forward, and relay the answer as it comes."""
+        inbound = passage.inbound
+        if inbound is None:
+            raise RequestRejected("nothing was received")
+        route = await self.authorize(passage, inbound)
+        _check_length(route, inbound)
+        session = None if route.access is Access.PUBLIC else passage.session
+        outbound = self._dresser.dress(inbound, route, session)
+        content = body.chunks(most=route.max_body) if inbound.has_body else None
+        began = self._monotonic()
+        async with self._pools[route.upstream.name].send(outbound, content) as answer:
+            passage.upstream_seconds = self._monotonic() - began
+            await reply.relay(answer, passage)
+
+    async def authorize(self, passage: Passage, inbound: Inbound) -> Route:
+        """Return the route that governs the request, once its caller may pass.
+
+        Writes what it learns into *passage*. Raises NoRoute, MethodRefused, RequestRejected,
+        LoginRequired, AccessDenied, StoreUnavailable.
+        """
+        route = passage.route = self.match(inbound)
+        if not _session_counts(route, inbound):
+            return self._decide(passage, inbound, route)
+        resumed = self._resume.at_once(inbound, asks_for_roles=route.asks_for_roles)
+        if resumed is None:
+            resumed = await self._resume.resume(inbound, asks_for_roles=route.asks_for_roles)
+        _note(passage, resumed)
+        return self._decide(passage, inbound, route)
+
+    def match(self, inbound: Inbound) -> Route:
+        """Return the route of a canonical request; refuse spellings that it does not allow."""
+        route = self._table.match(inbound.hostname, inbound.path)
+        if inbound.spellings:
+            self._check_spellings(inbound, route)
+        return route
+
+    def _check_spellings(self, inbound: Inbound, route: Route) -> None:
+        for spelling in inbound.spellings - route.allow_in_path:
+            if spelling != ";":
+                raise RequestRejected(f"{spelling} in a path that does not allow it")
+            bare = _without_parameters(inbound.path)
+            if self._table.match(inbound.hostname, bare) is not route:
+                raise RequestRejected("a path parameter would choose another route")
+
+    def _decide(self, passage: Passage, inbound: Inbound, route: Route) -> Route:
+        identity = passage.session.identity if passage.session else None
+        verdict = admit(route, identity, method=inbound.method, client_ip=inbound.client_ip)
+        passage.decision, passage.reason = verdict.outcome.value, passage.reason or verdict.reason
+        if verdict.outcome is Outcome.PASS:
+            return route
+        if verdict.outcome is Outcome.LOGIN:
+            raise LoginRequired(verdict.reason)
+        raise AccessDenied(verdict.reason)
+
+
+def _session_counts(route: Route, inbound: Inbound) -> bool:
+    """Public routes know nobody, and a CORS preflight carries no credentials (Fetch 3.2.2)."""
+    if route.access is Access.PUBLIC:
+        return False
+    return not (inbound.method == "OPTIONS" and inbound.values(b"access-control-request-method"))
+
+
+def _without_parameters(path: str) -> str:
+    """Return *path* with `;…` cut from every segment, as some servers read it."""
+    return "/".join([segment.partition(";")[0] for segment in path.split("/")])
+
+
+def _note(passage: Passage, resumed: Resumed) -> None:
+    passage.session = resumed.session
+    passage.leave = resumed.leave
+    passage.reason = resumed.rejected
+
+
+def _check_length(route: Route, inbound: Inbound) -> None:
+    if route.max_body is not None and (inbound.length or 0) > route.max_body:
+        raise ContentTooLarge(f"{inbound.length} bytes declared")

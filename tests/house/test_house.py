@@ -1,0 +1,167 @@
+"""The house holds: floors, doors, mirrors and words, read from the code itself."""
+
+import ast
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+PACKAGE = ROOT / "gateway"
+
+FLOORS = {
+    "errors": 1,
+    "model": 1,
+    "settings": 2,
+    "keys": 2,
+    "store": 2,
+    "observe": 2,
+    "sessions": 3,
+    "relying_party": 3,
+    "routing": 3,
+    "upstream": 3,
+    "flows": 4,
+    "pipeline": 5,
+    "front": 6,
+    "web": 6,
+    "app": 7,
+    "cli": 8,
+}
+ASIDE = {"demo", "verify", "__init__", "__main__"}
+DOORS = {
+    "jwcrypto": {"keys"},
+    "authlib": {"relying_party"},
+    "joserfc": {"relying_party", "verify", "demo"},
+    "sqlalchemy": {"store"},
+    "aiosqlite": {"store"},
+    "alembic": {"store"},
+    "sqlite3": {"store"},
+    "pydantic": {"settings"},
+    "httptools": {"upstream"},
+    "jinja2": {"web"},
+    "click": {"cli"},
+    "structlog": {"observe"},
+    "prometheus_client": {"observe"},
+    "aiohttp": {"front", "web", "app", "demo", "relying_party"},
+    "uvloop": {"app"},
+}
+BANNED_WORDS = {"manager", "helper", "util", "utils", "common", "base", "misc", "service", "data", "info"}
+
+
+def modules() -> list[Path]:
+    return sorted(path for path in PACKAGE.rglob("*.py") if "versions" not in path.parts)
+
+
+def room(path: Path) -> str:
+    first = path.relative_to(PACKAGE).parts[0]
+    return first.removesuffix(".py")
+
+
+def imported(path: Path) -> Iterator[str]:
+    """Every module that *path* names, wherever in the file and under any guard."""
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{path}: relative import"
+            yield node.module or ""
+
+
+def ids(path: Path) -> str:
+    return str(path.relative_to(ROOT))
+
+
+@pytest.mark.parametrize("path", modules(), ids=ids)
+def test_imports_run_down_only(path: Path) -> None:
+    here = room(path)
+    for name in imported(path):
+        top, _, rest = name.partition(".")
+        if top != "gateway" or not rest:
+            continue
+        there = rest.partition(".")[0]
+        if here == "verify":
+            assert there == "verify", f"verify imports {name}: it must stand alone"
+        elif here in FLOORS:
+            lower = there in FLOORS and FLOORS[there] < FLOORS[here]
+            same_room = there == here
+            model_and_errors = {here, there} <= {"errors", "model"}
+            assert lower or same_room or model_and_errors, f"{here} imports {name}"
+
+
+def test_every_room_stands_on_a_floor() -> None:
+    rooms = {room(path) for path in modules()}
+    assert rooms == set(FLOORS) | ASIDE
+
+
+@pytest.mark.parametrize("path", modules(), ids=ids)
+def test_each_library_has_one_door(path: Path) -> None:
+    for name in imported(path):
+        allowed = DOORS.get(name.partition(".")[0])
+        assert allowed is None or room(path) in allowed, f"{name} in {room(path)}"
+
+
+@pytest.mark.parametrize("path", modules(), ids=ids)
+def test_the_server_side_of_aiohttp_stays_in_front(path: Path) -> None:
+    for name in imported(path):
+        if name.startswith("aiohttp.web"):
+            assert room(path) in {"front", "web", "app", "demo"}
+
+
+def expected_tests() -> set[Path]:
+    found = set()
+    for path in modules():
+        relative = path.relative_to(PACKAGE)
+        if relative.name in ("__init__.py", "__main__.py") or "migrations" in relative.parts:
+            continue
+        found.add(ROOT / "tests" / relative.parent / f"test_{relative.name}")
+    return found
+
+
+def test_tests_mirror_the_code() -> None:
+    missing = sorted(ids(path) for path in expected_tests() if not path.exists())
+    assert not missing, f"no tests for {missing}"
+
+
+def test_no_test_is_an_orphan() -> None:
+    rooms = [path for path in PACKAGE.iterdir() if path.is_dir()]
+    here = {
+        test
+        for folder in rooms
+        for test in (ROOT / "tests" / folder.name).glob("**/test_*.py")
+        if test.name != "test_cli.py"
+    }
+    orphans = sorted(ids(path) for path in here - expected_tests())
+    assert not orphans, f"tests without a file of that name: {orphans}"
+
+
+@pytest.mark.parametrize("path", modules(), ids=ids)
+def test_nothing_depends_on_assert(path: Path) -> None:
+    """`python -OO` drops assert statements, so no decision may rest on one."""
+    tree = ast.parse(path.read_text())
+    assert not [node.lineno for node in ast.walk(tree) if isinstance(node, ast.Assert)]
+
+
+@pytest.mark.parametrize("path", modules(), ids=ids)
+def test_time_is_an_argument(path: Path) -> None:
+    if room(path) in {"app", "cli", "demo", "verify"}:
+        return
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name):
+            named = (node.value.id, node.attr)
+            assert named not in {("time", "time"), ("datetime", "now"), ("datetime", "utcnow")}
+
+
+@pytest.mark.parametrize("path", modules(), ids=ids)
+def test_names_say_what_a_thing_is(path: Path) -> None:
+    assert path.stem not in BANNED_WORDS
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.ClassDef):
+            words = {
+                word.lower() for word in "".join(c if c.islower() else f" {c}" for c in node.name).split()
+            }
+            assert not words & BANNED_WORDS, f"class {node.name}"
+
+
+@pytest.mark.parametrize("path", modules(), ids=ids)
+def test_every_module_says_what_it_is(path: Path) -> None:
+    assert ast.get_docstring(ast.parse(path.read_text())) or not path.read_text().strip()
