@@ -24,6 +24,7 @@
     │   ├── LoginExpired           400  the transaction is gone, used or too old
     │   ├── AccountNotLinked       403  the e-mail belongs to somebody who signs in another way
     │   ├── UserRefused            403  the user is disabled
+    │   ├── FreshLoginRequired     403  linking wants a login made within the last minutes
     │   ├── LoginLoop              400  the browser does not keep the session
     │   └── SessionTooLarge        500  the claims do not fit the cookie
     ├── Unavailable                503  an outage: never a logout, never a pass
@@ -173,6 +174,11 @@ class AccountNotLinked(LoginFailed):
 
 class UserRefused(LoginFailed):
     code = "AccessDenied"
+    status = 403
+
+
+class FreshLoginRequired(LoginFailed):
+    code = "FreshLoginRequired"
     status = 403
 
 

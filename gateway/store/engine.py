@@ -1,0 +1,91 @@
+"""How a SQLite file is opened: every connection alike, every write a `BEGIN IMMEDIATE`.
+
+A write takes the lock at its first statement, so it can neither deadlock nor act on what another
+process has changed since it looked.
+"""
+
+from pathlib import Path
+from urllib.parse import quote
+
+from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url
+from sqlalchemy.engine.interfaces import DBAPIConnection
+from sqlalchemy.exc import ArgumentError
+from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
+from sqlalchemy.pool import ConnectionPoolEntry, NullPool
+
+from gateway.errors import SchemaMismatch
+
+BUSY = 0.25  # seconds that a statement waits for another process's lock
+CONNECTIONS = 4
+
+_PRAGMAS = ("PRAGMA foreign_keys = ON", "PRAGMA synchronous = NORMAL")
+_MIGRATION_BUSY = 10.0
+
+
+def sqlite_file(url: str) -> Path:
+    """Return the file that *url* (`sqlite:////absolute/path`) names; raises SchemaMismatch."""
+    try:
+        parsed = make_url(url)
+    except ArgumentError as error:
+        raise SchemaMismatch("the database URL cannot be read") from error
+    if parsed.get_backend_name() != "sqlite" or parsed.database in (None, "", ":memory:"):
+        raise SchemaMismatch("this release keeps its database in a SQLite file: sqlite:///path")
+    return Path(str(parsed.database))
+
+
+def file_uri(path: Path) -> str:
+    """Return the URI that opens *path* only where it is there: a lost file is never made anew."""
+    return f"file:{quote(str(path))}?mode=rw"
+
+
+def open_engine(path: Path) -> AsyncEngine:
+    """Return an engine for *path*; its `writes` execution option makes transactions write at once."""
+    engine = create_async_engine(
+        _url("sqlite+aiosqlite", path),
+        connect_args={"timeout": BUSY},
+        pool_size=CONNECTIONS,
+        max_overflow=0,
+        pool_timeout=BUSY,
+        hide_parameters=True,
+    )
+    event.listen(engine.sync_engine, "connect", _prepare)
+    event.listen(engine.sync_engine, "begin", _begin)
+    return engine
+
+
+def open_for_migration(path: Path) -> Engine:
+    """Return a blocking engine for *path* that waits patiently and enforces no foreign keys.
+
+    A batch migration rebuilds tables; with foreign keys on, dropping the old copy would cascade.
+    """
+    engine = create_engine(
+        _url("sqlite+pysqlite", path),
+        connect_args={"timeout": _MIGRATION_BUSY},
+        poolclass=NullPool,
+        hide_parameters=True,
+        execution_options={"writes": True},
+    )
+    event.listen(engine, "connect", _leave_transactions_to_us)
+    event.listen(engine, "begin", _begin)
+    return engine
+
+
+def _url(driver: str, path: Path) -> URL:
+    return URL.create(driver, database=f"file:{quote(str(path))}", query={"mode": "rw", "uri": "true"})
+
+
+def _leave_transactions_to_us(connection: DBAPIConnection, _: ConnectionPoolEntry) -> None:
+    connection.isolation_level = None  # the driver's own BEGIN is deferred and commits before DDL
+
+
+def _prepare(connection: DBAPIConnection, entry: ConnectionPoolEntry) -> None:
+    _leave_transactions_to_us(connection, entry)
+    cursor = connection.cursor()
+    for pragma in _PRAGMAS:
+        cursor.execute(pragma)
+    cursor.close()
+
+
+def _begin(connection: Connection) -> None:
+    writes = connection.get_execution_options().get("writes", False)
+    connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")

@@ -1,0 +1,240 @@
+"""The verbs of one write transaction over users and accounts.
+
+Whose word the profile is: the account that made the user, or claimed one that an administrator
+added, is its *leading* account. Each login by it refreshes name and image where the provider gives
+them, and the e-mail unless an administrator set it or it is another user's. Logins by any other
+account change nothing but that account: linking a second provider never renames anybody.
+"""
+
+from base64 import b32encode
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from sqlalchemy import ColumnElement, RowMapping, Select, delete, insert, select, update
+
+from gateway.errors import StoreUnavailable
+from gateway.model.email import email_key
+from gateway.model.event import Clock
+from gateway.model.identity import Account, User, VerifiedLogin
+from gateway.store.tables import BY_HAND, accounts, user_roles, users
+from gateway.store.writer import Transaction
+
+Randomness = Callable[[int], bytes]
+
+_WITH_ROLES = users.outerjoin(user_roles, user_roles.c.user_id == users.c.id)
+
+
+def users_where(*conditions: ColumnElement[bool]) -> Select[Any]:
+    """Return the query of users, a row for each of their roles, in a stable order."""
+    return (
+        select(users, user_roles.c.role)
+        .select_from(_WITH_ROLES)
+        .where(*conditions)
+        .order_by(users.c.created_at, users.c.id, user_roles.c.role)
+    )
+
+
+def as_users(rows: Sequence[RowMapping]) -> tuple[User, ...]:
+    """Fold rows of `users_where` into users."""
+    found: dict[str, RowMapping] = {}
+    roles: dict[str, set[str]] = {}
+    for row in rows:
+        found[row["id"]] = row
+        roles.setdefault(row["id"], set())
+        if row["role"] is not None:
+            roles[row["id"]].add(row["role"])
+    return tuple(_as_user(row, roles=roles[user_id]) for user_id, row in found.items())
+
+
+def as_account(row: RowMapping) -> Account:
+    return Account(
+        provider=row["provider"],
+        issuer=row["issuer"],
+        subject=row["subject"],
+        user_id=row["user_id"],
+        email=row["email"],
+        linked_at=row["linked_at"],
+        last_login_at=row["last_login_at"],
+    )
+
+
+class Ledger:
+    """Users and accounts inside one transaction: what it reads stays true until it is committed."""
+
+    def __init__(self, transaction: Transaction, *, clock: Clock, randomness: Randomness) -> None:
+        self._transaction = transaction
+        self._now = int(clock())
+        self._randomness = randomness
+
+    async def account(self, provider: str, issuer: str, subject: str) -> Account | None:
+        """Return the account of this identity; nothing but these three names it."""
+        row = await self._transaction.row(select(accounts).where(_keyed(provider, issuer, subject)))
+        return as_account(row) if row else None
+
+    async def user(self, user_id: str) -> User | None:
+        """Return the user, or None where they are gone."""
+        return await self._user_where(users.c.id == user_id)
+
+    async def user_with_email(self, email: str) -> User | None:
+        """Return the user to whom *email* belongs; at most one, and none for what is no address."""
+        key = email_key(email)
+        return await self._user_where(users.c.email_key == key) if key else None
+
+    async def create_user(self, login: VerifiedLogin) -> User:
+        """Add a user and their leading account from *login*; the id is random and never reused.
+
+        An e-mail that is no plain address is left out.
+        """
+        user_id = await self.add_user(
+            email=login.email, verified=login.email_verified, name=login.name, image=login.image
+        )
+        await self._add_account(user_id, login, leading=True)
+        return await self._present(user_id)
+
+    async def add_user(
+        self,
+        *,
+        email: str | None,
+        verified: bool,
+        name: str | None,
+        image: str | None = None,
+        by_admin: bool = False,
+    ) -> str:
+        """Add a user without accounts and return the new id."""
+        key = email_key(email) if email else None
+        user_id = "u_" + b32encode(self._randomness(16)).decode().rstrip("=").lower()
+        await self._transaction.change(
+            insert(users).values(
+                id=user_id,
+                email=email if key else None,
+                email_key=key,
+                email_verified=verified and key is not None,
+                email_by_admin=by_admin,
+                name=name,
+                image=image,
+                enabled=True,
+                epoch=0,
+                created_at=self._now,
+            )
+        )
+        return user_id
+
+    async def link(self, user_id: str, login: VerifiedLogin) -> User:
+        """Add the identity of *login* to the user as another way to sign in.
+
+        Their first account leads. Raises StoreUnavailable where the user is gone.
+        """
+        first = await self._transaction.row(select(accounts).where(accounts.c.user_id == user_id).limit(1))
+        await self._add_account(user_id, login, leading=first is None)
+        if first is None:
+            await self._refresh_profile(user_id, login)
+        return await self._present(user_id)
+
+    async def record_login(self, account: Account, login: VerifiedLogin) -> User:
+        """Keep what the provider said at this login, and refresh the profile if *account* leads."""
+        where = _keyed(account.provider, account.issuer, account.subject)
+        await self._transaction.change(
+            update(accounts).where(where).values({**_told(login), "last_login_at": self._now})
+        )
+        row = await self._transaction.row(select(accounts.c.leading).where(where))
+        if row is not None and row["leading"]:
+            await self._refresh_profile(account.user_id, login)
+        return await self._present(account.user_id)
+
+    async def grant(self, user_id: str, roles: Sequence[str]) -> None:
+        """Give roles by hand; one that is there already stays."""
+        await self.revoke(user_id, roles)
+        for role in dict.fromkeys(roles):
+            await self._transaction.change(
+                insert(user_roles).values(user_id=user_id, role=role, source=BY_HAND)
+            )
+
+    async def revoke(self, user_id: str, roles: Sequence[str]) -> None:
+        """Take roles that were given by hand."""
+        await self._transaction.change(
+            delete(user_roles).where(
+                user_roles.c.user_id == user_id,
+                user_roles.c.role.in_(roles),
+                user_roles.c.source == BY_HAND,
+            )
+        )
+
+    async def _user_where(self, condition: ColumnElement[bool]) -> User | None:
+        found = as_users(await self._transaction.rows(users_where(condition)))
+        return found[0] if found else None
+
+    async def _present(self, user_id: str) -> User:
+        user = await self.user(user_id)
+        if user is None:
+            raise StoreUnavailable("a user vanished inside a transaction")
+        return user
+
+    async def _add_account(self, user_id: str, login: VerifiedLogin, *, leading: bool) -> None:
+        await self._transaction.change(
+            insert(accounts).values(
+                provider=login.provider,
+                issuer=login.issuer,
+                subject=login.subject,
+                user_id=user_id,
+                leading=leading,
+                linked_at=self._now,
+                last_login_at=self._now,
+                **_told(login),
+            )
+        )
+
+    async def _refresh_profile(self, user_id: str, login: VerifiedLogin) -> None:
+        news: dict[str, object] = {}
+        if login.name:
+            news["name"] = login.name
+        if login.image:
+            news["image"] = login.image
+        if news:
+            await self._transaction.change(update(users).where(users.c.id == user_id).values(news))
+        await self._refresh_email(user_id, login)
+
+    async def _refresh_email(self, user_id: str, login: VerifiedLogin) -> None:
+        key = email_key(login.email) if login.email else None
+        if key is None:
+            return
+        owner = await self._user_where(users.c.email_key == key)
+        if owner is not None and owner.id != user_id:
+            return
+        await self._transaction.change(
+            update(users)
+            .where(users.c.id == user_id, users.c.email_by_admin.is_(False))
+            .values(email=login.email, email_key=key, email_verified=login.email_verified)
+        )
+
+
+def _keyed(provider: str, issuer: str, subject: str) -> ColumnElement[bool]:
+    return (accounts.c.provider == provider) & (accounts.c.issuer == issuer) & (accounts.c.subject == subject)
+
+
+def _told(login: VerifiedLogin) -> dict[str, object]:
+    return {
+        "email": login.email,
+        "scope": login.scope,
+        "access_expires_at": login.access_expires_at,
+        "claims": {
+            "email_verified": login.email_verified,
+            "name": login.name,
+            "image": login.image,
+            "groups": list(login.groups),
+            **{name: list(values) for name, values in login.claims},
+        },
+    }
+
+
+def _as_user(row: RowMapping, *, roles: set[str]) -> User:
+    return User(
+        id=row["id"],
+        email=row["email"],
+        email_verified=row["email_verified"],
+        name=row["name"],
+        image=row["image"],
+        enabled=row["enabled"],
+        epoch=row["epoch"],
+        roles=tuple(sorted(roles)),
+        created_at=row["created_at"],
+    )

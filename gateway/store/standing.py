@@ -1,0 +1,113 @@
+"""The lookup of BEHAVIOUR 2: all that our database says about a session, in one query.
+
+It runs while a request waits, so it has a connection and a thread of its own, takes one hop, and
+has one deadline for everything. A connection that failed is left behind and a new one is made.
+"""
+
+import asyncio
+import sqlite3
+from hashlib import sha256
+from pathlib import Path
+
+import aiosqlite
+from sqlalchemy import bindparam, exists, select
+from sqlalchemy.dialects import sqlite
+
+from gateway.errors import StoreUnavailable
+from gateway.model.session import Session, Standing
+from gateway.store.engine import file_uri
+from gateway.store.outage import outages_told
+from gateway.store.tables import denied_sessions, user_roles, users
+
+DEADLINE = 0.25  # seconds for one lookup, a new connection included
+ABANDONED = 4  # connections that may still hang in a failed disk before lookups fail at once
+
+_LOOKUP = str(
+    select(
+        users.c.id,
+        users.c.enabled,
+        users.c.epoch,
+        exists().where(denied_sessions.c.session == bindparam("session")),
+        users.c.email,
+        users.c.name,
+        users.c.image,
+        user_roles.c.role,
+    )
+    .select_from(users.outerjoin(user_roles, user_roles.c.user_id == users.c.id))
+    .where(users.c.id == bindparam("user_id"))
+    .compile(dialect=sqlite.dialect(paramstyle="named"))
+)
+
+
+def session_key(session_id: str) -> bytes:
+    """Return what the denylist keeps of a session's id: a copy of the table signs nobody out."""
+    return sha256(session_id.encode()).digest()
+
+
+class Lookup:
+    """Answers what a session's standing is now, on one connection."""
+
+    def __init__(self, path: Path) -> None:
+        self._uri = file_uri(path)
+        self._connection: aiosqlite.Connection | None = None
+        self._connecting = asyncio.Lock()
+        self._closed = False
+        self._abandoned: set[asyncio.Future[object]] = set()
+
+    async def standing(self, session: Session) -> Standing | None:
+        """Return the standing of *session*, None where its user is gone; raises StoreUnavailable.
+
+        The answer is not older than the call.
+        """
+        user_id = session.identity.user_id
+        rows = await self._ask({"user_id": user_id, "session": session_key(session.id)})
+        if not rows:
+            return None
+        found, enabled, epoch, denied, email, name, image, _ = rows[0]
+        if found != user_id:
+            raise StoreUnavailable("the database answered for another user")
+        roles = sorted({row[7] for row in rows if row[7] is not None})
+        return Standing(
+            enabled=bool(enabled),
+            epoch=epoch,
+            denied=bool(denied),
+            email=email,
+            name=name,
+            image=image,
+            roles=tuple(roles),
+        )
+
+    async def close(self) -> None:
+        """End the connection, wait for those left behind, and look nothing up from now on."""
+        self._closed = True
+        self._abandon(self._connection)
+        if self._abandoned:
+            await asyncio.wait(self._abandoned, timeout=DEADLINE)
+
+    async def _ask(self, values: dict[str, object]) -> list[sqlite3.Row]:
+        connection = self._connection
+        with outages_told("a session cannot be looked up"):
+            try:
+                async with asyncio.timeout(DEADLINE):
+                    connection = connection or await self._connected()
+                    return list(await connection.execute_fetchall(_LOOKUP, values))
+            except (sqlite3.Error, TimeoutError):
+                self._abandon(connection)
+                raise
+
+    async def _connected(self) -> aiosqlite.Connection:
+        async with self._connecting:
+            if self._closed or len(self._abandoned) >= ABANDONED:
+                raise StoreUnavailable("closed, or earlier lookups still hang in the database")
+            if self._connection is None:
+                self._connection = await aiosqlite.connect(self._uri, uri=True, timeout=DEADLINE / 2)
+            return self._connection
+
+    def _abandon(self, connection: aiosqlite.Connection | None) -> None:
+        if connection is None or connection is not self._connection:
+            return
+        self._connection = None
+        ended = connection.stop()
+        if ended is not None:
+            self._abandoned.add(ended)
+            ended.add_done_callback(self._abandoned.discard)

@@ -1,0 +1,100 @@
+"""The tables, in portable SQLAlchemy Core.
+
+Laws: no time is read from the database, every `*_at` and `until` is the gateway's own Unix second.
+E-mail, name and image are attributes; users are keyed by their id alone, accounts by (provider,
+issuer, subject) alone. Session ids and login keys are stored as SHA-256, never as they are.
+"""
+
+from sqlalchemy import (
+    JSON,
+    BigInteger,
+    Boolean,
+    Column,
+    ForeignKey,
+    Index,
+    LargeBinary,
+    MetaData,
+    String,
+    Table,
+    Text,
+)
+
+REVISIONS = ("0001",)
+"""Every schema revision there has been, oldest first; a test holds it to the migrations."""
+
+BY_HAND = ""
+"""The `source` of a role that an administrator granted; others are provider ids."""
+
+metadata = MetaData(
+    naming_convention={
+        "pk": "pk_%(table_name)s",
+        "fk": "fk_%(table_name)s_%(column_0_name)s",
+        "uq": "uq_%(table_name)s_%(column_0_name)s",
+        "ix": "ix_%(table_name)s_%(column_0_name)s",
+    }
+)
+
+
+def _owner(*, primary_key: bool = False) -> Column[str]:
+    return Column(
+        "user_id",
+        String(64),
+        ForeignKey("users.id", ondelete="CASCADE"),
+        primary_key=primary_key,
+        nullable=False,
+    )
+
+
+users = Table(
+    "users",
+    metadata,
+    Column("id", String(64), primary_key=True),
+    Column("email", Text),
+    Column("email_key", Text, unique=True),
+    Column("email_verified", Boolean, nullable=False),
+    Column("email_by_admin", Boolean, nullable=False),
+    Column("name", Text),
+    Column("image", Text),
+    Column("enabled", Boolean, nullable=False),
+    Column("epoch", BigInteger, nullable=False),
+    Column("created_at", BigInteger, nullable=False),
+)
+
+accounts = Table(
+    "accounts",
+    metadata,
+    Column("provider", String(255), primary_key=True),
+    Column("issuer", Text, primary_key=True),
+    Column("subject", String(255), primary_key=True),
+    _owner(),
+    Column("leading", Boolean, nullable=False),
+    Column("email", Text),
+    Column("scope", Text, nullable=False),
+    Column("access_expires_at", BigInteger),
+    Column("claims", JSON, nullable=False),
+    Column("linked_at", BigInteger, nullable=False),
+    Column("last_login_at", BigInteger, nullable=False),
+    Index("ix_accounts_user_id", "user_id"),
+)
+
+user_roles = Table(
+    "user_roles",
+    metadata,
+    _owner(primary_key=True),
+    Column("role", String(255), primary_key=True),
+    Column("source", String(255), primary_key=True),
+)
+
+denied_sessions = Table(
+    "denied_sessions",
+    metadata,
+    Column("session", LargeBinary(32), primary_key=True),
+    Column("until", BigInteger, nullable=False, index=True),
+)
+
+spent_logins = Table(
+    "spent_logins",
+    metadata,
+    Column("login", LargeBinary(32), primary_key=True),
+    Column("until", BigInteger, nullable=False, index=True),
+)

@@ -1,0 +1,115 @@
+"""One write at a time in this process, each whole or not at all.
+
+Laws: a statement that was begun is awaited to its end even when the caller is cancelled, since a
+connection left in the middle of one is unusable; a transaction that was not committed leaves
+nothing; whoever waited for a turn while the database failed fails with it instead of queueing up.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Coroutine, Sequence
+from contextlib import asynccontextmanager, suppress
+from typing import Any, TypeVar
+
+from sqlalchemy import Executable, RowMapping
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
+
+from gateway.errors import StoreUnavailable
+from gateway.store.outage import outages_told
+
+TURN = 2.0  # seconds that a write waits for those before it
+
+T = TypeVar("T")
+
+
+async def uninterrupted(work: Coroutine[Any, Any, T]) -> T:
+    """Return what *work* returns; a cancellation meanwhile is raised once *work* is done."""
+    task = asyncio.ensure_future(work)
+    try:
+        return await asyncio.shield(task)
+    except asyncio.CancelledError:
+        while not task.done():
+            with suppress(asyncio.CancelledError):
+                await asyncio.wait([task])
+        if not task.cancelled():
+            task.exception()  # seen: the cancellation outranks it
+        raise
+
+
+class Transaction:
+    """The statements of one transaction."""
+
+    def __init__(self, connection: AsyncConnection) -> None:
+        self._connection = connection
+
+    async def rows(self, statement: Executable) -> Sequence[RowMapping]:
+        result = await uninterrupted(self._connection.execute(statement))
+        return result.mappings().all()
+
+    async def row(self, statement: Executable) -> RowMapping | None:
+        """Return the first row, or None."""
+        found = await self.rows(statement)
+        return found[0] if found else None
+
+    async def change(self, statement: Executable) -> int:
+        """Return how many rows *statement* changed."""
+        result = await uninterrupted(self._connection.execute(statement))
+        return int(result.rowcount)
+
+
+class Writer:
+    """Transactions on one database. Raises StoreUnavailable for every outage."""
+
+    def __init__(self, engine: AsyncEngine) -> None:
+        self._reading = engine
+        self._writing = engine.execution_options(writes=True)
+        self._lock = asyncio.Lock()
+        self._outages = 0
+
+    @asynccontextmanager
+    async def write(self) -> AsyncIterator[Transaction]:
+        """Run the body as one write transaction, committed at its end, rolled back if it raises."""
+        async with self._turn():
+            try:
+                with outages_told("the database cannot be written"):
+                    async with _transaction(self._writing) as transaction:
+                        yield transaction
+            except StoreUnavailable:
+                self._outages += 1
+                raise
+
+    @asynccontextmanager
+    async def read(self) -> AsyncIterator[Transaction]:
+        """Run the body on one unchanging view of the database, beside any writer."""
+        with outages_told("the database cannot be read"):
+            async with _transaction(self._reading) as transaction:
+                yield transaction
+
+    @asynccontextmanager
+    async def _turn(self) -> AsyncIterator[None]:
+        outages = self._outages
+        with outages_told("the database is busy"):
+            async with asyncio.timeout(TURN):
+                await self._lock.acquire()
+        try:
+            if self._outages != outages:
+                raise StoreUnavailable("the database failed while this write waited for its turn")
+            yield
+        finally:
+            self._lock.release()
+
+
+@asynccontextmanager
+async def _transaction(engine: AsyncEngine) -> AsyncIterator[Transaction]:
+    connection = engine.connect()
+    try:
+        await uninterrupted(_begin(connection))
+        yield Transaction(connection)
+        await uninterrupted(connection.commit())
+    finally:
+        if connection.sync_connection is not None:
+            await uninterrupted(connection.close())
+
+
+async def _begin(connection: AsyncConnection) -> None:
+    await connection.start()
+    await connection.begin()
