@@ -1,0 +1,151 @@
+"""From verified claims to a `VerifiedLogin`: what we take over, and what ends a login.
+
+Law: an identity value is taken as it is or the login is refused, never mended (rule F3): no lone
+surrogate, no control character, nothing over its bound. Messages name the claim, never its value.
+"""
+
+import re
+from unicodedata import normalize
+
+from gateway.errors import LoginFailed
+from gateway.model.email import email_key
+from gateway.model.identity import VerifiedLogin
+from gateway.relying_party.registration import Registration
+
+LONGEST_VALUE = 2048
+MOST_VALUES = 1024
+
+_UNFIT = re.compile(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
+_WEB = re.compile(r"https?://[!-~]+", re.IGNORECASE)
+
+# What only the signed token may say: userinfo is not bound to this login (OIDC Core 2, 5.3.2).
+SIGNED_ONLY = frozenset(
+    {
+        "iss",
+        "sub",
+        "aud",
+        "azp",
+        "exp",
+        "iat",
+        "nbf",
+        "nonce",
+        "auth_time",
+        "acr",
+        "amr",
+        "sid",
+        "at_hash",
+        "c_hash",
+    }
+)
+
+Claims = dict[str, object]
+
+
+def merged(id_token: Claims, userinfo: Claims) -> Claims:
+    """Return one set of claims: userinfo's over the ID token's, but for what only the token may say.
+
+    `email_verified` stays with the e-mail it was said about.
+    """
+    told = {name: value for name, value in userinfo.items() if name not in SIGNED_ONLY}
+    kept = dict(id_token)
+    if "email" in told:
+        kept.pop("email_verified", None)
+    return {**kept, **told}
+
+
+def verified_login(
+    claims: Claims, *, registration: Registration, scope: str, access_expires_at: int | None
+) -> VerifiedLogin:
+    """Return the login that *claims* prove. Raises LoginFailed on a value that cannot be carried."""
+    names = registration.claims
+    email = _email(claims, names.email)
+    return VerifiedLogin(
+        provider=registration.id,
+        issuer=registration.issuer,
+        subject=_text(claims, "sub") or "",
+        email=email,
+        # It speaks about the claim `email` and about no other that is used as one (nOAuth).
+        email_verified=email is not None and names.email == "email" and claims.get("email_verified") is True,
+        name=_text(claims, names.name),
+        image=_image(claims, names.image),
+        groups=_values(claims, names.groups),
+        claims=tuple((name, values) for name in names.keep if (values := _values(claims, name))),
+        issuer_sid=_text(claims, "sid"),
+        acr=_text(claims, "acr"),
+        amr=_values(claims, "amr"),
+        authenticated_at=_seconds(claims.get("auth_time")),
+        scope=scope,
+        access_expires_at=access_expires_at,
+    )
+
+
+def find(claims: Claims, path: str) -> object:
+    """Return the claim called *path*, else what the dotted *path* leads to, else None."""
+    if path in claims:
+        return claims[path]
+    found: object = claims
+    for step in path.split("."):
+        if not isinstance(found, dict) or step not in found:
+            return None
+        found = found[step]
+    return found
+
+
+def _text(claims: Claims, path: str) -> str | None:
+    value = find(claims, path)
+    if value is None or value == "":
+        return None
+    if not isinstance(value, str):
+        raise LoginFailed(f"the claim {path} is not text")
+    return _fit(value, path)
+
+
+def _email(claims: Claims, path: str) -> str | None:
+    """Return the e-mail of a login, one that reads alike before and after NFKC, or None without."""
+    email = _text(claims, path)
+    if email is not None and (normalize("NFKC", email) != email or email_key(email) is None):
+        raise LoginFailed(f"the claim {path} is not a plain e-mail address")
+    return email
+
+
+def _image(claims: Claims, path: str) -> str | None:
+    """Return the address of a picture; others, such as `data:`, are an ornament to do without."""
+    value = find(claims, path)
+    if not isinstance(value, str):
+        return None
+    if _UNFIT.search(value):
+        raise LoginFailed(f"the claim {path} has a character that no header can carry")
+    return value if len(value) <= LONGEST_VALUE and _WEB.fullmatch(value) else None
+
+
+def _values(claims: Claims, path: str) -> tuple[str, ...]:
+    """Return the values of a claim as strings: a list's members, or the one that is no list."""
+    value = find(claims, path)
+    if value is None or value == "":
+        return ()
+    listed = value if isinstance(value, list) else [value]
+    if len(listed) > MOST_VALUES:
+        raise LoginFailed(f"the claim {path} has more than {MOST_VALUES} values")
+    return tuple(_scalar(one, path) for one in listed)
+
+
+def _scalar(value: object, path: str) -> str:
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, int):
+        return str(value)
+    if not isinstance(value, str):
+        raise LoginFailed(f"the claim {path} has a value that is neither text nor a whole number")
+    return _fit(value, path)
+
+
+def _fit(value: str, path: str) -> str:
+    if len(value) > LONGEST_VALUE:
+        raise LoginFailed(f"the claim {path} is longer than {LONGEST_VALUE} characters")
+    if _UNFIT.search(value):
+        raise LoginFailed(f"the claim {path} has a character that no header can carry")
+    return value
+
+
+def _seconds(value: object) -> int | None:
+    return int(value) if isinstance(value, int | float) else None

@@ -1,0 +1,81 @@
+"""OpenID Connect Discovery 1.0: where an issuer's endpoints are."""
+
+from dataclasses import dataclass
+
+from gateway.errors import IssuerUnavailable
+from gateway.model.event import Clock
+from gateway.relying_party.endpoint import is_endpoint, is_plain_http
+from gateway.relying_party.fetched import Fetched
+from gateway.relying_party.http import MEBIBYTE, IssuerHttp
+from gateway.relying_party.strict_json import JsonRefused, read_object
+
+DEADLINE = 5.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class IssuerMetadata:
+    """What we take from an issuer's metadata, every address checked.
+
+    Algorithms are not among it: those are pinned by the configuration. `promises_iss` says that
+    each authorization response carries `iss` (RFC 9207 3).
+    """
+
+    issuer: str
+    authorization_endpoint: str
+    token_endpoint: str
+    jwks_uri: str
+    userinfo_endpoint: str | None = None
+    promises_iss: bool = False
+
+
+class Discovery:
+    """The metadata of one issuer: asked for when first needed, kept for an hour."""
+
+    def __init__(self, issuer: str, *, http: IssuerHttp, clock: Clock) -> None:
+        self._issuer = issuer
+        self._http = http
+        self._fetched = Fetched(self._fetch, clock=clock)
+
+    async def metadata(self) -> IssuerMetadata:
+        """Return the checked metadata. Raises IssuerUnavailable, also where it does not hold."""
+        return await self._fetched.current()
+
+    async def _fetch(self) -> IssuerMetadata:
+        answer = await self._http.get(discovery_url(self._issuer), deadline=DEADLINE)
+        if answer.status != 200:
+            raise IssuerUnavailable(f"{self._issuer}: discovery answered {answer.status}")
+        try:
+            document = read_object(answer.body, limit=MEBIBYTE)
+        except JsonRefused as error:
+            raise IssuerUnavailable(f"{self._issuer}: discovery: {error}") from None
+        return read_metadata(document, issuer=self._issuer)
+
+
+def discovery_url(issuer: str) -> str:
+    """Return where the metadata of *issuer* is (OpenID Connect Discovery 4.1)."""
+    return issuer.rstrip("/") + "/.well-known/openid-configuration"
+
+
+def read_metadata(document: dict[str, object], *, issuer: str) -> IssuerMetadata:
+    """Return the checked metadata in *document*, which must name exactly *issuer* (Discovery 4.3)."""
+    if document.get("issuer") != issuer:
+        raise IssuerUnavailable(f"{issuer}: its metadata names another issuer")
+    return IssuerMetadata(
+        issuer=issuer,
+        authorization_endpoint=_endpoint(document, "authorization_endpoint", issuer),
+        token_endpoint=_endpoint(document, "token_endpoint", issuer),
+        jwks_uri=_endpoint(document, "jwks_uri", issuer),
+        userinfo_endpoint=(
+            None
+            if document.get("userinfo_endpoint") is None
+            else _endpoint(document, "userinfo_endpoint", issuer)
+        ),
+        promises_iss=document.get("authorization_response_iss_parameter_supported") is True,
+    )
+
+
+def _endpoint(document: dict[str, object], name: str, issuer: str) -> str:
+    url = document.get(name)
+    if not isinstance(url, str) or not is_endpoint(url, plain_http=is_plain_http(issuer)):
+        raise IssuerUnavailable(f"{issuer}: its metadata has no usable {name}")
+    return url

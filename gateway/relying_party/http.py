@@ -1,0 +1,157 @@
+"""Calls to issuers: the only aiohttp client of the house.
+
+Law: no cookie, redirect, proxy variable, decompression or reused connection; every call has a
+deadline and a byte cap; no foreign error leaves, because aiohttp's carry the headers we sent.
+"""
+
+import asyncio
+import ssl
+from collections.abc import AsyncIterator, Iterator, Mapping
+from contextlib import asynccontextmanager, contextmanager
+from dataclasses import dataclass, field
+
+import aiohttp
+from aiohttp.http_exceptions import HttpProcessingError
+from yarl import URL
+
+from gateway.errors import IssuerUnavailable
+
+MEBIBYTE = 1024 * 1024
+DEADLINE = 10.0
+CALLS_AT_ONCE = 50
+LONGEST_WAIT = 2.0
+_CHUNK = 64 * 1024
+_HEADERS = {
+    "Accept": "application/json",
+    "Accept-Encoding": "identity",
+    "User-Agent": "vestibule",
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class IssuerAnswer:
+    """A whole answer of an issuer: the status and at most the allowed bytes."""
+
+    status: int
+    body: bytes = field(repr=False)
+
+
+class IssuerHttp:
+    """Bounded HTTP calls to issuers; `close` ends them all.
+
+    *tls* replaces the system's trust store. Every failure is IssuerUnavailable, whose text names
+    the host and the kind of failure, never what was sent or received.
+    """
+
+    def __init__(self, *, tls: ssl.SSLContext | None = None) -> None:
+        self._tls = tls
+        self._slots = asyncio.Semaphore(CALLS_AT_ONCE)
+        self._session: aiohttp.ClientSession | None = None
+        self._closed = False
+
+    async def get(
+        self,
+        url: str,
+        *,
+        headers: Mapping[str, str] | None = None,
+        limit: int = MEBIBYTE,
+        deadline: float = DEADLINE,
+    ) -> IssuerAnswer:
+        """Return the answer to a GET of *url*, at most *limit* bytes, within *deadline* seconds."""
+        return await self._call("GET", url, headers=headers or {}, form=None, limit=limit, deadline=deadline)
+
+    async def post_form(
+        self,
+        url: str,
+        form: str,
+        *,
+        headers: Mapping[str, str] | None = None,
+        limit: int = MEBIBYTE,
+        deadline: float = DEADLINE,
+    ) -> IssuerAnswer:
+        """Return the answer to a POST of *form*, already encoded; it is sent once and never tried again."""
+        return await self._call("POST", url, headers=headers or {}, form=form, limit=limit, deadline=deadline)
+
+    async def close(self) -> None:
+        """End every call and refuse new ones."""
+        self._closed = True
+        if self._session is not None:
+            await self._session.close()
+
+    async def _call(
+        self,
+        method: str,
+        url: str,
+        *,
+        headers: Mapping[str, str],
+        form: str | None,
+        limit: int,
+        deadline: float,
+    ) -> IssuerAnswer:
+        address = URL(url, encoded=True)
+        sent = {**_HEADERS, **headers}
+        if form is not None:
+            sent["Content-Type"] = "application/x-www-form-urlencoded"
+        with _outage_at(address):
+            async with (
+                asyncio.timeout(deadline),
+                self._slot(),
+                self._open().request(
+                    method,
+                    address,
+                    data=None if form is None else form.encode("ascii"),
+                    headers=sent,
+                    allow_redirects=False,
+                ) as response,
+            ):
+                return IssuerAnswer(status=response.status, body=await _read(response, limit))
+
+    @asynccontextmanager
+    async def _slot(self) -> AsyncIterator[None]:
+        async with asyncio.timeout(LONGEST_WAIT):
+            await self._slots.acquire()
+        try:
+            yield
+        finally:
+            self._slots.release()
+
+    def _open(self) -> aiohttp.ClientSession:
+        """Return the session, made at the first call: its connector belongs to the running loop."""
+        if self._closed:
+            raise IssuerUnavailable("calls to issuers have ended")
+        if self._session is None:
+            self._session = aiohttp.ClientSession(
+                connector=aiohttp.TCPConnector(
+                    ssl=self._tls or True,
+                    resolver=aiohttp.ThreadedResolver(),
+                    limit=CALLS_AT_ONCE,
+                    # A kept connection may hold bytes that nobody asked for, or be dead when the
+                    # one code is sent over it.
+                    force_close=True,
+                ),
+                cookie_jar=aiohttp.DummyCookieJar(),
+                trust_env=False,
+                auto_decompress=False,
+                timeout=aiohttp.ClientTimeout(total=DEADLINE),
+            )
+        return self._session
+
+
+async def _read(response: aiohttp.ClientResponse, limit: int) -> bytes:
+    if response.headers.get("Content-Encoding", "identity").lower() != "identity":
+        raise IssuerUnavailable("an answer in a coding that was not asked for")
+    body = bytearray()
+    async for chunk in response.content.iter_chunked(_CHUNK):
+        body += chunk
+        if len(body) > limit:
+            raise IssuerUnavailable(f"an answer of more than {limit} bytes")
+    return bytes(body)
+
+
+@contextmanager
+def _outage_at(address: URL) -> Iterator[None]:
+    """Translate whatever the client raises; the cause is dropped, for it holds secrets (rule F9)."""
+    try:
+        yield
+    except (aiohttp.ClientError, HttpProcessingError, OSError, TimeoutError, ValueError, EOFError) as error:
+        raise IssuerUnavailable(f"{address.host}: {type(error).__name__}") from None

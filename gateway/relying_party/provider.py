@@ -1,0 +1,90 @@
+"""The relying party towards one provider: begins a login, and redeems what comes back."""
+
+from collections.abc import Mapping
+
+from gateway.errors import LoginFailed
+from gateway.model.event import Clock
+from gateway.model.identity import VerifiedLogin
+from gateway.model.login import PendingLogin
+from gateway.relying_party import id_token, tokens, userinfo
+from gateway.relying_party.authorization import CallbackResponse, accept_response, authorization_url
+from gateway.relying_party.claims import merged, verified_login
+from gateway.relying_party.discovery import Discovery
+from gateway.relying_party.http import IssuerHttp
+from gateway.relying_party.jwks import ClientSecretKey, IssuerKeys, KeySource
+from gateway.relying_party.registration import Registration
+
+
+class RelyingParty:
+    """Our side of OpenID Connect's code flow with one issuer.
+
+    Nothing is asked of the issuer before the first login needs it; metadata and keys are kept.
+    """
+
+    def __init__(self, registration: Registration, *, http: IssuerHttp, clock: Clock) -> None:
+        self.registration = registration
+        self._http = http
+        self._clock = clock
+        self._discovery = Discovery(registration.issuer, http=http, clock=clock)
+        self._keys = self._key_source()
+
+    async def begin(self, pending: PendingLogin, hints: Mapping[str, str]) -> str:
+        """Return the URL at the issuer where *pending* goes on. Raises IssuerUnavailable."""
+        return authorization_url(await self._discovery.metadata(), self.registration, pending, hints)
+
+    async def redeem(self, pending: PendingLogin, response: CallbackResponse) -> VerifiedLogin:
+        """Return who signed in, every check passed. The code is sent at most once.
+
+        Raises LoginCancelled, LoginFailed, or IssuerUnavailable.
+        """
+        self._check_ours(pending)
+        metadata = await self._discovery.metadata()
+        code = accept_response(response, pending=pending, metadata=metadata)
+        answer = await tokens.exchange(
+            code, pending=pending, registration=self.registration, metadata=metadata, http=self._http
+        )
+        claims = await id_token.verify(
+            answer.id_token, expectation=self._expectation(pending, code, answer), keys=self._keys
+        )
+        if metadata.userinfo_endpoint is not None:
+            told = await userinfo.fetch(
+                metadata.userinfo_endpoint,
+                access_token=answer.access_token,
+                subject=str(claims["sub"]),
+                http=self._http,
+            )
+            claims = merged(claims, told)
+        return verified_login(
+            claims,
+            registration=self.registration,
+            scope=answer.scope,
+            access_expires_at=self._moment_in(answer.expires_in),
+        )
+
+    def _key_source(self) -> KeySource:
+        if self.registration.symmetric and self.registration.client_secret is not None:
+            return ClientSecretKey(self.registration.client_secret)
+        return IssuerKeys(self._discovery, http=self._http, clock=self._clock)
+
+    def _check_ours(self, pending: PendingLogin) -> None:
+        """Refuse a login begun with another provider, or before this one was configured anew."""
+        begun = (pending.provider, pending.issuer, pending.client_id)
+        if begun != (self.registration.id, self.registration.issuer, self.registration.client_id):
+            raise LoginFailed("the login was begun with another provider")
+
+    def _expectation(
+        self, pending: PendingLogin, code: str, answer: tokens.TokenAnswer
+    ) -> id_token.Expectation:
+        return id_token.Expectation(
+            issuer=self.registration.issuer,
+            client_id=self.registration.client_id,
+            nonce=pending.nonce,
+            algorithms=self.registration.algorithms,
+            now=self._clock(),
+            access_token=answer.access_token,
+            code=code,
+            max_age=self.registration.max_age,
+        )
+
+    def _moment_in(self, seconds: int | None) -> int | None:
+        return None if seconds is None else int(self._clock()) + seconds

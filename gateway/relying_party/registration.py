@@ -1,0 +1,118 @@
+"""Our registration at one issuer: everything about a provider that is configured, checked once."""
+
+import re
+from dataclasses import dataclass, field
+from typing import Literal
+
+from gateway.errors import Fault, SettingsInvalid
+from gateway.relying_party.endpoint import is_endpoint
+
+ClientAuth = Literal["client_secret_basic", "client_secret_post", "none"]
+
+ASYMMETRIC = frozenset(
+    {"RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA", "Ed25519"}
+)
+SYMMETRIC = {"HS256": 32, "HS384": 48, "HS512": 64}  # least bytes of the secret, RFC 7518 3.2
+DEFAULT_ALGORITHMS = ("RS256", "PS256", "ES256", "ES384", "EdDSA", "Ed25519")
+
+# What a login binds to itself; `request` and `request_uri` would replace all of it (RFC 9101).
+OURS = frozenset(
+    {
+        "uri",
+        "response_type",
+        "response_mode",
+        "client_id",
+        "client_secret",
+        "redirect_uri",
+        "scope",
+        "state",
+        "nonce",
+        "code_challenge",
+        "code_challenge_method",
+        "request",
+        "request_uri",
+    }
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClaimNames:
+    """Where an issuer keeps what we want to know: claim names or dotted paths into objects.
+
+    `keep` names the extra claims that a session carries. The subject is always `sub`.
+    """
+
+    email: str = "email"
+    name: str = "name"
+    image: str = "picture"
+    groups: str = "groups"
+    keep: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Registration:
+    """One provider as configured. Raises SettingsInvalid with every contradiction at once.
+
+    `algorithms` are those an ID token may be signed with: asymmetric ones, or HMAC alone, whose key
+    is the client secret; never both, so that a public key can never be taken for a secret.
+    """
+
+    id: str
+    name: str
+    issuer: str
+    client_id: str
+    client_secret: str | None = field(default=None, repr=False)
+    client_auth: ClientAuth = "client_secret_basic"
+    scopes: tuple[str, ...] = ("openid", "email", "profile")
+    trust_email: bool = False
+    authorization_params: tuple[tuple[str, str], ...] = ()
+    claims: ClaimNames = ClaimNames()
+    algorithms: tuple[str, ...] = DEFAULT_ALGORITHMS
+
+    def __post_init__(self) -> None:
+        faults = [*self._address_faults(), *self._algorithm_faults()]
+        if faults:
+            raise SettingsInvalid(
+                [Fault(key=f"providers.{self.id}.{key}", message=text) for key, text in faults]
+            )
+
+    @property
+    def symmetric(self) -> bool:
+        """Whether ID tokens are authenticated by the client secret, and no JWKS is read."""
+        return any(name in SYMMETRIC for name in self.algorithms)
+
+    @property
+    def max_age(self) -> int | None:
+        """The age of a login at the issuer, in seconds, that the operator asks for (OIDC Core 3.1.2.1)."""
+        value = dict(self.authorization_params).get("max_age")
+        return None if value is None else int(value)
+
+    def _address_faults(self) -> list[tuple[str, str]]:
+        faults = []
+        if not is_endpoint(self.issuer, plain_http=True) or "?" in self.issuer:
+            faults.append(("issuer", "must be an https URL without query, or http on loopback"))
+        if self.client_auth != "none" and not self.client_secret:
+            faults.append(("client_secret", f"is needed for {self.client_auth}"))
+        if "openid" not in self.scopes:
+            faults.append(("scopes", "must contain openid"))
+        params = dict(self.authorization_params)
+        faults += [
+            ("authorization_params", f"{name} is set by the login itself") for name in params if name in OURS
+        ]
+        if not re.fullmatch(r"[0-9]{1,9}", params.get("max_age", "0")):
+            faults.append(("authorization_params", "max_age must be whole seconds"))
+        return faults
+
+    def _algorithm_faults(self) -> list[tuple[str, str]]:
+        key = "id_token_algorithms"
+        unknown = [name for name in self.algorithms if name not in ASYMMETRIC and name not in SYMMETRIC]
+        if unknown or not self.algorithms:
+            return [(key, f"not usable: {', '.join(unknown) or 'an empty list'}")]
+        if not self.symmetric:
+            return []
+        if not all(name in SYMMETRIC for name in self.algorithms):
+            return [(key, "HMAC and asymmetric algorithms exclude each other")]
+        least = max(SYMMETRIC[name] for name in self.algorithms)
+        if len((self.client_secret or "").encode()) < least:
+            return [("client_secret", f"must be at least {least} bytes to authenticate ID tokens")]
+        return []

@@ -1,0 +1,96 @@
+"""The token request: a code for tokens, once (RFC 6749 4.1.3, OpenID Connect Core 3.1.3)."""
+
+import re
+from dataclasses import dataclass, field
+from urllib.parse import urlencode
+
+from authlib.oauth2.rfc6749.parameters import prepare_token_request  # type: ignore[import-untyped]
+
+from gateway.errors import IssuerUnavailable, LoginFailed
+from gateway.model.login import PendingLogin
+from gateway.relying_party.authorization import plain_word
+from gateway.relying_party.client_auth import authentication
+from gateway.relying_party.discovery import IssuerMetadata
+from gateway.relying_party.http import MEBIBYTE, IssuerAnswer, IssuerHttp
+from gateway.relying_party.registration import Registration
+from gateway.relying_party.strict_json import JsonRefused, read_object
+
+_LONGEST_LIFE = 10 * 365 * 86400
+_ACCESS_TOKEN = re.compile(r"[\x21-\x7e]{1,16384}")
+_SCOPE = re.compile(r"[\x20-\x7e]{0,4096}")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TokenAnswer:
+    """What the token endpoint gave. `id_token` is unverified; `expires_in` is seconds or None."""
+
+    access_token: str = field(repr=False)
+    id_token: str = field(repr=False)
+    scope: str
+    expires_in: int | None
+
+
+async def exchange(
+    code: str,
+    *,
+    pending: PendingLogin,
+    registration: Registration,
+    metadata: IssuerMetadata,
+    http: IssuerHttp,
+) -> TokenAnswer:
+    """Return the tokens for *code*, asked for exactly once.
+
+    Raises LoginFailed where the issuer refuses or its tokens are not of the kind that was asked
+    for, IssuerUnavailable where it does not answer as a token endpoint does.
+    """
+    headers, credentials = authentication(registration)
+    form: str = prepare_token_request(
+        "authorization_code",
+        urlencode(credentials),
+        redirect_uri=pending.redirect_uri,
+        code=code,
+        code_verifier=pending.verifier,
+    )
+    answer = await http.post_form(metadata.token_endpoint, form, headers=headers)
+    return _read_tokens(_read_answer(answer), registration)
+
+
+def _read_answer(answer: IssuerAnswer) -> dict[str, object]:
+    if answer.status not in (200, 400, 401):
+        raise IssuerUnavailable(f"the token endpoint answered {answer.status}")
+    try:
+        document = read_object(answer.body, limit=MEBIBYTE)
+    except JsonRefused as error:
+        raise IssuerUnavailable(f"the token endpoint's answer: {error}") from None
+    if answer.status != 200 or "error" in document:
+        raise LoginFailed(f"the token endpoint says {plain_word(document.get('error'))}")
+    return document
+
+
+def _read_tokens(document: dict[str, object], registration: Registration) -> TokenAnswer:
+    kind = document.get("token_type")
+    if not isinstance(kind, str) or kind.lower() != "bearer":
+        raise LoginFailed("the access token is not of type Bearer")
+    access_token = document.get("access_token")
+    if not isinstance(access_token, str) or not _ACCESS_TOKEN.fullmatch(access_token):
+        raise LoginFailed("the token answer has no usable access_token")
+    id_token = document.get("id_token")
+    if not isinstance(id_token, str):
+        raise LoginFailed("the token answer has no id_token")
+    # Left out, the scope is the one asked for (RFC 6749 5.1).
+    scope = document.get("scope", " ".join(registration.scopes))
+    if not isinstance(scope, str) or not _SCOPE.fullmatch(scope):
+        raise LoginFailed("the token answer's scope is not plain text")
+    return TokenAnswer(
+        access_token=access_token, id_token=id_token, scope=scope, expires_in=_lifetime(document)
+    )
+
+
+def _lifetime(document: dict[str, object]) -> int | None:
+    """Return `expires_in`, which some issuers write as a string; None where it says nothing."""
+    value = document.get("expires_in")
+    if isinstance(value, str) and len(value) <= 10 and value.isascii() and value.isdigit():
+        value = int(value)
+    if isinstance(value, bool) or not isinstance(value, int):
+        return None
+    return value if 0 < value <= _LONGEST_LIFE else None
