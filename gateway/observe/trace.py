@@ -1,0 +1,57 @@
+"""W3C Trace Context, level 1: whose trace a request belongs to. Pure functions; no span is kept here."""
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+
+RandomBytes = Callable[[int], bytes]
+_FORM = re.compile(r"([0-9a-f]{2})-([0-9a-f]{32})-([0-9a-f]{16})-([0-9a-f]{2})(-.*)?", re.ASCII)
+_LONGEST = 256
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Trace:
+    """One hop of a trace: lower-case hex ids of 16 and 8 bytes, and whether the caller records it."""
+
+    trace_id: str
+    span_id: str
+    sampled: bool
+
+    @property
+    def header(self) -> str:
+        """The `traceparent` that says so to the next hop (section 3.2)."""
+        return f"00-{self.trace_id}-{self.span_id}-{'01' if self.sampled else '00'}"
+
+
+def parse(header: str) -> Trace | None:
+    """Return what a `traceparent` says, or None where it does not hold (sections 3.2.2 and 4.3).
+
+    A later version than ours is read as ours; version `ff` and ids of zeros are invalid.
+    """
+    found = _FORM.fullmatch(header) if len(header) <= _LONGEST else None
+    if found is None:
+        return None
+    version, trace_id, span_id, flags, rest = found.groups()
+    if version == "ff" or (version == "00" and rest is not None):
+        return None
+    if not trace_id.strip("0") or not span_id.strip("0"):
+        return None
+    return Trace(trace_id=trace_id, span_id=span_id, sampled=bool(int(flags, 16) & 1))
+
+
+def start(*, random: RandomBytes) -> Trace:
+    """Return a new trace, sampled: an app whose sampler follows its parent goes on recording."""
+    return Trace(trace_id=_id(16, random), span_id=_id(8, random), sampled=True)
+
+
+def proceed(header: str | None, *, random: RandomBytes) -> Trace:
+    """Return this hop of the trace that *header* names, or of a new one where it names none."""
+    parent = parse(header) if header else None
+    if parent is None:
+        return start(random=random)
+    return Trace(trace_id=parent.trace_id, span_id=_id(8, random), sampled=parent.sampled)
+
+
+def _id(size: int, random: RandomBytes) -> str:
+    drawn = random(size)
+    return drawn.hex() if any(drawn) else f"{1:0{2 * size}x}"

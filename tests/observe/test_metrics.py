@@ -1,0 +1,77 @@
+"""What `/metrics` tells, and that nobody can make it grow."""
+
+import pytest
+from prometheus_client.parser import text_string_to_metric_families
+
+from gateway.observe.metrics import Metrics
+
+
+def read(metrics: Metrics) -> dict[tuple[str, tuple[tuple[str, str], ...]], float]:
+    return {
+        (sample.name, tuple(sorted(sample.labels.items()))): sample.value
+        for family in text_string_to_metric_families(metrics.exposition().decode())
+        for sample in family.samples
+        if not sample.name.endswith(("_created", "_bucket"))
+    }
+
+
+@pytest.fixture
+def metrics() -> Metrics:
+    return Metrics(version="1.2.3", dropped=lambda: 7)
+
+
+def value(metrics: Metrics, name: str, **labels: str) -> float:
+    return read(metrics)[name, tuple(sorted(labels.items()))]
+
+
+def test_B149_a_request_is_counted_and_timed(metrics: Metrics) -> None:
+    metrics.request(route="app", method="GET", status=200, duration=0.01, upstream=0.004)
+    metrics.request(route="app", method="GET", status=200, duration=0.03)
+    assert value(metrics, "gateway_http_requests_total", route="app", method="GET", code="200") == 2
+    assert value(metrics, "gateway_http_request_duration_seconds_sum", route="app") == pytest.approx(0.04)
+    assert value(metrics, "gateway_upstream_duration_seconds_count", route="app") == 1
+
+
+def test_B149_sessions_logins_and_stores_are_counted(metrics: Metrics) -> None:
+    metrics.decision(route="app", decision="deny", reason="roles")
+    metrics.decision(route="app", decision="deny", reason="roles")
+    metrics.login(provider="demo", result="success")
+    metrics.renewal()
+    metrics.rejection("epoch")
+    metrics.lookup_shared()
+    metrics.store_error()
+    metrics.store_call(op="standing", duration=0.002)
+    assert value(metrics, "gateway_auth_decisions_total", route="app", decision="deny", reason="roles") == 2
+    assert value(metrics, "gateway_logins_total", provider="demo", result="success") == 1
+    assert value(metrics, "gateway_session_renewals_total") == 1
+    assert value(metrics, "gateway_session_rejections_total", reason="epoch") == 1
+    assert value(metrics, "gateway_lookups_shared_total") == 1
+    assert value(metrics, "gateway_store_errors_total") == 1
+    assert value(metrics, "gateway_store_duration_seconds_count", op="standing") == 1
+
+
+def test_what_is_true_now_is_read_when_asked(metrics: Metrics) -> None:
+    metrics.enter()
+    metrics.enter()
+    metrics.leave()
+    assert value(metrics, "gateway_requests_in_flight") == 1
+    assert value(metrics, "gateway_log_dropped_total") == 7
+    assert value(metrics, "gateway_build_info", version="1.2.3") == 1
+
+
+def test_U29_clients_cannot_make_series(metrics: Metrics) -> None:
+    for n in range(1000):
+        metrics.request(route="", method=f"BREW{n}", status=400, duration=0.001)
+        metrics.request(route="", method="GET", status=1000 + n, duration=0.001)
+    labels = {key for key in read(metrics) if key[0] == "gateway_http_requests_total"}
+    assert labels == {
+        ("gateway_http_requests_total", (("code", "400"), ("method", "other"), ("route", "none"))),
+        ("gateway_http_requests_total", (("code", "other"), ("method", "GET"), ("route", "none"))),
+    }
+
+
+def test_B147_two_registries_share_nothing() -> None:
+    one, other = Metrics(version="1"), Metrics(version="2")
+    one.renewal()
+    assert value(one, "gateway_session_renewals_total") == 1
+    assert value(other, "gateway_session_renewals_total") == 0
