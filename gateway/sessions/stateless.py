@@ -1,0 +1,279 @@
+"""The stateless strategy: the cookie is the session, trusted for one lease at a time.
+
+The law of this file is the order of the checks: integrity, then times, then what this node knows,
+then the directory. The clock is read once, before anything is asked, so that a token minted from an
+answer is good for one lease after the question at most.
+"""
+
+import secrets
+from dataclasses import replace
+
+from gateway.errors import SealBroken, SessionRejected, SessionTooLarge, StoreUnavailable
+from gateway.keys.seal import Sealer
+from gateway.model.cookies import CookieNames
+from gateway.model.event import Audit, AuditEvent, Clock
+from gateway.model.identity import Identity, User, VerifiedLogin
+from gateway.model.inbound import RawHeaders
+from gateway.model.session import Session, Standing
+from gateway.sessions import claims
+from gateway.sessions.endings import Endings
+from gateway.sessions.lookups import Answer, Lookups
+from gateway.sessions.opened import Opened, OpenedCookies
+from gateway.sessions.pieces import MOST_PIECES, SessionCookie, Shown, Whole
+from gateway.sessions.strategy import Directory, Loaded, Policy, Tally, public_id
+
+MOST_PAYLOAD = 8 * 1024
+"""Bytes of claims beyond which nothing is sealed: they never fit three pieces."""
+
+_ABSENT = Loaded()
+
+
+class Stateless:
+    """Keeps sessions in sealed cookies and asks *directory* at the end of each lease.
+
+    *patience* is how many seconds a lookup may take before it counts as an outage.
+    """
+
+    def __init__(
+        self,
+        policy: Policy,
+        *,
+        sealer: Sealer,
+        names: CookieNames,
+        directory: Directory,
+        clock: Clock,
+        audit: Audit,
+        tally: Tally,
+        patience: float = 1.0,
+    ) -> None:
+        self._policy = policy
+        self._sealer = sealer
+        self._clock = clock
+        self._audit = audit
+        self._tally = tally
+        self._cookie = SessionCookie(names)
+        self._opened = OpenedCookies()
+        self._lookups = Lookups(directory, clock=clock, tally=tally, patience=patience)
+        self._endings = Endings(directory, clock=clock, audit=audit)
+
+    def load(self, headers: RawHeaders) -> Loaded:
+        """Return what the cookies say; a cookie that opened before costs a look-up, not a decryption."""
+        shown = self._cookie.shown(headers)
+        if not shown:
+            return _ABSENT
+        now = self._clock()
+        if len(shown) == 1 and shown[0][0] == self._cookie.name:
+            opened = self._opened.find(shown[0][1])
+            if opened is not None and not self._fault(opened.session, now):
+                return self._answer(opened, now)
+        return self._load(shown, now)
+
+    async def renew(self, session: Session, *, fresh: bool = False) -> Session:
+        """Return *session* while its lease runs, else the same session on a new lease.
+
+        Under `strict` a running lease is confirmed too, and nothing minted.
+        """
+        now = self._clock()
+        self._hold(session, now)
+        running = now < session.lease_until
+        if running and not self._policy.strict:
+            return session
+        answer = await self._lookups.ask(session, fresh=fresh or self._policy.strict)
+        confirmed = self._confirmed(session, answer)
+        return confirmed if running else self._minted(confirmed, answer)
+
+    async def confirm(self, session: Session) -> Session:
+        """Return *session* with roles and profile from a lookup sent after this call."""
+        self._hold(session, self._clock())
+        return self._confirmed(session, await self._lookups.ask(session, fresh=True))
+
+    def issue(self, login: VerifiedLogin, user: User, *, persistent: bool) -> Session:
+        """Return a new session of *user*: roles and profile are the user's, groups the login's."""
+        now = int(self._clock())
+        ends_at = now + self._policy.max_age
+        session = Session(
+            id=secrets.token_urlsafe(32),
+            token_id=_token_id(),
+            identity=_identity(login, user),
+            issued_at=now,
+            lease_until=min(now + self._policy.lease, ends_at),
+            authenticated_at=now,
+            ends_at=ends_at,
+            epoch=user.epoch,
+            provider=login.provider,
+            issuer=login.issuer,
+            subject=login.subject,
+            issuer_sid=login.issuer_sid,
+            acr=login.acr,
+            amr=login.amr,
+            persistent=persistent,
+        )
+        self._tell("session.created", session)
+        return session
+
+    def cookies(self, session: Session, headers: RawHeaders) -> tuple[bytes, ...]:
+        """Return the Set-Cookie values that leave *session*; their expiry is its absolute end."""
+        return self._left(session, self._cookie.shown(headers))
+
+    def clear(self, headers: RawHeaders) -> tuple[bytes, ...]:
+        """Return the Set-Cookie values that clear today's cookie and every variant in *headers*."""
+        shown = [(self._cookie.name, b""), *self._cookie.shown(headers)]
+        return tuple(self._cookie.cleared(shown, kept=0))
+
+    async def end(self, session: Session) -> None:
+        """End *session*; without `strict`, an ending that the store misses is retried, not raised."""
+        self._tell("session.ended", session)
+        try:
+            await self._endings.record(session.id, until=session.ends_at)
+        except StoreUnavailable:
+            if self._policy.strict:
+                raise
+
+    async def close(self) -> None:
+        """Record what is not recorded yet, if the store answers, and stop."""
+        await self._endings.close()
+
+    def _load(self, shown: Shown, now: float) -> Loaded:
+        if not self._cookie.is_in(shown):
+            return Loaded(presented=True, clear=tuple(self._cookie.cleared(shown, kept=0)))
+        found = [opened for whole in self._cookie.wholes(shown) if (opened := self._open(whole, now))]
+        if not found:
+            return self._rejected(shown, "invalid")
+        newest = max(found, key=lambda opened: opened.session.issued_at)
+        if any(opened.session.id != newest.session.id for opened in found):
+            return self._rejected(shown, "ambiguous")
+        reason = self._fault(newest.session, now)
+        if reason:
+            return self._rejected(shown, reason, newest.session)
+        return replace(self._answer(newest, now), clear=self._tidied(newest, shown))
+
+    def _open(self, whole: Whole, now: float) -> Opened | None:
+        opened = self._opened.find(whole.value)
+        if opened is None:
+            try:
+                payload = self._sealer.open(whole.sealed)
+                session = claims.decode(payload, audience=self._policy.audience, pieces=whole.pieces)
+            except (SealBroken, SessionRejected):
+                return None
+            opened = self._opened.keep(whole.value, session, pieces=whole.pieces)
+        return None if self._policy.fault(opened.session, now=now) == "invalid" else opened
+
+    def _answer(self, opened: Opened, now: float) -> Loaded:
+        due = self._policy.strict or now >= opened.session.lease_until
+        return opened.due if due else opened.trusted
+
+    def _fault(self, session: Session, now: float) -> str:
+        return self._policy.fault(session, now=now) or ("revoked" if session.id in self._endings else "")
+
+    def _tidied(self, opened: Opened, shown: Shown) -> tuple[bytes, ...]:
+        """Return what clears the cookies beside the one that was used.
+
+        Where its name came twice, no domain tells which one is which: the session is written anew.
+        """
+        if sum(name == self._cookie.name for name, _ in shown) > 1:
+            return self._left(opened.session, shown)
+        return tuple(self._cookie.cleared(shown, kept=opened.pieces))
+
+    def _left(self, session: Session, shown: Shown) -> tuple[bytes, ...]:
+        left = max(0, self._policy.ends_at(session) - int(self._clock()))
+        max_age = left if session.persistent else None
+        sealed, pieces = self._sealed(session, max_age)
+        lines = self._cookie.written(sealed, pieces=pieces, max_age=max_age)
+        return (*self._cookie.cleared(shown, kept=pieces), *lines)
+
+    def _sealed(self, session: Session, max_age: int | None) -> tuple[str, int]:
+        payload = self._payload(session, 1)
+        if len(payload) > MOST_PAYLOAD:
+            raise SessionTooLarge(f"{len(payload)} B of claims; largest: {claims.largest(session)}")
+        sealed = self._sealer.seal(payload)
+        pieces = self._cookie.pieces_for(len(sealed), max_age=max_age)
+        if pieces > MOST_PIECES:
+            raise SessionTooLarge(f"{len(sealed)} B sealed; largest: {claims.largest(session)}")
+        return (sealed if pieces == 1 else self._sealer.seal(self._payload(session, pieces))), pieces
+
+    def _payload(self, session: Session, pieces: int) -> bytes:
+        return claims.encode(session, audience=self._policy.audience, pieces=pieces)
+
+    def _hold(self, session: Session, now: float) -> None:
+        reason = self._fault(session, now)
+        if reason:
+            raise self._rejection(session, reason)
+
+    def _confirmed(self, session: Session, answer: Answer) -> Session:
+        standing = answer.standing
+        reason = _refusal(session, standing)
+        if reason == "revoked":
+            self._endings.note(session.id, until=session.ends_at)
+        if not reason and session.id in self._endings:  # ended here while the lookup was under way
+            reason = "revoked"
+        if standing is None or reason:
+            raise self._rejection(session, reason)
+        return replace(session, identity=_as_read(session.identity, standing))
+
+    def _minted(self, session: Session, answer: Answer) -> Session:
+        now = int(answer.asked_at)
+        lease_until = min(now + self._policy.lease, self._policy.ends_at(session))
+        renewed = replace(session, token_id=_token_id(), issued_at=now, lease_until=lease_until)
+        self._tally.renewed()
+        self._tell("session.renewed", renewed)
+        return renewed
+
+    def _rejected(self, shown: Shown, reason: str, session: Session | None = None) -> Loaded:
+        self._reject(session, reason)
+        clear = tuple(self._cookie.cleared(shown, kept=0))
+        return Loaded(rejected=reason, presented=True, clear=clear)
+
+    def _rejection(self, session: Session, reason: str) -> SessionRejected:
+        self._reject(session, reason)
+        return SessionRejected(reason)
+
+    def _reject(self, session: Session | None, reason: str) -> None:
+        self._tally.rejected(reason)
+        self._tell("session.rejected", session, outcome="refused", reason=reason)
+
+    def _tell(
+        self, name: str, session: Session | None, *, outcome: str = "success", reason: str = ""
+    ) -> None:
+        self._audit(
+            AuditEvent(
+                name=name,
+                outcome=outcome,
+                reason=reason,
+                user_id=session.identity.user_id if session else "",
+                session_id=public_id(session.id) if session else "",
+                provider=session.provider if session else "",
+            )
+        )
+
+
+def _refusal(session: Session, standing: Standing | None) -> str:
+    """Return why the directory ends *session*, or an empty string."""
+    if standing is None:
+        return "user_missing"
+    if not standing.enabled:
+        return "user_disabled"
+    if standing.epoch != session.epoch:
+        return "epoch"
+    return "revoked" if standing.denied else ""
+
+
+def _identity(login: VerifiedLogin, user: User) -> Identity:
+    return Identity(
+        user_id=user.id,
+        email=user.email,
+        name=user.name,
+        image=user.image,
+        roles=user.roles,
+        groups=login.groups,
+        claims=login.claims,
+    )
+
+
+def _as_read(identity: Identity, standing: Standing) -> Identity:
+    return replace(
+        identity, email=standing.email, name=standing.name, image=standing.image, roles=standing.roles
+    )
+
+
+def _token_id() -> str:
+    return secrets.token_urlsafe(16)

@@ -1,0 +1,118 @@
+"""Where the truth about a session lives: the Protocol that every strategy keeps, and its terms."""
+
+import hashlib
+from dataclasses import dataclass
+from typing import Protocol
+
+from gateway.model.identity import User, VerifiedLogin
+from gateway.model.inbound import RawHeaders
+from gateway.model.session import Session, Standing
+
+SKEW = 60
+"""Seconds that another node's clock may be ahead of ours."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Loaded:
+    """What the cookies of a request say, without asking anybody.
+
+    `session` opened and holds, None otherwise; where `due`, it must be renewed before it is
+    trusted. `presented` says that a session cookie came at all, `rejected` why it does not hold (a
+    word of `SessionRejected.REASONS`), `clear` what any answer must leave in the browser.
+    """
+
+    session: Session | None = None
+    due: bool = False
+    rejected: str = ""
+    presented: bool = False
+    clear: tuple[bytes, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Policy:
+    """How long sessions are trusted and how long they live; all durations in seconds.
+
+    `strict` asks the directory at every request. `audience` names this gateway and cookie: a
+    session made for another does not open.
+    """
+
+    lease: int
+    max_age: int
+    idle_timeout: int | None
+    strict: bool
+    audience: str
+
+    def ends_at(self, session: Session) -> int:
+        """Return the absolute end: lowering `max_age` acts at once, raising it lengthens nothing."""
+        return min(session.ends_at, session.authenticated_at + self.max_age)
+
+    def fault(self, session: Session, *, now: float) -> str:
+        """Return why *session* does not hold at *now*, whatever anybody says, or an empty string."""
+        if session.issued_at > now + SKEW or session.authenticated_at > now + SKEW:
+            return "invalid"
+        if now >= self.ends_at(session):
+            return "absolute"
+        if self.idle_timeout is not None and now - session.lease_until > self.idle_timeout:
+            return "idle"
+        return ""
+
+
+class Directory(Protocol):
+    """The user database, as sessions see it. Both raise StoreUnavailable for an outage."""
+
+    async def standing(self, session: Session) -> Standing | None:
+        """Return what is true of *session* now, None where its user is gone."""
+
+    async def deny(self, session_id: str, until: int) -> None:
+        """Refuse the session from now on, at least until Unix time *until*."""
+
+
+class Tally(Protocol):
+    """Who counts what happens to sessions."""
+
+    def renewed(self) -> None: ...
+
+    def rejected(self, reason: str) -> None: ...
+
+    def lookup_shared(self) -> None: ...
+
+
+class Strategy(Protocol):
+    """Loads, renews, issues and ends sessions."""
+
+    def load(self, headers: RawHeaders) -> Loaded:
+        """Return what the cookies say; no I/O."""
+
+    async def renew(self, session: Session, *, fresh: bool = False) -> Session:
+        """Return *session* while it is trusted, else the same session on a new lease.
+
+        `token_id` differs from the old one exactly where the browser must be left a new cookie.
+        *fresh* refuses to share a lookup that was sent before this call. Raises SessionRejected,
+        StoreUnavailable.
+        """
+
+    async def confirm(self, session: Session) -> Session:
+        """Return *session* with roles and profile as read now; raises as `renew` does."""
+
+    def issue(self, login: VerifiedLogin, user: User, *, persistent: bool) -> Session:
+        """Return a new session of *user*, begun now."""
+
+    def cookies(self, session: Session, headers: RawHeaders) -> tuple[bytes, ...]:
+        """Return the Set-Cookie values that leave exactly *session* in a browser that sent *headers*.
+
+        Raises SessionTooLarge.
+        """
+
+    def clear(self, headers: RawHeaders) -> tuple[bytes, ...]:
+        """Return the Set-Cookie values that leave no session in a browser that sent *headers*."""
+
+    async def end(self, session: Session) -> None:
+        """End *session*: this node refuses it at once; raises StoreUnavailable only under `strict`."""
+
+    async def close(self) -> None:
+        """Record what is not recorded yet, if the store answers, and stop."""
+
+
+def public_id(session_id: str) -> str:
+    """Return the name by which a session is told to people and logs: of no use as a cookie."""
+    return hashlib.sha256(session_id.encode()).hexdigest()[:16]
