@@ -1,0 +1,286 @@
+"""Login: from a button to the issuer, and from the issuer's answer to a session (RFC 9700 4.7).
+
+Laws: `start` and `finish` take only targets that `ReturnTargets` accepted; `redirect_uri` is made
+from `public_url` alone; a transaction is recorded as used before the token request, so that no
+replay, on any node, makes a second one; a login restarts by itself at most once.
+"""
+
+import hashlib
+import secrets
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Protocol
+
+from gateway.errors import GatewayError, LoginExpired, LoginFailed, NoSuchPage
+from gateway.flows.link import Settled
+from gateway.flows.recent import RecentLogins
+from gateway.flows.transactions import LIFE, Binding, Transactions
+from gateway.model.event import Audit, AuditEvent, Clock
+from gateway.model.identity import VerifiedLogin
+from gateway.model.inbound import Inbound
+from gateway.model.login import LinkIntent, PendingLogin
+from gateway.model.session import Session
+from gateway.relying_party.authorization import CallbackResponse, read_response
+from gateway.sessions.strategy import Strategy, public_id
+
+# At the end of a state whose login the gateway began again by itself. It protects nothing: it is
+# read only where the transaction is gone, to choose between one more try and an error page.
+_AGAIN = ".again"
+
+
+class Provider(Protocol):
+    """One issuer and our registration there."""
+
+    async def begin(self, pending: PendingLogin, hints: Mapping[str, str]) -> str:
+        """Return the authorization URL. Raises IssuerUnavailable."""
+        ...
+
+    async def redeem(self, pending: PendingLogin, response: CallbackResponse) -> VerifiedLogin:
+        """Return what the issuer proved. Raises LoginFailed, LoginCancelled, IssuerUnavailable."""
+        ...
+
+
+class Spender(Protocol):
+    async def spend(self, key: bytes, until: int) -> bool:
+        """Record a used transaction; return False where it was used before, on any node."""
+        ...
+
+
+class Linking(Protocol):
+    async def settle(
+        self, login: VerifiedLogin, *, live: Session | None, intent: LinkIntent | None
+    ) -> Settled: ...
+
+
+class Live(Protocol):
+    async def live(self, inbound: Inbound) -> Session | None:
+        """Return the presented session if it passes the store's lookup at this moment."""
+        ...
+
+
+class LoginCounts(Protocol):
+    def login(self, *, provider: str, result: str) -> None: ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LoginProvider:
+    """A provider as a login needs it: its id in URLs, its registration, the party that talks to it."""
+
+    id: str
+    name: str
+    issuer: str
+    client_id: str
+    party: Provider
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Departure:
+    """Where the browser goes next, and the Set-Cookie values it takes along."""
+
+    location: str
+    cookies: tuple[bytes, ...] = ()
+
+
+class Logins:
+    """Starts and finishes logins. `callback_url` is `public_url` + prefix + `/callback`."""
+
+    def __init__(
+        self,
+        *,
+        providers: Sequence[LoginProvider],
+        callback_url: str,
+        transactions: Transactions,
+        recent: RecentLogins,
+        spender: Spender,
+        linking: Linking,
+        strategy: Strategy,
+        live: Live,
+        audit: Audit,
+        clock: Clock,
+        counts: LoginCounts | None = None,
+        secret: Callable[[], str] = lambda: secrets.token_urlsafe(32),
+    ) -> None:
+        self._providers = {provider.id: provider for provider in providers}
+        self._callback_url = callback_url
+        self._transactions = transactions
+        self._recent = recent
+        self._spender = spender
+        self._linking = linking
+        self._strategy = strategy
+        self._live = live
+        self._audit = audit
+        self._clock = clock
+        self._counts = counts
+        self._secret = secret
+
+    @property
+    def providers(self) -> tuple[LoginProvider, ...]:
+        return tuple(self._providers.values())
+
+    async def start(
+        self,
+        provider_id: str,
+        *,
+        inbound: Inbound,
+        return_to: str,
+        persistent: bool = True,
+        link: LinkIntent | None = None,
+        hints: Mapping[str, str] | None = None,
+        restarted: bool = False,
+    ) -> Departure:
+        """Return the way to the issuer, its transaction in a cookie.
+
+        Raises NoSuchPage for an unknown provider and IssuerUnavailable.
+        """
+        provider = self._known(provider_id)
+        binding = self._binding(provider)
+        pending = PendingLogin(
+            provider=provider.id,
+            issuer=binding.issuer,
+            client_id=binding.client_id,
+            redirect_uri=binding.redirect_uri,
+            state=self._secret() + (_AGAIN if restarted else ""),
+            nonce=self._secret(),
+            verifier=self._secret(),
+            return_to=return_to,
+            started_at=int(self._clock()),
+            persistent=persistent,
+            restarted=restarted,
+            link=link,
+        )
+        location = await provider.party.begin(pending, hints or {})
+        cookies = self._transactions.begin(pending, binding, inbound.headers)
+        return Departure(location=location, cookies=cookies)
+
+    async def finish(
+        self, provider_id: str, pairs: Sequence[tuple[str, str]], *, inbound: Inbound
+    ) -> Departure:
+        """Return the way to the original URL, signed in.
+
+        Where the transaction is gone or used: with a live session the way to the original URL or
+        `/`; else, on a navigation, once more to the issuer. Raises LoginFailed and its kinds,
+        NoSuchPage, Unavailable; `leftovers` are then to be cleared.
+        """
+        provider = self._known(provider_id)
+        try:
+            departure = await self._finish(provider, pairs, inbound)
+        except GatewayError as error:
+            self._tell_failure(provider, error, inbound)
+            raise
+        return departure
+
+    def leftovers(self, pairs: Sequence[tuple[str, str]], *, inbound: Inbound) -> tuple[bytes, ...]:
+        """Return the Set-Cookie values that clear what a failed callback leaves in the browser."""
+        state = next((value for name, value in pairs if name == "state"), "")
+        return self._transactions.sweep(inbound.headers, state=state)
+
+    async def _finish(
+        self, provider: LoginProvider, pairs: Sequence[tuple[str, str]], inbound: Inbound
+    ) -> Departure:
+        response = read_response(pairs)
+        if not response.state:
+            raise LoginFailed("callback without state")
+        pending = self._transactions.find(response.state, self._binding(provider), inbound.headers)
+        if pending is None or not await self._spend(pending):
+            return await self._recover(provider, pending, response, inbound)
+        login = await provider.party.redeem(pending, response)
+        return await self._sign_in(login, pending, inbound)
+
+    async def _spend(self, pending: PendingLogin) -> bool:
+        """Record the transaction as used; say whether it was fresh and unused until now."""
+        if not self._transactions.is_fresh(pending):
+            return False
+        key = hashlib.sha256(pending.state.encode()).digest()
+        # A minute more than a transaction lives, for nodes whose clocks differ.
+        return await self._spender.spend(key, pending.started_at + LIFE + 60)
+
+    async def _recover(
+        self,
+        provider: LoginProvider,
+        pending: PendingLogin | None,
+        response: CallbackResponse,
+        inbound: Inbound,
+    ) -> Departure:
+        """Lead a browser on whose transaction is gone, used, too old or does not open."""
+        return_to = pending.return_to if pending else "/"
+        if await self._live.live(inbound) is not None:
+            cookies = self._transactions.sweep(inbound.headers, state=response.state or "")
+            return Departure(location=return_to, cookies=cookies)
+        again = (response.state or "").endswith(_AGAIN)
+        if again or response.error or not inbound.navigation:
+            raise LoginExpired("transaction gone, used or too old")
+        cleared = self._transactions.sweep(inbound.headers, state=response.state or "")
+        departure = await self.start(
+            provider.id,
+            inbound=inbound,
+            return_to=return_to,
+            persistent=pending.persistent if pending else True,
+            restarted=True,
+        )
+        return replace(departure, cookies=_once(departure.cookies + cleared))
+
+    async def _sign_in(self, login: VerifiedLogin, pending: PendingLogin, inbound: Inbound) -> Departure:
+        held = self._strategy.load(inbound.headers).session is not None
+        counted = self._recent.forget(inbound.headers) if held else (self._recent.note(inbound.headers),)
+        old = await self._live.live(inbound) if held else None
+        settled = await self._linking.settle(login, live=old, intent=pending.link)
+        session = self._strategy.issue(login, settled.user, persistent=pending.persistent)
+        cookies = self._strategy.cookies(session, inbound.headers)
+        if old is not None:
+            await self._strategy.end(old)
+        self._tell_success(session, settled, inbound)
+        swept = self._transactions.sweep(inbound.headers, state=pending.state)
+        return Departure(location=pending.return_to, cookies=(*cookies, *counted, *swept))
+
+    def _known(self, provider_id: str) -> LoginProvider:
+        provider = self._providers.get(provider_id)
+        if provider is None:
+            raise NoSuchPage("no such provider")
+        return provider
+
+    def _binding(self, provider: LoginProvider) -> Binding:
+        return Binding(
+            provider=provider.id,
+            issuer=provider.issuer,
+            client_id=provider.client_id,
+            redirect_uri=f"{self._callback_url}/{provider.id}",
+        )
+
+    def _tell_success(self, session: Session, settled: Settled, inbound: Inbound) -> None:
+        detail = "linked" if settled.linked else "created" if settled.created else ""
+        self._count(session.provider, "success")
+        self._audit(
+            AuditEvent(
+                name="auth.login.success",
+                user_id=session.identity.user_id,
+                session_id=public_id(session.id),
+                provider=session.provider,
+                client_ip=inbound.client_ip,
+                request_id=inbound.request_id,
+                detail=detail,
+            )
+        )
+
+    def _tell_failure(self, provider: LoginProvider, error: GatewayError, inbound: Inbound) -> None:
+        refused = error.status == 403
+        outcome = "refused" if refused else "failure"
+        self._count(provider.id, outcome)
+        self._audit(
+            AuditEvent(
+                name="auth.login.refused" if refused else "auth.login.failure",
+                outcome=outcome,
+                reason=error.code,
+                provider=provider.id,
+                client_ip=inbound.client_ip,
+                request_id=inbound.request_id,
+            )
+        )
+
+    def _count(self, provider: str, result: str) -> None:
+        if self._counts is not None:
+            self._counts.login(provider=provider, result=result)
+
+
+def _once(cookies: tuple[bytes, ...]) -> tuple[bytes, ...]:
+    """Drop repeated lines: a restart and a sweep may clear the same expired cookie."""
+    return tuple(dict.fromkeys(cookies))

@@ -1,0 +1,110 @@
+"""The admin port: health, metrics and public keys; read-only, static bodies, no cookies (rule C13).
+
+It never asks an issuer, names no upstream and says no version. `/livez` says only that the loop
+turns.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from typing import Protocol
+
+import msgspec
+from aiohttp import web
+
+from gateway.observe.metrics import CONTENT_TYPE
+
+PATIENCE = 1.0
+
+
+class Readiness(Protocol):
+    """What has to answer before requests are of use."""
+
+    @property
+    def checks(self) -> Mapping[str, Callable[[], Awaitable[bool]]]:
+        """The named checks, such as `database`; each may raise, which counts as no."""
+        ...
+
+
+@dataclass(slots=True, kw_only=True)
+class Stage:
+    """Where the process is between start and end; written by the composition root alone."""
+
+    started: bool = False
+    draining: bool = False
+
+
+class AdminPort:
+    """Makes the aiohttp application of the admin port."""
+
+    def __init__(
+        self,
+        *,
+        readiness: Readiness,
+        stage: Stage,
+        exposition: Callable[[], bytes],
+        jwks: Callable[[], dict[str, object]],
+    ) -> None:
+        self._readiness = readiness
+        self._stage = stage
+        self._exposition = exposition
+        self._jwks = jwks
+
+    def application(self) -> web.Application:
+        """Return the application: exact paths, GET and HEAD only."""
+        application = web.Application()
+        application.add_routes(
+            [
+                web.get("/livez", self._livez),
+                web.get("/readyz", self._readyz),
+                web.get("/startupz", self._startupz),
+                web.get("/metrics", self._metrics),
+                web.get("/.well-known/jwks.json", self._keys),
+            ]
+        )
+        application.on_response_prepare.append(_strip)
+        return application
+
+    async def _livez(self, _request: web.Request) -> web.Response:
+        return _verdict(well=True)
+
+    async def _startupz(self, _request: web.Request) -> web.Response:
+        return _verdict(well=self._stage.started)
+
+    async def _readyz(self, request: web.Request) -> web.Response:
+        found = await self._asked()
+        found["draining"] = not self._stage.draining
+        well = self._stage.started and all(found.values())
+        if "verbose" not in request.query:
+            return _verdict(well=well)
+        lines = [f"[{'+' if held else '-'}] {name}" for name, held in found.items() if name != "draining"]
+        lines += ["[-] draining"] if self._stage.draining else []
+        return web.Response(status=200 if well else 503, text="\n".join(lines) + "\n")
+
+    async def _asked(self) -> dict[str, bool]:
+        checks = self._readiness.checks
+        answers = await asyncio.gather(*[_holds(check) for check in checks.values()])
+        return dict(zip(checks, answers, strict=True))
+
+    async def _metrics(self, _request: web.Request) -> web.Response:
+        return web.Response(body=self._exposition(), headers={"Content-Type": CONTENT_TYPE})
+
+    async def _keys(self, _request: web.Request) -> web.Response:
+        return web.Response(body=msgspec.json.encode(self._jwks()), content_type="application/json")
+
+
+async def _holds(check: Callable[[], Awaitable[bool]]) -> bool:
+    try:
+        async with asyncio.timeout(PATIENCE):
+            return await check()
+    except Exception:  # whatever stops a check from saying yes is a no
+        return False
+
+
+def _verdict(*, well: bool) -> web.Response:
+    return web.Response(status=200 if well else 503, text="ok\n" if well else "unavailable\n")
+
+
+async def _strip(_request: web.Request, response: web.StreamResponse) -> None:
+    response.headers["Cache-Control"] = "no-store"
+    response.headers.pop("Server", None)

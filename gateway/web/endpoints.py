@@ -1,0 +1,92 @@
+"""Everything under our prefix: which method on which path is which handler, and nothing more."""
+
+from collections.abc import Awaitable, Callable, Mapping
+
+from gateway.errors import MethodRefused, NoSuchPage, RequestRejected
+from gateway.model.answer import Answer
+from gateway.model.inbound import Inbound
+from gateway.pipeline import Passage
+from gateway.web.account import AccountPage
+from gateway.web.programs import Programs
+from gateway.web.query import parse_fields
+from gateway.web.signin import SignIn
+from gateway.web.signout import SignOut
+from gateway.web.visit import ReadBody, Visit
+
+Handler = Callable[[Visit], Awaitable[Answer]]
+Methods = Mapping[str, Handler]
+
+
+class Endpoints:
+    """Dispatches requests under *prefix*, which is canonical: a slash in front, none at the end."""
+
+    def __init__(
+        self,
+        *,
+        prefix: str,
+        signin: SignIn,
+        signout: SignOut,
+        account: AccountPage,
+        programs: Programs,
+    ) -> None:
+        self._prefix = prefix
+        self._folded = prefix.casefold()
+        self._first = self._folded.split("/")[1]
+        self._exact: Mapping[str, Methods] = {
+            "/signin": {"GET": signin.choose},
+            "/signout": {"GET": signout.ask, "POST": signout.leave},
+            "/account": {"GET": account.show},
+            "/session": {"GET": programs.session, "POST": programs.reread},
+            "/csrf": {"GET": programs.csrf},
+            "/providers": {"GET": programs.providers},
+            "/jwks.json": {"GET": programs.jwks},
+            "/error": {"GET": programs.error},
+        }
+        self._with_provider: Mapping[str, Methods] = {
+            "/signin": {"GET": signin.follow, "POST": signin.start},
+            "/callback": {"GET": signin.callback},
+            "/account/link": {"POST": account.link},
+        }
+
+    def covers(self, path: str) -> bool:
+        """Say whether *path*, in any spelling, is under our prefix: then no upstream ever sees it."""
+        if self._first not in path.casefold():
+            return False
+        bare = "/".join(segment.partition(";")[0] for segment in path.split("/") if segment)
+        folded = f"/{bare}".casefold()
+        return folded == self._folded or folded.startswith(f"{self._folded}/")
+
+    async def handle(self, inbound: Inbound, read_body: ReadBody, passage: Passage) -> Answer:
+        """Answer *inbound*. Raises GatewayErrors; cookies that any answer must carry are in *passage*."""
+        if inbound.spellings or inbound.target.partition(b"?")[0] != inbound.path.encode():
+            raise RequestRejected("our own paths have one spelling")
+        methods, tail = self._find(inbound.path)
+        method = "GET" if inbound.method == "HEAD" else inbound.method
+        handler = methods.get(method)
+        if handler is None:
+            raise MethodRefused(inbound.method, allow=_allowed(methods))
+        visit = Visit(
+            inbound=inbound,
+            passage=passage,
+            read_body=read_body,
+            query=parse_fields(inbound.query),
+            tail=tail,
+        )
+        return await handler(visit)
+
+    def _find(self, path: str) -> tuple[Methods, str]:
+        local = path.removeprefix(self._prefix)
+        methods = self._exact.get(local)
+        if methods is not None:
+            return methods, ""
+        head, _, tail = local.rpartition("/")
+        methods = self._with_provider.get(head)
+        if local == path or methods is None or not tail:
+            raise NoSuchPage(path)
+        return methods, tail
+
+
+def _allowed(methods: Methods) -> tuple[str, ...]:
+    return (
+        ("GET", "HEAD", *[name for name in methods if name != "GET"]) if "GET" in methods else tuple(methods)
+    )

@@ -1,0 +1,103 @@
+"""Errors become answers here and nowhere else: JSON for programs, a page for people.
+
+Both carry the code and the request id, never the text of the error, which is for the log.
+"""
+
+from collections.abc import Sequence
+from urllib.parse import quote
+
+from gateway.errors import GatewayError, LoginCancelled, LoginRequired, MethodRefused, Unavailable
+from gateway.flows.targets import ReturnTargets
+from gateway.model.answer import Answer
+from gateway.model.inbound import Inbound, RawHeaders
+from gateway.web.pages import Pages
+from gateway.web.replies import Replies, set_cookies
+from gateway.web.words import CANCELLED, Way, Words, words_for
+
+RETRY_AFTER = b"5"
+# A scheme that no browser knows, so none opens a dialog (RFC 9110 11.6.1 wants a challenge).
+_CHALLENGE = b'Vestibule realm="sign-in"'
+
+
+class ErrorPages:
+    """Turns any error into the one answer to its request."""
+
+    def __init__(
+        self, *, pages: Pages, replies: Replies, targets: ReturnTargets, public_url: str, prefix: str
+    ) -> None:
+        self._pages = pages
+        self._replies = replies
+        self._targets = targets
+        self._public_url = public_url.rstrip("/")
+        self._signin = f"{prefix}/signin"
+        self._ways = {
+            Way.HOME: "/",
+            Way.LOGIN: self._signin,
+            Way.ACCOUNT: f"{prefix}/account",
+            Way.NONE: "",
+        }
+
+    def answer(
+        self,
+        error: GatewayError,
+        *,
+        inbound: Inbound | None,
+        request_id: str,
+        extra_cookies: tuple[bytes, ...] = (),
+    ) -> Answer:
+        """Return the answer for *error*; without *inbound*, which was never understood, JSON."""
+        cookies = set_cookies(extra_cookies)
+        if isinstance(error, LoginRequired) and inbound is not None and inbound.navigation:
+            return self._replies.redirect(self._way_in(inbound), status=302, headers=cookies)
+        headers = (*_explaining(error), *cookies)
+        if inbound is None or not _reads_pages(error, inbound):
+            return self._document(error, request_id, headers)
+        name = "cancelled.html" if isinstance(error, LoginCancelled) else "error.html"
+        words = CANCELLED if isinstance(error, LoginCancelled) else words_for(error.code)
+        facts = self._facts(words, code=error.code, request_id=request_id)
+        return self._pages.message(name, facts, status=error.status, headers=headers)
+
+    def explain(self, code: str, *, request_id: str) -> Answer:
+        """Return the page about *code*, for somebody who was sent there."""
+        facts = self._facts(words_for(code), code="", request_id=request_id)
+        return self._pages.message("error.html", facts, status=200, headers=())
+
+    def _document(self, error: GatewayError, request_id: str, headers: RawHeaders) -> Answer:
+        told: dict[str, str] = {"error": error.code, "request_id": request_id}
+        if isinstance(error, LoginRequired):
+            told["login_url"] = self._public_url + self._signin
+        return self._replies.document(told, status=error.status, headers=headers)
+
+    def _way_in(self, inbound: Inbound) -> str:
+        """Return the sign-in page, on the host where logins live, with the way back if it is safe."""
+        here = self._signin if inbound.host == self._targets.host else self._public_url + self._signin
+        target = self._targets.original(inbound)
+        return here if target is None else f"{here}?return_to={quote(target, safe='/')}"
+
+    def _facts(self, words: Words, *, code: str, request_id: str) -> dict[str, object]:
+        new_tab = code == LoginRequired.code
+        href = self._ways[words.way]
+        return {"words": words, "href": href, "new_tab": new_tab, "code": code, "request_id": request_id}
+
+
+def _explaining(error: GatewayError) -> RawHeaders:
+    if isinstance(error, LoginRequired):
+        return ((b"WWW-Authenticate", _CHALLENGE),)
+    if isinstance(error, Unavailable):
+        return ((b"Retry-After", RETRY_AFTER),)
+    if isinstance(error, MethodRefused) and error.allow:
+        return ((b"Allow", _listed(error.allow)),)
+    return ()
+
+
+def _listed(words: Sequence[str]) -> bytes:
+    return ", ".join(words).encode()
+
+
+def _reads_pages(error: GatewayError, inbound: Inbound) -> bool:
+    """Say whether a person will see the answer: a navigation, a form's too, or asked for HTML."""
+    modes = inbound.values(b"sec-fetch-mode")
+    if isinstance(error, LoginRequired):
+        # Only a form that was sent can be here; a script that accepts HTML is still a script.
+        return modes == [b"navigate"] if modes else inbound.wants_html
+    return inbound.wants_html or modes == [b"navigate"]

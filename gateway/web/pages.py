@@ -1,0 +1,64 @@
+"""Pages: templates compiled at start, and the policy under which a browser shows them."""
+
+import base64
+import hashlib
+from collections.abc import Mapping, Sequence
+from urllib.parse import urlsplit
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+
+from gateway.model.answer import Answer
+from gateway.model.inbound import RawHeaders
+from gateway.web.replies import Replies, set_cookies
+
+_STYLE = "style.css"
+_TEMPLATES = ("signin.html", "signout.html", "account.html", "error.html", "cancelled.html")
+_FORM_REFERRER: RawHeaders = ((b"Referrer-Policy", b"same-origin"),)
+
+
+class Pages:
+    """Renders our pages. *prefix* is where their links lead, *issuers* are the providers' issuers."""
+
+    def __init__(self, *, replies: Replies, prefix: str, issuers: Sequence[str]) -> None:
+        self._replies = replies
+        environment = Environment(
+            loader=PackageLoader("gateway.web"),
+            autoescape=True,
+            undefined=StrictUndefined,
+            trim_blocks=True,
+            lstrip_blocks=True,
+            auto_reload=False,
+        )
+        environment.globals["prefix"] = prefix
+        self._templates = {name: environment.get_template(name) for name in _TEMPLATES}
+        style = environment.get_template(_STYLE).render().encode()
+        digest = base64.b64encode(hashlib.sha256(style).digest()).decode()
+        self._closed = _policy(digest, "'none'")
+        self._forms = _policy(digest, "'self'")
+        # A browser holds the redirect that answers a form to form-action too (CSP3 4.2.6).
+        self._departures = _policy(digest, " ".join(["'self'", *_origins(issuers)]))
+
+    def message(self, name: str, facts: Mapping[str, object], *, status: int, headers: RawHeaders) -> Answer:
+        """Return a page without forms."""
+        html = self._templates[name].render(facts)
+        return self._replies.page(html, policy=self._closed, status=status, headers=headers)
+
+    def form(
+        self, name: str, facts: Mapping[str, object], *, cookies: Sequence[bytes], departs: bool = False
+    ) -> Answer:
+        """Return a page with forms; *departs* where one of them leads on to an issuer."""
+        html = self._templates[name].render(facts)
+        policy = self._departures if departs else self._forms
+        return self._replies.page(html, policy=policy, headers=(*_FORM_REFERRER, *set_cookies(cookies)))
+
+
+def _policy(digest: str, form_action: str) -> bytes:
+    return (
+        f"default-src 'none'; style-src 'sha256-{digest}'; form-action {form_action}; "
+        "frame-ancestors 'none'; base-uri 'none'"
+    ).encode()
+
+
+def _origins(urls: Sequence[str]) -> list[str]:
+    parts = map(urlsplit, urls)
+    return list(dict.fromkeys(f"{part.scheme}://{part.netloc}" for part in parts))

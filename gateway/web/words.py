@@ -1,0 +1,178 @@
+"""What a page says to people about each code: what happened, and the way forward."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class Way(StrEnum):
+    """The one thing that a page offers to do next."""
+
+    HOME = "home"
+    LOGIN = "login"
+    ACCOUNT = "account"
+    NONE = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Words:
+    """A heading, sentences, and where the button leads, with its label."""
+
+    title: str
+    text: str
+    way: Way = Way.NONE
+    label: str = ""
+    causes: tuple[str, ...] = ()
+
+
+def _home(title: str, text: str) -> Words:
+    return Words(title=title, text=text, way=Way.HOME, label="Go to the start page")
+
+
+def _login(title: str, text: str, *, causes: tuple[str, ...] = ()) -> Words:
+    return Words(title=title, text=text, way=Way.LOGIN, label="Sign in again", causes=causes)
+
+
+def _wait(title: str, text: str) -> Words:
+    return Words(title=title, text=text)
+
+
+CANCELLED = Words(
+    title="Sign-in cancelled",
+    text="You were not signed in. Nothing has changed, and you can try again whenever you like.",
+    way=Way.LOGIN,
+    label="Try again",
+)
+"""The person, or the issuer on their behalf, said no."""
+
+_UNKNOWN = _home(
+    "Something went wrong",
+    "The request could not be completed. If it happens again, tell the people who run this site the "
+    "request number below.",
+)
+_UNREADABLE = _home(
+    "This request cannot be read",
+    "Your browser sent something that could be understood in more than one way, so it was not passed on. "
+    "Check the address, or go back and try again.",
+)
+_OUTAGE = _wait(
+    "Unavailable for a moment",
+    "A part of this site does not answer right now. You are still signed in; wait a few seconds and "
+    "reload this page.",
+)
+_NOT_FOUND = _home("Page not found", "There is nothing at this address. Check it for typing mistakes.")
+_UPSTREAM = _wait(
+    "The application does not answer",
+    "You are signed in, but the application behind this address cannot be reached. Try again in a moment.",
+)
+
+_BY_CODE = {
+    "bad_request": _UNREADABLE,
+    "uri_too_long": _home("This address is too long", "Shorten the address and try again."),
+    "header_too_large": _home(
+        "Too much was sent along",
+        "Your browser sent more headers than fit, often because of old cookies. Delete the cookies of "
+        "this site and try again.",
+    ),
+    "content_too_large": _wait("Too large", "What you sent is larger than this site accepts."),
+    "method_not_allowed": _home("This cannot be done here", "The address exists, but not for this action."),
+    "misdirected_request": _wait(
+        "Wrong address", "This server does not serve the host name in the address. Check it for mistakes."
+    ),
+    "request_timeout": _wait("Too slow", "The request took too long to arrive. Try again."),
+    "not_found": _NOT_FOUND,
+    "loop_detected": _wait(
+        "Going round in circles",
+        "This request came back to where it started. The people who run this site have to mend its routes.",
+    ),
+    "login_required": Words(
+        title="Your session has ended",
+        text="What you just sent was not delivered, and nothing of it was kept. Sign in in a new tab, "
+        "come back to this one, go back a page and send it again.",
+        way=Way.LOGIN,
+        label="Sign in in a new tab",
+    ),
+    "access_denied": Words(
+        title="You may not open this page",
+        text="You are signed in, but this page is not open to you. If it should be, ask the people who "
+        "run this site.",
+        way=Way.ACCOUNT,
+        label="See who is signed in",
+    ),
+    "csrf_failed": _home(
+        "This form has expired",
+        "For your safety the form was not accepted: it was open for too long, or did not come from here. "
+        "Go back, reload the page and send it again.",
+    ),
+    "bad_return_target": _home(
+        "This link leads elsewhere",
+        "The link asked to continue at an address that does not belong to this site, so it was stopped here.",
+    ),
+    "OAuthCallbackError": _login(
+        "Sign-in did not succeed",
+        "The answer of the sign-in provider could not be accepted. Nothing was changed.",
+    ),
+    "AccessDenied": Words(
+        title="You cannot sign in",
+        text="The sign-in was refused. If you think that you should have access, ask the people who run "
+        "this site.",
+        way=Way.LOGIN,
+        label="Sign in another way",
+    ),
+    "LoginExpired": _login(
+        "This sign-in is no longer valid",
+        "It was finished already, took longer than fifteen minutes, or was begun in another browser.",
+    ),
+    "OAuthAccountNotLinked": Words(
+        title="This address is already in use",
+        text="Somebody signs in here with the same e-mail address in another way. If that is you, sign in "
+        "the way you did before, then add this account on your account page.",
+        way=Way.LOGIN,
+        label="Sign in another way",
+    ),
+    "FreshLoginRequired": Words(
+        title="Sign in once more first",
+        text="Another account can be added within five minutes of signing in. Nothing was added; sign in "
+        "again and repeat it from your account page.",
+        way=Way.ACCOUNT,
+        label="Go to your account",
+    ),
+    "LoginLoop": _login(
+        "You keep being signed out",
+        "You have signed in several times within a minute, but your browser did not keep the session.",
+        causes=(
+            "Cookies are blocked for this site: allow them, or leave private browsing.",
+            "The clock of this device is wrong: set it to the right time.",
+            "Too many cookies are stored: delete the cookies of this site.",
+        ),
+    ),
+    "SessionTooLarge": _wait(
+        "Your profile is too large",
+        "The sign-in provider sent more about you, often group memberships, than a session can hold. The "
+        "people who run this site can limit what is kept.",
+    ),
+    "unavailable": _OUTAGE,
+    "store_unavailable": _OUTAGE,
+    "issuer_unavailable": Words(
+        title="The sign-in provider does not answer",
+        text="You can be signed in as soon as it is back. Wait a moment and try again.",
+        way=Way.LOGIN,
+        label="Try again",
+    ),
+    "signout_incomplete": _wait(
+        "Sign-out is incomplete",
+        "This browser is signed out. Copies of the session elsewhere may work a little longer, because "
+        "the end could not be recorded yet; it will be, without you doing anything.",
+    ),
+    "upstream_unreachable": _UPSTREAM,
+    "upstream_broken": _UPSTREAM,
+    "upstream_timeout": _UPSTREAM,
+    "identity_unrepresentable": _wait(
+        "Your profile cannot be passed on",
+        "Your name or another part of your profile holds characters that the application cannot receive.",
+    ),
+}
+
+
+def words_for(code: str) -> Words:
+    """Return the words for *code*; an unknown one gets a page that names nothing."""
+    return _BY_CODE.get(code, _UNKNOWN)
