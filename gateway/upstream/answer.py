@@ -1,0 +1,301 @@
+"""One HTTP/1.1 answer read from bytes (RFC 9112), without I/O: what is not said plainly is refused.
+
+llhttp reads head and chunks. Around it stand the guards that it lacks: where the head ends and how
+large it is, the status range, the one coding, lengths without leading zeros, interim answers counted,
+and every byte after the message noticed. A reader lives for one exchange, so no state of one answer
+can reach the next.
+"""
+
+import re
+from enum import Enum
+
+from httptools import HttpParserError, HttpParserUpgrade, HttpResponseParser
+
+from gateway.errors import UpstreamBroken
+from gateway.model.inbound import RawHeaders
+from gateway.upstream.reserved import Fate, Fates, listed
+
+HEAD_LIMIT = 64 * 1024
+FIELDS_LIMIT = 256
+INTERIM_LIMIT = 16
+
+_END_OF_HEAD = b"\r\n\r\n"
+_KEEP = Fate.KEEP
+_LENGTH = re.compile(rb"0|[1-9][0-9]{0,18}")
+_REASON = re.compile(rb"[\t\x20-\x7e\x80-\xff]*")
+# What a chunk costs beside its bytes, so that a flood of tiny ones is felt too.
+_CHUNK_COST = 64
+
+
+class _Framing(Enum):
+    HEAD = "head"
+    LENGTH = "length"
+    CHUNKED = "chunked"
+    UNTIL_EOF = "until eof"
+    NONE = "none"
+
+
+_IN_HEAD = _Framing.HEAD
+_BY_LENGTH = _Framing.LENGTH
+
+
+class AnswerReader:
+    """The final answer to one request, as far as its bytes have been fed.
+
+    `chunks` is the body not yet taken, `buffered` what it weighs. `headers` are raw, in order,
+    without hop-by-hop and withheld fields; `Content-Length` is among them exactly where `length` is
+    not None. `complete` says that the message ended, `reusable` that its connection may carry another.
+    """
+
+    def __init__(self, method: str, fates: Fates) -> None:
+        self._method = method
+        self._fates = fates
+        self._parser: HttpResponseParser | None = HttpResponseParser(self)
+        self._framing = _Framing.HEAD
+        self._interim = 0
+        self._remaining = 0
+        self._chunked = False
+        self._overhead = 0
+        self._tail = b""
+        self.status = 0
+        self.headers: RawHeaders = ()
+        self.chunks: list[bytes] = []
+        self.buffered = 0
+        self.begun = self.head_done = self.complete = False
+        self.reusable = True
+        self._forget_head()
+
+    def _forget_head(self) -> None:
+        self.reason = b""
+        self.length: int | None = None
+        self._kept: list[tuple[bytes, bytes]] = []
+        self._others = 0
+        self._coding: bytes | None = None
+        self._connection: list[bytes] = []
+        self._head_bytes = 0
+        self._headers_over = False
+
+    def feed(self, data: bytes) -> None:
+        """Take the next bytes. Raises UpstreamBroken where they can be read in two ways, or are too much."""
+        self.begun = True
+        while data and self._framing is _IN_HEAD:
+            data = self._feed_head(data)
+        if not data:
+            return
+        if self.complete:
+            self.reusable = False
+        elif self._framing is _BY_LENGTH:
+            self._feed_length(data)
+        elif self._framing is _Framing.CHUNKED:
+            self._feed_chunked(data)
+        else:
+            self._append(data)
+
+    def eof(self) -> None:
+        """Take the end of the stream. Raises UpstreamBroken where the message was not over."""
+        if self.complete:
+            return
+        if self._framing is not _Framing.UNTIL_EOF:
+            raise UpstreamBroken("the answer ended before its end" if self.begun else "no answer came")
+        self._end()
+
+    def take(self) -> bytes:
+        """Return all of the body that has come and was not taken; empty if there is none."""
+        chunks = self.chunks
+        if not chunks:
+            return b""
+        self.buffered = 0
+        self.chunks = []
+        return chunks[0] if len(chunks) == 1 else b"".join(chunks)
+
+    # The head.
+
+    def _feed_head(self, data: bytes) -> bytes:
+        """Read *data* as far as the head goes, and return the rest."""
+        # llhttp also speaks RTSP and ICE, and skips empty lines before a status line.
+        if not self._head_bytes and data[0] != 0x48:
+            raise UpstreamBroken("the answer does not begin with a status line")
+        tail = self._tail
+        found = (tail + data).find(_END_OF_HEAD)
+        end = len(data) if found < 0 else found + len(_END_OF_HEAD) - len(tail)
+        part = data[:end]
+        self._head_bytes += len(part)
+        if self._head_bytes > HEAD_LIMIT:
+            raise UpstreamBroken("the head of the answer is over 64 KiB")
+        self._parse(part)
+        if found < 0:
+            self._tail = (tail + data)[-3:]
+            return b""
+        self._tail = b""
+        self._settle()
+        return data[end:]
+
+    def _parse(self, part: bytes) -> None:
+        parser = self._parser
+        try:
+            parser.feed_data(part)  # type: ignore[union-attr]
+        except HttpParserUpgrade as error:
+            raise UpstreamBroken("an upgrade that nobody asked for") from error
+        except HttpParserError as error:
+            if not self.complete:
+                raise UpstreamBroken(f"the answer is malformed: {error}") from error
+            self.reusable = False
+
+    # llhttp begins a second message in the same feed without asking: what it then tells is not ours.
+
+    def on_status(self, reason: bytes) -> None:
+        if not self.head_done:
+            self.reason += reason
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        if self.head_done:
+            self._others += 1  # a trailer: counted, and dropped
+            return
+        fate = self._fates[name]
+        if fate is _KEEP:
+            self._kept.append((name, value))
+        else:
+            self._set_apart(fate, name, value)
+
+    def _set_apart(self, fate: Fate, name: bytes, value: bytes) -> None:
+        if fate is Fate.LENGTH:
+            self._read_length(value.rstrip(b" \t"))
+            self._kept.append((name, value))
+            return
+        self._others += 1
+        if fate is Fate.CODING:
+            self._coding = value if self._coding is None else self._coding + b"," + value
+        elif fate is Fate.CONNECTION:
+            self._connection.append(value)
+
+    def _read_length(self, value: bytes) -> None:
+        # -1: llhttp goes on after its callbacks, so that the fault waits for the end of the head.
+        plain = self.length is None and _LENGTH.fullmatch(value)
+        self.length = int(value) if plain else -1
+
+    def on_headers_complete(self) -> None:
+        self._headers_over = True
+        if self.complete:
+            self.reusable = False
+
+    def _settle(self) -> None:
+        """Judge a whole head, and choose how the body is framed (RFC 9112 6.3)."""
+        parser = self._parser
+        if parser is None or not self._headers_over:
+            raise UpstreamBroken("the head of the answer does not end where it should")
+        version = parser.get_http_version()
+        status = parser.get_status_code()
+        self._check_head(version, status)
+        if status < 200:
+            self._pass_over_interim(status)
+            return
+        self.status = status
+        self.head_done = True
+        options = listed(self._connection) if self._connection else ()
+        self.reusable = version == "1.1" and b"close" not in options
+        self._choose_framing(version)
+        self.headers = tuple(self._kept)
+        if options:
+            self._drop_listed(options)
+
+    def _check_head(self, version: str, status: int) -> None:
+        if version not in ("1.1", "1.0"):
+            raise UpstreamBroken("the answer is of another version of HTTP")
+        if not 100 <= status <= 599:
+            raise UpstreamBroken("the status is out of range")
+        if len(self._kept) + self._others > FIELDS_LIMIT:
+            raise UpstreamBroken("the answer has more than 256 fields")
+        if self.reason != b"OK" and not _REASON.fullmatch(self.reason):
+            raise UpstreamBroken("the reason phrase holds a control character")
+        if self.length == -1:
+            raise UpstreamBroken("the Content-Length is not one plain number")
+
+    def _pass_over_interim(self, status: int) -> None:
+        if status == 101:
+            raise UpstreamBroken("an upgrade that nobody asked for")
+        self._interim += 1
+        if self._interim > INTERIM_LIMIT:
+            raise UpstreamBroken("more than 16 interim answers")
+        self._forget_head()
+
+    def _choose_framing(self, version: str) -> None:
+        if self._coding is not None:
+            self._check_coding(self._coding, version)
+        if self.status in (204, 304) or self._method == "HEAD":
+            self._end_at_head()
+        elif self._coding is not None:
+            self._framing = _Framing.CHUNKED
+            self._chunked = True
+            self._others = 0
+        elif self.length is None:
+            self._framing = _Framing.UNTIL_EOF
+            self.reusable = False
+        elif self.length == 0:
+            self._framing = _Framing.NONE
+            self._end()
+        else:
+            self._framing = _Framing.LENGTH
+            self._remaining = self.length
+
+    def _check_coding(self, coding: bytes, version: str) -> None:
+        if coding.strip(b" \t").lower() != b"chunked" or version != "1.1":
+            raise UpstreamBroken("the transfer coding is not chunked alone")
+        if self.length is not None:
+            raise UpstreamBroken("the answer has two framings")
+
+    def _end_at_head(self) -> None:
+        self._framing = _Framing.NONE
+        if self.status == 204:
+            # RFC 9110 8.6: a 204 has no length; one that claims a body may send it.
+            self.reusable = self.reusable and not self.length and self._coding is None
+            self.length = None
+            self._kept = [field for field in self._kept if self._fates[field[0]] is _KEEP]
+        self._end()
+
+    def _drop_listed(self, options: frozenset[bytes] | tuple[()]) -> None:
+        gone = frozenset(options) - {b"close", b"keep-alive", b"content-length"}
+        if gone:
+            self.headers = tuple(field for field in self.headers if field[0].lower() not in gone)
+
+    # The body.
+
+    def _append(self, data: bytes) -> None:
+        self.chunks.append(data)
+        self.buffered += len(data) + _CHUNK_COST
+
+    def _feed_length(self, data: bytes) -> None:
+        surplus = len(data) - self._remaining
+        if surplus > 0:
+            self.reusable = False
+            data = data[: self._remaining]
+        self._remaining -= len(data)
+        self._append(data)
+        if not self._remaining:
+            self._end()
+
+    def _feed_chunked(self, data: bytes) -> None:
+        before = self.buffered
+        self._tail = (self._tail + data[-5:])[-5:]
+        self._parse(data)
+        if self.complete:
+            # llhttp skips empty lines after a message; here they are bytes after it (rule F2).
+            if self._tail[-4:] != _END_OF_HEAD or self._tail[0] in _END_OF_HEAD:
+                self.reusable = False
+            self._end()
+            return
+        # Sizes, extensions and trailers count against the head's limit between one byte and the next.
+        self._overhead = 0 if self.buffered > before else self._overhead + len(data)
+        if self._overhead > HEAD_LIMIT or self._others > FIELDS_LIMIT:
+            raise UpstreamBroken("the framing of the body is over its limits")
+
+    def on_body(self, data: bytes) -> None:
+        if not self.complete:
+            self._append(data)
+
+    def on_message_complete(self) -> None:
+        if self._chunked:
+            self.complete = True
+
+    def _end(self) -> None:
+        self.complete = True
+        self._parser = None  # it holds this object's methods: without this, garbage in a circle

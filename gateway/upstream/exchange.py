@@ -1,0 +1,168 @@
+"""One request and its answer: sent, retried where that is harmless, and cleaned up after."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from types import TracebackType
+from typing import Protocol
+
+from gateway.errors import RequestRejected, UpstreamBroken
+from gateway.model.inbound import RawHeaders
+from gateway.upstream.answer import AnswerReader
+from gateway.upstream.headers import Outbound
+from gateway.upstream.wire import Connection
+
+_REPEATABLE = frozenset(("GET", "HEAD"))
+
+
+class Source(Protocol):
+    """Where connections come from."""
+
+    def idle(self) -> Connection | None: ...
+    async def connect(self) -> Connection: ...
+
+
+class UpstreamAnswer:
+    """The head of a final answer, and its body as it comes.
+
+    `headers` are raw and in order, without hop-by-hop and withheld fields; `Content-Length` is among
+    them exactly where `length` is not None.
+    """
+
+    __slots__ = ("_connection", "_reader", "headers", "length", "reason", "status")
+
+    def __init__(self, connection: Connection, reader: AnswerReader) -> None:
+        self._connection = connection
+        self._reader = reader
+        self.status: int = reader.status
+        self.reason: bytes = reader.reason
+        self.headers: RawHeaders = reader.headers
+        self.length: int | None = reader.length
+
+    def whole(self) -> bytes | None:
+        """Take the body at once if all of it has come already; None, and nothing taken, if not."""
+        return self._reader.take() if self._reader.complete else None
+
+    async def chunks(self) -> AsyncIterator[bytes]:
+        """Yield the body in pieces, without waiting for what has come already.
+
+        Raises UpstreamBroken or UpstreamTimeout after the last piece where the body was cut.
+        """
+        reader = self._reader
+        connection = self._connection
+        while True:
+            if piece := reader.take():
+                connection.drained(reader)
+                yield piece
+            elif reader.complete:
+                return
+            elif connection.failure is not None:
+                raise connection.failure
+            else:
+                await connection.more()
+
+
+class Exchange:
+    """The context in which an answer can be read; leaving it early closes the connection."""
+
+    __slots__ = ("_body", "_connection", "_outbound", "_reader", "_source", "_upload")
+
+    def __init__(self, source: Source, outbound: Outbound, body: AsyncIterator[bytes] | None) -> None:
+        self._source = source
+        self._outbound = outbound
+        self._body = body if outbound.has_body else None
+        self._upload: asyncio.Task[None] | None = None
+        self._connection: Connection
+        self._reader: AnswerReader
+
+    async def __aenter__(self) -> UpstreamAnswer:
+        """Send the request and return once the answer's head is here.
+
+        Raises UpstreamUnreachable, UpstreamBroken, UpstreamTimeout, and what the body itself raises.
+        """
+        connection = self._source.idle() or await self._source.connect()
+        await self._ask(connection)
+        if connection.failure is not None and self._may_repeat(connection):
+            connection = await self._source.connect()
+            await self._ask(connection)
+        if not self._reader.head_done:
+            await self._stop_upload()
+            raise connection.failure or UpstreamBroken("no answer came")
+        if self._upload is not None and (self._reader.complete or self._reader.status >= 300):
+            # It has its answer and wants no more of the body (RFC 9112 9.3): what is unsent stays so.
+            await self._stop_upload()
+        return UpstreamAnswer(connection, self._reader)
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._connection.abandon(self._reader)
+        await self._stop_upload()
+
+    async def _ask(self, connection: Connection) -> None:
+        outbound = self._outbound
+        body = self._body
+        self._connection = connection
+        self._reader = reader = connection.begin(
+            outbound.method, outbound.head, body_follows=body is not None
+        )
+        if body is not None:
+            self._upload = asyncio.create_task(self._send_body(connection, reader, body))
+        try:
+            while not reader.head_done and connection.failure is None:
+                await connection.more()
+        except BaseException:
+            connection.abandon(reader)
+            await self._stop_upload()
+            raise
+
+    def _may_repeat(self, connection: Connection) -> bool:
+        """Say whether the request surely did nothing: safe, bodyless, and on a connection found dead."""
+        return (
+            connection.used
+            and not self._reader.begun
+            and isinstance(connection.failure, UpstreamBroken)
+            and self._body is None
+            and self._outbound.method in _REPEATABLE
+        )
+
+    # The request's body, sent while the answer is awaited.
+
+    async def _send_body(
+        self, connection: Connection, reader: AnswerReader, body: AsyncIterator[bytes]
+    ) -> None:
+        try:
+            if self._outbound.chunked:
+                await _send_chunked(connection, reader, body)
+            else:
+                await _send_plain(connection, reader, body, self._outbound.length or 0)
+        except asyncio.CancelledError:
+            raise
+        except BaseException as error:
+            connection.abandon(reader, error)
+
+    async def _stop_upload(self) -> None:
+        upload, self._upload = self._upload, None
+        if upload is not None:
+            upload.cancel()
+            await asyncio.wait((upload,))
+
+
+async def _send_chunked(connection: Connection, reader: AnswerReader, body: AsyncIterator[bytes]) -> None:
+    async for piece in body:
+        if piece:
+            await connection.write(reader, [b"%x\r\n" % len(piece), piece, b"\r\n"])
+    connection.write_last(reader, [b"0\r\n\r\n"])
+
+
+async def _send_plain(
+    connection: Connection, reader: AnswerReader, body: AsyncIterator[bytes], length: int
+) -> None:
+    async for piece in body:
+        length -= len(piece)
+        if length < 0:
+            raise RequestRejected("the body is longer than its declared length")
+        if length == 0:
+            connection.write_last(reader, [piece])
+            return
+        await connection.write(reader, [piece])
+    raise RequestRejected("the body is shorter than its declared length")

@@ -1,0 +1,220 @@
+"""The exact bytes of the head that an upstream sees.
+
+The order is law (rule G2): hop-by-hop fields go first, then reserved names by fold, then forwarding
+fields, then our cookies are cut; only then the gateway's own lines are added, identity last but for
+the framing. So nothing that a client sends, and nothing it names in `Connection`, can remove, replace
+or double a line of ours.
+"""
+
+import secrets
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+
+from gateway.errors import LoopDetected
+from gateway.model.cookies import CookieNames
+from gateway.model.inbound import Inbound, RawHeaders
+from gateway.model.route import Route
+from gateway.model.session import Session
+from gateway.upstream.assertion import Assertions
+from gateway.upstream.cookies import CookieKnife
+from gateway.upstream.identity import IdentityLines
+from gateway.upstream.reserved import PROTECTED, Fate, Reserved, listed
+from gateway.upstream.target import strip_prefix
+
+PSEUDONYM = "vestibule"
+
+_KEEP = Fate.KEEP
+_DROP = Fate.DROP
+_COLON = b": "
+_CRLF = b"\r\n"
+_NOTHING_LISTED = frozenset((b"close", b"keep-alive"))
+_RENDERED_KEPT = 10_000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outbound:
+    """A request as it goes to the upstream.
+
+    `head` runs from the request line to the empty line. The body that follows has `length` bytes,
+    or is `chunked`; neither: there is none.
+    """
+
+    method: str
+    head: bytes
+    length: int | None = None
+    chunked: bool = False
+
+    @property
+    def has_body(self) -> bool:
+        return self.chunked or bool(self.length)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Leg:
+    """What a route's requests have in common, prepared once."""
+
+    route: Route
+    opening: bytes
+    lines: IdentityLines
+    assertion: bytes
+    audience: str
+
+
+@dataclass(slots=True)
+class _Client:
+    """What of the client's head takes more than to be kept or dropped."""
+
+    kept: list[bytes]
+    connection: list[bytes]
+    via: list[bytes]
+
+
+class Dresser:
+    """Turns a request, a route and perhaps a session into the head that the upstream gets."""
+
+    def __init__(
+        self,
+        *,
+        reserved: Reserved,
+        cookies: CookieNames,
+        assertions: Assertions,
+        random: Callable[[int], bytes] = secrets.token_bytes,
+    ) -> None:
+        self._fates = reserved.requests
+        self._knife = CookieKnife(cookies)
+        self._assertions = assertions
+        self._random = random
+        self._legs: dict[int, _Leg] = {}
+        self._rendered: dict[tuple[str, int], tuple[Session, bytes]] = {}
+
+    def dress(self, inbound: Inbound, route: Route, session: Session | None) -> Outbound:
+        """Return the request that *route*'s upstream gets, telling it of *session* and of no one else.
+
+        Raises IdentityUnrepresentable, LoopDetected, and RequestRejected where the prefix to strip
+        does not end at a raw segment.
+        """
+        leg = self._legs.get(id(route)) or self._prepare(route)
+        client = self._filtered(inbound)
+        target = strip_prefix(inbound.target, route.path) if route.strip_prefix else inbound.target
+        head = b"".join(
+            (
+                inbound.method.encode("ascii"),
+                b" ",
+                target,
+                leg.opening or b" HTTP/1.1\r\nHost: " + inbound.host.encode("ascii") + _CRLF,
+                *client.kept,
+                self._forwarding(inbound, client.via),
+                b"" if session is None else self._identity(leg, session),
+                _framing(inbound),
+            )
+        )
+        return Outbound(method=inbound.method, head=head, length=inbound.length, chunked=inbound.chunked)
+
+    def _prepare(self, route: Route) -> _Leg:
+        # Keyed by the object, which the leg keeps alive: a route hashes slowly, field by field.
+        upstream = route.upstream
+        header = route.identity.assertion
+        leg = _Leg(
+            route=route,
+            opening=b""
+            if upstream.preserve_host
+            else f" HTTP/1.1\r\nHost: {upstream.authority}\r\n".encode("ascii"),
+            lines=IdentityLines(route.identity),
+            assertion=b"" if header is None else f"{header}: ".encode("ascii"),
+            audience=upstream.audience,
+        )
+        self._legs[id(route)] = leg
+        return leg
+
+    def _filtered(self, inbound: Inbound) -> _Client:
+        client = self._sorted(inbound, inbound.headers)
+        if not client.connection:
+            return client
+        named = listed(client.connection) - PROTECTED
+        if named <= _NOTHING_LISTED:
+            return client
+        return self._sorted(
+            inbound, tuple(field for field in inbound.headers if field[0].lower() not in named)
+        )
+
+    def _sorted(self, inbound: Inbound, headers: RawHeaders) -> _Client:
+        client = _Client([], [], [])
+        kept = client.kept
+        fates = self._fates
+        for name, value in headers:
+            fate = fates[name]
+            if fate is _KEEP:
+                kept += (name, _COLON, value, _CRLF)
+            elif fate is not _DROP:
+                self._set_apart(fate, name, value, inbound, client)
+        return client
+
+    def _set_apart(self, fate: Fate, name: bytes, value: bytes, inbound: Inbound, client: _Client) -> None:
+        if fate is Fate.COOKIE:
+            if rest := self._knife.cut(value):
+                client.kept += (name, _COLON, rest, _CRLF)
+        elif fate is Fate.CONNECTION:
+            client.connection.append(value)
+        elif fate is Fate.VIA:
+            client.via.append(value)
+        elif inbound.traceparent is not None:  # W3C Trace Context 3.3: one without the other means nothing
+            client.kept += (name, _COLON, value, _CRLF)
+
+    def _forwarding(self, inbound: Inbound, via: list[bytes]) -> bytes:
+        peer = inbound.peer or "unknown"
+        chain = ", ".join((*inbound.forwarded_for, peer)) if inbound.forwarded_for else peer
+        return (
+            f"X-Forwarded-For: {chain}\r\nX-Forwarded-Proto: {inbound.scheme}\r\n"
+            f"X-Forwarded-Host: {inbound.host}\r\nVia: {_passed(via) if via else ''}1.1 {PSEUDONYM}\r\n"
+            f"X-Request-Id: {inbound.request_id}\r\n"
+            f"traceparent: {inbound.traceparent or self._new_trace()}\r\n"
+        ).encode("latin-1")
+
+    def _new_trace(self) -> str:
+        """Return a W3C `traceparent` that begins a trace and leaves nobody downstream unsampled."""
+        drawn = self._random(24).hex()
+        return f"00-{drawn[:32]}-{drawn[32:]}-01"
+
+    def _identity(self, leg: _Leg, session: Session) -> bytes:
+        place = (session.token_id, id(leg))
+        held = self._rendered.get(place)
+        if held is not None and (held[0] is session or held[0] == session):
+            lines = held[1]
+        else:
+            lines = leg.lines.render(session)
+            self._hold(place, session, lines)
+        if not leg.assertion:
+            return lines
+        return lines + leg.assertion + self._assertions.assertion(session, leg.audience) + _CRLF
+
+    def _hold(self, place: tuple[str, int], session: Session, lines: bytes) -> None:
+        self._rendered.pop(place, None)
+        if len(self._rendered) >= _RENDERED_KEPT:
+            del self._rendered[next(iter(self._rendered))]
+        self._rendered[place] = (session, lines)
+
+
+def _framing(inbound: Inbound) -> bytes:
+    if inbound.chunked:
+        return b"Transfer-Encoding: chunked\r\n\r\n"
+    if inbound.length is not None:
+        return b"Content-Length: %d\r\n\r\n" % inbound.length
+    return _CRLF
+
+
+def _passed(via: list[bytes]) -> str:
+    """Return the client's `Via` lines as one, to be continued (RFC 9110 7.6.3).
+
+    Raises LoopDetected where the request went through a gateway of this name already.
+    """
+    chain = b", ".join(via).decode("latin-1")
+    for hop in chain.split(","):
+        words = hop.split()
+        if len(words) > 1 and words[1].lower() == PSEUDONYM:
+            raise LoopDetected("the request passed this gateway before")
+    return f"{chain}, " if chain else ""
+
+
+def reserved_by(routes: Iterable[Route]) -> Reserved:
+    """Return what the identity headers of all *routes* reserve on each of them."""
+    return Reserved(route.identity for route in routes)

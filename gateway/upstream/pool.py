@@ -1,0 +1,176 @@
+"""The connections to one upstream: the last one used goes out first, and never more than a bound."""
+
+import asyncio
+import ssl
+from collections import deque
+from collections.abc import AsyncIterator, Iterator
+from contextlib import contextmanager
+
+from gateway.errors import UpstreamTimeout, UpstreamUnreachable
+from gateway.model.route import Upstream
+from gateway.upstream.exchange import Exchange
+from gateway.upstream.headers import Outbound
+from gateway.upstream.reserved import Reserved
+from gateway.upstream.wire import Connection
+
+LIMIT = 256
+
+
+class Pool:
+    """Sends requests to *upstream*; https is verified against the system's authorities.
+
+    *trust* replaces them. At most *limit* connections are open; a request waits for one as long as
+    it would for a connection.
+    """
+
+    def __init__(
+        self,
+        upstream: Upstream,
+        *,
+        reserved: Reserved,
+        trust: ssl.SSLContext | None = None,
+        limit: int = LIMIT,
+    ) -> None:
+        self._upstream = upstream
+        self._fates = reserved.answers
+        self._tls = (trust or _system_trust()) if upstream.tls else None
+        self._limit = limit
+        self._taken = 0
+        self._idle: list[Connection] = []
+        self._open: set[Connection] = set()
+        self._waiting: deque[asyncio.Future[Connection | None]] = deque()
+        self._closing: asyncio.Future[None] | None = None
+
+    def send(self, outbound: Outbound, body: AsyncIterator[bytes] | None = None) -> Exchange:
+        """Return the context in which *outbound* is sent and its answer read.
+
+        *body* is read where *outbound* announces one. Entering raises UpstreamUnreachable,
+        UpstreamBroken or UpstreamTimeout, and what *body* raises.
+        """
+        return Exchange(self, outbound, body)
+
+    async def close(self) -> None:
+        """Close every connection, at once, and return when they are gone."""
+        self._closing = asyncio.get_running_loop().create_future()
+        for connection in tuple(self._open):
+            connection.drop(UpstreamUnreachable("the gateway is closing"))
+        if self._open:
+            await self._closing
+
+    # What an exchange asks for.
+
+    def idle(self) -> Connection | None:
+        """Take the connection that was used last, if one is open and has been silent."""
+        while self._idle:
+            connection = self._idle.pop()
+            if connection.silent():
+                return connection
+            connection.drop()
+        return None
+
+    async def connect(self) -> Connection:
+        """Open a connection, or wait for one where no more may be opened."""
+        if self._taken < self._limit:
+            self._taken += 1
+        elif handed := await self._wait():
+            if handed.silent():
+                return handed
+            handed.drop()
+            return await self.connect()
+        try:
+            return await self._dial()
+        except BaseException:
+            self._free()
+            raise
+
+    async def _dial(self) -> Connection:
+        upstream = self._upstream
+        loop = asyncio.get_running_loop()
+        with _translated(upstream.name):
+            async with asyncio.timeout(upstream.timeouts.connect):
+                _, connection = await loop.create_connection(
+                    self._new_connection,
+                    upstream.host,
+                    upstream.port,
+                    ssl=self._tls,
+                    server_hostname=upstream.host if self._tls else None,
+                )
+        if connection.closed:
+            raise UpstreamUnreachable(f"{upstream.name} hung up at once")
+        self._open.add(connection)
+        return connection
+
+    def _new_connection(self) -> Connection:
+        upstream = self._upstream
+        return Connection(owner=self, timeouts=upstream.timeouts, fates=self._fates, reuse=upstream.reuse)
+
+    # What a connection tells.
+
+    def keep(self, connection: Connection) -> None:
+        """Take back a connection that may carry another exchange."""
+        if self._closing is not None:
+            connection.drop()
+        elif not self._hand(connection):
+            self._idle.append(connection)
+
+    def lose(self, connection: Connection) -> None:
+        """Forget a connection that has ended."""
+        if connection in self._idle:
+            self._idle.remove(connection)
+        if connection not in self._open:
+            return  # it ended while it was being made, which `connect` sees for itself
+        self._open.remove(connection)
+        self._free()
+        if self._closing is not None and not self._open and not self._closing.done():
+            self._closing.set_result(None)
+
+    # Waiting for a connection.
+
+    def _free(self) -> None:
+        if not self._hand(None):
+            self._taken -= 1
+
+    def _hand(self, connection: Connection | None) -> bool:
+        """Give a connection, or the right to open one, to whoever has waited longest."""
+        while self._waiting:
+            waiter = self._waiting.popleft()
+            if not waiter.done():
+                waiter.set_result(connection)
+                return True
+        return False
+
+    async def _wait(self) -> Connection | None:
+        waiter: asyncio.Future[Connection | None] = asyncio.get_running_loop().create_future()
+        self._waiting.append(waiter)
+        try:
+            with _translated(self._upstream.name):
+                async with asyncio.timeout(self._upstream.timeouts.connect):
+                    return await waiter
+        except BaseException:
+            if waiter.done() and not waiter.cancelled():
+                self._return(waiter.result())
+            raise
+
+    def _return(self, handed: Connection | None) -> None:
+        if handed is None:
+            self._free()
+        else:
+            self.keep(handed)
+
+
+@contextmanager
+def _translated(name: str) -> Iterator[None]:
+    """Turn what the system says about a connection into what the gateway says."""
+    try:
+        yield
+    except TimeoutError as error:
+        raise UpstreamTimeout(f"no connection to {name} in time") from error
+    except (OSError, UnicodeError) as error:
+        raise UpstreamUnreachable(f"no connection to {name}: {type(error).__name__}") from error
+
+
+def _system_trust() -> ssl.SSLContext:
+    context = ssl.create_default_context()
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    context.set_alpn_protocols(["http/1.1"])
+    return context
