@@ -39,6 +39,7 @@
     ├── SealBroken                 -    a sealed value does not open
     ├── SchemaMismatch             -    the database is older, newer or not ours
     └── SettingsInvalid            -    the configuration, with every fault at once
+        └── SettingsUnreadable     -    no configuration to look at: no file, or no TOML
 
 `code` is the stable word on the wire, `status` the HTTP status. The text of an error is for the
 log alone: pages and JSON carry the code and the request id, never the text.
@@ -282,3 +283,9 @@ class SettingsInvalid(GatewayError):
     def __init__(self, faults: Sequence[Fault]) -> None:
         super().__init__("\n".join(map(str, faults)))
         self.faults = tuple(faults)
+
+
+class SettingsUnreadable(SettingsInvalid):
+    """There is no configuration to look at: the file is missing, closed to us, or no TOML."""
+
+    code = "settings_unreadable"

@@ -1,0 +1,69 @@
+"""How every command finds its configuration, and says what is wrong with it.
+
+Exit codes are stable: 1 for faults, 2 where there is no configuration to look at.
+"""
+
+import os
+import sys
+from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
+
+import click
+
+from gateway.errors import Fault, SettingsInvalid, SettingsUnreadable
+
+if TYPE_CHECKING:
+    from gateway.settings.loader import Loaded
+
+FAULTS = 1
+UNREADABLE = 2
+
+Command = TypeVar("Command", bound=Callable[..., Any])
+_NO_FLAGS: Mapping[str, str] = MappingProxyType({})
+
+
+def config_option(command: Command) -> Command:
+    """Give *command* the parameter `config`: the path of the configuration file."""
+    option = click.option(
+        "--config",
+        type=click.Path(path_type=Path),
+        default="gateway.toml",
+        envvar="GATEWAY_CONFIG",
+        show_default=True,
+        show_envvar=True,
+        metavar="FILE",
+        help="The configuration file.",
+    )
+    return option(command)
+
+
+def load_or_exit(path: Path, *, flags: Mapping[str, str] = _NO_FLAGS) -> "Loaded":
+    """Return the configuration at *path* under this process's environment, or say why not and exit.
+
+    Imports pydantic only now, so that `--help` need not wait for it.
+    """
+    from gateway.settings.loader import load
+
+    try:
+        return load(path, environ=os.environ, flags=flags)
+    except SettingsInvalid as error:
+        exit_with(error)
+
+
+def exit_with(error: SettingsInvalid) -> NoReturn:
+    """Print every fault on standard error and end with the code that its kind has."""
+    print_faults(error.faults)
+    sys.exit(exit_code(error))
+
+
+def exit_code(error: SettingsInvalid) -> int:
+    """Return 2 where there was nothing to look at, else 1."""
+    return UNREADABLE if isinstance(error, SettingsUnreadable) else FAULTS
+
+
+def print_faults(faults: Iterable[Fault]) -> None:
+    """Print one line for each fault: `file:line: key: message (suggestion)`."""
+    for fault in faults:
+        click.echo(str(fault), err=True)

@@ -1,0 +1,52 @@
+"""What may stand, and its author should still know: told at start, never in the way."""
+
+from collections.abc import Iterator, Mapping
+from ipaddress import IPv4Network, IPv6Network
+
+from gateway.settings.addresses import Network, url
+from gateway.settings.routes import RouteSettings, RuleSettings
+from gateway.settings.schema import Settings
+
+_WORDS = ("roles", "groups", "emails", "email_domains", "users")
+
+
+def cautions(settings: Settings, secrets: Mapping[str, str]) -> Iterator[str]:
+    """Yield one sentence for each; *secrets* tells where each secret comes from."""
+    for key, source in secrets.items():
+        if source in ("literal", "flag"):
+            yield f'{key} is a literal; {{ env = "NAME" }} or {{ file = "path" }} keeps it out of here'
+    if not url(settings.public_url).tls:
+        yield "public_url is http: cookies go without __Host- and Secure, which is for trying only"
+    if any(network.prefixlen == 0 for network in settings.trusted_proxies):
+        yield "trusted_proxies holds every address: any client can then say who and where it is"
+    idle = settings.session.idle_timeout
+    if idle is not None and idle >= settings.session.max_age:
+        yield "session.idle_timeout is not shorter than max_age, so it never ends a session"
+    for index, route in enumerate(settings.routes):
+        for key in _never(route):
+            yield f"routes[{index}].{key} can never let anybody pass"
+
+
+def _never(route: RouteSettings) -> Iterator[str]:
+    """Yield the rules of *route* that its other rules leave nothing of."""
+    for key in _WORDS:
+        allowed = getattr(route, key)
+        if allowed and set(allowed) <= set(getattr(route.deny, key)):
+            yield key
+    if route.emails and route.email_domains and not _domains(route) & set(route.email_domains):
+        yield "emails"
+    if route.networks and all(_inside(network, route.deny) for network in route.networks):
+        yield "networks"
+
+
+def _domains(rules: RuleSettings) -> set[str]:
+    return {email.rpartition("@")[2] for email in rules.emails}
+
+
+def _inside(network: Network, deny: RuleSettings) -> bool:
+    for other in deny.networks:
+        if isinstance(network, IPv4Network) and isinstance(other, IPv4Network) and network.subnet_of(other):
+            return True
+        if isinstance(network, IPv6Network) and isinstance(other, IPv6Network) and network.subnet_of(other):
+            return True
+    return False

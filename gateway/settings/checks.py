@@ -1,0 +1,175 @@
+"""Contradictions across keys: each check reads sound settings and yields what cannot stand together.
+
+A finding names every key it rests on, so that a key broken by itself is told once, and a conclusion
+drawn from it not at all.
+"""
+
+from collections.abc import Callable, Iterator
+
+from gateway.settings.addresses import Address, listen_address, url, within
+from gateway.settings.providers import ProviderSettings
+from gateway.settings.refusal import Finding
+from gateway.settings.route_checks import ROUTE_CHECKS
+from gateway.settings.schema import Settings
+
+_OURS = {
+    *("response_type", "response_mode", "client_id", "client_secret", "client_assertion"),
+    *("client_assertion_type", "redirect_uri", "scope", "state", "nonce", "code_challenge"),
+    *("code_challenge_method", "request", "request_uri", "uri"),
+}
+_HMAC = {"HS256": 32, "HS384": 48, "HS512": 64}  # least bytes of the key (RFC 7518 3.2)
+
+
+def contradictions(settings: Settings) -> Iterator[Finding]:
+    """Yield every contradiction in *settings*; a configuration with none can be run."""
+    for check in CHECKS:
+        yield from check(settings)
+
+
+def _listeners(settings: Settings) -> Iterator[Finding]:
+    if listen_address(settings.listen).overlaps(listen_address(settings.admin_listen)):
+        yield Finding(
+            path=("admin_listen",),
+            message="is the address the gateway itself listens on",
+            suggestion="the admin endpoints need a port of their own",
+            because=(("listen",),),
+        )
+
+
+def _cookie(settings: Settings) -> Iterator[Finding]:
+    cookie, public = settings.session.cookie, url(settings.public_url)
+    if cookie.same_site == "none" and not public.tls:
+        yield Finding(
+            path=("session", "cookie", "same_site"),
+            message='"none" needs https: browsers keep such a cookie only with Secure',
+            suggestion='write "lax", or an https public_url',
+            because=(("public_url",),),
+        )
+    if cookie.domain and not within(public.host, cookie.domain):
+        yield Finding(
+            path=("session", "cookie", "domain"),
+            message=f"does not cover {public.host} of public_url, so no browser would keep the cookie",
+            suggestion=f'"{public.host}" or a domain above it, or leave it out',
+            because=(("public_url",),),
+        )
+
+
+def _session(settings: Settings) -> Iterator[Finding]:
+    session = settings.session
+    if session.lease > session.max_age:
+        yield Finding(
+            path=("session", "lease"),
+            message="is longer than max_age, so it would never be renewed",
+            suggestion="make it much shorter than max_age",
+            because=(("session", "max_age"),),
+        )
+    if session.idle_timeout is not None and session.idle_timeout < session.lease:
+        yield Finding(
+            path=("session", "idle_timeout"),
+            message="is shorter than lease, and idleness is seen only at the lease's end",
+            suggestion="shorten lease, or lengthen idle_timeout",
+            because=(("session", "lease"),),
+        )
+
+
+def _providers(settings: Settings) -> Iterator[Finding]:
+    seen: dict[str, int] = {}
+    for index, provider in enumerate(settings.providers):
+        path = ("providers", index)
+        first = seen.setdefault(provider.id, index)
+        if first != index:
+            yield Finding(
+                path=(*path, "id"),
+                message=f'"{provider.id}" is already the id of providers[{first}]',
+                suggestion="accounts are keyed by it: give each provider its own",
+                because=(("providers", first, "id"),),
+            )
+        yield from _registration(path, provider)
+        yield from _login(path, provider)
+
+
+def _registration(path: tuple[str, int], provider: ProviderSettings) -> Iterator[Finding]:
+    secret = (*path, "client_secret")
+    because = ((*path, "client_auth"), (*path, "id_token_algorithms"))
+    if provider.client_auth != "none" and provider.client_secret is None:
+        yield Finding(
+            path=secret,
+            message=f'is needed for client_auth = "{provider.client_auth}"',
+            suggestion='write client_secret = { env = "NAME" }, or client_auth = "none" for a public client',
+            because=because,
+        )
+    if provider.client_auth == "none" and provider.client_secret is not None:
+        yield Finding(
+            path=secret,
+            message='is never used with client_auth = "none"',
+            suggestion="leave one of the two out",
+            because=because,
+        )
+    algorithms = provider.id_token_algorithms
+    symmetric = [name for name in algorithms if name in _HMAC]
+    if not algorithms or (symmetric and len(symmetric) != len(algorithms)):
+        yield Finding(
+            path=(*path, "id_token_algorithms"),
+            message="must be asymmetric algorithms, or HMAC alone",
+            suggestion="mixed, a public key could be taken for a secret; leave it out for the usual list",
+        )
+    least = max((_HMAC[name] for name in symmetric), default=0)
+    if provider.client_secret is not None and len(provider.client_secret.get_secret_value().encode()) < least:
+        yield Finding(
+            path=secret, message=f"must be at least {least} bytes to authenticate ID tokens", because=because
+        )
+
+
+def _login(path: tuple[str, int], provider: ProviderSettings) -> Iterator[Finding]:
+    if "openid" not in provider.scopes or len(set(provider.scopes)) != len(provider.scopes):
+        yield Finding(
+            path=(*path, "scopes"),
+            message='must name "openid", and each scope once (OpenID Connect Core 3.1.2.1)',
+            suggestion='for example ["openid", "email", "profile"]',
+        )
+    for name in sorted(_OURS & set(provider.authorization_params)):
+        yield Finding(
+            path=(*path, "authorization_params", name),
+            message="is set by the gateway for each login and binds it to one browser",
+            suggestion="leave it out",
+        )
+    max_age = provider.authorization_params.get("max_age", "0")
+    if not (max_age.isascii() and max_age.isdecimal()):
+        yield Finding(
+            path=(*path, "authorization_params", "max_age"), message="must be whole seconds, as a string"
+        )
+    if provider.claims["id"] != "sub":
+        yield Finding(
+            path=(*path, "claims", "id"),
+            message='must stay "sub": no other claim is unique and never given to somebody else '
+            "(OpenID Connect Core 5.7)",
+        )
+
+
+def _no_loops(settings: Settings) -> Iterator[Finding]:
+    """An upstream that is one of our own sockets would send every request back to ourselves."""
+    ours = {key: listen_address(getattr(settings, key)) for key in ("listen", "admin_listen")}
+    for name, upstream in settings.upstreams.items():
+        for index, each in enumerate(upstream.urls):
+            yield from _ours(("upstreams", name, "urls", index), each, ours)
+    for index, route in enumerate(settings.routes):
+        if "://" in route.upstream:
+            yield from _ours(("routes", index, "upstream"), route.upstream, ours)
+
+
+def _ours(path: tuple[str | int, ...], target: str, ours: dict[str, Address]) -> Iterator[Finding]:
+    try:
+        address = url(target).address
+    except ValueError:
+        return
+    for key, own in ours.items():
+        if address.overlaps(own):
+            yield Finding(
+                path=path,
+                message=f"is {key}, the gateway's own address: it would call itself",
+                because=((key,),),
+            )
+
+
+Check = Callable[[Settings], Iterator[Finding]]
+CHECKS: tuple[Check, ...] = (_listeners, _cookie, _session, _providers, *ROUTE_CHECKS, _no_loops)

@@ -1,0 +1,139 @@
+"""File, environment and flags become `Settings`, or every fault at once.
+
+Precedence: flags, then the environment, then the file, then the default.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import MappingProxyType
+
+from pydantic import ValidationError
+
+from gateway.errors import SettingsInvalid
+from gateway.settings.cautions import cautions
+from gateway.settings.checks import contradictions
+from gateway.settings.document import Document, read
+from gateway.settings.effective import Entry, entries
+from gateway.settings.notation import KeyPath, render
+from gateway.settings.overrides import Override, from_environment, from_flags
+from gateway.settings.references import Surroundings
+from gateway.settings.refusal import Finding, related
+from gateway.settings.schema import Settings
+from gateway.settings.translate import findings, mended
+
+_NONE: Mapping[str, str] = MappingProxyType({})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Loaded:
+    """A sound configuration. `origins`, `written` and `secrets` are keyed by key path.
+
+    An origin is `default`, `file:line`, `environment NAME` or `flag`. `written` holds each value as
+    it was written, secrets masked; `secrets` where each secret comes from, `literal` for one that
+    stands in the file itself.
+    """
+
+    settings: Settings
+    origins: Mapping[str, str]
+    warnings: tuple[str, ...] = ()
+    written: Mapping[str, object] = field(default_factory=dict)
+    secrets: Mapping[str, str] = field(default_factory=dict)
+
+
+def load(path: Path | None, *, environ: Mapping[str, str], flags: Mapping[str, str] = _NONE) -> Loaded:
+    """Return the configuration at *path* under *environ* and *flags*.
+
+    Raises SettingsInvalid with every fault; SettingsUnreadable, a kind of it, where there is no
+    TOML to look at.
+    """
+    document = read(path)
+    above = [*from_environment(environ), *from_flags(flags)]
+    overrides = [each for each in above if isinstance(each, Override)]
+    raw = _merged(document.values, overrides)
+    around = Surroundings(directory=document.directory, environ=environ)
+    settings, found = _validated(raw, around)
+    found = [each for each in above if isinstance(each, Finding)] + found
+    if settings is None or found:
+        raise _invalid(found, document, overrides)
+    return _loaded(settings, list(entries(settings, raw)), document, overrides)
+
+
+def _validated(raw: dict[str, object], around: Surroundings) -> tuple[Settings | None, list[Finding]]:
+    """Return the settings, or what is wrong with single keys and with those that are sound together."""
+    try:
+        settings = Settings.model_validate(raw, context=around)
+    except ValidationError as error:
+        broken = list(findings(error, raw))
+        return None, broken + _despite(broken, raw, around)
+    return settings, list(contradictions(settings))
+
+
+def _despite(broken: Sequence[Finding], raw: dict[str, object], around: Surroundings) -> list[Finding]:
+    """Return the contradictions that do not rest on anything *broken*."""
+    try:
+        settings = Settings.model_validate(mended(raw, broken), context=around)
+    except ValidationError:
+        return []
+    return [each for each in contradictions(settings) if not _rests_on(each, broken)]
+
+
+def _rests_on(finding: Finding, broken: Iterable[Finding]) -> bool:
+    return any(related(used, other.path) for other in broken for used in (finding.path, *finding.because))
+
+
+def _merged(values: Mapping[str, object], overrides: Iterable[Override]) -> dict[str, object]:
+    merged = dict(values)
+    for override in overrides:
+        _put(merged, override.path, override.value)
+    return merged
+
+
+def _put(table: dict[str, object], path: KeyPath, value: object) -> None:
+    """Set the key at *path*, copying the tables on the way; what is no table stays, and is a fault."""
+    key, rest = str(path[0]), path[1:]
+    if not rest:
+        table[key] = value
+        return
+    inner = table.get(key, {})
+    if isinstance(inner, dict):
+        table[key] = inner = dict(inner)
+        _put(inner, rest, value)
+
+
+def _invalid(found: Iterable[Finding], document: Document, overrides: Iterable[Override]) -> SettingsInvalid:
+    faults = [document.fault(_placed(each, overrides)) for each in found]
+    return SettingsInvalid(sorted(set(faults), key=lambda fault: (fault.line == 0, fault.line, fault.key)))
+
+
+def _placed(finding: Finding, overrides: Iterable[Override]) -> Finding:
+    """Return *finding* told at the variable or flag that set its key, where one did."""
+    for override in reversed(list(overrides)):
+        if override.path == finding.path[: len(override.path)] and not finding.place:
+            return Finding(
+                path=finding.path,
+                message=finding.message,
+                suggestion=finding.suggestion,
+                place=override.origin,
+            )
+    return finding
+
+
+def _loaded(
+    settings: Settings, rows: Sequence[Entry], document: Document, overrides: Sequence[Override]
+) -> Loaded:
+    above = {override.path: override.origin for override in overrides}
+    origins = {}
+    for row in rows:
+        given = document.origin(row.path) if row.given else "default"
+        origins[render(row.path)] = above.get(row.path, given)
+    secrets = {render(row.path): row.secret for row in rows if row.secret}
+    for key in secrets.keys() & {render(path) for path in above}:
+        secrets[key] = origins[key]
+    return Loaded(
+        settings=settings,
+        origins=MappingProxyType(origins),
+        warnings=tuple(cautions(settings, secrets)),
+        written=MappingProxyType({render(row.path): row.value for row in rows}),
+        secrets=MappingProxyType(secrets),
+    )

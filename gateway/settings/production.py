@@ -1,0 +1,63 @@
+"""What may stand while trying the gateway out, and not in front of real people."""
+
+from collections.abc import Iterator
+from itertools import chain
+
+from gateway.errors import Fault
+from gateway.settings.addresses import listen_address, url
+from gateway.settings.loader import Loaded
+
+_FEWEST = 12
+"""Different bytes that a secret must hold: typed-in padding has fewer, random text has more."""
+
+
+def production_faults(loaded: Loaded) -> tuple[Fault, ...]:
+    """Return what forbids running *loaded* in production; empty where nothing does."""
+    found = chain(_literals(loaded), _plain_http(loaded), _weak(loaded), _proxies(loaded))
+    return tuple(_at(loaded, *each) for each in found)
+
+
+def _literals(loaded: Loaded) -> Iterator[tuple[str, str, str]]:
+    for key, source in loaded.secrets.items():
+        if source in ("literal", "flag"):
+            yield (
+                key,
+                "is a literal secret",
+                'write { env = "NAME" }, { file = "path" } or { credential = "name" }',
+            )
+
+
+def _plain_http(loaded: Loaded) -> Iterator[tuple[str, str, str]]:
+    settings = loaded.settings
+    if not url(settings.public_url).tls:
+        yield "public_url", "is http", "write https://…; TLS may end at a proxy in front"
+    if listen_address(settings.listen).beyond_loopback and not settings.trusted_proxies:
+        yield (
+            "listen",
+            "listens without TLS beyond loopback, and no trusted proxy is named that would end TLS",
+            "listen on 127.0.0.1, or name the proxy in trusted_proxies",
+        )
+    for index, provider in enumerate(settings.providers):
+        if not url(provider.issuer).tls:
+            yield f"providers[{index}].issuer", "is http", "write https://…"
+
+
+def _weak(loaded: Loaded) -> Iterator[tuple[str, str, str]]:
+    for index, secret in enumerate(loaded.settings.secret):
+        if len(set(secret)) < _FEWEST:
+            key = f"secret[{index}]" if f"secret[{index}]" in loaded.origins else "secret"
+            yield key, "is long enough, but repeats few bytes", "head -c 48 /dev/urandom | base64"
+
+
+def _proxies(loaded: Loaded) -> Iterator[tuple[str, str, str]]:
+    if any(network.prefixlen == 0 for network in loaded.settings.trusted_proxies):
+        yield "trusted_proxies", "believes every address", "name the networks of your own proxies"
+
+
+def _at(loaded: Loaded, key: str, message: str, suggestion: str) -> Fault:
+    """Return a fault at the place where *key* was set."""
+    origin = loaded.origins.get(key, "")
+    file, _, line = origin.rpartition(":")
+    if file and line.isdigit():
+        return Fault(message=message, key=key, file=file, line=int(line), suggestion=suggestion)
+    return Fault(message=message, key=key, file="" if origin == "default" else origin, suggestion=suggestion)

@@ -1,0 +1,179 @@
+"""Secrets: where they are fetched from, and that nothing ever prints one.
+
+Law: a message names the place a secret was looked for, never what was found there.
+"""
+
+import os
+import stat
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated
+
+from pydantic import AfterValidator, BeforeValidator, SecretStr, ValidationInfo, WithJsonSchema
+
+from gateway.settings.notation import nearest, one_of
+from gateway.settings.refusal import Refused
+
+KINDS = ("env", "file", "credential")
+SHORTEST = 32
+"""Bytes that a gateway secret must have: the strength of the keys derived from it (RFC 5869)."""
+
+_LARGEST = 64 * 1024
+_FORM = 'write { env = "NAME" }, { file = "path" } or { credential = "name" }'
+_HOW_TO_MAKE = "umask 077; head -c 48 /dev/urandom | base64 > FILE"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Surroundings:
+    """What a configuration file may refer to: its own directory and the environment."""
+
+    directory: Path
+    environ: Mapping[str, str]
+
+
+class Hidden:
+    """Marks a key in the schema whose value is never shown."""
+
+
+def resolve(value: object, around: Surroundings) -> bytes:
+    """Return the secret that *value* is or refers to; raise Refused without repeating it."""
+    if isinstance(value, str):
+        return value.encode()
+    if not isinstance(value, dict) or len(value) != 1:
+        raise Refused("must be one reference to a secret", _FORM)
+    kind, name = next(iter(value.items()))
+    if kind not in KINDS:
+        meant = nearest(str(kind), KINDS)
+        raise Refused(
+            "is not a reference to a secret",
+            f'did you mean "{meant}"?' if meant else f"one of {one_of(KINDS)}",
+        )
+    if not isinstance(name, str) or not name or "\0" in name:
+        raise Refused("must name where the secret is", _FORM)
+    if kind == "env":
+        return _from_environment(name, around)
+    return _from_file(name, around) if kind == "file" else _from_credential(name, around)
+
+
+def source(value: object) -> str:
+    """Return in words where a secret comes from: `literal`, `environment NAME`, `file PATH`."""
+    if not isinstance(value, dict):
+        return "literal"
+    kind, name = next(iter(value.items()))
+    return f"{'environment' if kind == 'env' else kind} {name}"
+
+
+def _from_environment(name: str, around: Surroundings) -> bytes:
+    value = around.environ.get(name)
+    if not value:
+        raise Refused(f"the environment variable {name} is not set", f"set {name} before the start")
+    return value.encode("utf-8", "surrogateescape")
+
+
+def _from_credential(name: str, around: Surroundings) -> bytes:
+    directory = around.environ.get("CREDENTIALS_DIRECTORY")
+    if not directory:
+        raise Refused(
+            "there is no CREDENTIALS_DIRECTORY", f"start under systemd with LoadCredential={name}:PATH"
+        )
+    if "/" in name or name in (".", ".."):
+        raise Refused("a credential is a plain name, without a path")
+    return _without_newline(_read(Path(directory) / name, private=False))
+
+
+def _from_file(name: str, around: Surroundings) -> bytes:
+    return _without_newline(_read(around.directory / name, private=True))
+
+
+def _without_newline(content: bytes) -> bytes:
+    return (
+        content.removesuffix(b"\n").removesuffix(b"\r")
+        if content.endswith(b"\r\n")
+        else content.removesuffix(b"\n")
+    )
+
+
+def _read(path: Path, *, private: bool) -> bytes:
+    """Return the content of a regular file; its mode is asked of the open file, so it cannot change."""
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+    except OSError as error:
+        how = _HOW_TO_MAKE.replace("FILE", str(path)) if isinstance(error, FileNotFoundError) else ""
+        raise Refused(f"cannot read {path}: {error.strerror}", how) from None
+    with open(descriptor, "rb") as file:
+        status = os.fstat(descriptor)
+        if not stat.S_ISREG(status.st_mode):
+            raise Refused(f"{path} is not a regular file")
+        if private and status.st_mode & 0o077:
+            raise Refused(
+                f"{path} can be read by others (mode {status.st_mode & 0o777:04o})", f"chmod 600 {path}"
+            )
+        content = file.read(_LARGEST + 1)
+    if len(content) > _LARGEST:
+        raise Refused(f"{path} is larger than 64 KiB, so it is no secret")
+    return content
+
+
+def _key(value: object, info: ValidationInfo) -> bytes:
+    found = resolve(value, _surroundings(info))
+    if len(found) < SHORTEST:
+        raise Refused(f"must be at least {SHORTEST} bytes long, and is {len(found)}", _HOW_TO_MAKE)
+    return found
+
+
+def _client_secret(value: object, info: ValidationInfo) -> SecretStr | None:
+    if value is None:
+        return None
+    try:
+        found = resolve(value, _surroundings(info)).decode()
+    except UnicodeDecodeError:
+        raise Refused("is not UTF-8 text") from None
+    if not found:
+        raise Refused("is empty", _FORM)
+    return SecretStr(found)
+
+
+def _ring(value: object) -> object:
+    return value if isinstance(value, list | tuple) else [value]
+
+
+def _at_least_one_and_distinct(ring: tuple[bytes, ...]) -> tuple[bytes, ...]:
+    if not ring:
+        raise Refused("is an empty list", _FORM)
+    if len(set(ring)) != len(ring):
+        raise Refused("holds the same secret twice", "rotate by putting a new one first")
+    return ring
+
+
+def _surroundings(info: ValidationInfo) -> Surroundings:
+    if not isinstance(info.context, Surroundings):
+        raise TypeError("secrets are resolved by the loader")
+    return info.context
+
+
+_REFERENCE: dict[str, object] = {
+    "anyOf": [
+        {"type": "string", "writeOnly": True},
+        *(
+            {
+                "type": "object",
+                "properties": {kind: {"type": "string"}},
+                "required": [kind],
+                "additionalProperties": False,
+            }
+            for kind in KINDS
+        ),
+    ]
+}
+
+SecretRing = Annotated[
+    tuple[Annotated[bytes, BeforeValidator(_key)], ...],
+    BeforeValidator(_ring),
+    AfterValidator(_at_least_one_and_distinct),
+    Hidden(),
+    WithJsonSchema({"anyOf": [_REFERENCE, {"type": "array", "items": _REFERENCE, "minItems": 1}]}),
+]
+ClientSecret = Annotated[
+    SecretStr | None, BeforeValidator(_client_secret), Hidden(), WithJsonSchema(_REFERENCE)
+]

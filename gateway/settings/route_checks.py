@@ -1,0 +1,161 @@
+"""Contradictions among routes, upstreams and the identity they are told."""
+
+from collections.abc import Callable, Iterator, Mapping
+
+from gateway.model.route import covers
+from gateway.settings.addresses import upstream_url, url, within
+from gateway.settings.fields import folded
+from gateway.settings.notation import KeyPath, nearest
+from gateway.settings.refusal import Finding, Refused
+from gateway.settings.routes import PERSONAL, RouteSettings, RuleSettings
+from gateway.settings.schema import Settings
+
+
+def _any_route(settings: Settings) -> Iterator[Finding]:
+    if not settings.routes:
+        yield Finding(
+            path=("routes",),
+            message="there are none, so every request would be answered 404",
+            suggestion='add [[routes]] with upstream = "http://…"',
+        )
+
+
+def _distinct(settings: Settings) -> Iterator[Finding]:
+    seen: dict[tuple[str | None, str], int] = {}
+    for index, route in enumerate(settings.routes):
+        first = seen.setdefault((route.host, route.path), index)
+        if first != index:
+            yield Finding(
+                path=("routes", index, "path"),
+                message=f"{route.host or 'any host'} {route.path} is already governed by routes[{first}]",
+                suggestion="one route for a host and a path",
+                because=(
+                    ("routes", index, "host"),
+                    ("routes", first, "host"),
+                    ("routes", first, "path"),
+                ),
+            )
+
+
+def _reserved(settings: Settings) -> Iterator[Finding]:
+    for index, route in enumerate(settings.routes):
+        if covers(settings.prefix, route.path):
+            yield Finding(
+                path=("routes", index, "path"),
+                message=f"lies under {settings.prefix}, which the gateway answers itself",
+                suggestion="choose another path, or another prefix",
+                because=(("prefix",),),
+            )
+
+
+def _upstreams(settings: Settings) -> Iterator[Finding]:
+    for name, upstream in settings.upstreams.items():
+        if len(upstream.urls) != 1:
+            yield Finding(
+                path=("upstreams", name, "urls"),
+                message=f"must be exactly one URL, and holds {len(upstream.urls)}",
+                suggestion="several are not balanced yet",
+            )
+    for index, route in enumerate(settings.routes):
+        if route.upstream not in settings.upstreams:
+            yield from _unnamed(("routes", index, "upstream"), route.upstream, settings)
+
+
+def _unnamed(path: KeyPath, text: str, settings: Settings) -> Iterator[Finding]:
+    if "/" in text or ":" in text:
+        try:
+            upstream_url(text)
+        except Refused as refusal:
+            yield Finding(path=path, message=str(refusal), suggestion=refusal.suggestion)
+        return
+    names = list(settings.upstreams)
+    close = nearest(text, names)
+    known = f"known: {', '.join(names)}" if names else "write the URL of the app, or add [upstreams.NAME]"
+    suggestion = f'did you mean "{close}"?' if close else known
+    yield Finding(path=path, message="is no upstream", suggestion=suggestion, because=(("upstreams",),))
+
+
+def _access(settings: Settings) -> Iterator[Finding]:
+    for index, route in enumerate(settings.routes):
+        path = ("routes", index)
+        if route.access == "public":
+            yield from _nobody_known(path, route)
+        elif route.access == "authenticated" and not settings.providers:
+            yield Finding(
+                path=(*path, "access"),
+                message="needs somebody signed in, and there is no provider to sign in at",
+                suggestion='add [[providers]], or write access = "public"',
+                because=(("providers",),),
+            )
+
+
+def _nobody_known(path: KeyPath, route: RouteSettings) -> Iterator[Finding]:
+    keys = [(key,) for key in _personal(route)] + [("deny", key) for key in _personal(route.deny)]
+    if route.roles_from is not None:
+        keys.append(("roles_from",))
+    for key in keys:
+        yield Finding(
+            path=(*path, *key),
+            message='asks who is calling, and a route with access = "public" never knows',
+            suggestion='write access = "authenticated", or leave the rule out',
+            because=((*path, "access"),),
+        )
+
+
+def _personal(rules: RuleSettings) -> list[str]:
+    return [key for key in PERSONAL if getattr(rules, key)]
+
+
+def _reach(settings: Settings) -> Iterator[Finding]:
+    """A session cookie that never reaches a route's host would make every login there begin again."""
+    public, domain = url(settings.public_url).host, settings.session.cookie.domain
+    for index, route in enumerate(settings.routes):
+        if route.host is None or route.access == "public" or _reaches(route.host, public, domain):
+            continue
+        suggestion = f'set session.cookie.domain to a domain above both, or write host = "{public}"'
+        yield Finding(
+            path=("routes", index, "host"),
+            message=f"is never sent the session cookie of {public}, so nobody could sign in there",
+            suggestion=suggestion,
+            because=(("public_url",), ("session", "cookie", "domain"), ("routes", index, "access")),
+        )
+
+
+def _reaches(pattern: str, public: str, domain: str | None) -> bool:
+    host = pattern.removeprefix("*.").strip("[]")
+    if domain is not None:
+        return within(host, domain)
+    return public.partition(".")[2] == host if pattern.startswith("*.") else public == host
+
+
+def _identity(settings: Settings) -> Iterator[Finding]:
+    yield from _confused(("identity",), settings.identity.assertion, settings.identity.headers)
+    for index, route in enumerate(settings.routes):
+        if route.identity is not None:
+            told = settings.identity_of(route)
+            yield from _confused(("routes", index, "identity"), told.assertion, told.headers)
+
+
+def _confused(path: KeyPath, assertion: str | None, headers: Mapping[str, str]) -> Iterator[Finding]:
+    """Two names that one upstream may read as one (case, `_` and `.` fold) would be one forged identity."""
+    seen = {folded(assertion): assertion} if assertion else {}
+    for name in headers:
+        first = seen.setdefault(folded(name), name)
+        if first is not name:
+            yield Finding(
+                path=(*path, "headers", name),
+                message=f'cannot be told from "{first}" by apps that fold header names',
+                suggestion="choose names that differ in letters",
+                because=((*path, "assertion"), ("identity",)),
+            )
+
+
+ROUTE_CHECKS: tuple[Callable[[Settings], Iterator[Finding]], ...] = (
+    _any_route,
+    _distinct,
+    _reserved,
+    _upstreams,
+    _access,
+    _reach,
+    _identity,
+)

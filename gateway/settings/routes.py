@@ -1,0 +1,176 @@
+"""`[[routes]]`, `[upstreams.NAME]` and `[identity]`: what is governed, where it leads, what is told."""
+
+from collections.abc import Mapping
+from typing import Annotated, Literal
+
+from pydantic import AfterValidator, Field, StrictBool
+
+from gateway.settings.addresses import Cidr, HostPattern, UpstreamUrl
+from gateway.settings.fields import (
+    ClaimName,
+    Email,
+    EmailDomain,
+    Header,
+    HeaderOrOff,
+    IdentityField,
+    Method,
+    OneOrMore,
+    RoutePath,
+    Word,
+    Words,
+    not_empty,
+)
+from gateway.settings.quantities import Duration, SizeOrOff
+from gateway.settings.table import Table, written
+
+PERSONAL = ("roles", "groups", "emails", "email_domains", "users", "claims")
+"""The rules that only somebody's identity can decide."""
+
+
+class IdentitySettings(Table):
+    """What every upstream is told about the caller; a route may override it."""
+
+    assertion: HeaderOrOff = Field(
+        default="X-Gateway-Assertion", description='The header of the signed assertion; "off" drops it.'
+    )
+    headers: Mapping[Header, IdentityField] = Field(
+        default={
+            "X-User-Id": "id",
+            "X-User-Email": "email",
+            "X-User-Name": "name",
+            "X-User-Roles": "roles",
+            "X-User-Groups": "groups",
+        },
+        description="Header = field: id, email, name, image, roles, groups, provider or claims.NAME. "
+        "A table of your own replaces this one.",
+    )
+
+
+class RouteIdentitySettings(Table):
+    """What this route's upstream is told instead; what is left out stays as [identity] says."""
+
+    assertion: HeaderOrOff = Field(default=None, validate_default=False, description="As in [identity].")
+    headers: Mapping[Header, IdentityField] | None = Field(
+        default=None, validate_default=False, description="As in [identity]."
+    )
+
+
+class TimeoutSettings(Table):
+    """How long an upstream may stay silent."""
+
+    connect: Duration = Field(default=written("5s"), description="Until a connection stands.")
+    first_byte: Duration = Field(default=written("60s"), description="Until the answer begins.")
+    idle: Duration = Field(default=written("60s"), description="Between two pieces of the answer.")
+
+
+class UpstreamSettings(Table):
+    """An app behind the gateway, by name."""
+
+    urls: tuple[UpstreamUrl, ...] = Field(
+        description="Where the app listens: exactly one URL, without a path.",
+        examples=[["http://127.0.0.1:3000"]],
+    )
+    audience: Word | None = Field(
+        default=None,
+        description="What assertions for it are addressed to. Default: its name.",
+        examples=["wiki"],
+    )
+    preserve_host: StrictBool = Field(
+        default=False, description="Send the browser's Host instead of the upstream's own."
+    )
+    reuse: StrictBool = Field(
+        default=True, description="Keep connections; false opens one a request, for apps you do not trust."
+    )
+    timeouts: TimeoutSettings = Field(default=written({}), description="How long it may stay silent.")
+
+
+class RuleSettings(Table):
+    """Conditions on the caller: any one value inside a key, all keys together."""
+
+    roles: Words = Field(
+        default=(), validate_default=False, description="Roles from our database.", examples=[["admin"]]
+    )
+    groups: Words = Field(
+        default=(), validate_default=False, description="Groups that the issuer names.", examples=[["staff"]]
+    )
+    emails: Annotated[tuple[Email, ...], AfterValidator(not_empty)] = Field(
+        default=(), validate_default=False, description="Verified addresses, in lower case.",
+        examples=[["alice@example.com"]],
+    )  # fmt: skip
+    email_domains: Annotated[tuple[EmailDomain, ...], AfterValidator(not_empty)] = Field(
+        default=(), validate_default=False, description="Whole domains of verified addresses, without @.",
+        examples=[["example.com"]],
+    )  # fmt: skip
+    users: Words = Field(
+        default=(), validate_default=False, description="Internal user ids, as X-User-Id has them.",
+        examples=[["usr_0123456789"]],
+    )  # fmt: skip
+    networks: Annotated[tuple[Cidr, ...], AfterValidator(not_empty)] = Field(
+        default=(),
+        validate_default=False,
+        description="Where the caller comes from.",
+        examples=[["10.0.0.0/8"]],
+    )
+    claims: Annotated[Mapping[ClaimName, OneOrMore], AfterValidator(not_empty)] = Field(
+        default=written({}), validate_default=False, description="Claims that the provider's claims keep.",
+        examples=[{"department": "it"}],
+    )  # fmt: skip
+
+
+class _Governed(Table):
+    host: HostPattern | None = Field(
+        default=None,
+        description='An exact host or "*.example.com" (one label); left out: any host of ours.',
+        examples=["wiki.example.com"],
+    )
+    path: RoutePath = Field(
+        default="/",
+        description="A prefix that ends at a segment: /app governs /app and /app/x, never /apple.",
+    )
+    upstream: Word = Field(description="A name from [upstreams], or the URL of the app.", examples=["wiki"])
+    access: Literal["authenticated", "optional", "public"] = Field(
+        default="authenticated",
+        description='"authenticated", "optional" (identity if there is one) or "public" (no identity sent).',
+    )
+
+
+class RouteSettings(RuleSettings, _Governed):
+    """One rule of the gateway. The most specific wins: exact host, wildcard, any; then the longest path."""
+
+    deny: RuleSettings = Field(
+        default=written({}),
+        description="The same keys; whoever matches any of them is refused first.",
+        examples=[{"groups": ["contractors"]}],
+    )
+    roles_from: Literal["database", "token"] | None = Field(
+        default=None,
+        description='Where roles are read: "database" (at each request; the default where roles are named) '
+        'or "token" (as of the last renewal).',
+        examples=["database"],
+    )
+    methods: Annotated[tuple[Method, ...], AfterValidator(not_empty)] | None = Field(
+        default=None, description="The only methods that pass; GET covers HEAD.", examples=[["GET", "POST"]]
+    )
+    strip_prefix: StrictBool = Field(
+        default=False, description="Cut the route's path off before the app sees it."
+    )
+    max_body: SizeOrOff = Field(
+        default=written("off"), description='The largest request body; "off" streams any length.'
+    )
+    allow_in_path: tuple[Literal["%2f", "//", ";"], ...] = Field(
+        default=(),
+        description="Spellings refused unless the app behind needs them.",
+        examples=[["%2f", "//", ";"]],
+    )
+    identity: RouteIdentitySettings | None = Field(
+        default=None,
+        description="What this upstream is told instead of [identity].",
+        examples=[{"headers": {"Remote-User": "email"}}],
+    )
+
+    @property
+    def asks_for_roles(self) -> bool:
+        """Whether roles are read from the database at each request."""
+        return self.roles_from == "database" or (
+            self.roles_from is None and bool(self.roles or self.deny.roles)
+        )

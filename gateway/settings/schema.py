@@ -1,0 +1,143 @@
+"""Every key of `gateway.toml` and its default. Nothing is accepted here that nothing obeys."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import AfterValidator, Field, ValidationInfo
+
+from gateway.settings.addresses import Cidr, Listen, PublicUrl, url
+from gateway.settings.fields import CookieDomain, CookieName, Prefix, Slug
+from gateway.settings.providers import ProviderSettings
+from gateway.settings.quantities import Duration, DurationOrOff
+from gateway.settings.references import SecretRing, Surroundings
+from gateway.settings.refusal import Refused
+from gateway.settings.routes import IdentitySettings, RouteSettings, UpstreamSettings
+from gateway.settings.table import Table, written
+
+SQLITE = "sqlite:///"
+
+
+def _database_url(text: str, info: ValidationInfo) -> str:
+    """Return the URL with an absolute path; a relative one starts at the configuration file."""
+    path = text.removeprefix(SQLITE)
+    if path == text:
+        raise Refused("must be a SQLite file", 'write "sqlite:///var/gateway.db"; no other is served yet')
+    if not path or path == ":memory:" or set("?#\0") & set(path):
+        raise Refused("must name a plain file", 'for example "sqlite:///var/gateway.db"')
+    directory = info.context.directory if isinstance(info.context, Surroundings) else Path()
+    return f"{SQLITE}{(directory / path).absolute()}"
+
+
+DatabaseUrl = Annotated[str, AfterValidator(_database_url)]
+
+
+class CookieSettings(Table):
+    """The session cookie."""
+
+    name: CookieName = Field(
+        default="session",
+        description="Sent as __Host-session on https, as __Secure-session with a domain.",
+    )
+    domain: CookieDomain | None = Field(
+        default=None,
+        description="Share the session with every host under this domain; without it, with one host only.",
+        examples=["example.com"],
+    )
+    same_site: Literal["lax", "strict", "none"] = Field(
+        default="lax", description='"lax", "strict" or, on https only, "none".'
+    )
+
+
+class SessionSettings(Table):
+    """How long somebody stays signed in, and how soon that can be ended."""
+
+    strategy: Literal["stateless"] = Field(default="stateless", description="The cookie is the session.")
+    lease: Duration = Field(
+        default=written("10m"), description="How long a token is trusted without asking the database."
+    )
+    max_age: Duration = Field(
+        default=written("30d"), description="The absolute end, fixed at login; no renewal moves it."
+    )
+    idle_timeout: DurationOrOff = Field(
+        default=written("off"),
+        description='End after so long without a request, seen when a lease ends; "off": never.',
+    )
+    revocation: Literal["renewal", "strict"] = Field(
+        default="renewal",
+        description='"renewal": a stolen copy lives one lease at most; "strict": asks at every request.',
+    )
+    cookie: CookieSettings = Field(default=written({}), description="The session cookie.")
+
+
+class DatabaseSettings(Table):
+    """Users, accounts and roles."""
+
+    url: DatabaseUrl = Field(
+        default="sqlite:///var/gateway.db",
+        description="A SQLite file; a relative path starts here.",
+    )
+
+    @property
+    def path(self) -> Path:
+        """The database file, absolute."""
+        return Path(self.url.removeprefix(SQLITE))
+
+
+class LogSettings(Table):
+    """What the gateway says on standard output."""
+
+    format: Literal["auto", "json", "console"] = Field(
+        default="auto", description='"json", "console", or "auto": console on a terminal, else JSON.'
+    )
+    level: Literal["debug", "info", "warning", "error"] = Field(
+        default="info", description='"debug", "info", "warning" or "error".'
+    )
+
+
+class Settings(Table):
+    """The whole configuration of one gateway."""
+
+    public_url: PublicUrl = Field(
+        description="What the browser types; https unless loopback. The only source of redirect_uri.",
+        examples=["https://gateway.example.com"],
+    )
+    listen: Listen = Field(default="127.0.0.1:8080", description="Where the gateway listens: host:port.")
+    admin_listen: Listen = Field(
+        default="127.0.0.1:8081", description="/livez /readyz /startupz /metrics; never on the public port."
+    )
+    secret: SecretRing = Field(
+        repr=False,
+        description="At least 32 bytes; a list rotates: the first seals, all open.",
+        examples=[{"file": "var/secret.key"}],
+    )
+    trusted_proxies: tuple[Cidr, ...] = Field(
+        default=(), description="Networks whose Forwarded and X-Forwarded-* are believed; empty: nobody's."
+    )
+    prefix: Prefix = Field(default="/.gateway", description="Our own pages and endpoints.")
+    session: SessionSettings = Field(default=written({}), description="How long somebody stays signed in.")
+    database: DatabaseSettings = Field(default=written({}), description="Users, accounts and roles.")
+    log: LogSettings = Field(default=written({}), description="What the gateway says on standard output.")
+    identity: IdentitySettings = Field(default=written({}), description="What every upstream is told.")
+    providers: tuple[ProviderSettings, ...] = Field(
+        default=(), description="Issuers to sign in at; one: straight on, several: a page with a button each."
+    )
+    upstreams: Mapping[Slug, UpstreamSettings] = Field(default=written({}), description="Apps by name.")
+    routes: tuple[RouteSettings, ...] = Field(default=(), description="What is governed, and where it leads.")
+
+    def upstream_of(self, route: RouteSettings) -> tuple[str, UpstreamSettings]:
+        """Return the name and settings of a route's upstream; one given as a URL is called by its origin."""
+        if named := self.upstreams.get(route.upstream):
+            return route.upstream, named
+        origin = url(route.upstream).origin
+        return origin, UpstreamSettings(urls=(origin,))
+
+    def identity_of(self, route: RouteSettings) -> IdentitySettings:
+        """Return what this route's upstream is told: its own words where it has any, else everybody's."""
+        own = route.identity
+        if own is None:
+            return self.identity
+        return IdentitySettings.model_construct(
+            assertion=own.assertion if "assertion" in own.model_fields_set else self.identity.assertion,
+            headers=self.identity.headers if own.headers is None else own.headers,
+        )

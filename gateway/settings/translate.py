@@ -1,0 +1,139 @@
+"""What pydantic found wrong, said in our words and at our key paths."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from pydantic import ValidationError
+from pydantic_core import ErrorDetails
+
+from gateway.settings.notation import KeyPath, nearest, one_of, toml
+from gateway.settings.refusal import Finding, Refused
+from gateway.settings.shape import field_at, homes, is_hidden, model_at
+
+_SENTENCES = {
+    "missing": "is required, and not set",
+    "extra_forbidden": "unknown key",
+    "string_type": "must be a string",
+    "bool_type": "must be true or false",
+    "tuple_type": "must be a list",
+    "mapping_type": "must be a table",
+    "dict_type": "must be a table",
+    "model_type": "must be a table",
+}
+
+
+def findings(error: ValidationError, raw: Mapping[str, object]) -> Iterator[Finding]:
+    """Yield one finding for each error, never with the input in it."""
+    for details in error.errors(include_url=False):
+        path = _existing(details["loc"], raw)
+        message, suggestion = _told(details, path)
+        yield Finding(path=path, message=message, suggestion=suggestion)
+
+
+def mended(raw: Mapping[str, object], broken: Sequence[Finding]) -> dict[str, object]:
+    """Return a copy of *raw* without what is broken; what is then missing is filled by an example.
+
+    It serves only to look for contradictions among the keys that are sound.
+    """
+    copy: dict[str, object] = _copy(raw)
+    for finding in sorted(broken, key=lambda each: _depth_first(each.path), reverse=True):
+        _drop(copy, finding.path)
+    _fill(copy, ())
+    return copy
+
+
+def _told(details: ErrorDetails, path: KeyPath) -> tuple[str, str]:
+    cause = details.get("ctx", {}).get("error")
+    if isinstance(cause, Refused):
+        return str(cause), cause.suggestion
+    kind = details["type"]
+    if kind == "extra_forbidden":
+        return _SENTENCES[kind], _meant(path)
+    if kind == "missing":
+        return _SENTENCES[kind], _example(path)
+    if kind == "literal_error":
+        return _choice(details)
+    return _SENTENCES.get(kind, details["msg"].replace("Input should be", "must be")), ""
+
+
+def _choice(details: ErrorDetails) -> tuple[str, str]:
+    allowed = details.get("ctx", {}).get("expected", "").replace(" or ", ", ").split(", ")
+    words = [word.strip("'") for word in allowed]
+    given = details["input"]
+    meant = nearest(given, words) if isinstance(given, str) else None
+    return f"must be {one_of(words)}", f'did you mean "{meant}"?' if meant else ""
+
+
+def _meant(path: KeyPath) -> str:
+    *around, key = path
+    model = model_at(tuple(around))
+    known = list(model.model_fields) if model is not None else []
+    if close := nearest(str(key), known):
+        return f"did you mean {close}?"
+    if home := next(homes(str(key)), None):
+        return f"it belongs under {home}"
+    return f"known here: {', '.join(known)}"
+
+
+def _example(path: KeyPath) -> str:
+    field = field_at(path)
+    if field is None or not field.examples:
+        return ""
+    return f"for example {path[-1]} = {toml(field.examples[0])}"
+
+
+def _existing(loc: tuple[int | str, ...], raw: object) -> KeyPath:
+    """Cut off what pydantic adds to a key path and the document does not have, such as `[key]`."""
+    for depth, part in enumerate(loc):
+        if not isinstance(raw, dict if isinstance(part, str) else list):
+            return loc[:depth]
+        raw = _inside(raw, part)
+    return loc
+
+
+def _inside(raw: object, part: str | int) -> object:
+    """Return what a table or list holds at *part*, else None."""
+    if isinstance(raw, dict):
+        return raw.get(part)
+    if isinstance(raw, list) and isinstance(part, int) and part < len(raw):
+        return raw[part]
+    return None
+
+
+def _depth_first(path: KeyPath) -> tuple[tuple[int, str], ...]:
+    """Order paths so that, backwards, deeper and later items come first."""
+    return tuple((part, "") if isinstance(part, int) else (0, part) for part in path)
+
+
+def _copy(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _copy(each) for key, each in value.items()}
+    return list(map(_copy, value)) if isinstance(value, list) else value
+
+
+def _drop(raw: Any, path: KeyPath) -> None:
+    for part in path[:-1]:
+        raw = _inside(raw, part)
+    last = path[-1] if path else None
+    if isinstance(raw, dict):
+        raw.pop(last, None)
+    elif isinstance(raw, list) and isinstance(last, int) and last < len(raw):
+        if model_at(path) is None:
+            del raw[last]
+        else:
+            raw[last] = {}  # a table keeps its place, so that the others keep their numbers
+
+
+def _fill(raw: Any, path: KeyPath) -> None:
+    model = model_at(path)
+    if model is None:
+        children = enumerate(raw) if isinstance(raw, list) else raw.items() if isinstance(raw, dict) else ()
+        for key, each in children:
+            if model_at((*path, key)) is not None:
+                _fill(each, (*path, key))
+        return
+    for name, field in model.model_fields.items():
+        if name in raw:
+            _fill(raw[name], (*path, name))
+        elif field.is_required():
+            raw[name] = "x" * 64 if is_hidden(field) else (field.examples or [""])[0]
