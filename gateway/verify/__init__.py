@@ -1,0 +1,31 @@
+"""The upstream's side: prove that a request came through the gateway, and learn who calls.
+
+    from gateway.verify import Verifier
+    from gateway.verify.wsgi import RequireAssertion
+
+    app = RequireAssertion(app, Verifier(
+        jwks_url="https://gateway.example.com/.gateway/jwks.json",
+        issuer="https://gateway.example.com",
+        audience="wiki",
+    ))
+
+Imports nothing else of the gateway: needs joserfc and the standard library alone.
+"""
+
+from gateway.verify.caller import (
+    AssertionInvalid,
+    AssertionMissing,
+    Caller,
+    KeysUnavailable,
+    VerificationFailed,
+)
+from gateway.verify.verifier import Verifier
+
+__all__ = [
+    "AssertionInvalid",
+    "AssertionMissing",
+    "Caller",
+    "KeysUnavailable",
+    "VerificationFailed",
+    "Verifier",
+]

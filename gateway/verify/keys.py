@@ -1,0 +1,141 @@
+"""The gateway's public keys: given once, or fetched, kept, and fetched again within reason.
+
+The law: a request can cause at most one fetch per `COOLDOWN`; keys that cannot be fetched anew are
+trusted until `KEPT` is over, never for ever.
+"""
+
+import json
+from collections.abc import Callable, Mapping
+from http.client import HTTPException
+from threading import Lock
+from typing import NoReturn
+from urllib.parse import urlsplit
+from urllib.request import HTTPRedirectHandler, ProxyHandler, build_opener
+
+from joserfc.errors import JoseError
+from joserfc.jwk import ECKey, Key, OKPKey, RSAKey, import_key
+
+from gateway.verify.caller import KeysUnavailable
+
+ALGORITHMS = ("ES256", "EdDSA", "RS256")
+COOLDOWN = 60.0
+FRESH = 600.0
+KEPT = 24 * 3600.0
+PATIENCE = 5.0
+LARGEST = 512 * 1024
+MOST = 64
+_LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
+
+Keys = Mapping[str, Key]
+
+
+class GivenKeys:
+    """Keys that are known from the start and never change."""
+
+    def __init__(self, jwks: Mapping[str, object]) -> None:
+        self._keys = read(jwks)
+        if not self._keys:
+            raise ValueError("the key set holds no public key that can verify an assertion")
+
+    def find(self, kid: str) -> Key | None:
+        """Return the key called *kid*."""
+        return self._keys.get(kid)
+
+
+class FetchedKeys:
+    """Keys at a URL: https, or plain http on this machine."""
+
+    def __init__(self, url: str, *, clock: Callable[[], float]) -> None:
+        split = urlsplit(url)
+        if split.scheme != "https" and (split.scheme != "http" or split.hostname not in _LOOPBACK):
+            raise ValueError("jwks_url must be https: whoever can change the keys can be anybody")
+        self._url = url
+        self._clock = clock
+        self._lock = Lock()
+        self._keys: Keys = {}
+        self._fetched_at = float("-inf")
+        self._tried_at = float("-inf")
+
+    def find(self, kid: str) -> Key | None:
+        """Return the key called *kid*, fetched anew where it is not known; raise `KeysUnavailable`."""
+        now = self._clock()
+        if kid not in self._keys or abs(now - self._fetched_at) >= FRESH:
+            self._refresh(kid, now)
+        if abs(now - self._fetched_at) >= KEPT:
+            raise KeysUnavailable("no keys could be fetched")
+        return self._keys.get(kid)
+
+    def _refresh(self, kid: str, now: float) -> None:
+        """Fetch once for all threads that ask at the same time; nobody waits whose key is known."""
+        if not self._lock.acquire(blocking=kid not in self._keys):
+            return
+        try:
+            if abs(now - self._tried_at) >= COOLDOWN:
+                self._tried_at = now
+                self._fetch(now)
+        finally:
+            self._lock.release()
+
+    def _fetch(self, now: float) -> None:
+        """A failure keeps the keys that are known; where none is, the next try comes sooner."""
+        try:
+            self._keys = fetched(self._url)
+        except KeysUnavailable:
+            if not self._keys:
+                self._tried_at = now - COOLDOWN + PATIENCE
+            return
+        self._fetched_at = now
+
+
+def fetched(url: str) -> Keys:
+    """Return the keys at *url*; raise `KeysUnavailable`. No redirect, no proxy, bounded size and time."""
+    opener = build_opener(ProxyHandler({}), _NoRedirects)
+    try:
+        with opener.open(url, timeout=PATIENCE) as answer:
+            body = answer.read(LARGEST + 1)
+    except (OSError, HTTPException) as exc:
+        raise KeysUnavailable("the key set cannot be read") from exc
+    try:
+        jwks = json.loads(body) if len(body) <= LARGEST else None
+    except (ValueError, RecursionError) as exc:
+        raise KeysUnavailable("the key set is not JSON") from exc
+    keys = read(jwks) if isinstance(jwks, dict) else {}
+    if not keys:
+        raise KeysUnavailable("the key set holds no key of ours")
+    return keys
+
+
+class _NoRedirects(HTTPRedirectHandler):
+    def redirect_request(self, *_: object) -> NoReturn:
+        """Refuse: keys come from the address that was configured."""
+        raise KeysUnavailable("the key set has moved")
+
+
+def read(jwks: Mapping[str, object]) -> Keys:
+    """Return the usable public signing keys of a JWK Set (RFC 7517 5) by `kid`; the others are skipped."""
+    listed = jwks.get("keys")
+    found = (_usable(jwk) for jwk in (listed[:MOST] if isinstance(listed, list) else ()))
+    return {key.kid: key for key in found if key is not None and key.kid}
+
+
+def _usable(jwk: object) -> Key | None:
+    if not isinstance(jwk, dict) or jwk.get("use", "sig") != "sig" or "d" in jwk or "k" in jwk:
+        return None
+    if not isinstance(jwk.get("kid"), str):
+        return None
+    try:
+        key = import_key(jwk)
+    except (JoseError, ValueError, TypeError, KeyError):
+        return None
+    return key if algorithm_of(key) is not None and jwk.get("alg") in (None, algorithm_of(key)) else None
+
+
+def algorithm_of(key: Key) -> str | None:
+    """Return the one algorithm that *key* verifies here, whatever a token asks for."""
+    if isinstance(key, ECKey) and key.curve_name == "P-256":
+        return "ES256"
+    if isinstance(key, OKPKey) and key.curve_name == "Ed25519":
+        return "EdDSA"
+    if isinstance(key, RSAKey) and key.raw_value.key_size >= 2048:
+        return "RS256"
+    return None

@@ -1,0 +1,42 @@
+"""A key set on a free loopback port, with a server that may misbehave."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from threading import Thread
+
+
+class JwksEndpoint:
+    """Answers every GET with `status`, `headers` and `body`, and counts them."""
+
+    def __init__(self) -> None:
+        self.status, self.body, self.calls, self.url = 200, b"", 0, ""
+        self.headers: dict[str, str] = {}
+
+
+@contextmanager
+def serving() -> Iterator[JwksEndpoint]:
+    endpoint = JwksEndpoint()
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            endpoint.calls += 1
+            self.send_response(endpoint.status)
+            for name, value in {"Content-Length": str(len(endpoint.body)), **endpoint.headers}.items():
+                self.send_header(name, value)
+            self.end_headers()
+            self.wfile.write(endpoint.body)
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    endpoint.url = f"http://127.0.0.1:{server.server_port}/jwks.json"
+    thread = Thread(target=server.serve_forever, args=(0.01,))
+    thread.start()
+    try:
+        yield endpoint
+    finally:
+        server.shutdown()
+        thread.join()
+        server.server_close()

@@ -1,0 +1,101 @@
+"""One spelling, one reading."""
+
+import json
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from gateway.verify.strict import Invalid, compact, members, octets
+from tests.fakes.assertions import CLAIMS, base64url, new_key, signed
+
+GOOD = signed(new_key())
+
+
+def test_a_good_assertion_is_read() -> None:
+    header, claims = compact(GOOD)
+    assert header == {"alg": "ES256", "kid": "k1", "typ": "JWT"}
+    assert claims == CLAIMS
+
+
+@pytest.mark.parametrize(
+    "assertion",
+    [
+        "",
+        ".",
+        "..",
+        "a.b",
+        GOOD + ".x",
+        GOOD + "=",
+        GOOD + "\n",
+        " " + GOOD,
+        GOOD.replace(".", "..", 1),
+        GOOD[:-1] + "\u0661",
+        json.dumps({"payload": "x", "signatures": []}),
+        "a" * 20_000,
+        f"{'a' * 600}.{'a' * 8}.{'a' * 8}",
+    ],
+)
+def test_T18_only_the_compact_form_is_read(assertion: str) -> None:
+    with pytest.raises(Invalid):
+        compact(assertion)
+
+
+@pytest.mark.parametrize("text", ["QQ==", "QR", "QQ QQ", "A", "QQ=", "Q+", "Q/", "QUJ"])
+def test_T17_base64url_has_one_spelling(text: str) -> None:
+    with pytest.raises(Invalid):
+        octets(text)
+
+
+@given(st.binary())
+def test_what_was_encoded_decodes(raw: bytes) -> None:
+    assert octets(base64url(raw)) == raw
+
+
+@pytest.mark.parametrize(
+    "raw",
+    [
+        b'{"a":1,"a":1}',
+        b'{"a":{"b":1,"b":2}}',
+        b'{"a":NaN}',
+        b'{"a":-Infinity}',
+        b"[1]",
+        b"1",
+        b"",
+        b"\xff",
+        b'{"a":"\\ud800"}',
+        b'{"a":' * 5000 + b"1" + b"}" * 5000,
+        b'{"a":' + b"9" * 5000 + b"}",
+        b'\xef\xbb\xbf{"a":1}',
+    ],
+)
+def test_T11_json_is_read_strictly(raw: bytes) -> None:
+    with pytest.raises(Invalid):
+        members(raw)
+
+
+@pytest.mark.parametrize(
+    "header",
+    [
+        {"alg": "ES256", "kid": "k1"},
+        {"alg": "ES256", "typ": "JWT"},
+        {"alg": "ES256", "kid": "k1", "typ": "JWT", "crit": ["b64"], "b64": False},
+        {"alg": "ES256", "kid": "k1", "typ": "JWT", "jwk": {}},
+        {"alg": "ES256", "kid": "k1", "typ": "JWT", "jku": "https://evil"},
+        {"alg": "ES256", "kid": "k1", "typ": "JWT", "x5u": "https://evil"},
+        {"alg": "ES256", "kid": "k1", "typ": "JWT", "zip": "DEF"},
+    ],
+)
+def test_T03_T04_T06_no_other_header_member_is_read(header: dict[str, object]) -> None:
+    with pytest.raises(Invalid):
+        compact(signed(new_key(), header=header))
+
+
+@given(st.text())
+def test_any_text_is_read_or_refused(text: str) -> None:
+    for candidate in (text, f"{text}.{text}.{text}"):
+        try:
+            compact(candidate)
+        except Invalid:
+            continue
+        raise AssertionError("random text is no assertion")
