@@ -24,6 +24,7 @@ KEPT = 24 * 3600.0
 PATIENCE = 5.0
 LARGEST = 512 * 1024
 MOST = 64
+_LEAST_MODULUS = 342  # base64url of 2048 bits
 _LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
 
 Keys = Mapping[str, Key]
@@ -122,6 +123,8 @@ def _usable(jwk: object) -> Key | None:
     if not isinstance(jwk, dict) or jwk.get("use", "sig") != "sig" or "d" in jwk or "k" in jwk:
         return None
     if not isinstance(jwk.get("kid"), str):
+        return None
+    if jwk.get("kty") == "RSA" and len(str(jwk.get("n"))) < _LEAST_MODULUS:
         return None
     try:
         key = import_key(jwk)
