@@ -26,6 +26,7 @@ LIFE = 15 * 60
 MOST = 7
 BUDGET = 4096
 _LONG = 256
+_ZLIB = b"x"
 
 
 class Seals(Protocol):
@@ -59,7 +60,7 @@ class _Record(msgspec.Struct, array_like=True, frozen=True, kw_only=True, forbid
     nonce: bytes
     verifier: bytes
     started_at: int
-    return_to: str | bytes
+    return_to: bytes
     persistent: bool
     restarted: bool
     link: tuple[str, str] | None
@@ -194,13 +195,15 @@ def _unpacked(record: _Record, state: str, binding: Binding) -> PendingLogin:
     )
 
 
-def _packed_target(target: str) -> str | bytes:
-    return target if len(target) <= _LONG else zlib.compress(target.encode("ascii"), level=9)
+def _packed_target(target: str) -> bytes:
+    plain = target.encode("ascii")
+    return plain if len(plain) <= _LONG else zlib.compress(plain, level=9)
 
 
-def _unpacked_target(packed: str | bytes) -> str:
-    # Sealed by ourselves, so it is no larger than what was once checked.
-    return packed if isinstance(packed, str) else zlib.decompress(packed).decode("ascii")
+def _unpacked_target(packed: bytes) -> str:
+    # A target begins with `/` or `h`, a deflated one with the zlib header (RFC 1950). It was sealed
+    # by ourselves, so what comes out is no larger than what was once checked.
+    return (zlib.decompress(packed) if packed.startswith(_ZLIB) else packed).decode("ascii")
 
 
 def _text(raw: bytes) -> str:
