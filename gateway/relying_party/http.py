@@ -39,12 +39,14 @@ class IssuerAnswer:
 class IssuerHttp:
     """Bounded HTTP calls to issuers; `close` ends them all.
 
-    *tls* replaces the system's trust store. Every failure is IssuerUnavailable, whose text names
+    *tls* replaces the system's trust store; *deadline* (seconds) bounds each call whatever the caller
+    allows. Every failure is IssuerUnavailable, whose text names
     the host and the kind of failure, never what was sent or received.
     """
 
-    def __init__(self, *, tls: ssl.SSLContext | None = None) -> None:
+    def __init__(self, *, tls: ssl.SSLContext | None = None, deadline: float = DEADLINE) -> None:
         self._tls = tls
+        self._deadline = deadline
         self._slots = asyncio.Semaphore(CALLS_AT_ONCE)
         self._session: aiohttp.ClientSession | None = None
         self._closed = False
@@ -94,7 +96,7 @@ class IssuerHttp:
             sent["Content-Type"] = "application/x-www-form-urlencoded"
         with _outage_at(address):
             async with (
-                asyncio.timeout(deadline),
+                asyncio.timeout(min(deadline, self._deadline)),
                 self._slot(),
                 self._open().request(
                     method,
@@ -132,7 +134,7 @@ class IssuerHttp:
                 cookie_jar=aiohttp.DummyCookieJar(),
                 trust_env=False,
                 auto_decompress=False,
-                timeout=aiohttp.ClientTimeout(total=DEADLINE),
+                timeout=aiohttp.ClientTimeout(total=self._deadline),
             )
         return self._session
 

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from math import isfinite
 from typing import NoReturn
 
-DEEPEST = 32
+DEEPEST = 32  # objects and arrays inside one another
 MOST_ELEMENTS = 65_536
 _LARGEST_INTEGER = 2**63
 
@@ -77,15 +77,14 @@ def _constant(_: str) -> NoReturn:
 
 def _inspect(value: object) -> None:
     """Hold depth and text of a parsed *value*, level by level, without recursion."""
-    level = [value]
-    for _ in range(DEEPEST + 1):
-        for text in level:
-            if isinstance(text, str) and not _is_text(text):
-                raise JsonRefused("a lone surrogate")
+    level, depth = [value], 0
+    while level:
+        if depth >= DEEPEST and any(isinstance(part, dict | list) for part in level):
+            raise JsonRefused("too deep")
+        if not all(_is_text(part) for part in level if isinstance(part, str)):
+            raise JsonRefused("a lone surrogate")
         level = [child for parent in level for child in _children(parent)]
-        if not level:
-            return
-    raise JsonRefused("too deep")
+        depth += 1
 
 
 def _children(value: object) -> Iterator[object]:

@@ -195,7 +195,7 @@ class HostileIssuer:
         app.router.add_get("/userinfo", self._userinfo, allow_head=False)
         app.router.add_get("/jwks", self._jwks, allow_head=False)
         app.router.add_route("*", "/elsewhere", self._elsewhere)
-        self._runner = web.AppRunner(app, shutdown_timeout=0.1)
+        self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.1)
         await self._runner.setup()
         site = web.TCPSite(self._runner, "127.0.0.1", 0)
         await site.start()

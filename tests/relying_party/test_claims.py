@@ -1,0 +1,161 @@
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from gateway.errors import LoginFailed
+from gateway.model.email import email_key
+from gateway.model.identity import VerifiedLogin
+from gateway.relying_party.claims import LONGEST_VALUE, MOST_VALUES, find, merged, verified_login
+from gateway.relying_party.registration import ClaimNames
+from tests.fakes.login import registration
+
+
+def told(names: ClaimNames | None = None, **claims: Any) -> VerifiedLogin:
+    return verified_login(
+        {"sub": "s", **claims},
+        registration=registration(claims=names or ClaimNames()),
+        scope="openid",
+        access_expires_at=None,
+    )
+
+
+def test_userinfo_goes_over_the_token_but_for_what_is_signed() -> None:
+    claims = merged(
+        {"iss": "i", "sub": "s", "acr": "1", "name": "old", "auth_time": 1},
+        {"iss": "evil", "sub": "evil", "acr": "9", "name": "new", "auth_time": 9, "sid": "evil"},
+    )
+    assert claims == {"iss": "i", "sub": "s", "acr": "1", "name": "new", "auth_time": 1}
+
+
+def test_a_verified_mark_stays_with_the_email_it_is_about() -> None:
+    token = {"email": "mine@example.com", "email_verified": True}
+    assert "email_verified" not in merged(token, {"email": "victim@example.com"})
+    assert merged(token, {"name": "x"})["email_verified"] is True
+    assert merged(token, {"email": "x@example.com", "email_verified": True})["email_verified"] is True
+
+
+@pytest.mark.parametrize("mark", ["true", 1, "yes", None, False, [True]])
+def test_B15_an_email_is_verified_by_the_json_value_true_alone(mark: object) -> None:
+    assert told(email="a@example.com", email_verified=True).email_verified
+    assert not told(email="a@example.com", email_verified=mark).email_verified
+    assert not told(email_verified=True).email_verified
+
+
+def test_a_claim_used_as_email_is_never_verified_by_the_mark_of_another() -> None:
+    login = told(
+        ClaimNames(email="upn"), upn="victim@example.com", email="a@example.com", email_verified=True
+    )
+    assert login.email == "victim@example.com"
+    assert not login.email_verified
+
+
+@given(
+    st.text(max_size=40)
+    | st.emails()
+    | st.from_regex("[a-z.\"'@\uff20 \x00\u0131]{1,12}@[a-z.@\uff20-]{1,12}")
+)
+def test_B22_an_email_is_plain_or_refused(email: str) -> None:
+    try:
+        login = told(email=email)
+    except LoginFailed:
+        return
+    if email == "":
+        assert login.email is None
+        return
+    assert login.email == email
+    assert email.isascii()
+    assert email.count("@") == 1
+    assert not set(email) & set('"\\ ,;()<>')
+    assert email_key(email) is not None
+
+
+@given(st.text(max_size=20))
+def test_F3_a_name_is_kept_as_it_is_or_refused(name: str) -> None:
+    try:
+        login = told(name=name)
+    except LoginFailed:
+        return
+    assert (login.name or "") == name
+    name.encode()
+    assert not any(ord(character) < 32 or 127 <= ord(character) < 160 for character in name)
+
+
+@pytest.mark.parametrize("claim", ["sub", "email", "name", "sid", "acr"])
+@pytest.mark.parametrize("value", [7, True, ["x"], {"x": 1}])
+def test_a_value_of_another_form_is_refused_by_name_alone(claim: str, value: object) -> None:
+    with pytest.raises(LoginFailed, match=claim):
+        told(**{claim: value})
+
+
+@pytest.mark.parametrize(
+    ("groups", "taken"),
+    [
+        ("a,admin", ("a,admin",)),
+        (["a,admin", "b;c"], ("a,admin", "b;c")),
+        ([], ()),
+        ("", ()),
+        (None, ()),
+        ([1, True], ("1", "true")),
+    ],
+)
+def test_I12_groups_are_kept_one_by_one(groups: object, taken: tuple[str, ...]) -> None:
+    assert told(groups=groups).groups == taken
+
+
+@pytest.mark.parametrize("groups", [[["a"]], {"a": 1}, [None], 1.5, ["a\nb"]])
+def test_I12_groups_of_another_form_are_refused(groups: object) -> None:
+    with pytest.raises(LoginFailed, match="groups"):
+        told(groups=groups)
+
+
+def test_I12_over_the_bound_is_refused_and_never_cut() -> None:
+    assert len(told(groups=["g"] * MOST_VALUES).groups) == MOST_VALUES
+    with pytest.raises(LoginFailed, match="groups"):
+        told(groups=["g"] * (MOST_VALUES + 1))
+    assert told(name="n" * LONGEST_VALUE).name
+    with pytest.raises(LoginFailed, match="name"):
+        told(name="n" * (LONGEST_VALUE + 1))
+
+
+def test_a_claim_is_found_by_its_name_first_and_then_by_its_path() -> None:
+    claims = {"realm_access": {"roles": ["a"]}, "https://x.example/roles": ["b"], "a.b": 1, "a": {"b": 2}}
+    assert find(claims, "realm_access.roles") == ["a"]
+    assert find(claims, "https://x.example/roles") == ["b"]
+    assert find(claims, "a.b") == 1
+    assert find(claims, "realm_access.roles.x") is None
+    assert find(claims, "missing") is None
+
+
+def test_configured_claims_are_kept_and_others_are_not() -> None:
+    names = ClaimNames(groups="realm_access.roles", keep=("department", "level", "vip", "missing"))
+    login = told(
+        names, realm_access={"roles": ["a", "b"]}, department=["it", "hr"], level=3, vip=False, other="x"
+    )
+    assert login.groups == ("a", "b")
+    assert login.claims == (("department", ("it", "hr")), ("level", ("3",)), ("vip", ("false",)))
+
+
+@pytest.mark.parametrize(
+    ("picture", "image"),
+    [
+        ("https://example.com/a.png", "https://example.com/a.png"),
+        ("data:image/png;base64,AA", None),
+        ("javascript:alert(1)", None),
+        ("https://example.com/" + "x" * LONGEST_VALUE, None),
+        (7, None),
+    ],
+)
+def test_a_picture_is_a_web_address_or_none(picture: object, image: str | None) -> None:
+    assert told(picture=picture).image == image
+
+
+def test_what_the_token_says_about_the_login_is_kept() -> None:
+    login = told(sid="s-1", acr="silver", amr=["pwd", "otp"], auth_time=1.9)
+    assert (login.issuer_sid, login.acr, login.amr, login.authenticated_at) == (
+        "s-1",
+        "silver",
+        ("pwd", "otp"),
+        1,
+    )

@@ -1,0 +1,89 @@
+from contextlib import suppress
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from gateway.errors import IssuerUnavailable
+from gateway.relying_party.discovery import Discovery, discovery_url, read_metadata
+from gateway.relying_party.http import IssuerHttp
+from tests.fakes.issuer import HostileIssuer
+from tests.fakes.login import Hands
+
+ISSUER = "https://issuer.example"
+
+
+def document(**changes: Any) -> dict[str, Any]:
+    settled = {
+        "issuer": ISSUER,
+        "authorization_endpoint": f"{ISSUER}/authorize",
+        "token_endpoint": f"{ISSUER}/token",
+        "jwks_uri": f"{ISSUER}/jwks",
+        "userinfo_endpoint": f"{ISSUER}/userinfo",
+    }
+    return {**settled, **changes}
+
+
+def test_metadata_is_what_the_document_says() -> None:
+    metadata = read_metadata(document(), issuer=ISSUER)
+    assert metadata.token_endpoint == f"{ISSUER}/token"
+    assert not metadata.promises_iss
+
+
+@pytest.mark.parametrize("issuer", [f"{ISSUER}/", ISSUER.upper(), "https://other.example", None, [ISSUER]])
+def test_O20_the_issuer_is_compared_exactly(issuer: object) -> None:
+    with pytest.raises(IssuerUnavailable, match="another issuer"):
+        read_metadata(document(issuer=issuer), issuer=ISSUER)
+
+
+@pytest.mark.parametrize(
+    "name", ["authorization_endpoint", "token_endpoint", "jwks_uri", "userinfo_endpoint"]
+)
+@pytest.mark.parametrize(
+    "url",
+    ["file:///etc/passwd", "http://issuer.example/x", "http://127.0.0.1/x", "", 7, ["https://x.example"]],
+)
+def test_O20_an_endpoint_beside_https_is_refused(name: str, url: object) -> None:
+    with pytest.raises(IssuerUnavailable, match=name):
+        read_metadata(document(**{name: url}), issuer=ISSUER)
+
+
+@pytest.mark.parametrize("name", ["authorization_endpoint", "token_endpoint", "jwks_uri"])
+def test_a_needed_endpoint_cannot_be_missing(name: str) -> None:
+    with pytest.raises(IssuerUnavailable, match=name):
+        read_metadata(document(**{name: None}), issuer=ISSUER)
+
+
+def test_userinfo_may_be_missing() -> None:
+    assert read_metadata(document(userinfo_endpoint=None), issuer=ISSUER).userinfo_endpoint is None
+
+
+@pytest.mark.parametrize(("value", "promised"), [(True, True), (False, False), ("true", False), (1, False)])
+def test_a_promise_of_iss_is_the_json_value_true(value: object, promised: bool) -> None:
+    told = document(authorization_response_iss_parameter_supported=value)
+    assert read_metadata(told, issuer=ISSUER).promises_iss is promised
+
+
+@given(st.dictionaries(st.sampled_from([*document(), "x"]), st.none() | st.text() | st.integers()))
+def test_no_document_breaks_the_reading(told: dict[str, object]) -> None:
+    with suppress(IssuerUnavailable):
+        read_metadata({**document(), **told}, issuer=ISSUER)
+
+
+@pytest.mark.parametrize("issuer", [f"{ISSUER}/tenant", f"{ISSUER}/tenant/"])
+def test_the_well_known_path_follows_the_issuers_own(issuer: str) -> None:
+    assert discovery_url(issuer) == f"{ISSUER}/tenant/.well-known/openid-configuration"
+
+
+async def test_an_issuer_that_is_down_at_the_start_is_found_when_it_is_up() -> None:
+    clock, http = Hands(), IssuerHttp()
+    async with HostileIssuer(clock=clock) as issuer:
+        issuer.fault = "discovery_down"
+        discovery = Discovery(issuer.url, http=http, clock=clock)
+        with pytest.raises(IssuerUnavailable):
+            await discovery.metadata()
+        issuer.fault = ""
+        clock.now += 2
+        assert (await discovery.metadata()).issuer == issuer.url
+    await http.close()

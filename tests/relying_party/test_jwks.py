@@ -1,0 +1,144 @@
+import json
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from joserfc.jwk import OKPKey
+
+from gateway.errors import IssuerUnavailable
+from gateway.relying_party.jwks import (
+    MOST_KEYS,
+    ClientSecretKey,
+    PublishedKeys,
+    read_key,
+    read_keys,
+    serves,
+)
+from tests.fakes.issuer import ec_key, rsa_key
+from tests.fakes.login import Hands
+
+
+def public(key: Any, **changes: Any) -> dict[str, Any]:
+    return {
+        name: value for name, value in {**key.as_dict(private=False), **changes}.items() if value is not None
+    }
+
+
+RSA = public(rsa_key("rsa-1"))
+EC = public(ec_key("ec-1"))
+ED = public(OKPKey.generate_key("Ed25519", {"kid": "ed-1"}))
+
+
+@pytest.mark.parametrize(
+    ("jwk", "algorithm"), [(RSA, "RS256"), (EC, "ES256"), (ED, "EdDSA"), (ED, "Ed25519")]
+)
+def test_each_key_serves_its_algorithm(jwk: dict[str, Any], algorithm: str) -> None:
+    key = read_key(jwk)
+    assert key is not None
+    assert serves(key, algorithm)
+
+
+@pytest.mark.parametrize(
+    ("jwk", "algorithm"),
+    [(RSA, "PS256"), (RSA, "ES256"), (EC, "ES384"), (EC, "RS256"), (ED, "ES256"), (RSA, "HS256"), (RSA, "?")],
+)
+def test_T19_no_key_serves_another(jwk: dict[str, Any], algorithm: str) -> None:
+    key = read_key(jwk)
+    assert key is not None
+    assert not serves(key, algorithm)
+
+
+@pytest.mark.parametrize(
+    "jwk",
+    [
+        {},
+        {"kty": ["RSA"]},
+        {**RSA, "kty": "PQC"},
+        {**RSA, "d": "AQAB"},
+        {**RSA, "use": "enc"},
+        {**RSA, "key_ops": ["sign"]},
+        {**RSA, "key_ops": "verify"},
+        {**RSA, "kid": 7},
+        {**RSA, "kid": "k" * 257},
+        {**RSA, "n": "AQAB"},
+        {**RSA, "n": "/w" * 500},
+        {**RSA, "n": None},
+        {**RSA, "e": "A" * 100},
+        {**RSA, "e": "AA"},
+        {**EC, "crv": "P-999"},
+        {**EC, "crv": "secp256k1"},
+        {**EC, "y": EC["x"]},
+        {**EC, "x": "AQ"},
+        {**ED, "crv": "X25519"},
+        {**ED, "x": "AQ"},
+        {"kty": "oct", "k": "c2VjcmV0"},
+    ],
+)
+def test_T22_an_unusable_key_is_skipped(jwk: dict[str, Any]) -> None:
+    assert read_key(jwk) is None
+
+
+def test_members_that_do_not_matter_spoil_no_key() -> None:
+    assert read_key({**RSA, "x5c": 7, "x5u": "http:", "ext": True, "key_ops": ["verify"]}) is not None
+
+
+@given(
+    st.dictionaries(
+        st.sampled_from([*RSA, *EC, "key_ops", "d"]),
+        st.none() | st.text() | st.integers() | st.lists(st.text()) | st.sampled_from([*RSA.values()]),
+    )
+)
+def test_no_jwk_breaks_the_reading(jwk: dict[str, object]) -> None:
+    read_key(jwk)
+    read_key({**EC, **jwk})
+
+
+@pytest.mark.parametrize(
+    "body", [b"", b"[]", b"{}", b'{"keys": 1}', b'{"keys": {}}', b'{"keys": [], "keys": []}']
+)
+def test_what_is_no_key_set_is_an_outage(body: bytes) -> None:
+    with pytest.raises(IssuerUnavailable):
+        read_keys(body)
+
+
+@pytest.mark.parametrize(
+    ("count", "taken"), [(MOST_KEYS - 1, True), (MOST_KEYS, True), (MOST_KEYS + 1, False)]
+)
+def test_T22_the_number_of_keys_is_bounded(count: int, taken: bool) -> None:
+    body = json.dumps({"keys": [EC] + [1] * (count - 1)}).encode()
+    if taken:
+        assert len(read_keys(body)) == 1
+        return
+    with pytest.raises(IssuerUnavailable):
+        read_keys(body)
+
+
+def test_a_kid_chooses_among_keys_and_its_absence_does_not() -> None:
+    other = public(ec_key("ec-2"))
+    nameless = public(ec_key("ec-3"), kid=None)
+    keys = PublishedKeys(
+        keys=read_keys(json.dumps({"keys": [EC, other, nameless, RSA]}).encode()), clock=Hands()
+    )
+    assert [key.kid for key in keys.matching("ec-2", "ES256")] == ["ec-2"]
+    assert len(keys.matching(None, "ES256")) == 3
+    assert keys.matching("", "ES256") == ()
+    assert keys.matching("rsa-1", "ES256") == ()
+
+
+def test_T20_former_keys_count_for_a_while() -> None:
+    clock = Hands()
+    key = read_key(EC)
+    assert key is not None
+    keys = PublishedKeys(keys=(), former=(key,), former_until=clock() + 300, clock=clock)
+    assert keys.matching("ec-1", "ES256")
+    clock.now += 300
+    assert not keys.matching("ec-1", "ES256")
+
+
+async def test_the_client_secret_is_its_own_source() -> None:
+    source = ClientSecretKey("a secret of at least 32 bytes, for HMAC")
+    keys = await source.current()
+    assert await source.newer(than=keys) is keys
+    assert len(keys.matching("any", "HS256")) == 1
+    assert keys.matching(None, "RS256") == ()

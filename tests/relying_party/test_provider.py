@@ -1,0 +1,87 @@
+from collections.abc import AsyncIterator
+
+import pytest
+
+from gateway.errors import IssuerUnavailable, LoginFailed
+from gateway.relying_party.authorization import CallbackResponse
+from tests.fakes.issuer import HostileIssuer
+from tests.fakes.login import NOON, Login, at
+
+
+@pytest.fixture
+async def login() -> AsyncIterator[Login]:
+    async with HostileIssuer() as issuer, at(issuer) as login:
+        yield login
+
+
+async def test_a_login_proves_who_signed_in(login: Login) -> None:
+    verified = await login.run(login_hint="bob")
+    assert verified.provider == "demo"
+    assert verified.issuer == login.issuer.url
+    assert verified.subject == "bob-at-the-issuer"
+    assert verified.email == "bob@example.com"
+    assert verified.email_verified
+    assert verified.name == "Bob"
+    assert verified.groups == ("staff",)
+    assert verified.authenticated_at == int(NOON)
+    assert verified.access_expires_at == int(NOON) + 3600
+
+
+async def test_an_issuer_on_elliptic_curves_is_one_like_any_other() -> None:
+    async with HostileIssuer(algorithm="ES256") as issuer, at(issuer) as login:
+        assert await login.run()
+
+
+async def test_nothing_is_asked_before_the_first_login(login: Login) -> None:
+    assert not login.issuer.seen
+    await login.run()
+    await login.run()
+    assert login.issuer.seen == {"discovery": 1, "jwks": 1, "token": 2, "userinfo": 2}
+
+
+async def test_a_code_is_good_for_one_login(login: Login) -> None:
+    response = await login.respond()
+    await login.party.redeem(login.pending, response)
+    with pytest.raises(LoginFailed, match="invalid_grant"):
+        await login.party.redeem(login.pending, response)
+
+
+async def test_a_response_to_another_login_ends_before_any_token_request(login: Login) -> None:
+    response = await login.respond()
+    login.pending = login.fresh()
+    with pytest.raises(LoginFailed, match="state"):
+        await login.party.redeem(login.pending, response)
+    assert login.issuer.seen["token"] == 0
+
+
+async def test_B29_an_issuer_that_is_down_is_an_outage_at_both_ends(login: Login) -> None:
+    login.issuer.fault = "discovery_down"
+    with pytest.raises(IssuerUnavailable):
+        await login.party.begin(login.pending, {})
+    with pytest.raises(IssuerUnavailable):
+        await login.party.redeem(login.pending, CallbackResponse(code="c", state=login.pending.state))
+    assert login.issuer.seen["token"] == 0
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [
+        "wrong_iss",
+        "wrong_aud",
+        "wrong_azp",
+        "wrong_nonce",
+        "expired",
+        "no_exp",
+        "empty_sub",
+        "foreign_key",
+        "alg_none",
+        "hs256_public_key",
+        "many_aud",
+        "wrong_at_hash",
+    ],
+)
+async def test_B9_a_token_that_does_not_hold_ends_the_login(login: Login, fault: str) -> None:
+    login.issuer.fault = fault
+    with pytest.raises(LoginFailed):
+        await login.run()
+    assert login.issuer.seen["userinfo"] == 0
