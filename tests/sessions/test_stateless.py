@@ -1,0 +1,189 @@
+import asyncio
+from dataclasses import replace
+
+import pytest
+
+from gateway.errors import SessionRejected, StoreUnavailable
+from gateway.sessions.stateless import MOST_PAYLOAD
+from gateway.sessions.strategy import public_id
+from tests.fakes.sessions import ALICE, LOGIN, STRICT, Node
+
+
+def test_without_a_cookie_there_is_nothing() -> None:
+    loaded = Node().sessions.load(((b"cookie", b"theme=dark; sessions=x"),))
+    assert (loaded.session, loaded.presented, loaded.rejected, loaded.clear) == (None, False, "", ())
+
+
+def test_identity_is_the_users_and_groups_and_claims_are_the_logins() -> None:
+    session = Node().sign_in()
+    identity = session.identity
+    assert (identity.user_id, identity.email, identity.roles) == ("u-alice", "alice@example.com", ("editor",))
+    assert (identity.groups, identity.claims) == (("staff",), (("department", ("it",)),))
+    assert (session.provider, session.issuer_sid, session.acr, session.amr) == (
+        "demo",
+        "op-sid",
+        "urn:mfa",
+        ("pwd", "otp"),
+    )
+
+
+def test_T24_ids_are_long_and_never_repeat() -> None:
+    node = Node()
+    sessions = [node.sessions.issue(LOGIN, ALICE, persistent=True) for _ in range(50)]
+    assert len({session.id for session in sessions} | {session.token_id for session in sessions}) == 100
+    assert all(len(session.id) >= 43 for session in sessions)
+
+
+def test_what_the_browser_holds_is_exactly_what_was_issued() -> None:
+    node = Node()
+    assert node.sign_in() == node.loaded()
+
+
+def test_a_warm_cookie_is_the_same_object_and_its_times_are_checked_each_time() -> None:
+    node = Node()
+    node.sign_in()
+    assert node.load().clear == ()
+    assert node.load() is node.load()
+    node.clock.advance(600)
+    assert node.load().due
+    node.clock.advance(-1)
+    assert not node.load().due
+    node.clock.advance(2_592_000)
+    assert node.load().rejected == "absolute"
+
+
+async def test_a_warm_cookie_of_an_ended_session_is_refused() -> None:
+    node = Node()
+    session = node.sign_in()
+    node.load()
+    await node.sessions.end(session)
+    assert node.load().rejected == "revoked"
+
+
+async def test_confirm_reads_roles_and_profile_and_mints_nothing() -> None:
+    node = Node()
+    session = node.sign_in()
+    node.directory.change("u-alice", roles=(), email="new@example.com")
+    confirmed = await node.sessions.confirm(session)
+    assert (confirmed.identity.roles, confirmed.identity.email) == ((), "new@example.com")
+    assert confirmed.token_id == session.token_id
+    assert confirmed.identity.groups == ("staff",)
+    assert replace(confirmed, identity=session.identity) == session
+
+
+@pytest.mark.parametrize(
+    ("change", "reason"),
+    [({"enabled": False}, "user_disabled"), ({"epoch": 4}, "epoch"), (None, "user_missing")],
+)
+async def test_B69_confirm_refuses_whom_the_directory_refuses(
+    change: dict[str, object] | None, reason: str
+) -> None:
+    node = Node()
+    session = node.sign_in()
+    if change is None:
+        node.directory.users.clear()
+    else:
+        node.directory.change("u-alice", **change)
+    with pytest.raises(SessionRejected) as rejection:
+        await node.sessions.confirm(session)
+    assert rejection.value.reason == reason
+
+
+async def test_B71_confirm_during_an_outage_is_unavailable() -> None:
+    node = Node()
+    session = node.sign_in()
+    node.directory.down = True
+    with pytest.raises(StoreUnavailable):
+        await node.sessions.confirm(session)
+
+
+async def test_B67_confirm_never_takes_the_answer_to_an_earlier_question() -> None:
+    node = Node()
+    session = node.sign_in()
+    node.directory.gate.clear()
+    early = asyncio.create_task(node.sessions.confirm(session))
+    await node.directory.asked.wait()
+    node.directory.change("u-alice", roles=())
+    late = asyncio.create_task(node.sessions.confirm(session))
+    await asyncio.sleep(0)
+    node.directory.gate.set()
+    assert (await early).identity.roles == ("editor",)
+    assert (await late).identity.roles == ()
+
+
+async def test_a_fresh_renewal_never_takes_the_answer_to_an_earlier_question() -> None:
+    node = Node()
+    session = node.sign_in()
+    node.clock.advance(600)
+    node.directory.gate.clear()
+    early = asyncio.create_task(node.sessions.renew(session))
+    await node.directory.asked.wait()
+    node.directory.change("u-alice", roles=())
+    late = asyncio.create_task(node.sessions.renew(session, fresh=True))
+    await asyncio.sleep(0)
+    node.directory.gate.set()
+    assert (await early).identity.roles == ("editor",)
+    assert (await late).identity.roles == ()
+
+
+async def test_a_session_that_ends_here_while_it_is_looked_up_is_refused() -> None:
+    node = Node()
+    session = node.sign_in()
+    node.directory.gate.clear()
+    asked = asyncio.create_task(node.sessions.confirm(session))
+    await node.directory.asked.wait()
+    await node.sessions.end(session)
+    node.directory.gate.set()
+    with pytest.raises(SessionRejected, match="revoked"):
+        await asked
+
+
+async def test_B144_each_thing_that_happens_is_told_once_and_tells_no_secret() -> None:
+    node = Node()
+    session = node.sign_in()
+    node.clock.advance(600)
+    renewed = await node.request()
+    await node.sessions.end(renewed)
+    node.load()
+    node.browser.plant("__Host-session", "garbage")
+    node.load()
+    told = [(event.name, event.outcome, event.reason) for event in node.events]
+    assert told == [
+        ("session.created", "success", ""),
+        ("session.renewed", "success", ""),
+        ("session.ended", "success", ""),
+        ("session.rejected", "refused", "revoked"),
+        ("session.rejected", "refused", "invalid"),
+    ]
+    assert {event.session_id for event in node.events[:4]} == {public_id(session.id)}
+    assert {event.user_id for event in node.events[:4]} == {"u-alice"}
+    secret = {session.id, session.token_id, renewed.token_id}
+    assert not any(word in repr(node.events) for word in secret)
+    assert (node.tally.renewals, node.tally.rejections) == (1, {"revoked": 1, "invalid": 1})
+
+
+def test_clearing_leaves_nothing_whatever_was_sent() -> None:
+    node = Node()
+    node.browser.take(node.sessions.clear(()))
+    assert "__Host-session" in node.browser.attributes
+    node.sign_in()
+    node.browser.plant("session", "old")
+    node.browser.plant("__Secure-session.1", "old", domain="example.com")
+    node.browser.take(node.sessions.clear(node.browser.headers()))
+    assert node.browser.cookies == {}
+
+
+def test_the_bound_on_claims_is_beyond_what_three_pieces_hold() -> None:
+    assert MOST_PAYLOAD * 16 / 9 > 3 * 4096
+
+
+async def test_a_strict_end_during_an_outage_is_raised_and_still_holds_here() -> None:
+    node = Node(policy=STRICT)
+    session = node.sign_in()
+    node.directory.down = True
+    with pytest.raises(StoreUnavailable):
+        await node.sessions.end(session)
+    assert node.load().rejected == "revoked"
+    node.directory.down = False
+    await node.sessions.close()
+    assert session.id in node.directory.denied
