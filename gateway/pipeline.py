@@ -16,7 +16,7 @@ from gateway.model.route import Access, Route
 from gateway.model.session import Session
 from gateway.routing.policy import Outcome, admit
 from gateway.routing.table import Table
-from gateway.upstream.answer import UpstreamAnswer
+from gateway.upstream.exchange import UpstreamAnswer
 from gateway.upstream.headers import Dresser, Outbound
 
 
@@ -25,7 +25,8 @@ class Passage:
     """What is known of one request so far; its log line and every answer to it read this.
 
     `leave` are the Set-Cookie values that any answer carries, `decision` is `pass`, `login`,
-    `deny` or empty before the decision, `sent` counts body bytes, times are seconds.
+    `deny` or empty before the decision, `ours` marks a page of our own, `sent` counts body bytes,
+    times are seconds.
     """
 
     request_id: str
@@ -38,6 +39,7 @@ class Passage:
     decision: str = ""
     reason: str = ""
     code: str = ""
+    ours: bool = False
     status: int = 0
     sent: int = 0
     upstream_seconds: float | None = None
@@ -115,7 +117,7 @@ class Pipeline:
 
     def match(self, inbound: Inbound) -> Route:
         """Return the route of a canonical request; refuse spellings that it does not allow."""
-        route = self._table.match(inbound.hostname, inbound.path)
+        route = self._table.match(inbound.host, inbound.path)
         if inbound.spellings:
             self._check_spellings(inbound, route)
         return route
@@ -125,7 +127,7 @@ class Pipeline:
             if spelling != ";":
                 raise RequestRejected(f"{spelling} in a path that does not allow it")
             bare = _without_parameters(inbound.path)
-            if self._table.match(inbound.hostname, bare) is not route:
+            if self._table.match(inbound.host, bare) is not route:
                 raise RequestRejected("a path parameter would choose another route")
 
     def _decide(self, passage: Passage, inbound: Inbound, route: Route) -> Route:

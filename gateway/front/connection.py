@@ -34,7 +34,7 @@ class Written(web.StreamResponse):
     def keep_alive(self) -> bool | None:
         return self._keep_alive
 
-    async def prepare(self, request: BaseRequest) -> None:  # type: ignore[override]
+    async def prepare(self, request: BaseRequest) -> None:
         if self._pending and request.transport is not None:
             request.transport.write(self._pending)
 
@@ -53,7 +53,7 @@ class Connection(RequestHandler):
         super().__init__(
             manager,
             loop=loop,
-            access_log=None,
+            access_log=None,  # type: ignore[arg-type]
             auto_decompress=False,
             keepalive_timeout=limits.keepalive,
             lingering_time=0.0,

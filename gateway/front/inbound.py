@@ -22,6 +22,7 @@ from gateway.front.host import canonical_host
 from gateway.front.limits import Limits
 from gateway.front.target import read_target
 from gateway.model.inbound import Inbound, RawHeaders
+from gateway.observe.trace import parse
 
 _METHOD = bytes(range(ord("A"), ord("Z") + 1)) + b"-_"
 _FRAMING = frozenset({b"content-length", b"transfer-encoding"})
@@ -107,7 +108,7 @@ class Receiver:
             wants_html=_wants_html(noted),
             spellings=spelled.spellings,
             forwarded_for=origin.chain if origin else (),
-            traceparent=_single_text(noted.get(b"traceparent", ())),
+            traceparent=_traceparent(noted.get(b"traceparent", ())),
         )
 
     def _measure(self, raw: RawRequest, target: bytes) -> None:
@@ -217,7 +218,9 @@ def _is_navigation(method: str, noted: dict[bytes, list[bytes]]) -> bool:
     return _wants_html(noted)
 
 
-def _single_text(values: list[bytes] | tuple[bytes, ...]) -> str | None:
-    if len(values) != 1 or not values[0].isascii():
+def _traceparent(values: list[bytes] | tuple[bytes, ...]) -> str | None:
+    """Return the caller's trace where it is one (W3C Trace Context 3.2), else None."""
+    if len(values) != 1:
         return None
-    return values[0].decode("ascii")
+    header = values[0].decode("latin-1")
+    return header if parse(header) else None

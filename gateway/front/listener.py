@@ -1,6 +1,7 @@
 """The public port: receive, serve, answer; one log line a request, whatever happens."""
 
 import asyncio
+import socket
 from collections.abc import Awaitable, Callable
 from typing import Protocol, cast
 
@@ -71,13 +72,14 @@ class Listener:
         self._server: Server | None = None
         self._listening: asyncio.Server | None = None
 
-    async def start(self, host: str, port: int) -> tuple[str, int]:
-        """Listen, and return the address that was bound (port 0 picks a free one)."""
+    async def start(self, host: str, port: int, *, bound: socket.socket | None = None) -> None:
+        """Listen on *host* and *port*, or on the socket that is *bound* already."""
         self._server = Server(self._handle, limits=self._limits, refuse=self._refuse)
         loop = asyncio.get_running_loop()
-        self._listening = await loop.create_server(self._server, host, port, backlog=_BACKLOG)
-        name = self._listening.sockets[0].getsockname()
-        return name[0], name[1]
+        if bound is not None:
+            self._listening = await loop.create_server(self._server, sock=bound, backlog=_BACKLOG)
+        else:
+            self._listening = await loop.create_server(self._server, host, port, backlog=_BACKLOG)
 
     async def drain(self, seconds: float) -> None:
         """Stop accepting, let running requests finish for at most *seconds*, then close."""
@@ -140,6 +142,7 @@ class Listener:
         if inbound.expects_continue:
             body.ask_with(reply.proceed)
         if self._endpoints.covers(inbound.path):
+            passage.ours = True
             answer = await self._endpoints.handle(inbound, body.read, passage)
             if body.unread:
                 reply.keep_alive = False

@@ -15,7 +15,7 @@ from gateway.model.answer import Answer
 from gateway.model.event import AuditEvent
 from gateway.model.inbound import Inbound, RawHeaders
 from gateway.pipeline import Passage
-from gateway.upstream.answer import UpstreamAnswer
+from gateway.upstream.exchange import UpstreamAnswer
 
 _REASONS = {status.value: status.phrase.encode() for status in HTTPStatus}
 _NO_BODY = (204, 304)

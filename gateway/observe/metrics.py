@@ -94,11 +94,11 @@ class Metrics:
         """Count one login that ended: `success`, or the stable code of its failure."""
         self._logins.labels(provider, result).inc()
 
-    def renewal(self) -> None:
+    def renewed(self) -> None:
         """Count one lease renewed."""
         self._renewals.inc()
 
-    def rejection(self, reason: str) -> None:
+    def rejected(self, reason: str) -> None:
         """Count one presented session that did not hold."""
         self._rejections.labels(reason).inc()
 

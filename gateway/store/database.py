@@ -25,6 +25,7 @@ class Database:
         self._lookup = lookup
         self.users = Users(writer, clock=clock, randomness=randomness)
         self.standing = lookup.standing
+        self.ping = lookup.ping
         self.deny = endings.deny
         self.spend = endings.spend
 

@@ -77,6 +77,10 @@ class Lookup:
             roles=tuple(roles),
         )
 
+    async def ping(self) -> None:
+        """Raise StoreUnavailable unless the database answers."""
+        await self._ask({"user_id": "", "session": b""})
+
     async def close(self) -> None:
         """End the connection, wait for those left behind, and look nothing up from now on."""
         self._closed = True

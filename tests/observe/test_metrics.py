@@ -36,8 +36,8 @@ def test_B149_sessions_logins_and_stores_are_counted(metrics: Metrics) -> None:
     metrics.decision(route="app", decision="deny", reason="roles")
     metrics.decision(route="app", decision="deny", reason="roles")
     metrics.login(provider="demo", result="success")
-    metrics.renewal()
-    metrics.rejection("epoch")
+    metrics.renewed()
+    metrics.rejected("epoch")
     metrics.lookup_shared()
     metrics.store_error()
     metrics.store_call(op="standing", duration=0.002)
@@ -72,6 +72,6 @@ def test_U29_clients_cannot_make_series(metrics: Metrics) -> None:
 
 def test_B147_two_registries_share_nothing() -> None:
     one, other = Metrics(version="1"), Metrics(version="2")
-    one.renewal()
+    one.renewed()
     assert value(one, "gateway_session_renewals_total") == 1
     assert value(other, "gateway_session_renewals_total") == 0

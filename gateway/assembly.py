@@ -1,0 +1,128 @@
+"""From the whole `Settings` to the narrow values that each room takes; only this floor sees both."""
+
+from collections.abc import Callable, Mapping
+
+from gateway.model.cookies import CookieNames
+from gateway.model.route import Access, IdentityHeaders, Route, Rules, Timeouts, Upstream
+from gateway.relying_party.registration import ClaimNames, Registration
+from gateway.routing.table import Table, without_port
+from gateway.sessions.strategy import Policy
+from gateway.settings.addresses import url
+from gateway.settings.providers import STANDARD_CLAIMS, ProviderSettings
+from gateway.settings.routes import IdentitySettings, RouteSettings, RuleSettings
+from gateway.settings.schema import Settings
+
+
+def build_routes(settings: Settings) -> tuple[Route, ...]:
+    """Return the configured routes as the table takes them."""
+    upstreams: dict[str, Upstream] = {}
+    return tuple(_route(settings, route, upstreams) for route in settings.routes)
+
+
+def _route(settings: Settings, route: RouteSettings, upstreams: dict[str, Upstream]) -> Route:
+    name, _ = settings.upstream_of(route)
+    upstream = upstreams.setdefault(name, _upstream(settings, route))
+    return Route(
+        name=f"{route.host or ''}{route.path}",
+        host=route.host,
+        path=route.path,
+        upstream=upstream,
+        access=Access(route.access),
+        allow=_rules(route),
+        deny=_rules(route.deny),
+        asks_for_roles=route.asks_for_roles,
+        methods=frozenset(route.methods) if route.methods else None,
+        strip_prefix=route.strip_prefix,
+        max_body=route.max_body,
+        allow_in_path=frozenset(route.allow_in_path),
+        identity=_identity(settings.identity_of(route)),
+    )
+
+
+def _upstream(settings: Settings, route: RouteSettings) -> Upstream:
+    name, upstream = settings.upstream_of(route)
+    where = url(upstream.urls[0])
+    timeouts = upstream.timeouts
+    return Upstream(
+        name=name,
+        tls=where.tls,
+        host=where.host,
+        port=where.port,
+        audience=upstream.audience or name,
+        preserve_host=upstream.preserve_host,
+        reuse=upstream.reuse,
+        timeouts=Timeouts(connect=timeouts.connect, first_byte=timeouts.first_byte, idle=timeouts.idle),
+    )
+
+
+def _rules(rules: RuleSettings) -> Rules:
+    return Rules(
+        roles=frozenset(rules.roles),
+        groups=frozenset(rules.groups),
+        emails=frozenset(rules.emails),
+        email_domains=frozenset(rules.email_domains),
+        users=frozenset(rules.users),
+        networks=rules.networks,
+        claims=tuple((name, frozenset(values)) for name, values in rules.claims.items()),
+    )
+
+
+def _identity(identity: IdentitySettings) -> IdentityHeaders:
+    return IdentityHeaders(headers=tuple(identity.headers.items()), assertion=identity.assertion)
+
+
+def cookie_names(settings: Settings) -> CookieNames:
+    """Return the names of our cookies for the configured public URL."""
+    cookie = settings.session.cookie
+    return CookieNames(
+        base=cookie.name,
+        secure=url(settings.public_url).tls,
+        domain=cookie.domain,
+        same_site=cookie.same_site.capitalize(),
+    )
+
+
+def session_policy(settings: Settings) -> Policy:
+    """Return how long sessions live, and what they are for."""
+    session = settings.session
+    idle = session.idle_timeout
+    return Policy(
+        lease=int(session.lease),
+        max_age=int(session.max_age),
+        idle_timeout=None if idle is None else int(idle),
+        strict=session.revocation == "strict",
+        audience=f"{settings.public_url} {cookie_names(settings).session}",
+    )
+
+
+def registration(provider: ProviderSettings) -> Registration:
+    """Return our registration at one issuer."""
+    return Registration(
+        id=provider.id,
+        name=provider.name,
+        issuer=provider.issuer,
+        client_id=provider.client_id,
+        client_secret=provider.client_secret.get_secret_value() if provider.client_secret else None,
+        client_auth=provider.client_auth,
+        scopes=tuple(provider.scopes),
+        trust_email=provider.trust_email,
+        authorization_params=tuple(provider.authorization_params.items()),
+        claims=_claim_names(provider.claims),
+        algorithms=tuple(provider.id_token_algorithms),
+    )
+
+
+def _claim_names(claims: Mapping[str, str]) -> ClaimNames:
+    return ClaimNames(
+        email=claims["email"],
+        name=claims["name"],
+        image=claims["image"],
+        groups=claims["groups"],
+        keep=tuple(name for name in claims if name not in STANDARD_CLAIMS),
+    )
+
+
+def hosts_served(settings: Settings, table: Table) -> Callable[[str], bool]:
+    """Return the predicate over canonical hosts: that of `public_url`, and those that routes name."""
+    public = url(settings.public_url).origin.partition("://")[2]
+    return lambda host: host == public or table.governs(without_port(host))

@@ -1,0 +1,48 @@
+"""`gateway run`: serve until told to stop."""
+
+import sys
+from pathlib import Path
+
+import click
+
+from gateway.cli.configuration import config_option, load_or_exit
+
+
+@click.command(
+    "run",
+    epilog="Example: gateway run --config /etc/vestibule/gateway.toml",
+)
+@config_option
+def command(config: Path) -> None:
+    """Serve what the configuration says until SIGTERM or Ctrl-C.
+
+    SIGTERM turns /readyz red, lets running requests finish for at most 30 seconds, and ends with
+    0; a second one ends at once.
+    """
+    loaded = load_or_exit(config)
+    from gateway.app import Surroundings, run
+    from gateway.errors import GatewayError
+    from gateway.observe.log import configure
+
+    settings = loaded.settings
+    import time
+
+    log = configure(
+        form=settings.log.format, level=settings.log.level, stream=sys.stdout.buffer, clock=time.time
+    )
+    for warning in loaded.warnings:
+        log.event("warning", "configuration.warning", {"detail": warning})
+    try:
+        run(settings, Surroundings(log=log))
+    except GatewayError as error:
+        fail(f"the gateway cannot start: {error}")
+    except OSError as error:
+        fail(f"the gateway cannot listen on {settings.listen} or {settings.admin_listen}: {error.strerror}")
+    finally:
+        log.close()
+
+
+def fail(sentence: str) -> None:
+    """Print *sentence* on standard error and end with 1."""
+    click.echo(sentence, err=True)
+    sys.exit(1)

@@ -1,0 +1,22 @@
+"""What every test may rely on: real parts are there, or the test says that they are missing."""
+
+import os
+import shutil
+from collections.abc import Callable
+
+import pytest
+
+
+@pytest.fixture
+def needs() -> Callable[[str], str]:
+    """Return the path of an installed program; skip without it, fail without it under CI."""
+
+    def find(program: str) -> str:
+        path = shutil.which(program)
+        if path is None and os.environ.get("CI") == "true":
+            pytest.fail(f"{program} is not installed, and under CI nothing is skipped")
+        if path is None:
+            pytest.skip(f"{program} is not installed")
+        return path
+
+    return find

@@ -1,0 +1,62 @@
+"""npm `oidc-provider` as a process of its own: an issuer that nobody here wrote."""
+
+import asyncio
+import json
+import re
+import shutil
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from html import unescape
+from pathlib import Path
+
+from tests.fakes.browser import Browser, Page
+from tests.fakes.ports import free_port
+
+FOLDER = Path(__file__).parents[1] / "parts" / "issuer"
+CLIENT_SECRET = "a secret between the test and its issuer"  # noqa: S105 - of a server that lives for one test
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ForeignIssuer:
+    url: str
+    port: int
+    client_id: str = "gateway"
+    client_secret: str = CLIENT_SECRET
+
+    async def sign_in(self, browser: Browser, page: Page, login: str) -> Page:
+        """Fill in the issuer's own login and consent pages until the browser is back."""
+        for _ in range(4):
+            form = re.search(r'<form[^>]*action="([^"]+)"', page.text)
+            if not page.url.startswith(self.url) or form is None:
+                return page
+            prompt = re.search(r'name="prompt" value="(\w+)"', page.text)
+            fields = {"prompt": prompt[1] if prompt else "login", "login": login, "password": "any"}
+            page = await browser.submit(unescape(form[1]), fields)
+        return page
+
+
+@asynccontextmanager
+async def foreign_issuer(redirect_uri: str) -> AsyncIterator[ForeignIssuer]:
+    """Start the issuer on a free loopback port; it ends with the block, by its own process id."""
+    node = shutil.which("node")
+    assert node, "node is not installed"
+    port = free_port()
+    settings = {"port": port, "redirectUris": [redirect_uri], "clientSecret": CLIENT_SECRET}
+    process = await asyncio.create_subprocess_exec(
+        node,
+        "issuer.mjs",
+        json.dumps(settings),
+        cwd=FOLDER,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.DEVNULL,
+    )
+    try:
+        assert process.stdout is not None
+        async with asyncio.timeout(30):
+            line = await process.stdout.readline()
+        assert line.startswith(b"listening"), line
+        yield ForeignIssuer(url=f"http://localhost:{port}", port=port)
+    finally:
+        process.terminate()
+        await process.wait()

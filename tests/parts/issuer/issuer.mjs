@@ -1,0 +1,37 @@
+// A certified OpenID provider for the journeys: any login name is somebody, PKCE is required and
+// refresh tokens rotate. Configured by one JSON argument; prints one line when it listens.
+import Provider from "oidc-provider";
+
+const { port, redirectUris, postLogoutRedirectUris, clientSecret } = JSON.parse(process.argv[2]);
+
+const provider = new Provider(`http://localhost:${port}`, {
+  clients: [
+    {
+      client_id: "gateway",
+      client_secret: clientSecret,
+      grant_types: ["authorization_code", "refresh_token"],
+      redirect_uris: redirectUris,
+      post_logout_redirect_uris: postLogoutRedirectUris ?? [],
+    },
+  ],
+  cookies: { keys: ["only for tests"] },
+  claims: {
+    openid: ["sub"],
+    email: ["email", "email_verified"],
+    profile: ["name"],
+  },
+  pkce: { required: () => true },
+  rotateRefreshToken: true,
+  features: { devInteractions: { enabled: true } },
+  findAccount: (_ctx, id) => ({
+    accountId: id,
+    claims: () => ({
+      sub: id,
+      email: `${id}@example.com`,
+      email_verified: true,
+      name: `${id[0].toUpperCase()}${id.slice(1)} Example`,
+    }),
+  }),
+});
+
+provider.listen(port, "127.0.0.1", () => console.log(`listening on ${port}`));
