@@ -154,9 +154,7 @@ class Gateway:
     ) -> Listener:
         settings, around = self._settings, self._around
         table = Table(routes)
-        targets = ReturnTargets(
-            public_url=settings.public_url, hosts=table.hosts, prefix=settings.prefix
-        )
+        targets = ReturnTargets(public_url=settings.public_url, hosts=table.hosts, prefix=settings.prefix)
         pages, replies = self._pages()
         errors = ErrorPages(
             pages=pages,
@@ -193,9 +191,7 @@ class Gateway:
         dresser = Dresser(
             reserved=reserved,
             cookies=self._names,
-            assertions=Assertions(
-                self._signing, issuer=self._settings.public_url, clock=self._around.clock
-            ),
+            assertions=Assertions(self._signing, issuer=self._settings.public_url, clock=self._around.clock),
         )
         pools: dict[str, Pool] = {}
         for upstream in _distinct(table.ordered):
