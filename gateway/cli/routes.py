@@ -1,0 +1,85 @@
+"""`gateway routes`: which rule governs what, the most specific first."""
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from gateway.cli.configuration import config_option, load_or_exit
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from gateway.model.route import Route, Rules
+
+_COLUMNS = ("HOST", "PATH", "ACCESS", "RULES", "UPSTREAM")
+_KEYS = ("users", "emails", "email_domains", "groups", "roles", "networks")
+
+
+@click.command("routes", epilog="Example: gateway routes --config gateway.toml")
+@config_option
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+def command(config: Path, *, as_json: bool) -> None:
+    """List the routes in the order in which they are tried: the first that covers a request governs it."""
+    from gateway.assembly import build_routes
+    from gateway.routing.table import Table
+
+    listed = [described(route) for route in Table(build_routes(load_or_exit(config).settings)).ordered]
+    if as_json:
+        click.echo(json.dumps(listed, indent=2))
+        return
+    rows = [_COLUMNS, *(_row(route) for route in listed)]
+    for line in _aligned(rows):
+        click.echo(line)
+
+
+def described(route: "Route") -> dict[str, Any]:
+    """Return *route* as `--json` prints it; rules that ask nothing are left out."""
+    return {
+        "name": route.name,
+        "host": route.host,
+        "path": route.path,
+        "access": str(route.access),
+        "methods": None if route.methods is None else sorted(route.methods),
+        "allow": _rules(route.allow),
+        "deny": _rules(route.deny),
+        "upstream": {"name": route.upstream.name, "audience": route.upstream.audience, "url": _url(route)},
+    }
+
+
+def _rules(rules: "Rules") -> dict[str, Any]:
+    found: dict[str, Any] = {
+        key: sorted(map(str, values)) for key in _KEYS if (values := getattr(rules, key))
+    }
+    if rules.claims:
+        found["claims"] = {name: sorted(values) for name, values in rules.claims}
+    return found
+
+
+def _url(route: "Route") -> str:
+    return f"{'https' if route.upstream.tls else 'http'}://{route.upstream.authority}"
+
+
+def _row(route: dict[str, Any]) -> tuple[str, ...]:
+    told = [f"methods={','.join(route['methods'])}"] if route["methods"] else []
+    told += _told(route["allow"], "") + _told(route["deny"], "deny.")
+    return (
+        route["host"] or "*",
+        route["path"],
+        route["access"],
+        " ".join(told) or "-",
+        route["upstream"]["url"],
+    )
+
+
+def _told(rules: dict[str, Any], prefix: str) -> list[str]:
+    claims = {f"claims.{name}": values for name, values in rules.get("claims", {}).items()}
+    flat = {key: values for key, values in rules.items() if key != "claims"} | claims
+    return [f"{prefix}{key}={','.join(values)}" for key, values in flat.items()]
+
+
+def _aligned(rows: "Sequence[Sequence[str]]") -> "Iterable[str]":
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    for row in rows:
+        yield "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
