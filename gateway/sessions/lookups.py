@@ -54,7 +54,6 @@ class Lookups:
     def _launch(self, session: Session, *, after: _Flight | None) -> _Flight:
         flight = _Flight()
         flight.task = asyncio.get_running_loop().create_task(self._fly(flight, session, after))
-        flight.task.add_done_callback(_heard)
         self._flights[session.id] = flight
         return flight
 
@@ -76,9 +75,3 @@ class Lookups:
         except TimeoutError:
             raise StoreUnavailable(f"no answer within {self._patience} s") from None
         return Answer(asked_at=asked_at, standing=standing)
-
-
-def _heard(task: "asyncio.Task[Answer]") -> None:
-    """Take note of a failure that nobody waits for any more."""
-    if not task.cancelled():
-        task.exception()

@@ -145,7 +145,9 @@ class Stateless:
         reason = self._fault(newest.session, now)
         if reason:
             return self._rejected(shown, reason, newest.session)
-        return replace(self._answer(newest, now), clear=self._tidied(newest, shown))
+        answer = self._answer(newest, now)
+        clear = self._tidied(newest, shown)
+        return replace(answer, clear=clear) if clear else answer
 
     def _open(self, whole: Whole, now: float) -> Opened | None:
         opened = self._opened.find(whole.value)

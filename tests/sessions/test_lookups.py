@@ -1,4 +1,5 @@
 import asyncio
+import gc
 
 import pytest
 
@@ -98,3 +99,15 @@ async def test_no_answer_in_time_is_an_outage() -> None:
     desk.directory.gate.clear()
     with pytest.raises(StoreUnavailable):
         await desk.lookups.ask(SESSION, fresh=False)
+
+
+async def test_a_failure_that_nobody_waits_for_any_more_disturbs_nobody() -> None:
+    desk = Desk(patience=0.01)
+    complaints: list[object] = []
+    asyncio.get_running_loop().set_exception_handler(lambda _, context: complaints.append(context))
+    task = await desk.begun()
+    task.cancel()
+    with pytest.raises(StoreUnavailable):
+        await desk.lookups.ask(SESSION, fresh=True)
+    gc.collect()
+    assert complaints == []

@@ -89,6 +89,15 @@ async def test_B69_confirm_refuses_whom_the_directory_refuses(
     assert rejection.value.reason == reason
 
 
+async def test_confirm_refuses_a_session_past_its_end_without_a_question() -> None:
+    node = Node()
+    session = node.sign_in()
+    node.clock.advance(2_592_000)
+    with pytest.raises(SessionRejected, match="absolute"):
+        await node.sessions.confirm(session)
+    assert node.directory.lookups == 0
+
+
 async def test_B71_confirm_during_an_outage_is_unavailable() -> None:
     node = Node()
     session = node.sign_in()
