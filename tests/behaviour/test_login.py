@@ -10,7 +10,9 @@ from gateway.errors import IssuerUnavailable, LoginCancelled, LoginFailed, Login
 from tests.fakes.site import FETCH, NAVIGATION, PREFIX, URL, Site, asked, header, site
 
 
-def refused(gate: Site, target: str, headers: tuple[tuple[bytes, bytes], ...] = NAVIGATION, **more: str) -> object:
+def refused(
+    gate: Site, target: str, headers: tuple[tuple[bytes, bytes], ...] = NAVIGATION, **more: str
+) -> object:
     inbound = gate.inbound(target, headers=headers, **more)
     return gate.errors.answer(LoginRequired(), inbound=inbound, request_id="req-1")
 
@@ -243,7 +245,16 @@ async def test_B023_get_and_head_change_nothing(tmp_path: Path) -> None:
     async with site(tmp_path, providers=("demo", "corp")) as gate:
         await gate.sign_in("demo")
         for method in ("GET", "HEAD"):
-            for path in ("signout", "account", "signin", "session", "csrf", "providers", "error", "jwks.json"):
+            for path in (
+                "signout",
+                "account",
+                "signin",
+                "session",
+                "csrf",
+                "providers",
+                "error",
+                "jwks.json",
+            ):
                 await gate.send(gate.inbound(f"{PREFIX}/{path}", method=method))
             linking = await gate.send(gate.inbound(f"{PREFIX}/account/link/corp", method=method))
             assert linking.status == 405

@@ -1,8 +1,8 @@
 """One gateway's own pages over real sessions, users and keys; only the issuers are doubles.
 
-    async with site(tmp_path) as gate:
-        answer = await gate.get("/.gateway/signin?return_to=/x")
-        answer = await gate.come_back()          # the issuer's answer to the last departure
+async with site(tmp_path) as gate:
+    answer = await gate.get("/.gateway/signin?return_to=/x")
+    answer = await gate.come_back()          # the issuer's answer to the last departure
 """
 
 from collections.abc import AsyncIterator, Mapping, Sequence
@@ -224,9 +224,7 @@ def _composed(
     recent = RecentLogins(sealer=ring.sealer("recent"), names=names, clock=clock)
     issuers = {provider: Issuer(provider) for provider in providers}
     known = [
-        LoginProvider(
-            id=name, name=name.capitalize(), issuer=issuer.url, client_id="gateway", party=issuer
-        )
+        LoginProvider(id=name, name=name.capitalize(), issuer=issuer.url, client_id="gateway", party=issuer)
         for name, issuer in issuers.items()
     ]
     logins = Logins(

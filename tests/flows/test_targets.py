@@ -1,0 +1,60 @@
+"""Return targets by port and host, and the way back to a request; the attacks are in tests/attacks."""
+
+from dataclasses import replace
+
+import pytest
+
+from gateway.errors import TargetRefused
+from gateway.flows.targets import LONGEST, ReturnTargets
+from gateway.model.inbound import Inbound
+
+LOCAL = ReturnTargets(
+    public_url="http://localhost:8080", hosts=frozenset({"localhost", "wiki.localhost"}), prefix="/.gateway"
+)
+INBOUND = Inbound(
+    method="GET",
+    target=b"/wiki?x=1",
+    path="/wiki",
+    query=b"x=1",
+    host="localhost:8080",
+    scheme="http",
+    headers=(),
+    peer="127.0.0.1",
+    client_ip="127.0.0.1",
+    request_id="r",
+)
+
+
+def test_hosts_of_routes_share_the_port_of_public_url() -> None:
+    assert LOCAL.check("http://localhost:8080/x") == "/x"
+    assert LOCAL.check("http://wiki.localhost:8080/x") == "http://wiki.localhost:8080/x"
+    with pytest.raises(TargetRefused):
+        LOCAL.check("http://wiki.localhost/x")
+    with pytest.raises(TargetRefused):
+        LOCAL.check("http://localhost/x")
+
+
+def test_the_longest_target_passes_and_one_byte_more_does_not() -> None:
+    longest = "/" + "a" * (LONGEST - 1)
+    assert LOCAL.check(longest) == longest
+    with pytest.raises(TargetRefused):
+        LOCAL.check(longest + "a")
+
+
+def test_original_leads_back_to_the_request_query_included() -> None:
+    assert LOCAL.original(INBOUND) == "/wiki?x=1"
+
+
+def test_original_of_another_host_of_ours_is_absolute() -> None:
+    assert (
+        LOCAL.original(replace(INBOUND, host="wiki.localhost:8080")) == "http://wiki.localhost:8080/wiki?x=1"
+    )
+
+
+@pytest.mark.parametrize("target", [b"/a//b", b"/" + b"a" * LONGEST, b"/.gateway/session", b"/x?\xff"])
+def test_original_is_none_where_the_target_would_be_refused(target: bytes) -> None:
+    assert LOCAL.original(replace(INBOUND, target=target)) is None
+
+
+def test_original_is_none_for_a_host_that_is_no_target() -> None:
+    assert LOCAL.original(replace(INBOUND, host="127.0.0.1:8080")) is None

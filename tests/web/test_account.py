@@ -1,0 +1,67 @@
+"""The account page shows who somebody is and lets them add a way to sign in."""
+
+from pathlib import Path
+
+import pytest
+
+from tests.fakes.site import FETCH, PREFIX, header, site
+
+
+async def test_the_page_shows_profile_linked_accounts_and_what_can_be_added(tmp_path: Path) -> None:
+    async with site(tmp_path, providers=("demo", "corp")) as gate:
+        await gate.sign_in("demo")
+        page = (await gate.get(f"{PREFIX}/account")).body.decode()
+        assert "<h1>Ann</h1>" in page
+        assert "ann@demo.example" in page
+        assert page.count("in use") == 1
+        assert f'action="{PREFIX}/account/link/corp"' in page
+        assert f'action="{PREFIX}/account/link/demo"' not in page
+
+
+async def test_nobody_signed_in_is_led_to_sign_in_and_back(tmp_path: Path) -> None:
+    async with site(tmp_path) as gate:
+        answer = await gate.get(f"{PREFIX}/account")
+        assert answer.status == 302
+        assert header(answer, b"Location") == f"{PREFIX}/signin?return_to={PREFIX}/account"
+        assert (await gate.get(f"{PREFIX}/account", FETCH)).status == 401
+
+
+@pytest.mark.parametrize("token", ["", "x" * 86])
+async def test_linking_without_a_valid_token_starts_nothing(tmp_path: Path, token: str) -> None:
+    async with site(tmp_path, providers=("demo", "corp")) as gate:
+        await gate.sign_in("demo")
+        assert (await gate.post(f"{PREFIX}/account/link/corp", token=token)).status == 403
+        assert gate.issuers["corp"].begun == []
+
+
+async def test_linking_without_a_session_is_401(tmp_path: Path) -> None:
+    async with site(tmp_path, providers=("demo", "corp")) as gate:
+        assert (await gate.post(f"{PREFIX}/account/link/corp")).status == 401
+        assert gate.issuers["corp"].begun == []
+
+
+async def test_the_intent_names_this_session_and_user(tmp_path: Path) -> None:
+    async with site(tmp_path, providers=("demo", "corp")) as gate:
+        await gate.sign_in("demo")
+        session = gate.sessions.load(gate.browser.headers()).session
+        await gate.post(f"{PREFIX}/account/link/corp")
+        intent = gate.issuers["corp"].begun[-1].link
+        assert intent is not None
+        assert session is not None
+        assert (intent.user_id, intent.session_id) == (session.identity.user_id, session.id)
+
+
+async def test_an_old_login_is_told_beforehand(tmp_path: Path) -> None:
+    async with site(tmp_path, providers=("demo", "corp")) as gate:
+        await gate.sign_in("demo")
+        gate.clock.advance(301)
+        assert b"sign in once more" in (await gate.get(f"{PREFIX}/account")).body
+
+
+async def test_the_page_renews_a_session_that_is_due(tmp_path: Path) -> None:
+    async with site(tmp_path) as gate:
+        await gate.sign_in()
+        gate.clock.advance(601)
+        before = dict(gate.browser.cookies)
+        assert (await gate.get(f"{PREFIX}/account")).status == 200
+        assert gate.browser.cookies != before

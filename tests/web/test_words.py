@@ -1,0 +1,29 @@
+"""Every code that can reach a person has words and a way forward."""
+
+import pytest
+
+from gateway import errors
+from gateway.web.words import Way, words_for
+
+HIDDEN = {"session_rejected", "seal_broken", "schema_mismatch", "internal_error"}
+PROTOCOL = {"expectation_failed", "coding_not_supported", "version_not_supported", "unsupported_media_type"}
+CODES = {
+    kind.code
+    for kind in vars(errors).values()
+    if isinstance(kind, type) and issubclass(kind, errors.GatewayError)
+}
+
+
+@pytest.mark.parametrize(
+    "code", sorted(code for code in CODES - HIDDEN - PROTOCOL if not code.startswith("settings_"))
+)
+def test_each_code_has_words_of_its_own(code: str) -> None:
+    words = words_for(code)
+    assert words is not words_for("no such code")
+    assert words.title
+    assert words.text.endswith(".")
+    assert bool(words.label) == (words.way is not Way.NONE)
+
+
+def test_an_unknown_code_gets_a_page_that_repeats_nothing() -> None:
+    assert "<script>" not in words_for("<script>").title
