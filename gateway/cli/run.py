@@ -1,6 +1,7 @@
 """`gateway run`: serve until told to stop."""
 
 import sys
+import time
 from pathlib import Path
 
 import click
@@ -20,16 +21,14 @@ def command(config: Path) -> None:
     0; a second one ends at once.
     """
     loaded = load_or_exit(config)
-    from gateway.app import Surroundings, run
+    from gateway.app import run
     from gateway.errors import GatewayError
     from gateway.observe.log import configure
+    from gateway.rooms import Surroundings
 
     settings = loaded.settings
-    import time
-
-    log = configure(
-        form=settings.log.format, level=settings.log.level, stream=sys.stdout.buffer, clock=time.time
-    )
+    shape = settings.log
+    log = configure(form=shape.format, level=shape.level, stream=sys.stdout.buffer, clock=time.time)
     for warning in loaded.warnings:
         log.event("warning", "configuration.warning", {"detail": warning})
     try:

@@ -19,8 +19,9 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from gateway.app import Gateway, Surroundings
+from gateway.app import Gateway
 from gateway.observe.log import configure
+from gateway.rooms import Surroundings
 from gateway.settings.loader import load
 from tests.fakes.browser import Browser
 from tests.fakes.issuer import HostileIssuer

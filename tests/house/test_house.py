@@ -24,6 +24,9 @@ FLOORS = {
     "pipeline": 5,
     "front": 6,
     "web": 6,
+    "assembly": 7,
+    "rooms": 7,
+    "rehearsal": 7,
     "app": 7,
     "cli": 8,
 }

@@ -1,0 +1,136 @@
+"""`gateway explain`: what would become of one request, and why."""
+
+import asyncio
+import json
+import sys
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from gateway.cli.configuration import config_option, load_or_exit
+
+if TYPE_CHECKING:
+    from gateway.model.session import Session
+    from gateway.rehearsal import Rehearsal
+    from gateway.settings.schema import Settings
+
+
+@click.command(
+    "explain",
+    epilog="Example: gateway explain GET https://gateway.example.com/wiki --user alice@example.com",
+)
+@config_option
+@click.argument("method")
+@click.argument("url")
+@click.option("--user", metavar="ID|EMAIL", help="Who is signed in; left out: nobody.")
+@click.option("--group", "groups", multiple=True, help="A group that the issuer names. Repeatable.")
+@click.option("--claim", "claims", multiple=True, metavar="NAME=VALUE", help="A kept claim. Repeatable.")
+@click.option(
+    "--header", "headers", multiple=True, metavar="NAME:VALUE", help="A request header. Repeatable."
+)
+@click.option("--from", "peer", default="127.0.0.1", show_default=True, help="The caller's address.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+def command(  # noqa: PLR0917 - click gives every option by name
+    config: Path,
+    method: str,
+    url: str,
+    user: str | None,
+    groups: tuple[str, ...],
+    claims: tuple[str, ...],
+    headers: tuple[str, ...],
+    peer: str,
+    as_json: bool,
+) -> None:
+    """Tell the route that would govern a request, each rule's hit or miss, and the head sent on.
+
+    Decided by the code that decides real requests; nothing is sent. Exit 0 where the request would
+    pass, 1 where it would not.
+    """
+    settings = load_or_exit(config).settings
+    from gateway.rehearsal import Rehearsals, as_of
+
+    session = asyncio.run(signed_in(settings, user)) if user else None
+    if session is not None:
+        session = as_of(session, groups=groups, claims=[pair(each, "=") for each in claims])
+    rehearsals = Rehearsals(settings, clock=time.time)
+    told = asyncio.run(
+        rehearsals.rehearse(
+            method, url, headers=[pair(each, ":") for each in headers], peer=peer, session=session
+        )
+    )
+    click.echo(json.dumps(document(told), indent=2) if as_json else text(told))
+    sys.exit(0 if told.status == 200 else 1)
+
+
+async def signed_in(settings: "Settings", name: str) -> "Session":
+    """Return a session as if *name* had just signed in, or say that nobody is called so."""
+    from gateway.errors import GatewayError
+    from gateway.rehearsal import session_of
+    from gateway.store.database import Database
+
+    try:
+        database = await Database.open(settings.database.url, clock=time.time)
+        try:
+            user = await database.users.find(name)
+        finally:
+            await database.close()
+    except GatewayError as error:
+        raise click.ClickException(str(error)) from None
+    if user is None:
+        raise click.ClickException(f"there is no user {name!r}: see gateway users list")
+    return session_of(user, now=int(time.time()))
+
+
+def pair(text: str, mark: str) -> tuple[str, str]:
+    """Split `NAME=VALUE` or `NAME: VALUE`."""
+    name, found, value = text.partition(mark)
+    if not found or not name.strip():
+        raise click.BadParameter(f"{text!r} is not NAME{mark}VALUE")
+    return name.strip(), value.strip()
+
+
+def document(told: "Rehearsal") -> dict[str, object]:
+    """Return what was told, for programs."""
+    from gateway.rehearsal import hidden
+
+    explanation = told.explanation
+    shown: dict[str, object] = {"status": told.status, "error": told.code or None}
+    if explanation is not None:
+        route = explanation.route
+        shown["route"] = route.name
+        shown["upstream"] = route.upstream.name
+        shown["beaten"] = [each.name for each in explanation.beaten]
+        shown["outcome"] = explanation.verdict.outcome.value
+        shown["reason"] = explanation.verdict.reason
+        shown["rules"] = [
+            {
+                "rule": each.rule,
+                "wanted": list(each.wanted),
+                "result": each.result,
+                "decides": each.decides,
+            }
+            for each in explanation.rules
+        ]
+        shown["head"] = list(hidden(told.head, route.identity.assertion))
+    return shown
+
+
+def text(told: "Rehearsal") -> str:
+    """Return what was told, for people."""
+    from gateway.rehearsal import hidden
+
+    explanation = told.explanation
+    if explanation is None:
+        return f"{told.status} {told.code}: no route is asked"
+    route = explanation.route
+    lines = [f"route     {route.name} -> {route.upstream.name}"]
+    lines += [f"beats     {each.name}" for each in explanation.beaten]
+    for each in explanation.rules:
+        wanted = f" {', '.join(each.wanted)}" if each.wanted else ""
+        lines.append(f"{'rule':<10}{each.rule}{wanted}: {each.result}{' <- decides' if each.decides else ''}")
+    lines.append(f"outcome   {explanation.verdict.outcome.value} ({explanation.verdict.reason})")
+    if told.status != 200:
+        return "\n".join([*lines, f"answer    {told.status} {told.code}"])
+    return "\n".join([*lines, "sent", *(f"  {line}" for line in hidden(told.head, route.identity.assertion))])

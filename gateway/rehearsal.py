@@ -1,0 +1,177 @@
+"""A request rehearsed: what would become of it, told by the code that would decide it.
+
+Nothing is sent and nobody is asked: the caller says who is signed in.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from urllib.parse import urlsplit
+
+from gateway.assembly import build_routes, cookie_names, hosts_served
+from gateway.errors import GatewayError, LoginRequired, NoRoute, RequestRejected
+from gateway.flows.resume import Resume, Resumed
+from gateway.front.forwarded import TrustedProxies
+from gateway.front.inbound import RawRequest, Receiver
+from gateway.front.limits import Limits
+from gateway.keys.keyring import KeyRing
+from gateway.model.event import Clock
+from gateway.model.identity import Identity, User
+from gateway.model.inbound import Inbound
+from gateway.model.route import Access
+from gateway.model.session import Session
+from gateway.pipeline import Passage, Pipeline
+from gateway.routing.explain import Explanation, explain
+from gateway.routing.table import Table
+from gateway.settings.addresses import url
+from gateway.settings.schema import Settings
+from gateway.upstream.assertion import Assertions
+from gateway.upstream.headers import Dresser, reserved_by
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rehearsal:
+    """`status` is 200 where the request would be sent, then `head` is what the upstream would get.
+
+    `code` is the error's stable word where it would not be; `explanation` is None where no route
+    governs, or the request is refused before routes are asked.
+    """
+
+    status: int
+    code: str = ""
+    explanation: Explanation | None = None
+    head: tuple[str, ...] = ()
+
+
+class _Presented(Resume):
+    """Stands where cookies are read: the session is the one that the operator named."""
+
+    def __init__(self, session: Session | None) -> None:
+        self._session = session
+
+    def at_once(self, inbound: Inbound, *, asks_for_roles: bool) -> Resumed | None:
+        return Resumed(session=self._session)
+
+
+class Rehearsals:
+    """Rehearses requests for one configuration."""
+
+    def __init__(self, settings: Settings, *, clock: Clock) -> None:
+        self._table = Table(build_routes(settings))
+        self._receiver = Receiver(
+            scheme=url(settings.public_url).scheme,
+            serves=hosts_served(settings, self._table),
+            proxies=TrustedProxies(settings.trusted_proxies),
+            limits=Limits(),
+            next_id=lambda: "rehearsal",
+        )
+        signing = KeyRing(settings.secret, scope=settings.public_url).signing_keys()
+        self._dresser = Dresser(
+            reserved=reserved_by(self._table.ordered),
+            cookies=cookie_names(settings),
+            assertions=Assertions(signing, issuer=settings.public_url, clock=clock),
+        )
+
+    async def rehearse(
+        self,
+        method: str,
+        address: str,
+        *,
+        headers: Sequence[tuple[str, str]],
+        peer: str,
+        session: Session | None,
+    ) -> Rehearsal:
+        """Return what would become of *method* on the URL *address*."""
+        try:
+            inbound = self._receiver.receive(_raw(method, address, headers, peer), "rehearsal")
+        except RequestRejected as error:
+            return Rehearsal(status=error.status, code=error.code)
+        return await self._walk(inbound, session)
+
+    async def _walk(self, inbound: Inbound, session: Session | None) -> Rehearsal:
+        explanation = self._explained(inbound, session)
+        pipeline = Pipeline(
+            table=self._table,
+            resume=_Presented(session),
+            dresser=self._dresser,
+            pools={},
+            monotonic=lambda: 0.0,
+        )
+        passage = Passage(request_id=inbound.request_id, peer=inbound.peer, started=0.0)
+        try:
+            route = await pipeline.authorize(passage, inbound)
+            told = None if route.access is Access.PUBLIC else passage.session
+            outbound = self._dresser.dress(inbound, route, told)
+        except GatewayError as error:
+            status = 302 if isinstance(error, LoginRequired) and inbound.navigation else error.status
+            return Rehearsal(status=status, code=error.code, explanation=explanation)
+        return Rehearsal(status=200, explanation=explanation, head=_lines(outbound.head))
+
+    def _explained(self, inbound: Inbound, session: Session | None) -> Explanation | None:
+        try:
+            return explain(
+                self._table,
+                method=inbound.method,
+                host=inbound.host,
+                path=inbound.path,
+                identity=session.identity if session else None,
+                client_ip=inbound.client_ip,
+            )
+        except NoRoute:
+            return None
+
+
+def _raw(method: str, address: str, headers: Sequence[tuple[str, str]], peer: str) -> RawRequest:
+    parts = urlsplit(address)
+    target = address.partition("://")[2].partition("/")[1:]
+    given = tuple((name.encode("latin-1"), value.encode("latin-1")) for name, value in headers)
+    return RawRequest(
+        method=method,
+        target="".join(target) or "/",
+        version=(1, 1),
+        headers=((b"Host", parts.netloc.encode("latin-1", "replace")), *given),
+        peer=peer,
+    )
+
+
+def _lines(head: bytes) -> tuple[str, ...]:
+    return tuple(line.decode("latin-1") for line in head.split(b"\r\n") if line)
+
+
+def hidden(lines: Sequence[str], assertion: str | None) -> tuple[str, ...]:
+    """Return *lines* with the assertion's value left out: it would let its reader in for a minute."""
+    if assertion is None:
+        return tuple(lines)
+    name = f"{assertion.lower()}:"
+    return tuple(f"{assertion}: (signed, 60 s)" if line.lower().startswith(name) else line for line in lines)
+
+
+def as_of(session: Session, *, groups: Sequence[str], claims: Sequence[tuple[str, str]]) -> Session:
+    """Return *session* with groups and claims as an issuer might send them."""
+    named: dict[str, list[str]] = {}
+    for name, value in claims:
+        named.setdefault(name, []).append(value)
+    identity = replace(
+        session.identity,
+        groups=tuple(groups),
+        claims=tuple((name, tuple(values)) for name, values in named.items()),
+    )
+    return replace(session, identity=identity)
+
+
+def session_of(user: User, *, now: int) -> Session:
+    """Return a session as if *user* had signed in at *now*, known to nobody and of use nowhere."""
+    return Session(
+        id="rehearsal",
+        token_id="rehearsal",  # noqa: S106 - a name, not a secret
+        identity=Identity(
+            user_id=user.id, email=user.email, name=user.name, image=user.image, roles=user.roles
+        ),
+        issued_at=now,
+        lease_until=now,
+        authenticated_at=now,
+        ends_at=now,
+        epoch=user.epoch,
+        provider="rehearsal",
+        issuer="rehearsal",
+        subject=user.id,
+    )
