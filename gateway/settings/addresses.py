@@ -153,9 +153,7 @@ def _listen(text: str) -> str:
 def _public_url(text: str) -> str:
     found = url(text)
     if not found.tls and not is_loopback(found.host):
-        raise Refused(
-            "must be https unless the host is loopback", f'write "{text.replace("http:", "https:", 1)}"'
-        )
+        raise Refused("must be https unless the host is loopback", f'write "https://{found.host}"')
     if text != found.origin:
         raise Refused(
             "must be an origin in its canonical spelling: no path, no query, no default port, lower case",

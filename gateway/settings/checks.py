@@ -5,6 +5,7 @@ drawn from it not at all.
 """
 
 from collections.abc import Callable, Iterator
+from functools import partial
 
 from gateway.settings.addresses import Address, listen_address, url, within
 from gateway.settings.providers import ProviderSettings
@@ -85,38 +86,39 @@ def _providers(settings: Settings) -> Iterator[Finding]:
                 because=(("providers", first, "id"),),
             )
         yield from _registration(path, provider)
+        yield from _algorithms(path, provider)
         yield from _login(path, provider)
 
 
 def _registration(path: tuple[str, int], provider: ProviderSettings) -> Iterator[Finding]:
-    secret = (*path, "client_secret")
-    because = ((*path, "client_auth"), (*path, "id_token_algorithms"))
-    if provider.client_auth != "none" and provider.client_secret is None:
-        yield Finding(
-            path=secret,
+    """Yield where the client secret and what needs it do not agree."""
+    secret = provider.client_secret.get_secret_value() if provider.client_secret is not None else ""
+    least = max((_HMAC.get(name, 0) for name in provider.id_token_algorithms), default=0)
+    finding = partial(
+        Finding,
+        path=(*path, "client_secret"),
+        because=((*path, "client_auth"), (*path, "id_token_algorithms")),
+    )
+    if provider.client_auth != "none" and not secret:
+        yield finding(
             message=f'is needed for client_auth = "{provider.client_auth}"',
             suggestion='write client_secret = { env = "NAME" }, or client_auth = "none" for a public client',
-            because=because,
         )
-    if provider.client_auth == "none" and provider.client_secret is not None:
-        yield Finding(
-            path=secret,
-            message='is never used with client_auth = "none"',
-            suggestion="leave one of the two out",
-            because=because,
+    elif provider.client_auth == "none" and secret and not least:
+        yield finding(
+            message='is never used with client_auth = "none"', suggestion="leave one of the two out"
         )
-    algorithms = provider.id_token_algorithms
-    symmetric = [name for name in algorithms if name in _HMAC]
-    if not algorithms or (symmetric and len(symmetric) != len(algorithms)):
+    elif len(secret.encode()) < least:
+        yield finding(message=f"must be at least {least} bytes to authenticate ID tokens (RFC 7518 3.2)")
+
+
+def _algorithms(path: tuple[str, int], provider: ProviderSettings) -> Iterator[Finding]:
+    symmetric = [name in _HMAC for name in provider.id_token_algorithms]
+    if not symmetric or any(symmetric) is not all(symmetric):
         yield Finding(
             path=(*path, "id_token_algorithms"),
             message="must be asymmetric algorithms, or HMAC alone",
             suggestion="mixed, a public key could be taken for a secret; leave it out for the usual list",
-        )
-    least = max((_HMAC[name] for name in symmetric), default=0)
-    if provider.client_secret is not None and len(provider.client_secret.get_secret_value().encode()) < least:
-        yield Finding(
-            path=secret, message=f"must be at least {least} bytes to authenticate ID tokens", because=because
         )
 
 

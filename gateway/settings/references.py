@@ -98,21 +98,25 @@ def _read(path: Path, *, private: bool) -> bytes:
     """Return the content of a regular file; its mode is asked of the open file, so it cannot change."""
     try:
         descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+        try:
+            _inspect(path, os.fstat(descriptor).st_mode, private=private)
+            with open(descriptor, "rb", closefd=False) as file:
+                content = file.read(_LARGEST + 1)
+        finally:
+            os.close(descriptor)
     except OSError as error:
         how = _HOW_TO_MAKE.replace("FILE", str(path)) if isinstance(error, FileNotFoundError) else ""
         raise Refused(f"cannot read {path}: {error.strerror}", how) from None
-    with open(descriptor, "rb") as file:
-        status = os.fstat(descriptor)
-        if not stat.S_ISREG(status.st_mode):
-            raise Refused(f"{path} is not a regular file")
-        if private and status.st_mode & 0o077:
-            raise Refused(
-                f"{path} can be read by others (mode {status.st_mode & 0o777:04o})", f"chmod 600 {path}"
-            )
-        content = file.read(_LARGEST + 1)
     if len(content) > _LARGEST:
         raise Refused(f"{path} is larger than 64 KiB, so it is no secret")
     return content
+
+
+def _inspect(path: Path, mode: int, *, private: bool) -> None:
+    if not stat.S_ISREG(mode):
+        raise Refused(f"{path} is not a regular file")
+    if private and mode & 0o077:
+        raise Refused(f"{path} can be read by others (mode {mode & 0o777:04o})", f"chmod 600 {path}")
 
 
 def _key(value: object, info: ValidationInfo) -> bytes:

@@ -72,7 +72,7 @@ def _unnamed(path: KeyPath, text: str, settings: Settings) -> Iterator[Finding]:
     close = nearest(text, names)
     known = f"known: {', '.join(names)}" if names else "write the URL of the app, or add [upstreams.NAME]"
     suggestion = f'did you mean "{close}"?' if close else known
-    yield Finding(path=path, message="is no upstream", suggestion=suggestion, because=(("upstreams",),))
+    yield Finding(path=path, message="is no upstream", suggestion=suggestion, because=(("upstreams", text),))
 
 
 def _access(settings: Settings) -> Iterator[Finding]:

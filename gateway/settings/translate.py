@@ -10,6 +10,7 @@ from gateway.settings.notation import KeyPath, nearest, one_of, toml
 from gateway.settings.refusal import Finding, Refused
 from gateway.settings.shape import field_at, homes, is_hidden, model_at
 
+_KEY_MARK = "[key]"  # how pydantic says that a map's key is wrong, not its value
 _SENTENCES = {
     "missing": "is required, and not set",
     "extra_forbidden": "unknown key",
@@ -36,8 +37,8 @@ def mended(raw: Mapping[str, object], broken: Sequence[Finding]) -> dict[str, ob
     It serves only to look for contradictions among the keys that are sound.
     """
     copy: dict[str, object] = _copy(raw)
-    for finding in sorted(broken, key=lambda each: _depth_first(each.path), reverse=True):
-        _drop(copy, finding.path)
+    for finding in broken:
+        _drop(copy, _whole(finding.path))
     _fill(copy, ())
     return copy
 
@@ -87,6 +88,8 @@ def _existing(loc: tuple[int | str, ...], raw: object) -> KeyPath:
     for depth, part in enumerate(loc):
         if not isinstance(raw, dict if isinstance(part, str) else list):
             return loc[:depth]
+        if part == _KEY_MARK and part not in raw:
+            return loc[:depth]
         raw = _inside(raw, part)
     return loc
 
@@ -100,9 +103,11 @@ def _inside(raw: object, part: str | int) -> object:
     return None
 
 
-def _depth_first(path: KeyPath) -> tuple[tuple[int, str], ...]:
-    """Order paths so that, backwards, deeper and later items come first."""
-    return tuple((part, "") if isinstance(part, int) else (0, part) for part in path)
+def _whole(path: KeyPath) -> KeyPath:
+    """Return the key that holds *path*: a value is dropped with all its items, or not at all."""
+    while path and model_at(path) is None and model_at(path[:-1]) is None:
+        path = path[:-1]
+    return path
 
 
 def _copy(value: Any) -> Any:
@@ -114,26 +119,20 @@ def _copy(value: Any) -> Any:
 def _drop(raw: Any, path: KeyPath) -> None:
     for part in path[:-1]:
         raw = _inside(raw, part)
-    last = path[-1] if path else None
     if isinstance(raw, dict):
-        raw.pop(last, None)
-    elif isinstance(raw, list) and isinstance(last, int) and last < len(raw):
-        if model_at(path) is None:
-            del raw[last]
-        else:
-            raw[last] = {}  # a table keeps its place, so that the others keep their numbers
+        raw.pop(path[-1], None)
+    elif isinstance(raw, list) and isinstance(path[-1], int):
+        raw[path[-1]] = {}  # a table keeps its place, so that the others keep their numbers
 
 
 def _fill(raw: Any, path: KeyPath) -> None:
+    """Give every table the keys that it requires and does not have."""
     model = model_at(path)
-    if model is None:
-        children = enumerate(raw) if isinstance(raw, list) else raw.items() if isinstance(raw, dict) else ()
-        for key, each in children:
-            if model_at((*path, key)) is not None:
-                _fill(each, (*path, key))
-        return
-    for name, field in model.model_fields.items():
-        if name in raw:
-            _fill(raw[name], (*path, name))
-        elif field.is_required():
-            raw[name] = "x" * 64 if is_hidden(field) else (field.examples or [""])[0]
+    fields = model.model_fields.items() if model is not None else ()
+    for name, field in fields:
+        if field.is_required() and name not in raw:
+            raw[name] = "x" * 64 if is_hidden(field) else next(iter(field.examples or ()), "")
+    children = enumerate(raw) if isinstance(raw, list) else raw.items() if isinstance(raw, dict) else ()
+    for key, each in list(children):
+        if isinstance(each, dict | list):
+            _fill(each, (*path, key))

@@ -1,0 +1,63 @@
+from pathlib import Path
+
+import pytest
+
+from tests.fakes.configuration import SECRET, SOUND, loaded
+
+QUIET = SOUND.replace(f'"{SECRET}"', '{ env = "A" }').replace('"not-so-secret"', '{ env = "A" }')
+
+
+def warnings(tmp_path: Path, text: str) -> list[str]:
+    return list(loaded(tmp_path, text, environ={"A": SECRET}).warnings)
+
+
+def test_nothing_is_said_of_a_configuration_without_doubts(tmp_path: Path) -> None:
+    assert warnings(tmp_path, QUIET) == []
+
+
+def test_C05_literal_secrets_are_named_and_never_shown(tmp_path: Path) -> None:
+    found = warnings(tmp_path, SOUND)
+    assert [each.partition(" ")[0] for each in found] == ["secret", "providers[0].client_secret"]
+    assert SECRET not in "".join(found)
+
+
+def test_plain_http_is_said_to_be_for_trying(tmp_path: Path) -> None:
+    (found,) = warnings(tmp_path, QUIET.replace("https://gateway.example.com", "http://localhost:8080"))
+    assert "__Host-" in found
+
+
+@pytest.mark.parametrize("network", ["0.0.0.0/0", "::/0"])
+def test_trusting_everybody_is_told(tmp_path: Path, network: str) -> None:
+    (found,) = warnings(tmp_path, f'trusted_proxies = ["{network}"]\n{QUIET}')
+    assert "every address" in found
+
+
+def test_an_idle_end_after_the_absolute_one_is_told(tmp_path: Path) -> None:
+    (found,) = warnings(tmp_path, f'{QUIET}[session]\nmax_age = "1d"\nidle_timeout = "1d"\n')
+    assert "idle_timeout" in found
+
+
+@pytest.mark.parametrize(
+    "rules",
+    [
+        'roles = ["a"]\ndeny = { roles = ["a", "b"] }',
+        'networks = ["10.1.0.0/16"]\ndeny = { networks = ["10.0.0.0/8"] }',
+        'networks = ["fd00:1::/32"]\ndeny = { networks = ["fd00::/8"] }',
+        'emails = ["a@b.example"]\nemail_domains = ["c.example"]',
+    ],
+)
+def test_a_rule_that_can_never_hit_is_told(tmp_path: Path, rules: str) -> None:
+    (found,) = warnings(tmp_path, f"{QUIET}{rules}\n")
+    assert "can never let anybody pass" in found
+
+
+@pytest.mark.parametrize(
+    "rules",
+    [
+        'roles = ["a", "b"]\ndeny = { roles = ["a"] }',
+        'networks = ["10.0.0.0/8"]\ndeny = { networks = ["10.1.0.0/16", "::/0"] }',
+        'emails = ["a@b.example", "a@c.example"]\nemail_domains = ["c.example"]',
+    ],
+)
+def test_a_rule_that_still_lets_somebody_pass_is_not(tmp_path: Path, rules: str) -> None:
+    assert warnings(tmp_path, f"{QUIET}{rules}\n") == []

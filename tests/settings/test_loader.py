@@ -1,0 +1,151 @@
+from pathlib import Path
+
+import pytest
+
+from gateway.errors import SettingsInvalid, SettingsUnreadable
+from gateway.settings.loader import load
+from tests.fakes.configuration import (
+    PROVIDER,
+    ROUTE,
+    SECRET,
+    SOUND,
+    TOP,
+    faults_by_key,
+    faults_of,
+    loaded,
+    write,
+)
+
+SESSION = f'{SOUND}[session]\nlease = "1m"\n'
+FAULTY = """\
+public_url = "http://gateway.example.com"
+secret = "canary-short"
+listn = "127.0.0.1:80"
+
+[session]
+lease = "ten minutes"
+max_age = "5m"
+idle_timeout = "1m"
+
+[[providers]]
+id = "a"
+issuer = "http://login.example.com"
+client_id = "x"
+client_secret = "canary-client"
+
+[[providers]]
+id = "a"
+issuer = "https://login.example.com"
+client_id = 5
+
+[[routes]]
+upstream = "http://10.0.0.1"
+
+[[routes]]
+upstream = "wki"
+acces = "public"
+path = "/.gateway/x"
+"""
+
+
+def test_flags_beat_the_environment_which_beats_the_file_which_beats_the_default(tmp_path: Path) -> None:
+    environ, flags = {"GATEWAY_SESSION__LEASE": "2m"}, {"session.lease": "3m"}
+    leases = [
+        loaded(tmp_path, SOUND),
+        loaded(tmp_path, SESSION),
+        loaded(tmp_path, SESSION, environ=environ),
+        loaded(tmp_path, SESSION, environ=environ, flags=flags),
+    ]
+    assert [each.settings.session.lease for each in leases] == [600, 60, 120, 180]
+    assert [each.origins["session.lease"] for each in leases] == [
+        "default",
+        f"{tmp_path}/gateway.toml:13",
+        "environment GATEWAY_SESSION__LEASE",
+        "flag",
+    ]
+
+
+def test_C04_B146_every_fault_is_told_at_once_with_file_line_key_and_nearest_spelling(tmp_path: Path) -> None:
+    faults = faults_of(tmp_path, FAULTY)
+    assert {fault.file for fault in faults} == {f"{tmp_path}/gateway.toml"}
+    assert [(fault.line, fault.key) for fault in faults] == [
+        (1, "public_url"),
+        (2, "secret"),
+        (3, "listn"),
+        (6, "session.lease"),
+        (12, "providers[0].issuer"),
+        (16, "providers[1].client_secret"),
+        (17, "providers[1].id"),
+        (19, "providers[1].client_id"),
+        (25, "routes[1].upstream"),
+        (26, "routes[1].acces"),
+        (27, "routes[1].path"),
+    ]
+    by_key = {fault.key: fault for fault in faults}
+    assert by_key["listn"].suggestion == "did you mean listen?"
+    assert by_key["routes[1].acces"].suggestion == "did you mean access?"
+
+
+def test_C05_no_fault_repeats_what_was_written(tmp_path: Path) -> None:
+    with pytest.raises(SettingsInvalid) as caught:
+        loaded(tmp_path, FAULTY, environ={"GATEWAY_SECRT": "canary-env", "GATEWAY_SECRET": "canary"})
+    assert "canary" not in str(caught.value)
+    assert "canary" not in repr(caught.value.faults)
+
+
+def test_a_conclusion_from_a_broken_key_is_not_drawn(tmp_path: Path) -> None:
+    broken = f'{SOUND}[session]\nlease = "x"\nidle_timeout = "1s"\n'
+    assert list(faults_by_key(tmp_path, broken)) == ["session.lease"]
+    assert list(faults_by_key(tmp_path, broken.replace('"x"', '"1m"'))) == ["session.idle_timeout"]
+
+
+def test_a_fault_of_a_variable_is_told_at_the_variable(tmp_path: Path) -> None:
+    (fault,) = faults_of(tmp_path, SESSION, environ={"GATEWAY_SESSION__LEASE": "x"})
+    assert (fault.file, fault.line, fault.key) == ("environment GATEWAY_SESSION__LEASE", 0, "session.lease")
+
+
+def test_a_variable_never_hides_that_the_file_has_no_table_there(tmp_path: Path) -> None:
+    (fault,) = faults_of(tmp_path, f"session = 5\n{SOUND}", environ={"GATEWAY_SESSION__LEASE": "1m"})
+    assert (fault.key, fault.line) == ("session", 1)
+
+
+def test_a_secret_from_the_environment_is_no_literal(tmp_path: Path) -> None:
+    text = SOUND.replace(f'secret = "{SECRET}"\n', "")
+    found = loaded(tmp_path, text, environ={"GATEWAY_SECRET": SECRET})
+    assert found.settings.secret == (SECRET.encode(),)
+    assert found.secrets["secret"] == "environment GATEWAY_SECRET"
+
+
+def test_relative_paths_start_at_the_file_wherever_we_are(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "etc").mkdir()
+    key = tmp_path / "etc/secret.key"
+    key.write_text(SECRET)
+    key.chmod(0o600)
+    write(tmp_path / "etc", SOUND.replace(f'"{SECRET}"', '{ file = "secret.key" }'))
+    monkeypatch.chdir(tmp_path)
+    settings = load(Path("etc/gateway.toml"), environ={}).settings
+    assert settings.secret == (SECRET.encode(),)
+    assert settings.database.path == tmp_path / "etc/var/gateway.db"
+
+
+def test_a_missing_file_is_told_apart_from_a_faulty_one(tmp_path: Path) -> None:
+    with pytest.raises(SettingsUnreadable):
+        load(tmp_path / "nothing.toml", environ={})
+    with pytest.raises(SettingsInvalid) as caught:
+        load(write(tmp_path, TOP + PROVIDER), environ={})
+    assert not isinstance(caught.value, SettingsUnreadable)
+
+
+def test_without_a_file_what_is_missing_is_told(tmp_path: Path) -> None:
+    with pytest.raises(SettingsInvalid) as caught:
+        load(None, environ={"GATEWAY_PUBLIC_URL": "https://a.example", "GATEWAY_SECRET": SECRET})
+    assert [fault.key for fault in caught.value.faults] == ["routes"]
+
+
+def test_B147_two_configurations_in_one_process_do_not_touch(tmp_path: Path) -> None:
+    first = loaded(tmp_path, SESSION)
+    second = loaded(tmp_path, TOP + PROVIDER + ROUTE + '[session]\nlease = "9m"\n')
+    assert (first.settings.session.lease, second.settings.session.lease) == (60, 540)
+    assert first.settings.identity.headers is not second.settings.identity.headers

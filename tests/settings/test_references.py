@@ -1,0 +1,118 @@
+import os
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from gateway.settings.references import Surroundings, resolve, source
+from gateway.settings.refusal import Refused
+
+CANARY = "canary-that-nobody-may-ever-print"
+
+
+def around(directory: Path, **environ: str) -> Surroundings:
+    return Surroundings(directory=directory, environ=environ)
+
+
+def private(path: Path, content: bytes, mode: int = 0o600) -> Path:
+    path.write_bytes(content)
+    path.chmod(mode)
+    return path
+
+
+def test_C05_a_secret_is_read_from_the_environment_a_file_or_a_credential(tmp_path: Path) -> None:
+    private(tmp_path / "key", b"from-file\n")
+    private(tmp_path / "cred", b"from-credential", mode=0o440)
+    here = around(tmp_path, NAME="from-env", CREDENTIALS_DIRECTORY=str(tmp_path))
+    assert resolve({"env": "NAME"}, here) == b"from-env"
+    assert resolve({"file": "key"}, here) == b"from-file"
+    assert resolve({"file": str(tmp_path / "key")}, here) == b"from-file"
+    assert resolve({"credential": "cred"}, here) == b"from-credential"
+    assert resolve("literal", here) == b"literal"
+
+
+@pytest.mark.parametrize(
+    ("content", "secret"),
+    [
+        (b"a\n", b"a"),
+        (b"a\r\n", b"a"),
+        (b"a\n\n", b"a\n"),
+        (b" a ", b" a "),
+        (b"a", b"a"),
+        (b"\xff\n", b"\xff"),
+    ],
+)
+def test_one_trailing_newline_is_stripped_and_no_more(tmp_path: Path, content: bytes, secret: bytes) -> None:
+    private(tmp_path / "key", content)
+    assert resolve({"file": "key"}, around(tmp_path)) == secret
+
+
+@pytest.mark.parametrize("mode", [0o640, 0o604, 0o610, 0o601, 0o644, 0o666])
+def test_C05_a_file_that_others_can_touch_is_refused(tmp_path: Path, mode: int) -> None:
+    private(tmp_path / "key", CANARY.encode(), mode=mode)
+    with pytest.raises(Refused, match=f"mode {mode:04o}") as caught:
+        resolve({"file": "key"}, around(tmp_path))
+    assert "chmod 600" in caught.value.suggestion
+    assert CANARY not in f"{caught.value}{caught.value.suggestion}"
+
+
+def test_a_missing_file_is_told_with_how_to_make_one(tmp_path: Path) -> None:
+    with pytest.raises(Refused, match="No such file") as caught:
+        resolve({"file": "nothing"}, around(tmp_path))
+    assert "umask 077" in caught.value.suggestion
+
+
+def test_what_is_no_regular_file_is_refused_without_waiting_for_it(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "fifo", 0o600)
+    for name in ("fifo", "."):
+        with pytest.raises(Refused):
+            resolve({"file": name}, around(tmp_path))
+
+
+def test_a_file_too_large_to_be_a_secret_is_refused(tmp_path: Path) -> None:
+    private(tmp_path / "exact", b"x" * 65_536)
+    private(tmp_path / "larger", b"x" * 65_537)
+    assert len(resolve({"file": "exact"}, around(tmp_path))) == 65_536
+    with pytest.raises(Refused, match="larger than 64 KiB"):
+        resolve({"file": "larger"}, around(tmp_path))
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        {},
+        {"env": "A", "file": "b"},
+        {"evn": "A"},
+        {"env": ""},
+        {"env": 5},
+        {"file": "a\0b"},
+        5,
+        None,
+        [],
+        True,
+    ],
+)
+def test_what_is_no_reference_is_refused_with_what_is_allowed(tmp_path: Path, value: object) -> None:
+    with pytest.raises(Refused) as caught:
+        resolve(value, around(tmp_path))
+    assert "env" in caught.value.suggestion
+
+
+@pytest.mark.parametrize("name", ["../key", "a/b", ".", ".."])
+def test_a_credential_is_a_plain_name(tmp_path: Path, name: str) -> None:
+    with pytest.raises(Refused, match="plain name"):
+        resolve({"credential": name}, around(tmp_path, CREDENTIALS_DIRECTORY=str(tmp_path)))
+
+
+def test_what_the_environment_does_not_hold_is_named(tmp_path: Path) -> None:
+    with pytest.raises(Refused, match="NAME is not set"):
+        resolve({"env": "NAME"}, around(tmp_path, NAME=""))
+    with pytest.raises(Refused, match="CREDENTIALS_DIRECTORY"):
+        resolve({"credential": "x"}, around(tmp_path))
+
+
+@given(kind=st.sampled_from(["env", "file", "credential"]), name=st.text(min_size=1, max_size=8))
+def test_where_a_secret_comes_from_is_told_by_its_name(kind: str, name: str) -> None:
+    assert source({kind: name}).endswith(name)
+    assert source(name) == "literal"

@@ -1,0 +1,121 @@
+from pathlib import Path
+
+import pytest
+
+from tests.fakes.configuration import PROVIDER, ROUTE, SOUND, TOP, faults_by_key
+
+
+def found(tmp_path: Path, text: str) -> dict[str, str]:
+    return faults_by_key(tmp_path, text)
+
+
+def test_a_gateway_without_routes_is_a_fault(tmp_path: Path) -> None:
+    assert "404" in found(tmp_path, TOP + PROVIDER)["routes"]
+
+
+def test_C04_two_routes_never_share_host_and_path(tmp_path: Path) -> None:
+    assert "routes[0]" in found(tmp_path, SOUND + ROUTE)["routes[1].path"]
+    other = f'{SOUND}{ROUTE}host = "gateway.example.com"\n'
+    assert found(tmp_path, other) == {}
+
+
+@pytest.mark.parametrize(("path", "ok"), [("/.gateway", False), ("/.gateway/x", False), ("/.gatewayx", True)])
+def test_no_route_lies_under_the_prefix(tmp_path: Path, path: str, ok: bool) -> None:
+    text = f'{SOUND}{ROUTE}path = "{path}"\n'
+    assert ("routes[1].path" not in found(tmp_path, text)) is ok
+
+
+def test_an_unknown_upstream_is_told_with_the_nearest(tmp_path: Path) -> None:
+    wiki = '[upstreams.wiki]\nurls = ["http://10.0.0.1"]\n'
+    text = SOUND.replace("http://127.0.0.1:3000", "wki") + wiki
+    assert 'did you mean "wiki"?' in found(tmp_path, text)["routes[0].upstream"]
+    text = SOUND.replace("http://127.0.0.1:3000", "zzzzzz") + wiki
+    assert "known: wiki" in found(tmp_path, text)["routes[0].upstream"]
+
+
+@pytest.mark.parametrize(
+    "target", ["http://10.0.0.1/path", "http://u:canary@10.0.0.1", "ftp://10.0.0.1", "10.0.0.1:80", "//a"]
+)
+def test_an_upstream_url_is_an_origin_and_never_repeats_a_password(tmp_path: Path, target: str) -> None:
+    faults = found(tmp_path, SOUND.replace("http://127.0.0.1:3000", target))
+    assert list(faults) == ["routes[0].upstream"]
+    assert "canary" not in faults["routes[0].upstream"]
+
+
+@pytest.mark.parametrize("urls", ["[]", '["http://10.0.0.1", "http://10.0.0.2"]'])
+def test_a_named_upstream_is_exactly_one_url(tmp_path: Path, urls: str) -> None:
+    assert "exactly one" in found(tmp_path, f"{SOUND}[upstreams.a]\nurls = {urls}\n")["upstreams.a.urls"]
+
+
+@pytest.mark.parametrize(
+    "rule",
+    [
+        'roles = ["a"]',
+        'groups = ["a"]',
+        'users = ["a"]',
+        'emails = ["a@b.example"]',
+        'email_domains = ["b.example"]',
+        'claims = { a = "b" }',
+        'roles_from = "token"',
+    ],
+)
+def test_B74_a_public_route_that_asks_who_is_calling_is_refused(tmp_path: Path, rule: str) -> None:
+    key = rule.partition(" ")[0]
+    assert list(found(tmp_path, f'{SOUND}access = "public"\n{rule}\n')) == [f"routes[0].{key}"]
+    assert found(tmp_path, f"{SOUND}{rule}\n") == {}
+
+
+def test_B74_also_where_it_asks_in_order_to_refuse(tmp_path: Path) -> None:
+    text = f'{SOUND}access = "public"\ndeny = {{ groups = ["a"], networks = ["10.0.0.0/8"] }}\n'
+    assert list(found(tmp_path, text)) == ["routes[0].deny.groups"]
+
+
+def test_a_public_route_may_ask_where_the_caller_comes_from(tmp_path: Path) -> None:
+    assert found(tmp_path, f'{SOUND}access = "public"\nnetworks = ["10.0.0.0/8"]\n') == {}
+
+
+def test_a_protected_route_needs_a_provider_and_others_do_not(tmp_path: Path) -> None:
+    assert list(found(tmp_path, TOP + ROUTE)) == ["routes[0].access"]
+    assert found(tmp_path, f'{TOP}{ROUTE}access = "public"\n') == {}
+
+
+@pytest.mark.parametrize(
+    ("host", "domain", "ok"),
+    [
+        ("gateway.example.com", "", True),
+        ("*.example.com", "", True),
+        ("wiki.example.com", "", False),
+        ("wiki.example.com", "example.com", True),
+        ("*.apps.example.com", "example.com", True),
+        ("*.apps.example.com", "", False),
+        ("wiki.other.example", "example.com", False),
+        ("badexample.com", "example.com", False),
+    ],
+)
+def test_a_host_that_the_session_cookie_never_reaches_is_refused(
+    tmp_path: Path, host: str, domain: str, ok: bool
+) -> None:
+    cookie = f'[session.cookie]\ndomain = "{domain}"\n' if domain else ""
+    text = f'{TOP}{cookie}{PROVIDER}{ROUTE}host = "{host}"\n'
+    assert ("routes[0].host" not in found(tmp_path, text)) is ok
+    assert found(tmp_path, f'{text}access = "public"\n') == {}
+
+
+@pytest.mark.parametrize("name", ["x-user-id", "X_User_Id", "X.User-ID"])
+def test_identity_headers_that_fold_to_one_name_are_refused(tmp_path: Path, name: str) -> None:
+    text = f'{SOUND}[identity.headers]\nX-User-Id = "id"\n"{name}" = "email"\n'
+    (key,) = found(tmp_path, text)
+    assert key.startswith("identity.headers.")
+
+
+def test_an_identity_header_never_has_the_assertions_name(tmp_path: Path) -> None:
+    text = f'{SOUND}[identity.headers]\nX_Gateway_Assertion = "id"\n'
+    assert list(found(tmp_path, text)) == ["identity.headers.X_Gateway_Assertion"]
+    route = f'{SOUND}identity = {{ headers = {{ X_Gateway_Assertion = "id" }} }}\n'
+    assert list(found(tmp_path, route)) == ["routes[0].identity.headers.X_Gateway_Assertion"]
+    off = f'{SOUND}identity = {{ assertion = "off", headers = {{ X_Gateway_Assertion = "id" }} }}\n'
+    assert found(tmp_path, off) == {}
+
+
+def test_a_rule_may_name_a_claim_that_no_provider_keeps(tmp_path: Path) -> None:
+    assert found(tmp_path, f'{SOUND}claims = {{ department = "it" }}\n') == {}
