@@ -35,8 +35,9 @@ class Pages:
         digest = base64.b64encode(hashlib.sha256(style).digest()).decode()
         self._closed = _policy(digest, "'none'")
         self._forms = _policy(digest, "'self'")
-        # A browser holds the redirect that answers a form to form-action too (CSP3 4.2.6).
-        self._departures = _policy(digest, " ".join(["'self'", *_origins(issuers)]))
+        # Browsers hold every redirect that follows a form to form-action (CSP 3, 4.2.6), so also those
+        # by which an issuer hands on to another one, whose address nobody here knows: all of https.
+        self._departures = _policy(digest, " ".join(["'self'", "https:", *_plain_origins(issuers)]))
 
     def message(self, name: str, facts: Mapping[str, object], *, status: int, headers: RawHeaders) -> Answer:
         """Return a page without forms."""
@@ -59,6 +60,7 @@ def _policy(digest: str, form_action: str) -> bytes:
     ).encode()
 
 
-def _origins(urls: Sequence[str]) -> list[str]:
-    parts = map(urlsplit, urls)
-    return list(dict.fromkeys(f"{part.scheme}://{part.netloc}" for part in parts))
+def _plain_origins(urls: Sequence[str]) -> list[str]:
+    """Return the origins that `https:` does not cover: issuers on loopback."""
+    parts = [urlsplit(url) for url in urls]
+    return list(dict.fromkeys(f"http://{part.netloc}" for part in parts if part.scheme == "http"))
