@@ -24,13 +24,17 @@ _SCOPE = re.compile(r"[\x21\x23-\x5b\x5d-\x7e]{1,256}")
 _PREFIX = re.compile(r"/[A-Za-z0-9._~-]{1,64}")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
 
-_FRAMING = "content-length transfer-encoding host expect upgrade http2-settings cookie set-cookie date"
-_HOP_BY_HOP = "connection keep-alive proxy-connection proxy-authenticate proxy-authorization te trailer"
+_FRAMING = (
+    "content-length content-type content-encoding origin transfer-encoding host expect upgrade "
+    "http2-settings cookie set-cookie date"
+)
+_HOP_BY_HOP = "connection keep-alive proxy-connection proxy-authenticate proxy-authorization te trailer proxy"
 _FORWARDING = (
     "forwarded via x-forwarded x-forwarded-for x-forwarded-host x-forwarded-port x-forwarded-proto "
     "x-forwarded-scheme x-forwarded-prefix x-forwarded-server x-forwarded-uri x-forwarded-method "
     "x-real-ip true-client-ip cf-connecting-ip x-client-ip x-cluster-client-ip client-cert client-cert-chain "
-    "x-request-id traceparent tracestate"
+    "x-request-id traceparent tracestate x-remote-ip x-remote-addr cf-connecting-ipv6 fastly-client-ip "
+    "x-client-cert x-envoy-external-address x-envoy-original-path"
 )
 _REWRITING = (
     "x-original-url x-original-uri x-original-method x-rewrite-url x-http-method x-http-method-override "

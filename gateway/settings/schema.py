@@ -9,7 +9,7 @@ from pydantic import AfterValidator, Field, ValidationInfo
 from gateway.settings.addresses import Cidr, Listen, PublicUrl, url
 from gateway.settings.fields import CookieDomain, CookieName, Prefix, Slug
 from gateway.settings.providers import ProviderSettings
-from gateway.settings.quantities import Duration, DurationOrOff
+from gateway.settings.quantities import Lifetime, LifetimeOrOff
 from gateway.settings.references import SecretRing, Surroundings
 from gateway.settings.refusal import Refused
 from gateway.settings.routes import IdentitySettings, RouteSettings, UpstreamSettings
@@ -53,13 +53,13 @@ class SessionSettings(Table):
     """How long somebody stays signed in, and how soon that can be ended."""
 
     strategy: Literal["stateless"] = Field(default="stateless", description="The cookie is the session.")
-    lease: Duration = Field(
+    lease: Lifetime = Field(
         default=written("10m"), description="How long a token is trusted without asking the database."
     )
-    max_age: Duration = Field(
+    max_age: Lifetime = Field(
         default=written("30d"), description="The absolute end, fixed at login; no renewal moves it."
     )
-    idle_timeout: DurationOrOff = Field(
+    idle_timeout: LifetimeOrOff = Field(
         default=written("off"),
         description='End after so long without a request, seen when a lease ends; "off": never.',
     )

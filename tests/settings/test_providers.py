@@ -13,7 +13,7 @@ def test_a_provider_is_called_by_its_id_unless_it_has_a_name(tmp_path: Path) -> 
 
 
 def test_claims_of_ones_own_stand_beside_the_usual_ones(tmp_path: Path) -> None:
-    claims = 'claims = { groups = "teams", department = "dept" }\n'
+    claims = 'claims = { groups = "teams", department = "department" }\n'
     provider = loaded(tmp_path, TOP + BARE + claims + ROUTE).settings.providers[0]
     assert provider.claims == {
         "id": "sub",
@@ -21,7 +21,7 @@ def test_claims_of_ones_own_stand_beside_the_usual_ones(tmp_path: Path) -> None:
         "name": "name",
         "image": "picture",
         "groups": "teams",
-        "department": "dept",
+        "department": "department",
     }
 
 

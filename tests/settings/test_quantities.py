@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.settings.quantities import duration, duration_or_off, size, size_or_off
+from gateway.settings.quantities import duration, lifetime, lifetime_or_off, size, size_or_off
 from gateway.settings.refusal import Refused
 
 
@@ -50,9 +50,9 @@ def test_anything_else_is_no_size(written: object) -> None:
 
 
 def test_off_is_none_where_it_is_allowed() -> None:
-    assert duration_or_off("off") is None
+    assert lifetime_or_off("off") is None
     assert size_or_off("off") is None
-    assert duration_or_off("1s") == 1
+    assert lifetime_or_off("1s") == 1
     assert size_or_off("1B") == 1
 
 
@@ -74,3 +74,10 @@ def test_any_text_is_read_or_refused_and_nothing_else(text: str) -> None:
     for read in (duration, size):
         with suppress(Refused):
             assert read(text) >= 0
+
+
+@pytest.mark.parametrize("written", ["1ms", "1s500ms", "0s", "off"])
+def test_a_lifetime_is_whole_seconds(written: str) -> None:
+    with pytest.raises(Refused):
+        lifetime(written)
+    assert lifetime("1000ms") == 1
