@@ -55,6 +55,7 @@ class AnswerReader:
         self._interim = 0
         self._remaining = 0
         self._chunked = False
+        self._in_trailers = False
         self._overhead = 0
         self._tail = b""
         self.status = 0
@@ -137,8 +138,10 @@ class AnswerReader:
         except HttpParserUpgrade as error:
             raise UpstreamBroken("an upgrade that nobody asked for") from error
         except HttpParserError as error:
-            if not self.complete:
+            if not (self.complete or self._in_trailers):
                 raise UpstreamBroken(f"the answer is malformed: {error}") from error
+            # All of the body has come. What follows is dropped anyway, and here the connection with it.
+            self.complete = True
             self.reusable = False
 
     # llhttp begins a second message in the same feed without asking: what it then tells is not ours.
@@ -149,13 +152,18 @@ class AnswerReader:
 
     def on_header(self, name: bytes, value: bytes) -> None:
         if self.head_done:
-            self._others += 1  # a trailer: counted, and dropped
+            self._weigh_trailer(len(name) + len(value))
             return
         fate = self._fates[name]
         if fate is _KEEP:
             self._kept.append((name, value))
         else:
             self._set_apart(fate, name, value)
+
+    def _weigh_trailer(self, size: int) -> None:
+        if not self.complete:
+            self._others += 1
+            self._head_bytes += size
 
     def _set_apart(self, fate: Fate, name: bytes, value: bytes) -> None:
         if fate is Fate.LENGTH:
@@ -226,7 +234,7 @@ class AnswerReader:
         elif self._coding is not None:
             self._framing = _Framing.CHUNKED
             self._chunked = True
-            self._others = 0
+            self._others = self._head_bytes = 0
         elif self.length is None:
             self._framing = _Framing.UNTIL_EOF
             self.reusable = False
@@ -277,18 +285,21 @@ class AnswerReader:
         before = self.buffered
         self._tail = (self._tail + data[-5:])[-5:]
         self._parse(data)
+        # Sizes and extensions count against the head's limit between one byte of the body and the next.
+        self._overhead = 0 if self.buffered > before else self._overhead + len(data)
+        if max(self._overhead, self._head_bytes) > HEAD_LIMIT or self._others > FIELDS_LIMIT:
+            raise UpstreamBroken("the framing of the body is over its limits")
         if self.complete:
             # llhttp skips empty lines after a message; here they are bytes after it (rule F2).
             if self._tail[-4:] != _END_OF_HEAD or self._tail[0] in _END_OF_HEAD:
                 self.reusable = False
             self._end()
-            return
-        # Sizes, extensions and trailers count against the head's limit between one byte and the next.
-        self._overhead = 0 if self.buffered > before else self._overhead + len(data)
-        if self._overhead > HEAD_LIMIT or self._others > FIELDS_LIMIT:
-            raise UpstreamBroken("the framing of the body is over its limits")
+
+    def on_chunk_header(self) -> None:
+        self._in_trailers = True  # until a byte of the chunk comes: the last chunk has none
 
     def on_body(self, data: bytes) -> None:
+        self._in_trailers = False
         if not self.complete:
             self._append(data)
 

@@ -20,11 +20,10 @@ class CookieKnife:
         if self._base not in value.lower():
             return value
         pairs = value.split(b";")
-        kept = [pair for pair in pairs if not self._is_ours(pair)]
+        kept = [pair for pair in pairs if self._base not in pair.lower() or not self._is_ours(pair)]
         if len(kept) == len(pairs):
             return value
         return b";".join(kept).strip(b" \t")
 
     def _is_ours(self, pair: bytes) -> bool:
-        name = pair.partition(b"=")[0].strip(b" \t")
-        return self._base in name.lower() and self._owns(name)
+        return self._owns(pair.partition(b"=")[0].strip(b" \t"))

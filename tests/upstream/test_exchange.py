@@ -1,0 +1,273 @@
+"""One request and its answer over a real socket: relayed, streamed, held back, cut."""
+
+import asyncio
+from collections.abc import AsyncIterator
+
+import pytest
+
+from gateway.errors import RequestRejected, UpstreamBroken, UpstreamTimeout
+from gateway.model.route import Timeouts
+from gateway.upstream.pool import Pool
+from gateway.upstream.reserved import Reserved
+from tests.fakes.dressing import TOLD, asking, upstream_at
+from tests.fakes.upstream import RecordingUpstream, ok
+
+
+class ClientGone(Exception):
+    """What the front raises when the client hangs up in its body."""
+
+
+def pool_to(up: RecordingUpstream, **facts: object) -> Pool:
+    return Pool(upstream_at(up.port, **facts), reserved=Reserved((TOLD,)))
+
+
+async def body_of(*pieces: bytes, then: BaseException | asyncio.Event | None = None) -> AsyncIterator[bytes]:
+    for piece in pieces:
+        yield piece
+    if isinstance(then, asyncio.Event):
+        await then.wait()
+    elif then is not None:
+        raise then
+
+
+async def test_a_small_answer_is_whole_at_once() -> None:
+    async with RecordingUpstream() as up:
+        pool = pool_to(up)
+        async with pool.send(asking()) as answer:
+            assert (answer.status, answer.reason, answer.length) == (200, b"OK", 5)
+            assert answer.whole() == b"hello"
+            assert [piece async for piece in answer.chunks()] == []
+        assert up.requests == [b"GET / HTTP/1.1\r\nHost: app\r\n\r\n"]
+        await pool.close()
+
+
+async def test_what_has_come_is_yielded_without_waiting() -> None:
+    async with RecordingUpstream() as up:
+        pool = pool_to(up)
+        async with pool.send(asking()) as answer:
+            pieces = answer.chunks()
+            with pytest.raises(StopIteration) as got:
+                pieces.__anext__().__await__().send(None)
+            assert got.value.value == b"hello"
+        await pool.close()
+
+
+async def test_a_large_answer_comes_whole_in_pieces() -> None:
+    large = bytes(range(256)) * 20_000
+    async with RecordingUpstream() as up:
+        up.answer_with(ok(large))
+        pool = pool_to(up)
+        async with pool.send(asking()) as answer:
+            await asyncio.sleep(0.05)
+            assert answer.whole() is None
+            assert b"".join([piece async for piece in answer.chunks()]) == large
+        async with pool.send(asking()) as answer:
+            assert b"".join([piece async for piece in answer.chunks()]) == large
+        assert up.connections == 1
+        await pool.close()
+
+
+@pytest.mark.parametrize("method", ["GET", "POST", "DELETE"])
+async def test_H10_a_declared_body_is_sent_as_it_is(method: str) -> None:
+    async with RecordingUpstream() as up:
+        pool = pool_to(up)
+        async with pool.send(asking(method, body=6), body_of(b"abc", b"", b"def")) as answer:
+            assert answer.status == 200
+        assert up.requests[0].endswith(b"Content-Length: 6\r\n\r\nabcdef")
+        await pool.close()
+
+
+async def test_a_chunked_body_is_sent_in_chunks_and_the_connection_kept() -> None:
+    async with RecordingUpstream() as up:
+        pool = pool_to(up)
+        for _ in range(2):
+            async with pool.send(asking("POST", body=-1), body_of(b"a" * 26, b"", b"b")) as answer:
+                assert answer.whole() == b"hello"
+            assert up.requests[-1].endswith(b"\r\n\r\n1a\r\n" + b"a" * 26 + b"\r\n1\r\nb\r\n0\r\n\r\n")
+        assert up.connections == 1
+        await pool.close()
+
+
+async def test_U09_a_large_body_waits_for_a_slow_upstream() -> None:
+    taken = 0
+
+    async def endless() -> AsyncIterator[bytes]:
+        nonlocal taken
+        while True:
+            taken += 1
+            yield b"x" * 65_536
+
+    async with RecordingUpstream() as up:
+        up.fault = "deaf"
+        pool = pool_to(up, timeouts=Timeouts(idle=0.3))
+        with pytest.raises(UpstreamTimeout):
+            async with pool.send(asking("POST", body=-1), endless()):
+                pass
+        assert taken < 400
+        await pool.close()
+
+
+async def test_H19_an_aborted_body_is_never_ended() -> None:
+    async with RecordingUpstream() as up:
+        pool = pool_to(up)
+        with pytest.raises(ClientGone):
+            async with pool.send(asking("POST", body=-1), body_of(b"abc", then=ClientGone())):
+                pass
+        await up.closed()
+        assert up.requests == []
+        assert up.partial[0].endswith(b"3\r\nabc\r\n")
+        await pool.close()
+
+
+@pytest.mark.parametrize("pieces", [(b"ab",), (b"abcd",)])
+async def test_a_body_of_another_length_than_declared_ends_the_connection(pieces: tuple[bytes, ...]) -> None:
+    async with RecordingUpstream() as up:
+        pool = pool_to(up)
+        with pytest.raises(RequestRejected):
+            async with pool.send(asking("POST", body=3), body_of(*pieces)):
+                pass
+        await up.closed()
+        assert up.requests == []
+        await pool.close()
+
+
+async def test_H27_an_early_answer_is_relayed_and_the_rest_not_sent() -> None:
+    async with RecordingUpstream() as up:
+        up.fault = "early"
+        pool = pool_to(up)
+        more = asyncio.Event()
+        async with pool.send(asking("POST", body=10), body_of(b"abc", then=more)) as answer:
+            assert answer.status == 413
+            assert answer.whole() == b"large"
+        up.fault = ""
+        async with pool.send(asking()) as answer:
+            assert answer.whole() == b"hello"
+        assert up.connections == 2
+        await pool.close()
+
+
+async def test_a_streamed_answer_may_begin_before_the_body_is_over() -> None:
+    gate = asyncio.Event()
+
+    async def echo(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 6\r\n\r\n")
+        writer.write(await reader.readexactly(3))
+        await writer.drain()
+        gate.set()
+        writer.write(await reader.readexactly(3))
+        await reader.read()
+        writer.close()
+
+    async def spoken() -> AsyncIterator[bytes]:
+        yield b"abc"
+        await gate.wait()
+        yield b"def"
+
+    server = await asyncio.start_server(echo, "127.0.0.1", 0)
+    pool = Pool(upstream_at(server.sockets[0].getsockname()[1]), reserved=Reserved(()))
+    async with pool.send(asking("POST", body=6), spoken()) as answer:
+        assert b"".join([piece async for piece in answer.chunks()]) == b"abcdef"
+    await pool.close()
+    server.close()
+    await server.wait_closed()
+
+
+async def test_H42_a_cut_body_is_told_after_its_last_piece() -> None:
+    async with RecordingUpstream() as up:
+        up.fault = "truncated"
+        pool = pool_to(up)
+        async with pool.send(asking()) as answer:
+            pieces = answer.chunks()
+            assert await anext(pieces) == b"hello"
+            with pytest.raises(UpstreamBroken):
+                await anext(pieces)
+        await pool.close()
+
+
+async def test_leaving_early_closes_the_connection() -> None:
+    async with RecordingUpstream() as up:
+        up.fault = "slow body"
+        pool = pool_to(up)
+        async with pool.send(asking()) as answer:
+            assert answer.status == 200
+        up.release.set()
+        await up.closed()
+        await pool.close()
+
+
+async def test_F2_a_cancelled_exchange_is_never_pooled() -> None:
+    async with RecordingUpstream() as up:
+        up.fault = "silent"
+        pool = pool_to(up)
+
+        async def ask() -> None:
+            async with pool.send(asking()):
+                pass
+
+        task = asyncio.create_task(ask())
+        await up.request()
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+        up.fault = ""
+        async with pool.send(asking()) as answer:
+            assert answer.whole() == b"hello"
+        assert up.connections == 2
+        await pool.close()
+
+
+@pytest.mark.parametrize("method", ["GET", "HEAD"])
+async def test_H43_a_safe_request_is_repeated_once_on_a_connection_found_dead(method: str) -> None:
+    async with RecordingUpstream() as up:
+        up.answer_with(ok(b""))
+        pool = pool_to(up)
+        async with pool.send(asking(method)):
+            pass
+        up.fault = "no answer"
+        with pytest.raises(UpstreamBroken):
+            async with pool.send(asking(method)):
+                pass
+        assert len(up.requests) == 3
+        await pool.close()
+
+
+@pytest.mark.parametrize("method", ["POST", "PUT", "PATCH", "DELETE", "OPTIONS"])
+async def test_H43_other_requests_are_never_repeated(method: str) -> None:
+    async with RecordingUpstream() as up:
+        pool = pool_to(up)
+        async with pool.send(asking(method)):
+            pass
+        up.fault = "no answer"
+        with pytest.raises(UpstreamBroken):
+            async with pool.send(asking(method)):
+                pass
+        assert len(up.requests) == 2
+        await pool.close()
+
+
+async def test_H43_a_get_with_a_body_or_with_a_byte_answered_is_never_repeated() -> None:
+    async with RecordingUpstream() as up:
+        pool = pool_to(up)
+        for fault, body in (("no answer", 3), ("cut head", None)):
+            up.fault = ""
+            async with pool.send(asking()):
+                pass
+            before = len(up.requests)
+            up.fault = fault
+            with pytest.raises(UpstreamBroken):
+                async with pool.send(asking("GET", body=body), body_of(b"abc")):
+                    pass
+            assert len(up.requests) == before + 1
+        await pool.close()
+
+
+async def test_a_new_connection_that_dies_is_not_tried_again() -> None:
+    async with RecordingUpstream() as up:
+        up.fault = "no answer"
+        pool = pool_to(up)
+        with pytest.raises(UpstreamBroken):
+            async with pool.send(asking()):
+                pass
+        assert len(up.requests) == 1
+        await pool.close()

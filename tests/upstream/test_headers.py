@@ -1,0 +1,232 @@
+"""The head that an upstream sees, byte for byte, and the order in which it is made."""
+
+from itertools import permutations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from gateway.errors import IdentityUnrepresentable, LoopDetected
+from gateway.model.route import Upstream
+from tests.fakes.dressing import (
+    QUIET,
+    TOLD,
+    dresser,
+    inbound,
+    lines_of,
+    session,
+    told_route,
+    values,
+)
+
+TRACE = b"00-" + b"a" * 32 + b"-" + b"b" * 16 + b"-01"
+ADDED = [
+    b"X-Forwarded-For: 192.0.2.7",
+    b"X-Forwarded-Proto: https",
+    b"X-Forwarded-Host: wiki.example.com",
+    b"Via: 1.1 vestibule",
+    b"X-Request-Id: req-1",
+    b"traceparent: " + TRACE,
+]
+
+
+def test_the_whole_head_byte_for_byte() -> None:
+    request = inbound(
+        (b"aCCept", b"*/*"), (b"Cookie", b"a=1; __Host-session=x"), (b"X-A", b"caf\xe9"), length=3
+    )
+    outbound = dresser().dress(request, told_route(), session())
+    assert outbound.head == (
+        b"GET /page?x=1 HTTP/1.1\r\nHost: 127.0.0.1:9401\r\naCCept: */*\r\nCookie: a=1\r\nX-A: caf\xe9\r\n"
+        + b"\r\n".join(ADDED)
+        + b"\r\nX-User-Id: u-1\r\nX-User-Email: ann@example.com\r\nX-User-Name: Ann\r\n"
+        b"X-User-Roles: admin,editor\r\nX-User-Groups: staff\r\nContent-Length: 3\r\n\r\n"
+    )
+    assert outbound.has_body
+
+
+def test_U30_nothing_else_is_added() -> None:
+    assert lines_of(dresser().dress(inbound(), told_route(), None)) == [b"Host: 127.0.0.1:9401", *ADDED]
+
+
+def test_the_upstreams_host_or_the_original_one() -> None:
+    kept = Upstream(name="a", tls=True, host="app", port=443, audience="a", preserve_host=True)
+    other = Upstream(name="a", tls=True, host="::1", port=443, audience="a")
+    for upstream, host in ((kept, b"wiki.example.com"), (other, b"[::1]")):
+        assert values(dresser().dress(inbound(), told_route(upstream=upstream), None), b"host") == [host]
+
+
+def test_the_prefix_is_stripped_where_the_route_says_so() -> None:
+    request = inbound(target=b"/wiki/a%20b?x", path="/wiki/a b")
+    head = dresser().dress(request, told_route("/wiki", strip_prefix=True), None).head
+    assert head.startswith(b"GET /a%20b?x HTTP/1.1\r\n")
+
+
+def test_H10_a_body_on_get_keeps_its_framing() -> None:
+    assert values(dresser().dress(inbound(length=0), told_route(), None), b"content-length") == [b"0"]
+    chunked = dresser().dress(inbound((b"Transfer-Encoding", b"chunked"), chunked=True), told_route(), None)
+    assert lines_of(chunked)[-1] == b"Transfer-Encoding: chunked"
+    assert chunked.chunked
+    assert chunked.has_body
+
+
+def test_I05_on_a_route_without_a_session_nothing_of_an_identity_is_left() -> None:
+    request = inbound((b"X-User-Id", b"admin"), (b"x_user_roles", b"admin"), (b"X.Gateway.Assertion", b"e"))
+    outbound = dresser(told_route(identity=TOLD)).dress(request, told_route(identity=TOLD), None)
+    assert lines_of(outbound) == [b"Host: 127.0.0.1:9401", *ADDED]
+
+
+def test_names_of_other_routes_are_reserved_too() -> None:
+    plain = told_route("/plain", identity=QUIET)
+    with_legacy = told_route("/legacy", identity=TOLD)
+    outbound = dresser(plain, with_legacy).dress(inbound((b"X_Gateway_Assertion", b"e")), plain, session())
+    assert not values(outbound, b"x_gateway_assertion")
+
+
+def test_I03_connection_removes_no_line_of_ours() -> None:
+    request = inbound(
+        (b"Connection", b"close, X-User-Id, X-Forwarded-For, Via, Host, X-Hop"), (b"X-Hop", b"1")
+    )
+    outbound = dresser().dress(request, told_route(), session())
+    assert values(outbound, b"x-user-id") == [b"u-1"]
+    assert lines_of(outbound)[:7] == [b"Host: 127.0.0.1:9401", *ADDED]
+
+
+def test_I04_protected_names_in_connection_are_ignored() -> None:
+    request = inbound(
+        (b"Connection", b"cookie, authorization, content-type"),
+        (b"Cookie", b"a=1"),
+        (b"Authorization", b"Basic x"),
+        (b"Content-Type", b"text/plain"),
+    )
+    kept = lines_of(dresser().dress(request, told_route(), None))
+    assert kept[1:4] == [b"Cookie: a=1", b"Authorization: Basic x", b"Content-Type: text/plain"]
+
+
+def test_H23_upgrades_are_not_passed_on() -> None:
+    request = inbound(
+        (b"Connection", b"Upgrade, HTTP2-Settings"), (b"Upgrade", b"h2c"), (b"HTTP2-Settings", b"AAM")
+    )
+    assert lines_of(dresser().dress(request, told_route(), None)) == [b"Host: 127.0.0.1:9401", *ADDED]
+
+
+def test_H25_expect_is_never_forwarded() -> None:
+    request = inbound((b"Expect", b"100-continue"), length=1)
+    assert not values(dresser().dress(request, told_route(), None), b"expect")
+
+
+def test_I16_an_emptied_cookie_line_goes_and_others_stay() -> None:
+    request = inbound((b"Cookie", b"__Host-session=x"), (b"cookie", b"b=2"), (b"Cookie", b"c=3; session.0=y"))
+    assert values(dresser().dress(request, told_route(), None), b"cookie") == [b"b=2", b"c=3"]
+
+
+def test_I20_our_own_via_is_a_loop() -> None:
+    for via in (b"1.1 vestibule", b"1.0 a, 1.1 Vestibule (x)", b"HTTP/1.1 vestibule"):
+        with pytest.raises(LoopDetected):
+            dresser().dress(inbound((b"Via", via)), told_route(), None)
+
+
+def test_the_via_of_others_is_continued() -> None:
+    request = inbound((b"Via", b"1.0 fred"), (b"via", b"1.1 vestibules.example"))
+    assert values(dresser().dress(request, told_route(), None), b"via") == [
+        b"1.0 fred, 1.1 vestibules.example, 1.1 vestibule"
+    ]
+
+
+def test_the_vetted_chain_is_continued_by_the_peer() -> None:
+    request = inbound((b"X-Forwarded-For", b"6.6.6.6"), forwarded_for=("203.0.113.9", "2001:db8::1"))
+    outbound = dresser().dress(request, told_route(), None)
+    assert values(outbound, b"x-forwarded-for") == [b"203.0.113.9, 2001:db8::1, 192.0.2.7"]
+
+
+def test_a_trace_is_continued_or_begun() -> None:
+    state = (b"tracestate", b"a=1")
+    continued = dresser().dress(inbound((b"traceparent", b"00-evil"), state), told_route(), None)
+    begun = dresser().dress(
+        inbound((b"traceparent", b"00-evil"), state, traceparent=None), told_route(), None
+    )
+    assert values(continued, b"traceparent") == [TRACE]
+    assert values(continued, b"tracestate") == [b"a=1"]
+    assert values(begun, b"traceparent") == [b"00-" + b"11" * 16 + b"-" + b"11" * 8 + b"-01"]
+    assert not values(begun, b"tracestate")
+
+
+def test_the_assertion_follows_the_plain_headers() -> None:
+    route = told_route(identity=TOLD)
+    lines = lines_of(dresser(route).dress(inbound(), route, session()))
+    assert lines[-2] == b"X-User-Groups: staff"
+    assert lines[-1].startswith(b"X-Gateway-Assertion: ey")
+
+
+def test_I10_an_identity_that_cannot_be_told_stops_the_request() -> None:
+    with pytest.raises(IdentityUnrepresentable):
+        dresser().dress(inbound(), told_route(), session(user_id="u\n"))
+
+
+def test_prepared_lines_follow_the_identity_not_the_token_alone() -> None:
+    ours, route = dresser(), told_route()
+    ours.dress(inbound(), route, session())
+    changed = ours.dress(inbound(), route, session(roles=("guest",)))
+    assert values(changed, b"x-user-roles") == [b"guest"]
+
+
+def test_routes_with_one_session_do_not_share_their_lines() -> None:
+    ours = dresser()
+    silent = told_route("/silent", identity=QUIET.__class__(headers=(), assertion=None))
+    assert values(ours.dress(inbound(), told_route(), session()), b"x-user-id") == [b"u-1"]
+    assert values(ours.dress(inbound(), silent, session()), b"x-user-id") == []
+
+
+def test_memory_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("gateway.upstream.headers._RENDERED_KEPT", 3)
+    ours, route = dresser(), told_route()
+    for number in range(9):
+        ours.dress(inbound(), route, session(token_id=str(number)))
+    assert len(ours._rendered) == 3
+
+
+CLIENTS = (
+    (b"Connection", b"x-hop, x-user-id, cookie"),
+    (b"X-Hop", b"1"),
+    (b"X_User_Id", b"admin"),
+    (b"Cookie", b"a=1; __Host-session=x"),
+    (b"X-Forwarded-For", b"6.6.6.6"),
+)
+
+
+def test_G2_no_order_of_the_clients_headers_changes_the_outcome() -> None:
+    ours, route = dresser(), told_route()
+    heads = {
+        ours.dress(inbound(*order, traceparent="t"), route, session()).head for order in permutations(CLIENTS)
+    }
+    assert len(heads) == 1
+    assert b"\r\nX-User-Id: u-1\r\n" in heads.pop()
+
+
+NAME = st.sampled_from(
+    (
+        b"X-User-Id",
+        b"x_user.roles",
+        b"Connection",
+        b"X-Hop",
+        b"Accept",
+        b"Cookie",
+        b"Via",
+        b"Content.Length",
+        b"TE",
+    )
+)
+VALUE = st.sampled_from((b"admin", b"x-user-id, x-hop", b"a=1; session=2", b"1.0 x", b"close"))
+
+
+@given(st.lists(st.tuples(NAME, VALUE), max_size=8))
+def test_G2_no_mixture_of_headers_doubles_or_removes_a_line_of_ours(
+    fields: list[tuple[bytes, bytes]],
+) -> None:
+    outbound = dresser().dress(inbound(*fields), told_route(), session())
+    folded = [
+        line.partition(b":")[0].lower().replace(b"_", b"-").replace(b".", b"-") for line in lines_of(outbound)
+    ]
+    for name in (b"host", b"x-user-id", b"x-user-roles", b"via", b"x-forwarded-for", b"x-request-id"):
+        assert folded.count(name) == 1
+    assert not {b"content-length", b"te", b"connection"} & set(folded)
+    assert values(outbound, b"accept") == [value for name, value in fields if name == b"Accept"]

@@ -1,0 +1,159 @@
+"""One connection: its timers, its backpressure, its silence."""
+
+import asyncio
+
+import pytest
+
+from gateway.errors import UpstreamTimeout
+from gateway.model.route import Timeouts
+from gateway.upstream.reserved import Reserved
+from gateway.upstream.wire import HIGH_WATER, Connection
+from tests.fakes.dressing import asking
+from tests.fakes.upstream import RecordingUpstream, ok
+
+
+class Owner:
+    """Remembers what it was given back."""
+
+    def __init__(self) -> None:
+        self.kept: list[Connection] = []
+        self.lost = asyncio.Event()
+
+    def keep(self, connection: Connection) -> None:
+        self.kept.append(connection)
+
+    def lose(self, connection: Connection) -> None:
+        self.lost.set()
+
+
+async def connected(up: RecordingUpstream, owner: Owner, **timeouts: float) -> Connection:
+    def new() -> Connection:
+        return Connection(owner=owner, timeouts=Timeouts(**timeouts), fates=Reserved(()).answers, reuse=True)
+
+    _, connection = await asyncio.get_running_loop().create_connection(new, "127.0.0.1", up.port)
+    return connection
+
+
+async def test_a_connection_comes_back_once_its_answer_is_whole() -> None:
+    async with RecordingUpstream() as up:
+        owner = Owner()
+        connection = await connected(up, owner)
+        reader = connection.begin("GET", asking().head, body_follows=False)
+        assert not connection.used
+        while not reader.complete:
+            await connection.more()
+        assert owner.kept == [connection]
+        assert connection.used
+        assert connection.silent()
+        connection.drop()
+        await owner.lost.wait()
+
+
+@pytest.mark.parametrize("late", [b"X", b"\r\n", ok(b"evil")])
+async def test_F2_a_byte_while_it_idles_closes_it(late: bytes) -> None:
+    async with RecordingUpstream() as up:
+        owner = Owner()
+        connection = await connected(up, owner)
+        reader = connection.begin("GET", asking().head, body_follows=False)
+        while not reader.complete:
+            await connection.more()
+        await up.push(late)
+        await owner.lost.wait()
+        assert connection.closed
+        assert not connection.silent()
+
+
+async def test_F2_a_byte_in_the_kernel_is_seen_before_reuse() -> None:
+    async with RecordingUpstream() as up:
+        owner = Owner()
+        connection = await connected(up, owner)
+        assert connection.silent()
+        writer = next(iter(up._writers))
+        writer.write(b"X")  # written at once, and read by the loop only on its next turn
+        assert not connection.silent()
+        await owner.lost.wait()
+
+
+@pytest.mark.parametrize("fault", ["silent", "slow head"])
+async def test_U06_the_head_has_its_time(fault: str) -> None:
+    async with RecordingUpstream() as up:
+        up.fault = fault
+        owner = Owner()
+        connection = await connected(up, owner, first_byte=0.1)
+        reader = connection.begin("GET", asking().head, body_follows=False)
+        while connection.failure is None:
+            await connection.more()
+        assert isinstance(connection.failure, UpstreamTimeout)
+        assert not reader.head_done
+        await owner.lost.wait()
+
+
+async def test_U06_the_body_has_its_time_between_bytes() -> None:
+    async with RecordingUpstream() as up:
+        up.fault = "slow body"
+        owner = Owner()
+        connection = await connected(up, owner, first_byte=60, idle=0.1)
+        reader = connection.begin("GET", asking().head, body_follows=False)
+        while connection.failure is None:
+            await connection.more()
+        assert isinstance(connection.failure, UpstreamTimeout)
+        assert reader.take() == b"hello"
+        await owner.lost.wait()
+
+
+async def test_U09_reading_stops_while_the_body_is_not_taken() -> None:
+    large = b"x" * (HIGH_WATER * 40)
+    async with RecordingUpstream() as up:
+        up.answer_with(ok(large))
+        owner = Owner()
+        connection = await connected(up, owner, idle=0.2)
+        reader = connection.begin("GET", asking().head, body_follows=False)
+        await asyncio.sleep(0.5)
+        assert HIGH_WATER < reader.buffered < 3 * HIGH_WATER
+        assert connection.failure is None
+        got = 0
+        while not reader.complete or reader.chunks:
+            got += len(reader.take())
+            connection.drained(reader)
+            if not reader.complete:
+                await connection.more()
+        assert got == len(large)
+        assert owner.kept == [connection]
+        connection.drop()
+        await owner.lost.wait()
+
+
+async def test_what_is_said_of_an_old_exchange_does_not_touch_a_new_one() -> None:
+    async with RecordingUpstream() as up:
+        owner = Owner()
+        connection = await connected(up, owner)
+        first = connection.begin("GET", asking().head, body_follows=False)
+        while not first.complete:
+            await connection.more()
+        second = connection.begin("GET", asking().head, body_follows=False)
+        connection.abandon(first)
+        connection.write_last(first, [b"stray"])
+        await connection.write(first, [b"stray"])
+        connection.drained(first)
+        while not second.complete:
+            await connection.more()
+        assert second.take() == b"hello"
+        assert b"stray" not in b"".join(up.requests)
+        connection.drop()
+        await owner.lost.wait()
+
+
+async def test_a_slow_client_does_not_run_down_the_upstreams_time() -> None:
+    async with RecordingUpstream() as up:
+        owner = Owner()
+        connection = await connected(up, owner, first_byte=0.1, idle=0.1)
+        reader = connection.begin("POST", asking("POST", body=6).head, body_follows=True)
+        await connection.write(reader, [b"abc"])
+        await asyncio.sleep(0.3)
+        assert connection.failure is None
+        connection.write_last(reader, [b"def"])
+        while not reader.complete:
+            await connection.more()
+        assert owner.kept == [connection]
+        connection.drop()
+        await owner.lost.wait()
