@@ -19,6 +19,7 @@ a { color: var(--accent); } nav { margin-top: 2rem; display: flex; flex-wrap: wr
 table { width: 100%; border-collapse: collapse; table-layout: fixed; }
 th, td { padding: .5rem .5rem .5rem 0; border-top: 1px solid var(--line); text-align: left;
   vertical-align: top; overflow-wrap: anywhere; font-weight: normal; }
+td div { max-height: 4.8em; overflow-y: auto; }
 th { width: 13rem; color: var(--dim); } code, td { font-family: ui-monospace, monospace; font-size: .875rem; }
 button { font: inherit; padding: .65rem 1.25rem; margin: .75rem .75rem 0 0; color: #ffffff;
   background: #2257c4; border: 0; border-radius: 8px; cursor: pointer; } button:hover { background: #1a459e; }
@@ -48,7 +49,9 @@ def page(title: str, *parts: str) -> str:
 
 def table(rows: Iterable[tuple[str, str]]) -> str:
     """Return a table of plain-text names and values."""
-    body = "".join(f"<tr><th>{escape(name)}</th><td>{escape(value)}</td></tr>" for name, value in rows)
+    body = "".join(
+        f"<tr><th>{escape(name)}</th><td><div>{escape(value)}</div></td></tr>" for name, value in rows
+    )
     return f"<table>{body}</table>"
 
 

@@ -40,7 +40,7 @@ def test_it_greets_by_the_name_in_front_of_it(get: Get) -> None:
     status, page = get("/", IDENTITY)
     assert status == 200
     assert "Hello, Zo\u00eb!" in page
-    assert "<td>Zo%C3%AB</td>" in page
+    assert "<div>Zo%C3%AB</div>" in page
     assert "/.gateway/signout" in page
 
 
