@@ -28,8 +28,3 @@ def email_key(email: str) -> str | None:
         return None
     key = key.lower()
     return key if _ADDRESS.fullmatch(key) else None
-
-
-def email_domain(key: str) -> str:
-    """Return the domain of an e-mail *key*, for comparison by whole labels."""
-    return key.rpartition("@")[2]

@@ -29,6 +29,7 @@ _LOOKUP = str(
         users.c.epoch,
         exists().where(denied_sessions.c.session == bindparam("session")),
         users.c.email,
+        users.c.email_verified,
         users.c.name,
         users.c.image,
         user_roles.c.role,
@@ -63,15 +64,16 @@ class Lookup:
         rows = await self._ask({"user_id": user_id, "session": session_key(session.id)})
         if not rows:
             return None
-        found, enabled, epoch, denied, email, name, image, _ = rows[0]
+        found, enabled, epoch, denied, email, verified, name, image, _ = rows[0]
         if found != user_id:
             raise StoreUnavailable("the database answered for another user")
-        roles = sorted({row[7] for row in rows if row[7] is not None})
+        roles = sorted({row[8] for row in rows if row[8] is not None})
         return Standing(
             enabled=bool(enabled),
             epoch=epoch,
             denied=bool(denied),
             email=email,
+            email_verified=bool(verified),
             name=name,
             image=image,
             roles=tuple(roles),

@@ -1,0 +1,61 @@
+"""`gateway db`: the database's schema."""
+
+from pathlib import Path
+
+import click
+
+from gateway.cli.configuration import config_option, load_or_exit
+
+
+@click.group("db", epilog="Example: gateway db upgrade")
+def command() -> None:
+    """Check and upgrade the database.
+
+    Exit status: 0 the schema fits, 1 it does not or the database cannot be used, 2 wrong usage or
+    configuration.
+    """
+
+
+@command.command(epilog="Example: gateway db upgrade --config /etc/gateway/gateway.toml")
+@config_option
+def upgrade(config: Path) -> None:
+    """Bring the database to this release's schema, making it where there is none.
+
+    All or nothing. Make a copy first: an upgraded database cannot be used by older releases.
+    """
+    from gateway.errors import SchemaMismatch, StoreUnavailable
+    from gateway.store import schema
+
+    url = load_or_exit(config).settings.database.url
+    try:
+        found = schema.upgrade(url)
+    except (SchemaMismatch, StoreUnavailable) as error:
+        raise click.ClickException(str(error)) from error
+    if found == schema.HEAD:
+        click.echo(f"The schema was {found} already.")
+        return
+    click.echo(f"The schema went from {found or 'none'} to {schema.HEAD}.")
+
+
+@command.command(epilog="Example: gateway db check --json")
+@config_option
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+def check(config: Path, *, as_json: bool) -> None:
+    """Say whether the database is sound and has this release's schema."""
+    import json
+
+    from gateway.errors import SchemaMismatch, StoreUnavailable
+    from gateway.store import schema
+
+    url = load_or_exit(config).settings.database.url
+    fault = ""
+    try:
+        schema.check(url, thorough=True)
+    except (SchemaMismatch, StoreUnavailable) as error:
+        fault = str(error)
+    if as_json:
+        click.echo(json.dumps({"ok": not fault, "schema": schema.HEAD, "fault": fault or None}))
+    elif not fault:
+        click.echo(f"The database is sound and has schema {schema.HEAD}.")
+    if fault:
+        raise click.ClickException(fault)

@@ -1,0 +1,196 @@
+"""`gateway users`: who may sign in, and with which roles."""
+
+import re
+from collections.abc import Awaitable, Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+
+from gateway.cli.configuration import config_option, load_or_exit
+
+if TYPE_CHECKING:
+    from gateway.model.identity import User
+    from gateway.store.users import Users
+
+T = TypeVar("T")
+
+_ROLE = re.compile(r"[^\s,\x00-\x1f\x7f]{1,255}")
+_COLUMNS = ("ID", "E-MAIL", "NAME", "ROLES", "STATE")
+
+
+class _Role(click.ParamType):
+    name = "role"
+
+    def convert(self, value: str, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        if _ROLE.fullmatch(value) is None or not value.isprintable():
+            self.fail("a role is up to 255 printable characters without spaces and commas", param, ctx)
+        return value
+
+
+class _Email(click.ParamType):
+    name = "email"
+
+    def convert(self, value: str, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        from gateway.model.email import email_key
+
+        if email_key(value) is None:
+            self.fail("this is no plain e-mail address", param, ctx)
+        return value
+
+
+json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+
+
+@click.group("users", epilog="Example: gateway users add ann@example.com --role admin")
+def command() -> None:
+    """List, add, disable and enable users; grant and revoke roles.
+
+    Exit status: 0 done, 1 no such user, one already there, or no database; 2 wrong usage or
+    configuration.
+    """
+
+
+@command.command("list", epilog="Example: gateway users list --json")
+@config_option
+@json_option
+def list_users(config: Path, *, as_json: bool) -> None:
+    """List every user, the oldest first."""
+    users = _run(config, lambda users: users.everyone())
+    click.echo(_as_json([_described(user) for user in users]) if as_json else _as_table(users))
+
+
+@command.command("add", epilog='Example: gateway users add ann@example.com --name "Ann" --role admin')
+@click.argument("email", type=_Email())
+@click.option("--name", help="Shown until a provider tells another.")
+@click.option("--role", "roles", type=_Role(), multiple=True, help="Granted by hand; repeatable.")
+@config_option
+@json_option
+def add_user(config: Path, *, email: str, name: str | None, roles: Sequence[str], as_json: bool) -> None:
+    """Add a user before their first login.
+
+    The first login by a provider with `trust_email` and this verified e-mail takes the user over;
+    any other provider that brings this e-mail is refused.
+    """
+    user = _run(config, lambda users: users.add(email, name=name, roles=roles), create=True)
+    if user is None:
+        raise click.ClickException(f"{email} belongs to a user already")
+    _show(user, as_json=as_json)
+
+
+@command.command("disable", epilog="Example: gateway users disable ann@example.com")
+@click.argument("user", metavar="ID|EMAIL")
+@config_option
+@json_option
+def disable_user(config: Path, *, user: str, as_json: bool) -> None:
+    """Shut a user out and end their sessions.
+
+    Sessions end at their next renewal, at once where `revocation` is "strict"; enabling the user
+    later revives none of them.
+    """
+    _change(config, user, lambda users, found: users.set_enabled(found, enabled=False), as_json=as_json)
+
+
+@command.command("enable", epilog="Example: gateway users enable ann@example.com")
+@click.argument("user", metavar="ID|EMAIL")
+@config_option
+@json_option
+def enable_user(config: Path, *, user: str, as_json: bool) -> None:
+    """Let a disabled user sign in again."""
+    _change(config, user, lambda users, found: users.set_enabled(found, enabled=True), as_json=as_json)
+
+
+@command.command("roles", epilog="Example: gateway users roles ann@example.com --grant admin --revoke guest")
+@click.argument("user", metavar="ID|EMAIL")
+@click.option("--grant", type=_Role(), multiple=True, help="Give a role; repeatable.")
+@click.option("--revoke", type=_Role(), multiple=True, help="Take a role; repeatable.")
+@config_option
+@json_option
+def change_roles(
+    config: Path, *, user: str, grant: Sequence[str], revoke: Sequence[str], as_json: bool
+) -> None:
+    """Show a user's roles, after granting and revoking.
+
+    Routes that ask for roles see the change at the next request.
+    """
+    if both := set(grant) & set(revoke):
+        raise click.UsageError(f"granted and revoked at once: {', '.join(sorted(both))}")
+    _change(
+        config,
+        user,
+        lambda users, found: users.change_roles(found, grant=grant, revoke=revoke),
+        as_json=as_json,
+    )
+
+
+def _change(
+    config: Path, name: str, act: "Callable[[Users, str], Awaitable[User | None]]", *, as_json: bool
+) -> None:
+    async def found_and_changed(users: "Users") -> "User | None":
+        found = await users.find(name)
+        return await act(users, found.id) if found else None
+
+    user = _run(config, found_and_changed)
+    if user is None:
+        raise click.ClickException(f"no user has the id or e-mail {name}")
+    _show(user, as_json=as_json)
+
+
+def _run(config: Path, act: "Callable[[Users], Awaitable[T]]", *, create: bool = False) -> T:
+    import asyncio
+
+    from gateway.errors import SchemaMismatch, StoreUnavailable
+
+    url = load_or_exit(config).settings.database.url
+    try:
+        return asyncio.run(_acted(url, act, create=create))
+    except (SchemaMismatch, StoreUnavailable) as error:
+        raise click.ClickException(str(error)) from error
+
+
+async def _acted(url: str, act: "Callable[[Users], Awaitable[T]]", *, create: bool) -> T:
+    from time import time
+
+    from gateway.store.database import Database
+
+    database = await Database.open(url, clock=time, create=create)
+    try:
+        return await act(database.users)
+    finally:
+        await database.close()
+
+
+def _show(user: "User", *, as_json: bool) -> None:
+    click.echo(_as_json(_described(user)) if as_json else _as_table([user]))
+
+
+def _described(user: "User") -> dict[str, Any]:
+    return {
+        "id": user.id,
+        "email": user.email,
+        "email_verified": user.email_verified,
+        "name": user.name,
+        "enabled": user.enabled,
+        "roles": list(user.roles),
+        "created_at": user.created_at,
+    }
+
+
+def _as_json(value: object) -> str:
+    import json
+
+    return json.dumps(value, indent=2)
+
+
+def _as_table(users: "Sequence[User]") -> str:
+    rows = [_COLUMNS, *map(_row, users)]
+    widths = [max(len(row[column]) for row in rows) for column in range(len(_COLUMNS))]
+    return "\n".join(
+        "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows
+    )
+
+
+def _row(user: "User") -> tuple[str, ...]:
+    state = "enabled" if user.enabled else "disabled"
+    cells = (user.id, user.email or "-", user.name or "-", ",".join(user.roles) or "-", state)
+    return tuple("".join(c if c.isprintable() else "?" for c in cell) for cell in cells)
