@@ -126,7 +126,7 @@ class IssuerHttp:
                 connector=aiohttp.TCPConnector(
                     ssl=self._tls or True,
                     resolver=aiohttp.ThreadedResolver(),
-                    limit=CALLS_AT_ONCE,
+                    limit=0,  # the slots count
                     # A kept connection may hold bytes that nobody asked for, or be dead when the
                     # one code is sent over it.
                     force_close=True,

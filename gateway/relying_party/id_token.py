@@ -7,7 +7,7 @@ read by our strict reader, once, from the very bytes that were signed.
 
 import hashlib
 import re
-from base64 import urlsafe_b64encode
+from base64 import urlsafe_b64decode, urlsafe_b64encode
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from hmac import compare_digest
@@ -15,7 +15,6 @@ from math import isfinite
 
 from joserfc.jwk import Key
 from joserfc.jws import JWSRegistry
-from joserfc.util import urlsafe_b64decode
 
 from gateway.errors import LoginFailed
 from gateway.relying_party.jwks import LONGEST_KID, Keys, KeySource
@@ -101,7 +100,7 @@ def take_apart(raw: str, *, algorithms: tuple[str, ...]) -> SignedToken:
 
 def _decode(part: str) -> bytes:
     try:
-        decoded: bytes = urlsafe_b64decode(part.encode("ascii"))
+        decoded = urlsafe_b64decode(part + "=" * (-len(part) % 4))
     except ValueError:
         raise LoginFailed("the ID token is not base64url") from None
     if urlsafe_b64encode(decoded).rstrip(b"=") != part.encode("ascii"):

@@ -11,7 +11,8 @@ from joserfc.util import urlsafe_b64decode
 from gateway.errors import IssuerUnavailable, LoginFailed
 from gateway.relying_party import id_token
 from gateway.relying_party.authorization import random_value
-from gateway.relying_party.jwks import PublishedKeys, read_key, read_keys
+from gateway.relying_party.discovery import Discovery
+from gateway.relying_party.jwks import IssuerKeys, PublishedKeys, read_key, read_keys
 from tests.fakes.issuer import (
     ABSENT,
     HostileIssuer,
@@ -485,6 +486,18 @@ async def test_T21_random_kids_cause_one_fetch_a_minute(login: Login) -> None:
     assert issuer.seen["jwks"] == 3
     issuer.fault = ""
     assert await login.run()
+
+
+async def test_T21_ten_thousand_random_kids_cause_one_fetch(login: Login) -> None:
+    source = IssuerKeys(
+        Discovery(login.issuer.url, http=login.http, clock=login.clock), http=login.http, clock=login.clock
+    )
+    _, payload, signature = token().split(".")
+    for number in range(10_000):
+        head = b64(json.dumps({"alg": "RS256", "kid": f"random-{number}"}).encode())
+        with pytest.raises(LoginFailed):
+            await id_token.verify(f"{head}.{payload}.{signature}", expectation=expectation(), keys=source)
+    assert login.issuer.seen["jwks"] == 2
 
 
 @pytest.mark.parametrize("fault", ["jwks_huge", "jwks_many", "jwks_down"])

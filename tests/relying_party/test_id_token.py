@@ -114,3 +114,14 @@ async def test_an_auth_time_that_is_no_past_moment_is_refused(auth_time: object)
         issuer.claims = {"auth_time": auth_time}
         with pytest.raises(LoginFailed, match="auth_time"):
             await login.run()
+
+
+@pytest.mark.parametrize(("length", "taken"), [(255, True), (256, True), (257, False)])
+def test_a_kid_has_256_characters_at_most(length: int, taken: bool) -> None:
+    head = b64(json.dumps({"alg": "RS256", "kid": "k" * length}).encode())
+    raw = f"{head}.{b64(b'{}')}.AA"
+    if taken:
+        assert take_apart(raw, algorithms=ALGORITHMS).kid == "k" * length
+        return
+    with pytest.raises(LoginFailed, match="256"):
+        take_apart(raw, algorithms=ALGORITHMS)
