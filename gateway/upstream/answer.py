@@ -55,7 +55,7 @@ class AnswerReader:
         self._interim = 0
         self._remaining = 0
         self._chunked = False
-        self._in_trailers = False
+        self._message_over = self._in_trailers = False
         self._overhead = 0
         self._tail = b""
         self.status = 0
@@ -138,10 +138,10 @@ class AnswerReader:
         except HttpParserUpgrade as error:
             raise UpstreamBroken("an upgrade that nobody asked for") from error
         except HttpParserError as error:
-            if not (self.complete or self._in_trailers):
+            if not (self._message_over or self._in_trailers):
                 raise UpstreamBroken(f"the answer is malformed: {error}") from error
             # All of the body has come. What follows is dropped anyway, and here the connection with it.
-            self.complete = True
+            self._message_over = True
             self.reusable = False
 
     # llhttp begins a second message in the same feed without asking: what it then tells is not ours.
@@ -161,7 +161,7 @@ class AnswerReader:
             self._set_apart(fate, name, value)
 
     def _weigh_trailer(self, size: int) -> None:
-        if not self.complete:
+        if not self._message_over:
             self._others += 1
             self._head_bytes += size
 
@@ -183,7 +183,7 @@ class AnswerReader:
 
     def on_headers_complete(self) -> None:
         self._headers_over = True
-        if self.complete:
+        if self._message_over:
             self.reusable = False
 
     def _settle(self) -> None:
@@ -289,7 +289,7 @@ class AnswerReader:
         self._overhead = 0 if self.buffered > before else self._overhead + len(data)
         if max(self._overhead, self._head_bytes) > HEAD_LIMIT or self._others > FIELDS_LIMIT:
             raise UpstreamBroken("the framing of the body is over its limits")
-        if self.complete:
+        if self._message_over:
             # llhttp skips empty lines after a message; here they are bytes after it (rule F2).
             if self._tail[-4:] != _END_OF_HEAD or self._tail[0] in _END_OF_HEAD:
                 self.reusable = False
@@ -300,12 +300,11 @@ class AnswerReader:
 
     def on_body(self, data: bytes) -> None:
         self._in_trailers = False
-        if not self.complete:
+        if not self._message_over:
             self._append(data)
 
     def on_message_complete(self) -> None:
-        if self._chunked:
-            self.complete = True
+        self._message_over = self._chunked
 
     def _end(self) -> None:
         self.complete = True
