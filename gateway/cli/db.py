@@ -11,8 +11,8 @@ from gateway.cli.configuration import config_option, load_or_exit
 def command() -> None:
     """Check and upgrade the database.
 
-    Exit status: 0 the schema fits, 1 it does not or the database cannot be used, 2 wrong usage or
-    configuration.
+    Exit status: 0 the schema fits; 1 it does not, the database cannot be used, or the configuration
+    has faults; 2 wrong usage or an unreadable configuration.
     """
 
 

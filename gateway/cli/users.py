@@ -19,24 +19,19 @@ _ROLE = re.compile(r"[^\s,\x00-\x1f\x7f]{1,255}")
 _COLUMNS = ("ID", "E-MAIL", "NAME", "ROLES", "STATE")
 
 
-class _Role(click.ParamType):
-    name = "role"
-
-    def convert(self, value: str, param: click.Parameter | None, ctx: click.Context | None) -> str:
-        if _ROLE.fullmatch(value) is None or not value.isprintable():
-            self.fail("a role is up to 255 printable characters without spaces and commas", param, ctx)
-        return value
+def _checked_roles(_: click.Context, __: click.Parameter, roles: tuple[str, ...]) -> tuple[str, ...]:
+    for role in roles:
+        if _ROLE.fullmatch(role) is None or not role.isprintable():
+            raise click.BadParameter("a role is up to 255 printable characters without spaces and commas")
+    return roles
 
 
-class _Email(click.ParamType):
-    name = "email"
+def _checked_email(_: click.Context, __: click.Parameter, email: str) -> str:
+    from gateway.model.email import email_key
 
-    def convert(self, value: str, param: click.Parameter | None, ctx: click.Context | None) -> str:
-        from gateway.model.email import email_key
-
-        if email_key(value) is None:
-            self.fail("this is no plain e-mail address", param, ctx)
-        return value
+    if email_key(email) is None:
+        raise click.BadParameter("this is no plain e-mail address")
+    return email
 
 
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
@@ -46,8 +41,8 @@ json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON."
 def command() -> None:
     """List, add, disable and enable users; grant and revoke roles.
 
-    Exit status: 0 done, 1 no such user, one already there, or no database; 2 wrong usage or
-    configuration.
+    Exit status: 0 done; 1 no such user, one already there, no database, or faults in the
+    configuration; 2 wrong usage or an unreadable configuration.
     """
 
 
@@ -61,9 +56,9 @@ def list_users(config: Path, *, as_json: bool) -> None:
 
 
 @command.command("add", epilog='Example: gateway users add ann@example.com --name "Ann" --role admin')
-@click.argument("email", type=_Email())
+@click.argument("email", callback=_checked_email)
 @click.option("--name", help="Shown until a provider tells another.")
-@click.option("--role", "roles", type=_Role(), multiple=True, help="Granted by hand; repeatable.")
+@click.option("--role", "roles", multiple=True, callback=_checked_roles, help="Granted by hand; repeatable.")
 @config_option
 @json_option
 def add_user(config: Path, *, email: str, name: str | None, roles: Sequence[str], as_json: bool) -> None:
@@ -102,8 +97,8 @@ def enable_user(config: Path, *, user: str, as_json: bool) -> None:
 
 @command.command("roles", epilog="Example: gateway users roles ann@example.com --grant admin --revoke guest")
 @click.argument("user", metavar="ID|EMAIL")
-@click.option("--grant", type=_Role(), multiple=True, help="Give a role; repeatable.")
-@click.option("--revoke", type=_Role(), multiple=True, help="Take a role; repeatable.")
+@click.option("--grant", multiple=True, callback=_checked_roles, help="Give a role; repeatable.")
+@click.option("--revoke", multiple=True, callback=_checked_roles, help="Take a role; repeatable.")
 @config_option
 @json_option
 def change_roles(
