@@ -157,3 +157,10 @@ async def test_a_closed_database_answers_nothing(tmp_path: Path) -> None:
         session = session_of(await ann_in(database), authenticated_at=NOW)
     with pytest.raises(StoreUnavailable):
         await database.standing(session)
+
+
+async def test_a_ping_says_whether_the_database_answers(tmp_path: Path) -> None:
+    async with opened(tmp_path) as database:
+        await database.ping()
+    with pytest.raises(StoreUnavailable):
+        await database.ping()
