@@ -78,6 +78,7 @@ def cookie_names(settings: Settings) -> CookieNames:
         base=cookie.name,
         secure=url(settings.public_url).tls,
         domain=cookie.domain,
+        hostname=url(settings.public_url).host,
         same_site=cookie.same_site.capitalize(),
     )
 
@@ -118,7 +119,7 @@ def _claim_names(claims: Mapping[str, str]) -> ClaimNames:
         name=claims["name"],
         image=claims["image"],
         groups=claims["groups"],
-        keep=tuple(name for name in claims if name not in STANDARD_CLAIMS),
+        keep=tuple((name, claim) for name, claim in claims.items() if name not in STANDARD_CLAIMS),
     )
 
 

@@ -164,7 +164,12 @@ def session_of(user: User, *, now: int) -> Session:
         id="rehearsal",
         token_id="rehearsal",  # noqa: S106 - a name, not a secret
         identity=Identity(
-            user_id=user.id, email=user.email, name=user.name, image=user.image, roles=user.roles
+            user_id=user.id,
+            email=user.email,
+            email_verified=user.email_verified,
+            name=user.name,
+            image=user.image,
+            roles=user.roles,
         ),
         issued_at=now,
         lease_until=now,

@@ -78,6 +78,8 @@ class Rooms:
         self._signing = self._ring.signing_keys()
         self.jwks = self._signing.jwks
         self.table = Table(build_routes(settings))
+        self._ledger = RequestLedger(log=around.log, counts=metrics, monotonic=around.monotonic)
+        self._audit = self._ledger.audit
         self._strategy = self._make_strategy()
         self.closing: list[Close] = [self._strategy.close]
         self._resume = Resume(self._strategy)
@@ -113,8 +115,8 @@ class Rooms:
             pipeline=self._pipeline(),
             endpoints=self._endpoints(),
             pages=self._errors,
-            ledger=RequestLedger(log=around.log, counts=self._metrics, monotonic=around.monotonic),
-            audit=around.log.audit,
+            ledger=self._ledger,
+            audit=self._audit,
             owns_cookie=self._names.owns,
             limits=around.limits,
             monotonic=around.monotonic,
@@ -127,7 +129,7 @@ class Rooms:
             names=self._names,
             directory=self._database,
             clock=self._around.clock,
-            audit=self._around.log.audit,
+            audit=self._audit,
             tally=self._metrics,
         )
 
@@ -178,7 +180,7 @@ class Rooms:
 
     def _sign_out(self) -> SignOut:
         return SignOut(
-            logout=Logout(strategy=self._strategy, recent=self._recent, audit=self._around.log.audit),
+            logout=Logout(strategy=self._strategy, recent=self._recent, audit=self._audit),
             resume=self._resume,
             targets=self._targets,
             csrf=self._csrf,
@@ -201,7 +203,7 @@ class Rooms:
         )
 
     def _logins(self) -> Logins:
-        clock, audit = self._around.clock, self._around.log.audit
+        clock = self._around.clock
         trusted = frozenset(each.id for each in self._settings.providers if each.trust_email)
         return Logins(
             providers=self._providers(),
@@ -209,10 +211,10 @@ class Rooms:
             transactions=Transactions(sealer=self._ring.sealer("login"), names=self._names, clock=clock),
             recent=self._recent,
             spender=self._database,
-            linking=Linking(self._database.users, trust_email=trusted, audit=audit, clock=clock),
+            linking=Linking(self._database.users, trust_email=trusted, audit=self._audit, clock=clock),
             strategy=self._strategy,
             live=self._resume,
-            audit=audit,
+            audit=self._audit,
             clock=clock,
             counts=self._metrics,
         )

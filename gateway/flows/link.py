@@ -14,6 +14,7 @@ from gateway.model.event import Audit, AuditEvent, Clock
 from gateway.model.identity import Account, User, VerifiedLogin
 from gateway.model.login import LinkIntent
 from gateway.model.session import Session
+from gateway.sessions.strategy import public_id
 
 FRESH = 300  # seconds after a login within which it may link another account
 
@@ -172,7 +173,7 @@ class Linking:
                 name="account.linked" if isinstance(decision, Link) else "user.created",
                 reason=decision.by if isinstance(decision, Link) else "",
                 user_id=settled.user.id,
-                session_id=live.id if live else "",
+                session_id=public_id(live.id) if live else "",
                 provider=login.provider,
             )
         )

@@ -56,7 +56,7 @@ class Resume:
 
     async def _asked(self, session: Session, *, due: bool, asks_for_roles: bool) -> Session:
         if due:
-            return await self._strategy.renew(session)
+            return await self._strategy.renew(session, fresh=asks_for_roles)
         return await self._strategy.confirm(session) if asks_for_roles else session
 
     async def live(self, inbound: Inbound) -> Session | None:

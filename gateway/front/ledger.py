@@ -1,9 +1,12 @@
 """What is told of every request: one log line, its counters, and nothing that is secret."""
 
 from collections.abc import Callable
+from contextvars import ContextVar
+from dataclasses import replace
 from typing import Protocol
 
 from gateway.errors import GatewayError
+from gateway.model.event import AuditEvent
 from gateway.model.inbound import Inbound
 from gateway.observe.request_line import RequestLine, short_hash
 from gateway.pipeline import Passage
@@ -11,6 +14,7 @@ from gateway.pipeline import Passage
 
 class RequestLog(Protocol):
     def request(self, line: RequestLine) -> None: ...
+    def audit(self, event: AuditEvent) -> None: ...
     def event(self, level: str, name: str, facts: dict[str, object]) -> None: ...
 
 
@@ -36,17 +40,32 @@ class RequestLedger:
         self._counts = counts
         self._monotonic = monotonic
         self._own = own
+        # Whoever acts on behalf of a request runs in its task, or in one that it began.
+        self._current: ContextVar[Passage | None] = ContextVar("passage", default=None)
 
-    def began(self) -> None:
-        """Count a request in."""
+    def began(self, passage: Passage) -> None:
+        """Count a request in; what is audited from here on in this task is about it."""
         self._counts.enter()
+        self._current.set(passage)
+
+    def audit(self, event: AuditEvent) -> None:
+        """Write *event* with the route, the address and the request that it belongs to."""
+        passage = self._current.get()
+        if passage is not None:
+            event = replace(
+                event,
+                route=event.route or self._route(passage),
+                client_ip=event.client_ip or _client(passage),
+                request_id=event.request_id or passage.request_id,
+            )
+        self._log.audit(event)
 
     def ended(self, passage: Passage, error: BaseException | None) -> None:
         """Count a request out and write its line; *error* is what ended it other than well."""
         self._counts.leave()
         duration = self._monotonic() - passage.started
         inbound = passage.inbound
-        route = passage.route.name if passage.route else self._own if passage.ours else ""
+        route = self._route(passage)
         method = inbound.method if inbound else "-"
         self._counts.request(
             route=route,
@@ -61,6 +80,13 @@ class RequestLedger:
         if error is not None and not (isinstance(error, GatewayError) and error.status < 500):
             self._log.event("warning", "request.fault", _cause(passage, error))
 
+    def _route(self, passage: Passage) -> str:
+        return passage.route.name if passage.route else self._own if passage.ours else ""
+
+
+def _client(passage: Passage) -> str:
+    return passage.inbound.client_ip if passage.inbound else passage.peer
+
 
 def _line(passage: Passage, inbound: Inbound | None, route: str, duration: float) -> RequestLine:
     session = passage.session
@@ -70,7 +96,7 @@ def _line(passage: Passage, inbound: Inbound | None, route: str, duration: float
         host=inbound.host if inbound else "",
         target=inbound.target if inbound else b"",
         status=passage.status,
-        client_ip=inbound.client_ip if inbound else passage.peer,
+        client_ip=_client(passage),
         duration=duration,
         size=passage.sent,
         upstream=passage.upstream_seconds,

@@ -40,7 +40,7 @@ class OwnEndpoints(Protocol):
 class Ledger(Protocol):
     """Told of every request when it begins and when it is over."""
 
-    def began(self) -> None: ...
+    def began(self, passage: Passage) -> None: ...
     def ended(self, passage: Passage, error: BaseException | None) -> None: ...
 
 
@@ -95,7 +95,7 @@ class Listener:
         reply = self._reply(connection, request)
         body = RequestBody(request.content, limits=self._limits)
         error: BaseException | None = None
-        self._ledger.began()
+        self._ledger.began(passage)
         try:
             error = await self._serve(request, passage, body, reply)
         except BaseException as caught:
@@ -167,7 +167,7 @@ class Listener:
         """Return the bytes that answer a head which never became a request, and log it."""
         passage = self._new_passage(peer)
         passage.status, passage.code = error.status, error.code
-        self._ledger.began()
+        self._ledger.began(passage)
         answer = self._pages.answer(error, inbound=None, request_id=passage.request_id)
         self._ledger.ended(passage, error)
         return whole(answer, passage.request_id)

@@ -8,11 +8,14 @@ class Identity:
     """Who is calling, as told to upstreams.
 
     `user_id` is the internal id: random, stable for life, the same for all linked accounts.
-    `claims` holds the configured extra claims, each a name and its values as strings.
+    `email_verified` is whether an issuer or an administrator vouches for the e-mail: rules about
+    e-mails count no other. `claims` holds the configured extra claims, each a name and its values
+    as strings.
     """
 
     user_id: str
     email: str | None = None
+    email_verified: bool = False
     name: str | None = None
     image: str | None = None
     roles: tuple[str, ...] = ()

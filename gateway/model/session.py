@@ -42,6 +42,7 @@ class Standing:
     epoch: int
     denied: bool
     email: str | None
+    email_verified: bool
     name: str | None
     image: str | None
     roles: tuple[str, ...]

@@ -69,7 +69,7 @@ def verified_login(
         name=_text(claims, names.name),
         image=_image(claims, names.image),
         groups=_values(claims, names.groups),
-        claims=tuple((name, values) for name in names.keep if (values := _values(claims, name))),
+        claims=tuple((name, values) for name, claim in names.keep if (values := _values(claims, claim))),
         issuer_sid=_text(claims, "sid"),
         acr=_text(claims, "acr"),
         amr=_values(claims, "amr"),

@@ -39,14 +39,15 @@ OURS = frozenset(
 class ClaimNames:
     """Where an issuer keeps what we want to know: claim names or dotted paths into objects.
 
-    `keep` names the extra claims that a session carries. The subject is always `sub`.
+    `keep` pairs the names of the extra claims that a session carries with where each is found. The
+    subject is always `sub`.
     """
 
     email: str = "email"
     name: str = "name"
     image: str = "picture"
     groups: str = "groups"
-    keep: tuple[str, ...] = ()
+    keep: tuple[tuple[str, str], ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

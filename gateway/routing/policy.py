@@ -87,6 +87,8 @@ def _refusals(deny: Rules, identity: Identity | None, client_ip: str) -> Iterato
     if identity is None:
         yield from _unasked("deny.", deny)
         return
+    if not identity.email_verified and (deny.emails or deny.email_domains):
+        identity = replace(identity, email_verified=True)  # an address need not be proved to be refused
     for predicate in PERSONAL:
         for hit in predicate(deny, identity):
             yield _must_not(hit)
@@ -134,13 +136,20 @@ def _users(rules: Rules, identity: Identity) -> Hits:
 def _emails(rules: Rules, identity: Identity) -> Hits:
     if not rules.emails:
         return ()
-    return (("emails", identity.email is not None and folded(identity.email) in rules.emails),)
+    return (("emails", _vouched(identity) in rules.emails),)
 
 
 def _email_domains(rules: Rules, identity: Identity) -> Hits:
-    return (
-        (("email_domains", domain_of(identity.email) in rules.email_domains),) if rules.email_domains else ()
-    )
+    if not rules.email_domains:
+        return ()
+    return (("email_domains", domain_of(_vouched(identity)) in rules.email_domains),)
+
+
+def _vouched(identity: Identity) -> str | None:
+    """Return the e-mail that somebody vouches for: an unverified one is whatever its holder typed."""
+    if identity.email is None or not identity.email_verified:
+        return None
+    return folded(identity.email)
 
 
 def _groups(rules: Rules, identity: Identity) -> Hits:

@@ -40,6 +40,7 @@ class _Claims(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     sep: int
     idp: _Provider
     email: str | None = None
+    email_verified: bool = False
     name: str | None = None
     picture: str | None = None
     roles: tuple[str, ...] = ()
@@ -75,6 +76,7 @@ def encode(session: Session, *, audience: str, pieces: int) -> bytes:
         sep=session.epoch,
         idp=_Provider(id=session.provider, iss=session.issuer, sub=session.subject, sid=session.issuer_sid),
         email=identity.email,
+        email_verified=identity.email_verified,
         name=identity.name,
         picture=identity.image,
         roles=identity.roles,
@@ -128,6 +130,7 @@ def _session(claims: _Claims) -> Session:
         identity=Identity(
             user_id=claims.sub,
             email=claims.email,
+            email_verified=claims.email_verified,
             name=claims.name,
             image=claims.picture,
             roles=claims.roles,

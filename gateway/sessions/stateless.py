@@ -263,6 +263,7 @@ def _identity(login: VerifiedLogin, user: User) -> Identity:
     return Identity(
         user_id=user.id,
         email=user.email,
+        email_verified=user.email_verified,
         name=user.name,
         image=user.image,
         roles=user.roles,
@@ -273,7 +274,12 @@ def _identity(login: VerifiedLogin, user: User) -> Identity:
 
 def _as_read(identity: Identity, standing: Standing) -> Identity:
     return replace(
-        identity, email=standing.email, name=standing.name, image=standing.image, roles=standing.roles
+        identity,
+        email=standing.email,
+        email_verified=standing.email_verified,
+        name=standing.name,
+        image=standing.image,
+        roles=standing.roles,
     )
 
 

@@ -8,8 +8,7 @@ from collections.abc import Callable, Iterator
 from functools import partial
 
 from gateway.settings.addresses import Address, listen_address, url, within
-from gateway.settings.notation import one_of
-from gateway.settings.providers import STANDARD_CLAIMS, ProviderSettings
+from gateway.settings.providers import ProviderSettings
 from gateway.settings.refusal import Finding
 from gateway.settings.route_checks import ROUTE_CHECKS
 from gateway.settings.schema import Settings
@@ -145,13 +144,6 @@ def _login(path: tuple[str, int], provider: ProviderSettings) -> Iterator[Findin
 
 
 def _claims(path: tuple[str, int], provider: ProviderSettings) -> Iterator[Finding]:
-    for name, claim in provider.claims.items():
-        if name not in STANDARD_CLAIMS and name != claim:
-            yield Finding(
-                path=(*path, "claims", name),
-                message="is kept under the name it has in the ID token",
-                suggestion=f"only {one_of(STANDARD_CLAIMS)} can be read from a claim of another name",
-            )
     if provider.claims["id"] != "sub":
         yield Finding(
             path=(*path, "claims", "id"),

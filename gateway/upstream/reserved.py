@@ -33,6 +33,12 @@ _FORWARDING_FAMILIES = (b"x-forwarded-", b"x-original-", b"x-rewrite-", b"x-ssl-
 # `-method` is the fold of `_method`; `proxy` becomes HTTP_PROXY in CGI.
 _OVERRIDES = frozenset(b"x-http-method-override x-http-method x-method-override -method proxy".split())
 
+# What upstreams are told by default: reserved also where a configuration tells them other names, so
+# that an app which still reads one of these never reads a client's word.
+_USUAL = frozenset(
+    b"x-user-id x-user-email x-user-name x-user-roles x-user-groups x-gateway-assertion".split()
+)
+
 # RFC 9421 4: a signature of the client's would be read as the gateway's.
 _SIGNATURE = frozenset(b"signature signature-input".split())
 
@@ -102,7 +108,7 @@ class Reserved:
     """
 
     def __init__(self, identities: Iterable[IdentityHeaders]) -> None:
-        self._ours = frozenset(_names(identities)) | _SIGNATURE
+        self._ours = frozenset(_names(identities)) | _USUAL | _SIGNATURE
         self.requests = Fates(self._request_fate)
         self.answers = Fates(self._answer_fate)
 

@@ -329,7 +329,7 @@ async def test_I10_a_value_that_no_header_can_carry_ends_the_login(
     issuer: HostileIssuer, claim: str, value: str
 ) -> None:
     issuer.userinfo = {claim: [value] if claim == "groups" else value}
-    async with at(issuer, claims=ClaimNames(keep=("department",))) as login:
+    async with at(issuer, claims=ClaimNames(keep=(("department", "department"),))) as login:
         with pytest.raises(LoginFailed) as caught:
             await login.run()
     assert value not in str(caught.value)

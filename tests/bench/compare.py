@@ -196,7 +196,7 @@ async def compare(*, rounds: int, seconds: int, megabytes: int) -> dict[str, obj
         contenders = [Contender(name="direct", url=f"http://127.0.0.1:{upstream}/")]
         contenders.append(await _nginx(stack, folder, upstream))
         contenders.append(await _caddy(stack, folder, upstream))
-        gateway, pid, ready_after = await _gateway(stack, folder, upstream)
+        gateway, ready_after = await _gateway(stack, folder, upstream)
         contenders.append(gateway)
         measured = {each.name: await _rounds(each, rounds, seconds) for each in contenders}
         rates = {name: statistics.median(each.rate for each in results) for name, results in measured.items()}
@@ -249,12 +249,12 @@ async def _caddy(stack: AsyncExitStack, folder: Path, upstream: int) -> Contende
     return Contender(name="caddy", url=f"http://127.0.0.1:{port}/")
 
 
-async def _gateway(stack: AsyncExitStack, folder: Path, upstream: int) -> tuple[Contender, int, float]:
+async def _gateway(stack: AsyncExitStack, folder: Path, upstream: int) -> tuple[Contender, float]:
     issuer = await stack.enter_async_context(HostileIssuer())
-    port, pid, seconds = await stack.enter_async_context(gateway(folder, "main", upstream, issuer))
+    port, _, seconds = await stack.enter_async_context(gateway(folder, "main", upstream, issuer))
     cookie = await signed_in(port, issuer)
     headers = (f"Cookie: {cookie}", f"Host: localhost:{port}")
-    return Contender(name="gateway", url=f"http://127.0.0.1:{port}/", headers=headers), pid, seconds
+    return Contender(name="gateway", url=f"http://127.0.0.1:{port}/", headers=headers), seconds
 
 
 @asynccontextmanager

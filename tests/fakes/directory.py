@@ -52,6 +52,7 @@ class FakeDirectory:
             epoch=user.epoch,
             denied=session.id in self.denied,
             email=user.email,
+            email_verified=user.email_verified,
             name=user.name,
             image=user.image,
             roles=user.roles,

@@ -14,7 +14,7 @@ from tests.fakes.browser import Browser, Page
 from tests.fakes.ports import free_port
 
 FOLDER = Path(__file__).parents[1] / "parts" / "issuer"
-CLIENT_SECRET = "a secret between the test and its issuer"  # noqa: S105 - of a server that lives for one test
+CLIENT_SECRET = "a secret between the test and its issuer"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

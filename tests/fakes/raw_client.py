@@ -1,6 +1,7 @@
 """A client that writes exactly the bytes it is told and reads what comes back."""
 
 import asyncio
+from contextlib import suppress
 from dataclasses import dataclass
 
 PATIENCE = 10.0
@@ -86,10 +87,8 @@ class RawConnection:
 async def send_raw(port: int, data: bytes) -> tuple[RawAnswer, bytes]:
     """Send *data*, half-close nothing, and return the first answer and all bytes after it."""
     async with await RawConnection.open(port) as connection:
-        try:
+        with suppress(ConnectionError):  # refused before all was written: the answer is still there
             await connection.write(data)
-        except ConnectionError:
-            pass  # refused before all was written; the answer is still there to read
         answer = await connection.answer()
         if b"close" in b"".join(answer.values("connection")).lower():
             return answer, await connection.rest()

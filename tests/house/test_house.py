@@ -25,11 +25,12 @@ FLOORS = {
     "front": 6,
     "web": 6,
     "assembly": 7,
-    "rooms": 7,
-    "rehearsal": 7,
-    "app": 7,
+    "rooms": 7.1,
+    "rehearsal": 7.1,
+    "app": 7.2,
     "cli": 8,
 }
+MAY_START = {("cli", "demo")}
 ASIDE = {"demo", "verify", "__init__", "__main__"}
 DOORS = {
     "jwcrypto": {"keys"},
@@ -88,7 +89,8 @@ def test_imports_run_down_only(path: Path) -> None:
             lower = there in FLOORS and FLOORS[there] < FLOORS[here]
             same_room = there == here
             model_and_errors = {here, there} <= {"errors", "model"}
-            assert lower or same_room or model_and_errors, f"{here} imports {name}"
+            allowed = lower or same_room or model_and_errors or (here, there) in MAY_START
+            assert allowed, f"{here} imports {name}"
 
 
 def test_every_room_stands_on_a_floor() -> None:
@@ -146,7 +148,7 @@ def test_nothing_depends_on_assert(path: Path) -> None:
 
 @pytest.mark.parametrize("path", modules(), ids=ids)
 def test_time_is_an_argument(path: Path) -> None:
-    if room(path) in {"app", "cli", "demo", "verify"}:
+    if room(path) in {"rooms", "cli", "demo", "verify"}:
         return
     for node in ast.walk(ast.parse(path.read_text())):
         if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name):

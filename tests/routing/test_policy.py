@@ -1,5 +1,6 @@
 """Who may pass: three answers, and no reading of a rule that helps whoever it was written against."""
 
+from dataclasses import replace
 from ipaddress import ip_network
 from typing import Any
 
@@ -15,6 +16,7 @@ from tests.fakes.routes import route
 ALICE = Identity(
     user_id="u1",
     email="Alice@Example.com",
+    email_verified=True,
     roles=("reader",),
     groups=("staff", "wiki"),
     claims=(("department", ("it", "ops")), ("floor", ("3",))),
@@ -104,20 +106,39 @@ def test_O36_a_domain_rule_compares_the_whole_domain(domain: str) -> None:
 )
 def test_O36_an_address_that_is_not_one_belongs_to_no_domain(email: str) -> None:
     rules = Rules(email_domains=frozenset({"example.com", "evil", ""}))
-    assert ask(route(allow=rules), Identity(user_id="u", email=email)).outcome is Outcome.DENY
+    assert (
+        ask(route(allow=rules), Identity(user_id="u", email=email, email_verified=True)).outcome
+        is Outcome.DENY
+    )
     assert domain_of(email) is None or "," in email
 
 
 @pytest.mark.parametrize("email", ["\u212aim@example.com", "\u017fam@example.com", "K\u0131m@example.com"])
 def test_O36_no_case_mapping_makes_one_address_another(email: str) -> None:
     rules = Rules(emails=frozenset({"kim@example.com", "sam@example.com"}))
-    assert ask(route(allow=rules), Identity(user_id="u", email=email)).outcome is Outcome.DENY
+    assert (
+        ask(route(allow=rules), Identity(user_id="u", email=email, email_verified=True)).outcome
+        is Outcome.DENY
+    )
     assert folded(email) == email
+
+
+@pytest.mark.parametrize("key", ["emails", "email_domains"])
+def test_O36_an_unverified_address_opens_nothing_and_is_refused_all_the_same(key: str) -> None:
+    value = "alice@example.com" if key == "emails" else "example.com"
+    typed = replace(ALICE, email_verified=False)
+    rules = Rules(**{key: frozenset({value})})
+    assert ask(route(allow=rules)).outcome is Outcome.PASS
+    assert ask(route(allow=rules), typed).reason == key
+    assert ask(route(deny=rules), typed).reason == f"deny.{key}"
 
 
 def test_an_empty_string_as_a_rule_opens_nothing() -> None:
     for facts in ({"emails": frozenset({""})}, {"email_domains": frozenset({""})}):
-        assert ask(route(allow=Rules(**facts)), Identity(user_id="u", email=None)).outcome is Outcome.DENY
+        assert (
+            ask(route(allow=Rules(**facts)), Identity(user_id="u", email=None, email_verified=True)).outcome
+            is Outcome.DENY
+        )
 
 
 @pytest.mark.parametrize(

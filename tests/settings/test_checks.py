@@ -72,7 +72,6 @@ def test_C04_two_providers_never_share_an_id(tmp_path: Path) -> None:
         ('authorization_params = { redirect_uri = "x" }', "authorization_params.redirect_uri"),
         ('authorization_params = { max_age = "soon" }', "authorization_params.max_age"),
         ('claims = { id = "email" }', "claims.id"),
-        ('claims = { department = "dept" }', "claims.department"),
         (f'id_token_algorithms = ["RS256", "HS256"]\n{LONG}', "id_token_algorithms"),
         ("id_token_algorithms = []", "id_token_algorithms"),
         ('id_token_algorithms = ["HS256"]', "client_secret"),
