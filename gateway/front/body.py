@@ -20,6 +20,7 @@ class RequestBody:
         self._payload = payload
         self._limits = limits
         self._proceed: Callable[[], None] | None = None
+        self._waited = 0.0
 
     def ask_with(self, proceed: Callable[[], None]) -> None:
         """Call *proceed*, which writes `100 Continue`, when the first byte is wanted.
@@ -37,13 +38,14 @@ class RequestBody:
         """Yield the body as it comes.
 
         Raises ContentTooLarge at the first byte above *most*, RequestTimedOut where the client
-        stands still, RequestRejected where the framing breaks.
+        stands still or creeps, RequestRejected where the framing breaks, ConnectionError where the
+        client is gone.
         """
         if self._proceed is not None:
             self._proceed()
             self._proceed = None
         seen = 0
-        while chunk := await self._next():
+        while chunk := await self._next(seen):
             seen += len(chunk)
             if most is not None and seen > most:
                 raise ContentTooLarge(f"more than {most} bytes")
@@ -53,21 +55,22 @@ class RequestBody:
         """Return the whole body of at most *most* bytes; raises as `chunks` does."""
         return b"".join([chunk async for chunk in self.chunks(most=most)])
 
-    async def _next(self) -> bytes:
+    async def _next(self, seen: int) -> bytes:
+        clock = asyncio.get_running_loop().time
+        began = clock()
         try:
             async with asyncio.timeout(self._limits.body_idle):
-                return await self._payload.readany()
+                chunk = await self._payload.readany()
         except TimeoutError:
             raise RequestTimedOut("body stood still") from None
         except RequestPayloadError:
             raise RequestRejected("body framing is broken") from None
+        # Only the time that the client was waited for counts, not what the upstream took.
+        self._waited += clock() - began
+        if self._creeps(seen + len(chunk)):
+            raise RequestTimedOut("body came too slowly")
+        return chunk
 
-    async def linger(self) -> None:
-        """Read on for a moment after a refusal, so that the client sees it before the close."""
-        left = self._limits.linger_bytes
-        try:
-            async with asyncio.timeout(self._limits.linger_time):
-                while left > 0 and (chunk := await self._payload.readany()):
-                    left -= len(chunk)
-        except (TimeoutError, RequestPayloadError, ConnectionError):
-            return
+    def _creeps(self, seen: int) -> bool:
+        waited, limits = self._waited, self._limits
+        return waited > limits.body_grace and self.unread and seen < limits.body_rate * waited

@@ -1,8 +1,10 @@
 """aiohttp's server protocol with our limits: the only file that touches its private names.
 
-Differences from the protocol it extends: a head has a budget in bytes and seconds, a broken body
-fails the request that it belongs to, at most a handful of pipelined requests wait, parse errors
-become our own short answers, and nothing of the client's bytes reaches a page or a log.
+Differences from the protocol it extends: a head has a budget in bytes and seconds, and so has what
+frames a chunked body; a broken body fails the request that it belongs to; requests are parsed one at
+a time, so that a fault in one never swallows those before it; after a fault nothing more is parsed;
+parse errors become our own short answers, in turn, without a byte of the client's; a connection that
+ends says so, reads on for a moment, and is aborted where its last bytes are not taken.
 `check_server()` holds the names that are relied on and the C parser at start.
 """
 
@@ -12,6 +14,7 @@ from typing import Any
 
 from aiohttp import http_parser, web
 from aiohttp.http_exceptions import HttpProcessingError, LineTooLong
+from aiohttp.streams import EMPTY_PAYLOAD, StreamReader
 from aiohttp.web_protocol import RequestHandler, RequestPayloadError, _ErrInfo
 from aiohttp.web_request import BaseRequest
 
@@ -19,33 +22,70 @@ from gateway.errors import GatewayError, HeadTooLarge, RequestRejected, RequestT
 from gateway.front.limits import Limits
 
 Refuse = Callable[[GatewayError, str], bytes]
-_MANY_FIELDS = 4096
+
+_END_OF_HEAD = b"\r\n\r\n"
+# How many fields there may be is told by our own 431; this one only bounds the parser's work.
+_MANY_FIELDS = 8192
+# A byte of the body may come in a chunk of its own, and then has this much around it.
+_FRAMING_PER_BYTE = 16
+# What is still relied on after an exchange is cancelled, in seconds.
+_CANCELLING = 1.0
+_RELIED_ON = (
+    "_buffer_paused",
+    "_close",
+    "_current_request",
+    "_drain_helper",
+    "_force_close",
+    "_messages",
+    "_pause_transport_reading",
+    "_resume_transport_reading",
+    "_task_handler",
+    "_waiter",
+    "force_close",
+)
 
 
 class Written(web.StreamResponse):
-    """Stands for an answer whose bytes are written already, or are *pending* and whole."""
+    """Stands for an answer whose bytes are written already, or are *last* ones to be written."""
 
-    def __init__(self, *, keep_alive: bool, pending: bytes = b"") -> None:
+    def __init__(self, *, keep_alive: bool, last: bytes = b"") -> None:
         super().__init__()
         self._keep_alive = keep_alive
-        self._pending = pending
+        self._last = last
 
     @property
     def keep_alive(self) -> bool | None:
         return self._keep_alive
 
     async def prepare(self, request: BaseRequest) -> None:
-        if self._pending and request.transport is not None:
-            request.transport.write(self._pending)
+        connection = request.protocol
+        if self._last and isinstance(connection, Connection):
+            connection.write(self._last)
+            await connection.end(linger=True)
 
     async def write_eof(self, data: bytes = b"") -> None:
         """Do nothing: the end of the answer was written with it."""
 
 
 class Connection(RequestHandler):
-    """One client's connection."""
+    """One client's connection.
 
-    __slots__ = ("_head_seen", "_head_timer", "_limits", "_payload", "_refuse")
+    `draining` says that the current answer is the last one.
+    """
+
+    __slots__ = (
+        "_abort_timer",
+        "_deaf",
+        "_discarded",
+        "_framing",
+        "_head_seen",
+        "_head_timer",
+        "_limits",
+        "_lingering",
+        "_payload",
+        "_refuse",
+        "draining",
+    )
 
     def __init__(
         self, manager: web.Server, *, loop: asyncio.AbstractEventLoop, limits: Limits, refuse: Refuse
@@ -62,56 +102,92 @@ class Connection(RequestHandler):
         )
         self._limits = limits
         self._refuse = refuse
+        self._payload: StreamReader | None = None
         self._head_seen = 0
         self._head_timer: asyncio.TimerHandle | None = None
-        self._payload: Any = None
+        self._framing = 0
+        self._deaf = False
+        self._discarded = 0
+        self._lingering: asyncio.Future[None] | None = None
+        self._abort_timer: asyncio.TimerHandle | None = None
+        self.draining = False
         self._max_msg_queue_size = limits.pipelined
         self._msg_queue_resume_size = limits.pipelined // 2
-        self._parser = self._strict_parser(loop, limits)
-
-    def _strict_parser(self, loop: asyncio.AbstractEventLoop, limits: Limits) -> Any:
-        return http_parser.HttpRequestParser(
+        self._parser = http_parser.HttpRequestParser(
             self,
             loop,
             self._read_bufsize,
             max_line_size=limits.request_line,
-            # A field counts its ": " here; how many fields there may be is told by our own 431.
             max_field_size=limits.field,
             max_headers=_MANY_FIELDS,
             payload_exception=RequestPayloadError,
             auto_decompress=False,
-            max_msg_queue_size=limits.pipelined,
+            # It stops after each message and keeps the rest: a fault there would lose this one.
+            max_msg_queue_size=1,
         )
 
     @property
     def peer(self) -> str:
         """The socket's other end, or empty where it has no address."""
         name = self.peername
-        return name[0] if isinstance(name, tuple) else ""
+        return name[0].removeprefix("::ffff:") if isinstance(name, tuple) else ""
+
+    # What comes in.
 
     def data_received(self, data: bytes) -> None:
         if self._force_close or self._close:
             return
+        if self._deaf:
+            self._discard(len(data))
+        elif len(data) > self._limits.head and not self._body_open() and self._endless(data):
+            self._refuse_head(HeadTooLarge("head without end"))
+        else:
+            while self._stopped_after(data) and len(self._messages) < self._limits.pipelined:
+                data = b""
+
+    def _endless(self, data: bytes) -> bool:
+        return data.find(_END_OF_HEAD, 0, self._limits.head) < 0
+
+    def _body_open(self) -> bool:
+        return self._payload is not None and not self._payload.is_eof()
+
+    def _stopped_after(self, data: bytes) -> bool:
+        """Parse *data*, and say whether the parser stopped at the end of a message."""
         waiting = len(self._messages)
+        body = self._payload if self._body_open() else None
+        before = body.total_bytes if body is not None else 0
         super().data_received(data)
         if len(self._messages) > waiting:
-            self._heads_arrived()
-        elif self._payload is None or self._payload.is_eof():
+            return self._arrived(data)
+        if body is None:
             self._head_grew(len(data))
+            return False
+        self._framed(body, len(data), body.total_bytes - before)
+        return body.is_eof()
 
-    def _heads_arrived(self) -> None:
+    def _arrived(self, data: bytes) -> bool:
         self._head_seen = 0
-        if self._head_timer is not None:
-            self._head_timer.cancel()
-            self._head_timer = None
+        self._stop_head_timer()
         message, payload = self._messages[-1]
-        if not isinstance(message, _ErrInfo):
-            self._payload = payload
-            return
-        # The parser reports a broken body as if it were a next request. The request under way
-        # must learn of it, or it would wait for ever.
-        if self._payload is not None and not self._payload.is_eof():
-            self._payload.set_exception(RequestPayloadError("broken framing"))
+        if isinstance(message, _ErrInfo):
+            # The parser reports a broken body as if it were a next request. The request under way
+            # must learn of it, or it would wait for ever.
+            self._deaf = True
+            if self._payload is not None and self._body_open():
+                self._payload.set_exception(RequestPayloadError("broken framing"))
+            return False
+        self._payload = payload
+        self._framing = 0
+        if message.chunked:
+            self._framed(payload, len(data) - data.find(_END_OF_HEAD) - 4, payload.total_bytes)
+        return payload.is_eof()
+
+    def _framed(self, body: StreamReader, size: int, growth: int) -> None:
+        """Bound what a body says beside its bytes: sizes, extensions, trailers (RFC 9112 7.1)."""
+        self._framing = max(0, self._framing + size - growth - _FRAMING_PER_BYTE * growth)
+        if self._framing > self._limits.framing:
+            self._deaf = True
+            body.set_exception(RequestPayloadError("too much beside the body"))
 
     def _head_grew(self, size: int) -> None:
         self._head_seen += size
@@ -124,20 +200,39 @@ class Connection(RequestHandler):
         self._head_timer = None
         self._refuse_head(RequestTimedOut("head not complete in time"))
 
-    def _refuse_head(self, error: GatewayError) -> None:
-        """Answer at once where nothing else is under way, then close."""
-        if self.transport is not None and not self._messages and self._current_request is None:
-            self.transport.write(self._refuse(error, self.peer))
-        self.force_close()
-
-    def connection_lost(self, exc: BaseException | None) -> None:
+    def _stop_head_timer(self) -> None:
         if self._head_timer is not None:
             self._head_timer.cancel()
             self._head_timer = None
+
+    def _refuse_head(self, error: GatewayError) -> None:
+        """Answer *error* in the head's turn, after the requests before it, and read no more."""
+        self._deaf = True
+        self._stop_head_timer()
+        refusal = _ErrInfo(status=error.status, exc=error, message="")
+        self._messages.append((refusal, EMPTY_PAYLOAD))
+        if self._waiter is not None and not self._waiter.done():
+            self._waiter.set_result(None)
+
+    def _discard(self, size: int) -> None:
+        self._discarded += size
+        if self._discarded <= self._limits.linger_bytes:
+            return
+        self._pause_transport_reading()
+        if self._lingering is not None and not self._lingering.done():
+            self._lingering.set_result(None)
+
+    def connection_lost(self, exc: BaseException | None) -> None:
+        self._stop_head_timer()
+        if self._abort_timer is not None:
+            self._abort_timer.cancel()
+            self._abort_timer = None
         payload = self._payload
         if payload is not None and not payload.is_eof() and payload.exception() is None:
             payload.set_exception(ConnectionResetError("client is gone"))
         super().connection_lost(exc)
+
+    # What the library asks when the parser refused a head.
 
     def handle_error(
         self,
@@ -147,12 +242,11 @@ class Connection(RequestHandler):
         message: str | None = None,
     ) -> web.StreamResponse:
         """Answer a head that the parser refused: short, ours, without a byte of the client's."""
-        if self._head_timer is not None:
-            self._head_timer.cancel()
-            self._head_timer = None
-        return Written(keep_alive=False, pending=self._refuse(self._named(exc), self.peer))
+        return Written(keep_alive=False, last=self._refuse(self._named(exc), self.peer))
 
     def _named(self, exc: BaseException | None) -> GatewayError:
+        if isinstance(exc, GatewayError):
+            return exc
         if isinstance(exc, LineTooLong):
             too_long = exc.args[1] == self._limits.request_line
             return TargetTooLong("request line") if too_long else HeadTooLarge("field")
@@ -162,6 +256,8 @@ class Connection(RequestHandler):
 
     def log_exception(self, *args: Any, **kw: Any) -> None:
         """Say nothing: the library would print what the client sent."""
+
+    # What an answer calls.
 
     def write(self, data: bytes) -> None:
         """Write to the client; raises ConnectionResetError where it is gone."""
@@ -174,6 +270,11 @@ class Connection(RequestHandler):
         """Whether the client reads slower than we write."""
         return self.writing_paused
 
+    @property
+    def backlog(self) -> int:
+        """How many written bytes the client has not taken yet."""
+        return 0 if self.transport is None else self.transport.get_write_buffer_size()
+
     async def drained(self) -> None:
         """Return once the client has read enough for more."""
         await self._drain_helper()
@@ -184,13 +285,41 @@ class Connection(RequestHandler):
             self.transport.abort()
         self.force_close()
 
-    def end_after_answer(self) -> None:
-        """Let this answer be the last one on the connection."""
-        self.close()
+    async def end(self, *, linger: bool) -> None:
+        """Close once everything written is sent; *linger* where the client may still be sending.
+
+        It then reads on for a moment, because a close with unread bytes is a reset that can take
+        the answer with it (RFC 9112 9.6). What it reads is never parsed.
+        """
+        if linger and self.transport is not None:
+            await self._linger(self.transport)
+        self.force_close()
+
+    async def _linger(self, transport: asyncio.Transport) -> None:
+        self._deaf = True
+        if transport.can_write_eof():
+            transport.write_eof()
+        self._lingering = self._loop.create_future()
+        if self._discarded <= self._limits.linger_bytes:
+            self._resume_transport_reading()
+            await asyncio.wait((self._lingering,), timeout=self._limits.linger_time)
+
+    def force_close(self) -> None:
+        """Close after what is written; a client that does not take it is cut off in time."""
+        transport = self.transport
+        super().force_close()
+        if transport is not None and transport.get_write_buffer_size():
+            self._abort_timer = self._loop.call_later(self._limits.write_idle, transport.abort)
+
+    def wind_down(self) -> None:
+        """Let the request under way be the last one; close at once where there is none."""
+        self.draining = True
+        if self._waiter is not None and not self._messages:
+            self.force_close()
 
 
 class Server(web.Server):
-    """Makes our connections."""
+    """Makes our connections, and ends them."""
 
     def __init__(
         self,
@@ -202,19 +331,48 @@ class Server(web.Server):
         super().__init__(handler, handler_cancellation=True)
         self._limits = limits
         self._refuse = refuse
+        self._open: dict[RequestHandler, asyncio.Transport] = {}
+        self._all_gone: asyncio.Future[None] | None = None
 
     def __call__(self) -> Connection:
         return Connection(self, loop=self._loop, limits=self._limits, refuse=self._refuse)
 
     @property
     def open_connections(self) -> int:
-        return len(self._connections)
+        return len(self._open)
+
+    def connection_made(self, handler: RequestHandler, transport: asyncio.Transport) -> None:
+        super().connection_made(handler, transport)
+        self._open[handler] = transport
+        if self._all_gone is not None:
+            transport.abort()
+
+    def connection_lost(self, handler: RequestHandler, exc: BaseException | None = None) -> None:
+        super().connection_lost(handler, exc)
+        self._open.pop(handler, None)
+        if not self._open and self._all_gone is not None and not self._all_gone.done():
+            self._all_gone.set_result(None)
+
+    async def drain(self, seconds: float) -> None:
+        """Close idle connections at once, the others after their answer, all after *seconds*."""
+        self._all_gone = self._loop.create_future()
+        await asyncio.sleep(0)  # one that was just accepted is idle only after its first step
+        running = [task for each in self.connections if (task := each._task_handler) is not None]
+        for each in list(self._open):
+            if isinstance(each, Connection):
+                each.wind_down()
+        if self._open:
+            await asyncio.wait((self._all_gone,), timeout=seconds)
+        for transport in list(self._open.values()):
+            transport.abort()
+        if running:
+            await asyncio.wait(running, timeout=_CANCELLING)
 
 
 def check_server() -> None:
     """Raise RuntimeError unless aiohttp has its C parser and the names this file relies on."""
     if http_parser.HttpRequestParser is http_parser.HttpRequestParserPy:
         raise RuntimeError("aiohttp runs without its C parser: reinstall it with its compiled extension")
-    for name in ("_messages", "_current_request", "_force_close", "_drain_helper", "force_close"):
+    for name in _RELIED_ON:
         if not hasattr(RequestHandler, name):
             raise RuntimeError(f"aiohttp's server protocol has no {name}: this release is not supported")

@@ -1,5 +1,6 @@
 """What is told of every request: one log line, its counters, and nothing that is secret."""
 
+from asyncio import CancelledError
 from collections.abc import Callable
 from contextvars import ContextVar
 from dataclasses import replace
@@ -10,6 +11,10 @@ from gateway.model.event import AuditEvent
 from gateway.model.inbound import Inbound
 from gateway.observe.request_line import RequestLine, short_hash
 from gateway.pipeline import Passage
+
+
+# What nginx writes where nobody was left to answer.
+_CLIENT_GONE = 499
 
 
 class RequestLog(Protocol):
@@ -62,6 +67,9 @@ class RequestLedger:
 
     def ended(self, passage: Passage, error: BaseException | None) -> None:
         """Count a request out and write its line; *error* is what ended it other than well."""
+        gone = isinstance(error, ConnectionError | CancelledError)
+        if not passage.status:
+            passage.status = _CLIENT_GONE if gone else 500
         self._counts.leave()
         duration = self._monotonic() - passage.started
         inbound = passage.inbound
@@ -77,7 +85,8 @@ class RequestLedger:
         if passage.decision:
             self._counts.decision(route=route, decision=passage.decision, reason=passage.reason)
         self._log.request(_line(passage, inbound, route, duration))
-        if error is not None and not (isinstance(error, GatewayError) and error.status < 500):
+        refused = isinstance(error, GatewayError) and error.status < 500
+        if error is not None and not refused and not gone:
             self._log.event("warning", "request.fault", _cause(passage, error))
 
     def _route(self, passage: Passage) -> str:

@@ -9,8 +9,10 @@ class Limits:
 
     `head` bounds request line and fields together, `head_time` how long they may take to arrive,
     `keepalive` how long a connection may idle between requests, `body_idle` and `write_idle` how
-    long either direction may stand still; `linger_*` what is still read after a refusal, so that
-    the client sees the answer before the reset; `pipelined` how many requests wait in line.
+    long either direction may stand still; `body_rate` is the least that a body comes with, in bytes
+    a second, after `body_grace`; `framing` what a chunked body may say beside its bytes: chunk
+    extensions, trailers; `linger_*` what is still read after a refusal, so that the client sees the
+    answer before the reset; `pipelined` how many requests wait in line.
     """
 
     request_line: int = 8 * 1024
@@ -20,6 +22,9 @@ class Limits:
     head_time: float = 10.0
     keepalive: float = 60.0
     body_idle: float = 30.0
+    body_grace: float = 10.0
+    body_rate: int = 256
+    framing: int = 8 * 1024
     write_idle: float = 60.0
     linger_time: float = 1.0
     linger_bytes: int = 256 * 1024

@@ -6,9 +6,10 @@ from collections.abc import Awaitable, Callable
 from typing import Protocol, cast
 
 from aiohttp import web
+from aiohttp.http import RawRequestMessage
 from aiohttp.web_request import BaseRequest
 
-from gateway.errors import GatewayError, NoRoute
+from gateway.errors import GatewayError
 from gateway.front.body import RequestBody
 from gateway.front.connection import Connection, Server, Written
 from gateway.front.inbound import RawRequest, Receiver
@@ -86,26 +87,30 @@ class Listener:
         if self._listening is None or self._server is None:
             return
         self._listening.close()
-        self._server.pre_shutdown()
-        await self._server.shutdown(seconds)
+        await self._server.drain(seconds)
 
     async def _handle(self, request: BaseRequest) -> web.StreamResponse:
         connection = cast(Connection, request.protocol)
         passage = self._new_passage(connection.peer)
-        reply = self._reply(connection, request)
         body = RequestBody(request.content, limits=self._limits)
+        reply = self._reply(connection, request, body)
         error: BaseException | None = None
         self._ledger.began(passage)
         try:
             error = await self._serve(request, passage, body, reply)
+        except Exception as caught:
+            # The client is gone, or there is no answer that could be trusted.
+            error = caught
+            connection.cut()
         except BaseException as caught:
             error = caught
             raise
         finally:
             self._ledger.ended(passage, error)
-        if body.unread and not reply.keep_alive:
-            await body.linger()
-        return Written(keep_alive=reply.keep_alive)
+        keep_alive = reply.keep_alive and not connection.draining
+        if not keep_alive:
+            await connection.end(linger=body.unread)
+        return Written(keep_alive=keep_alive)
 
     async def _serve(
         self, request: BaseRequest, passage: Passage, body: RequestBody, reply: ClientReply
@@ -113,15 +118,15 @@ class Listener:
         try:
             await self._attempt(request, passage, body, reply)
         except GatewayError as error:
-            await self._apologise(error, passage, body, reply)
+            await self._apologise(error, passage, reply)
             return error
-        except (asyncio.CancelledError, ConnectionError):
+        except ConnectionError:
             raise
         except Exception as fault:
             # What nobody foresaw is a refusal, never a pass; the cause goes to the log by type.
             unforeseen = GatewayError(type(fault).__name__)
             unforeseen.__cause__ = fault
-            await self._apologise(unforeseen, passage, body, reply)
+            await self._apologise(unforeseen, passage, reply)
             return unforeseen
         if body.unread:
             reply.keep_alive = False
@@ -143,23 +148,17 @@ class Listener:
             body.ask_with(reply.proceed)
         if self._endpoints.covers(inbound.path):
             passage.ours = True
-            answer = await self._endpoints.handle(inbound, body.read, passage)
-            if body.unread:
-                reply.keep_alive = False
-            await reply.send(answer, passage)
+            await reply.send(await self._endpoints.handle(inbound, body.read, passage), passage)
             return
         await self._pipeline.proxy(passage, body, reply)
 
-    async def _apologise(
-        self, error: GatewayError, passage: Passage, body: RequestBody, reply: ClientReply
-    ) -> None:
-        """Turn *error* into the one answer, unless one has begun: then the connection is cut."""
+    async def _apologise(self, error: GatewayError, passage: Passage, reply: ClientReply) -> None:
+        """Turn *error* into the one answer, unless one has begun, which then was cut."""
         passage.code = error.code
+        if reply.begun or passage.inbound is None:
+            reply.keep_alive = False
         if reply.begun:
-            reply.keep_alive = False
             return
-        if body.unread or (passage.inbound is None and not isinstance(error, NoRoute)):
-            reply.keep_alive = False
         answer = self._pages.answer(error, inbound=passage.inbound, request_id=passage.request_id)
         await reply.send(answer, passage)
 
@@ -175,17 +174,28 @@ class Listener:
     def _new_passage(self, peer: str) -> Passage:
         return Passage(request_id=self._receiver.next_id(), peer=peer, started=self._monotonic())
 
-    def _reply(self, connection: Connection, request: BaseRequest) -> ClientReply:
+    def _reply(self, connection: Connection, request: BaseRequest, body: RequestBody) -> ClientReply:
         message = request._message
         return ClientReply(
             connection,
+            rest=body,
             limits=self._limits,
             owns_cookie=self._owns_cookie,
             audit=self._audit,
-            # After a refused upgrade no byte may be read as if the protocol had changed.
-            keep_alive=not message.should_close and not message.upgrade,
+            keep_alive=_can_carry_another(message) and not connection.draining,
+            method=message.method,
             version=(message.version.major, message.version.minor),
         )
+
+
+def _can_carry_another(message: RawRequestMessage) -> bool:
+    """Say whether the connection may carry a request after this one.
+
+    Not after a refused upgrade: no byte may be read as if the protocol had changed. Not after a
+    chunked body: the parser gives the last of its trailers to the next request, as a header, and
+    the next request may be another person's where a proxy in front shares its connections.
+    """
+    return not (message.should_close or message.upgrade or message.chunked)
 
 
 def whole(answer: Answer, request_id: str) -> bytes:

@@ -31,29 +31,43 @@ class Wire(Protocol):
     @property
     def congested(self) -> bool: ...
     async def drained(self) -> None: ...
+    @property
+    def backlog(self) -> int: ...
     def cut(self) -> None: ...
+
+
+class RequestRest(Protocol):
+    """What is still to come of the request that is answered."""
+
+    @property
+    def unread(self) -> bool: ...
 
 
 class ClientReply:
     """The one answer to one request.
 
     After `relay` has written a head there is never a second answer: a broken body ends in `cut`.
+    `keep_alive` says whether the connection can carry another request; the head tells the client.
     """
 
     def __init__(
         self,
         wire: Wire,
         *,
+        rest: RequestRest,
         limits: Limits,
         owns_cookie: Callable[[bytes], bool],
         audit: Callable[[AuditEvent], None],
         keep_alive: bool,
+        method: str,
         version: tuple[int, int],
     ) -> None:
         self._wire = wire
+        self._rest = rest
         self._limits = limits
         self._owns_cookie = owns_cookie
         self._audit = audit
+        self._head_only = method == "HEAD"
         self._version = version
         self.keep_alive = keep_alive
         self.begun = False
@@ -64,15 +78,14 @@ class ClientReply:
 
     async def send(self, answer: Answer, passage: Passage) -> None:
         """Write an answer of our own, with the cookies that the request's passage leaves."""
-        if answer.close:
+        if answer.close or self._rest.unread:
             self.keep_alive = False
         lines = [_line(name, value) for name, value in answer.headers]
         lines += [_line(b"Set-Cookie", cookie) for cookie in passage.leave]
         lines.append(_line(b"X-Request-Id", passage.request_id.encode()))
         if answer.status not in _NO_BODY:
             lines.append(_line(b"Content-Length", str(len(answer.body)).encode()))
-        head_only = passage.inbound is not None and passage.inbound.method == "HEAD"
-        body = b"" if head_only else answer.body
+        body = b"" if self._head_only else answer.body
         self._begin(answer.status, _REASONS.get(answer.status, b""), lines, passage, body)
         passage.sent = len(body)
         await self._settle()
@@ -82,16 +95,25 @@ class ClientReply:
 
         A body that breaks cuts the connection, so that the client sees it incomplete.
         """
-        inbound = passage.inbound
-        bodiless = answer.status in _NO_BODY or (inbound is not None and inbound.method == "HEAD")
+        bodiless = answer.status in _NO_BODY or self._head_only
         chunked = not bodiless and answer.length is None and self._version == (1, 1)
         if not bodiless and answer.length is None and not chunked:
+            self.keep_alive = False
+        if answer.status >= 300 and self._rest.unread:
+            # It has been answered without its body, which nobody reads any more (RFC 9112 9.3).
             self.keep_alive = False
         lines = self._relayed(answer.headers, passage)
         lines += [_line(b"Set-Cookie", cookie) for cookie in passage.leave]
         lines.append(_line(b"X-Request-Id", passage.request_id.encode()))
         if chunked:
             lines.append(b"Transfer-Encoding: chunked\r\n")
+        whole = answer.whole()
+        if whole is not None:
+            passage.sent = len(whole)
+            body = _in_one_chunk(whole) if chunked else whole
+            self._begin(answer.status, answer.reason, lines, passage, body)
+            await self._settle()
+            return
         self._begin(answer.status, answer.reason, lines, passage)
         try:
             await self._stream(answer, passage, chunked=chunked)
@@ -145,22 +167,32 @@ class ClientReply:
         self._wire.write(head)
 
     async def _settle(self) -> None:
-        if not self._wire.congested:
-            return
-        try:
-            async with asyncio.timeout(self._limits.write_idle):
-                await self._wire.drained()
-        except TimeoutError:
-            self._wire.cut()
-            raise ConnectionAbortedError("client stopped reading") from None
+        while self._wire.congested:
+            backlog = self._wire.backlog
+            try:
+                async with asyncio.timeout(self._limits.write_idle):
+                    await self._wire.drained()
+            except TimeoutError:
+                if self._wire.backlog < backlog:
+                    continue  # slow, but reading
+                self._wire.cut()
+                raise ConnectionAbortedError("client stopped reading") from None
 
 
 def _line(name: bytes, value: bytes) -> bytes:
     return b"%b: %b\r\n" % (name, value)
 
 
+def _in_one_chunk(body: bytes) -> bytes:
+    return b"%x\r\n%b\r\n0\r\n\r\n" % (len(body), body) if body else b"0\r\n\r\n"
+
+
 def _cookie_name(set_cookie: bytes) -> bytes:
-    return set_cookie.partition(b";")[0].partition(b"=")[0].strip()
+    """Return the name under which the cookie comes back.
+
+    One without a name comes back as its value alone: `=session=x` as `session=x` (RFC 6265bis 5.5).
+    """
+    return set_cookie.partition(b";")[0].lstrip(b" \t=").partition(b"=")[0].strip()
 
 
 def _steers_caches(name: bytes) -> bool:

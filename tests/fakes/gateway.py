@@ -20,6 +20,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from gateway.app import Gateway
+from gateway.front.limits import Limits
 from gateway.observe.log import configure
 from gateway.rooms import Surroundings
 from gateway.settings.loader import load
@@ -123,6 +124,7 @@ async def running_gateway(
     clock: Callable[[], float] = time.time,
     secret: str = f'"{SECRET}"',
     environ: dict[str, str] | None = None,
+    limits: Limits | None = None,
 ) -> AsyncIterator[RunningGateway]:
     """Start a gateway on free ports; *top* and *tables* are more TOML before and after the tables."""
     public, admin = listening_socket(), listening_socket()
@@ -146,7 +148,13 @@ async def running_gateway(
     log = configure(form="json", level="debug", stream=written, clock=clock)
     app = Gateway(
         loaded.settings,
-        Surroundings(log=log, clock=clock, public_socket=public, admin_socket=admin),
+        Surroundings(
+            log=log,
+            clock=clock,
+            limits=limits or Limits(),
+            public_socket=public,
+            admin_socket=admin,
+        ),
     )
     places = {url: port}
     if issuer:
