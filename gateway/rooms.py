@@ -40,6 +40,7 @@ from gateway.web.account import AccountPage
 from gateway.web.csrf import Csrf
 from gateway.web.endpoints import Endpoints
 from gateway.web.errors import ErrorPages
+from gateway.web.home import Home
 from gateway.web.pages import Pages
 from gateway.web.programs import Programs
 from gateway.web.replies import Replies
@@ -87,6 +88,12 @@ class Rooms:
             public_url=settings.public_url, hosts=self.table.hosts, prefix=settings.prefix
         )
         self._replies = Replies(secure=self._names.secure)
+        self._home = Home(
+            targets=self._targets,
+            replies=self._replies,
+            public_url=settings.public_url,
+            prefix=settings.prefix,
+        )
         issuers = [provider.issuer for provider in settings.providers]
         self._pages = Pages(replies=self._replies, prefix=settings.prefix, issuers=issuers)
         self._errors = ErrorPages(
@@ -153,6 +160,7 @@ class Rooms:
         logins = self._logins()
         return Endpoints(
             prefix=self._settings.prefix,
+            home=self._home,
             signin=self._sign_in(logins),
             signout=self._sign_out(),
             account=self._account(logins),
@@ -172,6 +180,7 @@ class Rooms:
             logins=logins,
             resume=self._resume,
             targets=self._targets,
+            home=self._home,
             csrf=self._csrf,
             pages=self._pages,
             replies=self._replies,
@@ -186,7 +195,6 @@ class Rooms:
             csrf=self._csrf,
             pages=self._pages,
             replies=self._replies,
-            public_url=self._settings.public_url,
             prefix=self._settings.prefix,
         )
 

@@ -42,11 +42,26 @@ class ReturnTargets:
         self._account = f"{prefix}/account"
         self._admin = f"{prefix}/admin/"
 
-    def check(self, raw: str) -> str:
+    def origin(self, host: str) -> str:
+        """Return the origin of *host* where a route names it, else that of `public_url`."""
+        origin = f"{self._scheme}://{host}"
+        return origin if self._knows(origin) else self._origin
+
+    def is_home(self, host: str) -> bool:
+        """Say whether *host* is where logins live, or as good as: no route names another."""
+        return self.origin(host) == self._origin
+
+    def seen_from(self, host: str, target: str) -> str:
+        """Return a checked *target* as a location that leads there from a page on *host*."""
+        return target if self.is_home(host) or not target.startswith("/") else self._origin + target
+
+    def check(self, raw: str, *, host: str = "") -> str:
         """Return *raw* if it is a safe target: origin-form on our own origin, else absolute.
 
-        Raises TargetRefused.
+        A path that was given to us on *host* is a path there. Raises TargetRefused.
         """
+        if raw.startswith("/") and not self.is_home(host):
+            raw = self.origin(host) + raw
         if not 0 < len(raw) <= LONGEST or not all(letter in _VISIBLE for letter in raw):
             raise TargetRefused("empty, too long, or a byte that browsers read in their own way")
         if raw.startswith("/"):

@@ -1,19 +1,19 @@
 """Everything under our prefix: which method on which path is which handler, and nothing more."""
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Mapping
 
 from gateway.errors import MethodRefused, NoSuchPage, RequestRejected
 from gateway.model.answer import Answer
 from gateway.model.inbound import Inbound
 from gateway.pipeline import Passage
 from gateway.web.account import AccountPage
+from gateway.web.home import Handler, Home
 from gateway.web.programs import Programs
 from gateway.web.query import parse_fields
 from gateway.web.signin import SignIn
 from gateway.web.signout import SignOut
 from gateway.web.visit import ReadBody, Visit
 
-Handler = Callable[[Visit], Awaitable[Answer]]
 Methods = Mapping[str, Handler]
 
 
@@ -24,6 +24,7 @@ class Endpoints:
         self,
         *,
         prefix: str,
+        home: Home,
         signin: SignIn,
         signout: SignOut,
         account: AccountPage,
@@ -33,9 +34,9 @@ class Endpoints:
         self._folded = prefix.casefold()
         self._first = self._folded.split("/")[1]
         self._exact: Mapping[str, Methods] = {
-            "/signin": {"GET": signin.choose},
+            "/signin": {"GET": home.starts(signin.choose)},
             "/signout": {"GET": signout.ask, "POST": signout.leave},
-            "/account": {"GET": account.show},
+            "/account": {"GET": home.only(account.show)},
             "/session": {"GET": programs.session, "POST": programs.reread},
             "/csrf": {"GET": programs.csrf},
             "/providers": {"GET": programs.providers},
@@ -43,8 +44,8 @@ class Endpoints:
             "/error": {"GET": programs.error},
         }
         self._with_provider: Mapping[str, Methods] = {
-            "/signin": {"GET": signin.follow, "POST": signin.start},
-            "/callback": {"GET": signin.callback},
+            "/signin": {"GET": home.starts(signin.follow), "POST": signin.start},
+            "/callback": {"GET": home.only(signin.callback)},
             "/account/link": {"POST": account.link},
         }
 

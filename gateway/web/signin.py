@@ -11,6 +11,7 @@ from gateway.model.answer import Answer
 from gateway.model.inbound import Inbound
 from gateway.web.csrf import Csrf
 from gateway.web.destination import destination
+from gateway.web.home import Home
 from gateway.web.pages import Pages
 from gateway.web.person import display_name
 from gateway.web.query import Fields
@@ -31,6 +32,7 @@ class SignIn:
         logins: Logins,
         resume: Resume,
         targets: ReturnTargets,
+        home: Home,
         csrf: Csrf,
         pages: Pages,
         replies: Replies,
@@ -39,6 +41,7 @@ class SignIn:
         self._logins = logins
         self._resume = resume
         self._targets = targets
+        self._home = home
         self._csrf = csrf
         self._pages = pages
         self._replies = replies
@@ -46,14 +49,14 @@ class SignIn:
 
     async def choose(self, visit: Visit) -> Answer:
         """GET /signin: one button a provider; with one provider straight on to its issuer."""
-        return_to = destination(visit.query, self._targets)
+        return_to = destination(visit.query, self._targets, host=visit.inbound.host)
         if len(self._logins.providers) > 1:
             return self._page(visit.inbound, return_to)
         return await self._depart(self._logins.providers[0].id, visit, return_to or "/")
 
     async def follow(self, visit: Visit) -> Answer:
         """GET /signin/{provider}: our own redirect names a target and starts; anybody else chooses."""
-        return_to = destination(visit.query, self._targets)
+        return_to = destination(visit.query, self._targets, host=visit.inbound.host)
         if return_to is None:
             return self._page(visit.inbound, None)
         return await self._depart(visit.tail, visit, return_to)
@@ -82,17 +85,23 @@ class SignIn:
         return self._replies.redirect(departure.location, cookies=departure.cookies)
 
     async def _begin(self, visit: Visit, fields: Fields) -> Departure:
+        if not self._home.is_here(visit):
+            return Departure(location=self._home.signin(visit, fields))
         return await self._logins.start(
             visit.tail,
             inbound=visit.inbound,
-            return_to=destination(fields, self._targets) or "/",
-            persistent=fields.one("remember") != "false",
+            return_to=destination(fields, self._targets, host=visit.inbound.host) or "/",
+            persistent=_is_persistent(fields),
             hints=_hints(visit.query),
         )
 
     async def _depart(self, provider_id: str, visit: Visit, return_to: str) -> Answer:
         departure = await self._logins.start(
-            provider_id, inbound=visit.inbound, return_to=return_to, hints=_hints(visit.query)
+            provider_id,
+            inbound=visit.inbound,
+            return_to=return_to,
+            persistent=_is_persistent(visit.query),
+            hints=_hints(visit.query),
         )
         return self._replies.redirect(departure.location, status=302, cookies=departure.cookies)
 
@@ -106,6 +115,10 @@ class SignIn:
             "name": display_name(resumed.session.identity) if resumed and resumed.session else "",
         }
         return self._pages.form("signin.html", facts, cookies=token.cookies, departs=True)
+
+
+def _is_persistent(fields: Fields) -> bool:
+    return fields.one("remember") != "false"
 
 
 def _hints(query: Fields) -> Mapping[str, str]:

@@ -19,7 +19,7 @@ _FORGET: RawHeaders = ((b"Clear-Site-Data", b'"cache"'),)
 
 
 class SignOut:
-    """The page and the endpoint of a logout. *root* is `public_url` + prefix."""
+    """The page and the endpoint of a logout."""
 
     def __init__(
         self,
@@ -30,7 +30,6 @@ class SignOut:
         csrf: Csrf,
         pages: Pages,
         replies: Replies,
-        public_url: str,
         prefix: str,
     ) -> None:
         self._logout = logout
@@ -39,7 +38,6 @@ class SignOut:
         self._csrf = csrf
         self._pages = pages
         self._replies = replies
-        self._public_url = public_url.rstrip("/")
         self._prefix = prefix
 
     async def ask(self, visit: Visit) -> Answer:
@@ -47,17 +45,21 @@ class SignOut:
 
         Asks no store, so that an outage keeps nobody from signing out.
         """
-        return_to = destination(visit.query, self._targets)
+        host = visit.inbound.host
+        return_to = destination(visit.query, self._targets, host=host)
         resumed = self._resume.at_once(visit.inbound, asks_for_roles=False)
         token = self._csrf.issue(visit.inbound.headers)
         session = resumed.session if resumed else None
+        onward = self._targets.seen_from(host, return_to) if return_to else None
         facts = {
             "signed_in": resumed is None or session is not None,
             "name": display_name(session.identity) if session else "",
-            "return_to": return_to,
+            "return_to": onward,
             "csrf": token.text,
         }
-        return self._pages.form("signout.html", facts, cookies=token.cookies)
+        # Browsers hold the redirect after a form to the page's policy too.
+        departs = onward is not None and not onward.startswith("/")
+        return self._pages.form("signout.html", facts, cookies=token.cookies, departs=departs)
 
     async def leave(self, visit: Visit) -> Answer:
         """POST /signout: this session ends, then `return_to`. Raises SignOutIncomplete."""
@@ -65,17 +67,25 @@ class SignOut:
         fields = await visit.fields()
         self._csrf.check(visit.inbound, fields.one("csrfToken"))
         _refuse_wider(fields)
-        return_to = destination(fields, self._targets) or f"{self._prefix}/signout"
+        onward = self._onward(visit, fields)
         left = await self._logout.leave(visit.inbound)
         if not left.complete:
             visit.passage.leave = left.cookies
             raise SignOutIncomplete("the end of the session is not recorded")
         if visit.wants_url(fields):
-            return self._replies.next_url(self._absolute(return_to), cookies=left.cookies, headers=_FORGET)
-        return self._replies.redirect(return_to, cookies=left.cookies, headers=_FORGET)
+            return self._replies.next_url(
+                self._absolute(visit, onward), cookies=left.cookies, headers=_FORGET
+            )
+        return self._replies.redirect(onward, cookies=left.cookies, headers=_FORGET)
 
-    def _absolute(self, target: str) -> str:
-        return self._public_url + target if target.startswith("/") else target
+    def _onward(self, visit: Visit, fields: Fields) -> str:
+        host = visit.inbound.host
+        return_to = destination(fields, self._targets, host=host)
+        return self._targets.seen_from(host, return_to) if return_to else f"{self._prefix}/signout"
+
+    def _absolute(self, visit: Visit, location: str) -> str:
+        origin = self._targets.origin(visit.inbound.host)
+        return origin + location if location.startswith("/") else location
 
 
 def _refuse_wider(fields: Fields) -> None:

@@ -47,7 +47,7 @@ async def test_B002_a_program_gets_401_with_the_way_in_and_no_dialog(
 async def test_B003_redirect_uri_comes_from_public_url_alone(tmp_path: Path) -> None:
     async with site(tmp_path) as gate:
         inbound = gate.inbound(
-            f"{PREFIX}/signin", headers=(*NAVIGATION, (b"X-Forwarded-Host", b"evil")), host="wiki.example.com"
+            f"{PREFIX}/signin", headers=(*NAVIGATION, (b"X-Forwarded-Host", b"evil")), host="evil.example"
         )
         await gate.send(inbound)
         pending = gate.issuers["demo"].begun[0]

@@ -35,6 +35,7 @@ from gateway.web.account import AccountPage
 from gateway.web.csrf import Csrf
 from gateway.web.endpoints import Endpoints
 from gateway.web.errors import ErrorPages
+from gateway.web.home import Home
 from gateway.web.pages import Pages
 from gateway.web.programs import Programs
 from gateway.web.replies import Replies
@@ -244,12 +245,15 @@ def _composed(
     pages = Pages(replies=replies, prefix=PREFIX, issuers=[issuer.url for issuer in issuers.values()])
     csrf = Csrf(mac=ring.mac("csrf"), names=names, scheme="https")
     errors = ErrorPages(pages=pages, replies=replies, targets=targets, public_url=URL, prefix=PREFIX)
+    home = Home(targets=targets, replies=replies, public_url=URL, prefix=PREFIX)
     endpoints = Endpoints(
         prefix=PREFIX,
+        home=home,
         signin=SignIn(
             logins=logins,
             resume=resume,
             targets=targets,
+            home=home,
             csrf=csrf,
             pages=pages,
             replies=replies,
@@ -262,7 +266,6 @@ def _composed(
             csrf=csrf,
             pages=pages,
             replies=replies,
-            public_url=URL,
             prefix=PREFIX,
         ),
         account=AccountPage(

@@ -58,3 +58,19 @@ def test_original_is_none_where_the_target_would_be_refused(target: bytes) -> No
 
 def test_original_is_none_for_a_host_that_is_no_target() -> None:
     assert LOCAL.original(replace(INBOUND, host="127.0.0.1:8080")) is None
+
+
+def test_a_path_given_on_another_host_of_ours_is_a_path_there() -> None:
+    assert LOCAL.check("/x", host="wiki.localhost:8080") == "http://wiki.localhost:8080/x"
+    assert LOCAL.check("/x", host="localhost:8080") == "/x"
+    assert LOCAL.check("/x", host="127.0.0.1:8080") == "/x"
+    for hostile in ("//evil", "/\\evil", "/.gateway/session", "/" + "a" * (LONGEST - 1)):
+        with pytest.raises(TargetRefused):
+            LOCAL.check(hostile, host="wiki.localhost:8080")
+
+
+def test_a_target_leads_there_from_any_host_of_ours() -> None:
+    assert LOCAL.seen_from("localhost:8080", "/x") == "/x"
+    assert LOCAL.seen_from("wiki.localhost:8080", "/x") == "http://localhost:8080/x"
+    absolute = "http://wiki.localhost:8080/x"
+    assert LOCAL.seen_from("localhost:8080", absolute) == absolute
