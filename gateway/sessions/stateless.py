@@ -71,7 +71,8 @@ class Stateless:
     async def renew(self, session: Session, *, fresh: bool = False) -> Session:
         """Return *session* while its lease runs, else the same session on a new lease.
 
-        Under `strict` a running lease is confirmed too, and nothing minted.
+        Under `strict` a running lease is confirmed too, and nothing minted. Nor is a token that no
+        longer fits a cookie, because roles were added: the old one stays, confirmed at each request.
         """
         now = self._clock()
         self._hold(session, now)
@@ -80,7 +81,7 @@ class Stateless:
             return session
         answer = await self._lookups.ask(session, fresh=fresh or self._policy.strict)
         confirmed = self._confirmed(session, answer)
-        return confirmed if running else self._minted(confirmed, answer)
+        return confirmed if running else self._renewed(confirmed, answer)
 
     async def confirm(self, session: Session) -> Session:
         """Return *session* with roles and profile from a lookup sent after this call."""
@@ -177,11 +178,14 @@ class Stateless:
         return tuple(self._cookie.cleared(shown, kept=opened.pieces))
 
     def _left(self, session: Session, shown: Shown) -> tuple[bytes, ...]:
-        left = max(0, self._policy.ends_at(session) - int(self._clock()))
-        max_age = left if session.persistent else None
+        max_age = self._max_age(session)
         sealed, pieces = self._sealed(session, max_age)
         lines = self._cookie.written(sealed, pieces=pieces, max_age=max_age)
         return (*self._cookie.cleared(shown, kept=pieces), *lines)
+
+    def _max_age(self, session: Session) -> int | None:
+        left = max(0, self._policy.ends_at(session) - int(self._clock()))
+        return left if session.persistent else None
 
     def _sealed(self, session: Session, max_age: int | None) -> tuple[str, int]:
         payload = self._payload(session, 1)
@@ -212,13 +216,24 @@ class Stateless:
             raise self._rejection(session, reason)
         return replace(session, identity=_as_read(session.identity, standing))
 
-    def _minted(self, session: Session, answer: Answer) -> Session:
-        now = int(answer.asked_at)
-        lease_until = min(now + self._policy.lease, self._policy.ends_at(session))
-        renewed = replace(session, token_id=_token_id(), issued_at=now, lease_until=lease_until)
+    def _renewed(self, session: Session, answer: Answer) -> Session:
+        renewed = self._minted(session, answer)
+        try:
+            self._sealed(renewed, self._max_age(renewed))
+        except SessionTooLarge as too_large:
+            # Who is signed in stays so: the next login tells them why it cannot go on for ever.
+            self._tell(
+                "session.unrenewed", session, outcome="failure", reason=too_large.code, detail=str(too_large)
+            )
+            return session
         self._tally.renewed()
         self._tell("session.renewed", renewed)
         return renewed
+
+    def _minted(self, session: Session, answer: Answer) -> Session:
+        now = int(answer.asked_at)
+        lease_until = min(now + self._policy.lease, self._policy.ends_at(session))
+        return replace(session, token_id=_token_id(), issued_at=now, lease_until=lease_until)
 
     def _rejected(self, shown: Shown, reason: str, session: Session | None = None) -> Loaded:
         self._reject(session, reason)
@@ -234,7 +249,13 @@ class Stateless:
         self._tell("session.rejected", session, outcome="refused", reason=reason)
 
     def _tell(
-        self, name: str, session: Session | None, *, outcome: str = "success", reason: str = ""
+        self,
+        name: str,
+        session: Session | None,
+        *,
+        outcome: str = "success",
+        reason: str = "",
+        detail: str = "",
     ) -> None:
         self._audit(
             AuditEvent(
@@ -244,6 +265,7 @@ class Stateless:
                 user_id=session.identity.user_id if session else "",
                 session_id=public_id(session.id) if session else "",
                 provider=session.provider if session else "",
+                detail=detail,
             )
         )
 

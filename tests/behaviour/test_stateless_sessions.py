@@ -648,6 +648,41 @@ def test_B126_what_needs_a_fourth_piece_fails_and_names_the_largest_claims(size:
     assert "alice@example.com" not in str(failure.value)
 
 
+async def test_B126_roles_that_no_longer_fit_keep_nobody_out() -> None:
+    node = Node()
+    session = node.sign_in()
+    roles = tuple(f"role-{number:04}-{'x' * 24}" for number in range(300))
+    node.directory.change("u-alice", roles=roles)
+    node.clock.advance(600)
+    before = cookie(node)
+    for asked in (1, 2):
+        current = await node.request()
+        assert (current.id, current.token_id) == (session.id, session.token_id)
+        assert current.identity.roles == roles
+        assert node.directory.lookups == asked
+    assert cookie(node) == before
+    assert node.tally.renewals == 0
+    told = [event for event in node.events if event.name == "session.unrenewed"]
+    assert [(event.outcome, event.reason) for event in told] == [("failure", "SessionTooLarge")] * 2
+    assert "largest: roles" in told[0].detail
+    assert "role-0001" not in told[0].detail
+    node.directory.change("u-alice", roles=("editor",))
+    assert (await node.request()).token_id != session.token_id
+    assert node.load().due is False
+
+
+async def test_B126_a_session_that_cannot_be_renewed_still_ends() -> None:
+    node = Node()
+    node.sign_in()
+    node.directory.change("u-alice", roles=tuple(f"role-{number:04}-{'x' * 24}" for number in range(300)))
+    node.clock.advance(DAYS_30 - 1)
+    await node.request()
+    node.directory.change("u-alice", enabled=False)
+    await refused(node, "user_disabled")
+    node.clock.advance(1)
+    assert node.load().rejected == "absolute"
+
+
 def test_B126_what_is_written_is_always_accepted_back() -> None:
     node = Node()
     written = 0
