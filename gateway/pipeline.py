@@ -4,10 +4,12 @@ Stages 1 to 4 are `authorize`; forward-auth and `gateway explain` are the same c
 is matched is the policy that is applied and the URL that is sent.
 """
 
+import re
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from typing import Protocol
+from urllib.parse import unquote
 
 from gateway.errors import AccessDenied, ContentTooLarge, LoginRequired, RequestRejected
 from gateway.flows.resume import Resume, Resumed
@@ -123,12 +125,15 @@ class Pipeline:
         return route
 
     def _check_spellings(self, inbound: Inbound, route: Route) -> None:
-        for spelling in inbound.spellings - route.allow_in_path:
-            if spelling != ";":
+        for spelling in inbound.spellings:
+            allowed = spelling in route.allow_in_path
+            if not allowed and spelling != ";":
                 raise RequestRejected(f"{spelling} in a path that does not allow it")
-            bare = _without_parameters(inbound.path)
-            if self._table.match(inbound.host, bare) is not route:
-                raise RequestRejected("a path parameter would choose another route")
+            if allowed and spelling == ";":
+                continue
+            reading = _OTHERWISE_READ[spelling](inbound)
+            if next(self._table.candidates(inbound.host, reading), None) is not route:
+                raise RequestRejected(f"{spelling} read otherwise would choose another route")
 
     def _decide(self, passage: Passage, inbound: Inbound, route: Route) -> Route:
         identity = passage.session.identity if passage.session else None
@@ -148,9 +153,28 @@ def _session_counts(route: Route, inbound: Inbound) -> bool:
     return not (inbound.method == "OPTIONS" and inbound.values(b"access-control-request-method"))
 
 
-def _without_parameters(path: str) -> str:
-    """Return *path* with `;…` cut from every segment, as some servers read it."""
-    return "/".join([segment.partition(";")[0] for segment in path.split("/")])
+def _without_parameters(inbound: Inbound) -> str:
+    """Return the path with `;…` cut from every segment, as some servers read it."""
+    return "/".join([segment.partition(";")[0] for segment in inbound.path.split("/")])
+
+
+def _with_single_slashes(inbound: Inbound) -> str:
+    """Return the path with `//` read as one slash, as some servers do."""
+    return re.sub("/+", "/", inbound.path)
+
+
+def _with_opaque_slashes(inbound: Inbound) -> str:
+    """Return the path with `%2f` left alone: part of a segment's name, as some servers read it."""
+    raw = inbound.target.partition(b"?")[0].decode("ascii")
+    return unquote(re.sub("%2f", "%252f", raw, flags=re.IGNORECASE))
+
+
+# Whatever the app makes of a spelling, the same rule must govern what it then serves.
+_OTHERWISE_READ: Mapping[str, Callable[[Inbound], str]] = {
+    ";": _without_parameters,
+    "//": _with_single_slashes,
+    "%2f": _with_opaque_slashes,
+}
 
 
 def _note(passage: Passage, resumed: Resumed) -> None:
