@@ -103,7 +103,7 @@ class DemoIssuer:
             self._check(asked)
         except AuthorizationRefused as refused:
             return self._send_back(asked, error=refused.error)
-        return _page("Sign in to the demo", paragraph(_WARNING, kind="warning"), _buttons(asked))
+        return _page("Sign in to the demo", paragraph(_WARNING, kind="bad"), _buttons(asked))
 
     async def agree(self, request: web.Request) -> web.Response:
         """Send the browser back with a code for the person whose button was pressed."""

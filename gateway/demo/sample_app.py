@@ -10,7 +10,7 @@ from urllib.parse import unquote
 from wsgiref.simple_server import WSGIRequestHandler, WSGIServer, make_server
 
 from gateway.demo.loopback import require_loopback
-from gateway.demo.pages import HEADERS, links, page, paragraph, table
+from gateway.demo.pages import HEADERS, folded, links, page, paragraph, table
 from gateway.verify import VerificationFailed, Verifier
 
 IDENTITY = (
@@ -50,9 +50,7 @@ class SampleApp:
     def _home(self, environ: Environ) -> str:
         return page(
             f"Hello, {_who(environ)}!",
-            paragraph(
-                "This is a plain old app. It has no login; it read who you are from the request headers."
-            ),
+            paragraph("A plain old app: it has no login and read who you are from the request headers."),
             *self._received(environ),
             links((ADMIN, "Admin page"), (PUBLIC, "Public page"), (SIGN_OUT, "Sign out")),
         )
@@ -76,13 +74,12 @@ class SampleApp:
         )
 
     def _received(self, environ: Environ) -> Iterable[str]:
+        proof, kind = self._proof(environ)
+        yield paragraph(proof, kind=kind)
         yield "<h2>Who the gateway says you are</h2>"
         identity = list(_present(environ, IDENTITY))
         yield table(identity) if identity else paragraph("It sent no identity.", kind="dim")
-        proof, kind = self._proof(environ)
-        yield paragraph(proof, kind=kind)
-        yield "<h2>What else it added</h2>"
-        yield table(_present(environ, PASSED_ON))
+        yield folded("What else it added", table(_present(environ, PASSED_ON)))
 
     def _proof(self, environ: Environ) -> tuple[str, str]:
         """Return what the assertion proves, and whether that is good."""

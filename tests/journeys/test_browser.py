@@ -1,0 +1,209 @@
+"""The pages in a real browser: Debian's Chromium, headless, without a script of ours or anyone's.
+
+`SCREENSHOTS=1` writes the pictures of the README to docs/images.
+"""
+
+import os
+import subprocess
+from collections.abc import AsyncIterator, Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import pytest
+from playwright.async_api import Browser, BrowserContext, Page, ViewportSize, async_playwright, expect
+
+from tests.fakes.demo import Demo
+from tests.fakes.gateway import RunningGateway, running_gateway
+from tests.fakes.issuer import HostileIssuer
+from tests.fakes.upstream import RecordingUpstream, ok
+
+IMAGES = Path(__file__).parents[2] / "docs" / "images"
+ARGUMENTS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
+SIZE: ViewportSize = {"width": 900, "height": 700}
+PLANTED = """
+const planted = document.createElement("script");
+planted.textContent = "window.ran = 1";
+document.body.append(planted);
+"""
+SECOND = """
+[[providers]]
+id = "partners"
+name = "Partner accounts"
+issuer = "{issuer.url}"
+client_id = "gateway"
+client_secret = {{ env = "ISSUER_SECRET" }}
+"""
+
+
+@dataclass(slots=True)
+class Profile:
+    """A browser profile that notes what its console says is wrong."""
+
+    context: BrowserContext
+    complaints: list[str] = field(default_factory=list)
+
+    async def tab(self) -> Page:
+        page = await self.context.new_page()
+        page.on("console", lambda said: self.complaints.append(said.text) if said.type == "error" else None)
+        page.on("pageerror", lambda error: self.complaints.append(str(error)))
+        return page
+
+
+@pytest.fixture
+async def chromium(needs: Callable[[str], str]) -> AsyncIterator[Browser]:
+    path = needs("chromium")
+    async with async_playwright() as playwright:
+        browser = await playwright.chromium.launch(executable_path=path, args=ARGUMENTS)
+        yield browser
+        await browser.close()
+
+
+@pytest.fixture
+async def profile(chromium: Browser) -> Profile:
+    """A fresh profile in which scripts are allowed, so that one that ran would be seen."""
+    return Profile(await chromium.new_context(viewport=SIZE))
+
+
+@pytest.fixture
+def demo(tmp_path: Path) -> Iterator[Demo]:
+    running = Demo(tmp_path)
+    running.until("Ctrl-C")
+    yield running
+    if running.process.poll() is None:
+        running.process.terminate()
+    running.process.communicate(timeout=20)
+
+
+@pytest.fixture
+async def gateway(tmp_path: Path) -> AsyncIterator[RunningGateway]:
+    """A gateway whose people come from two issuers."""
+    body = b"<!doctype html><title>Wiki</title><h1>The wiki</h1>"
+    async with HostileIssuer() as own, HostileIssuer() as partners, RecordingUpstream() as app:
+        app.answer_with(ok(body, b"Content-Type: text/html", b"Cache-Control: no-store"))
+        async with running_gateway(
+            tmp_path,
+            upstream=app.url,
+            issuer=own,
+            provider_keys='name = "Example Corp"',
+            tables=SECOND.format(issuer=partners),
+            http=True,
+        ) as running:
+            yield running
+
+
+async def picture(page: Page, name: str) -> None:
+    """Keep a picture of *page* for the README where somebody asked for pictures."""
+    if os.environ.get("SCREENSHOTS") != "1":
+        return
+    await page.screenshot(path=IMAGES / f"{name}.png")
+    assert (IMAGES / f"{name}.png").stat().st_size < 120_000
+
+
+async def press(page: Page, label: str) -> None:
+    await page.get_by_role("button", name=label, exact=True).click()
+
+
+async def says(page: Page, title: str) -> None:
+    await expect(page.get_by_role("heading", level=1)).to_have_text(title)
+
+
+async def sign_in(page: Page, url: str, person: str) -> None:
+    await page.goto(url)
+    await press(page, f"Sign in as {person}")
+
+
+async def test_alice_signs_in_is_refused_is_let_in_and_signs_out(demo: Demo, profile: Profile) -> None:
+    page = await profile.tab()
+    await sign_in(page, demo.url, "alice")
+    await says(page, "Hello, Alice Example!")
+    assert page.url == f"{demo.url}/"
+    await expect(page.get_by_text("The assertion verifies")).to_be_visible()
+    await picture(page, "app")
+    assert profile.complaints == []
+
+    refused = await page.goto(f"{demo.url}/admin")
+    assert refused is not None
+    assert refused.status == 403
+    await says(page, "You may not open this page")
+    await picture(page, "refused")
+    await page.get_by_role("link", name="See who is signed in").click()
+    await says(page, "Alice Example")
+    grant(demo)
+    await page.goto(f"{demo.url}/admin")
+    await says(page, "The admin page")
+
+    await page.get_by_role("link", name="Sign out").click()
+    await press(page, "Sign out")
+    await says(page, "You are signed out")
+    assert "session" not in {cookie["name"] for cookie in await profile.context.cookies()}
+    for _ in range(3):
+        await page.go_back()
+        assert "alice@example.com" not in await page.content()
+    assert [text for text in profile.complaints if "403" not in text] == []
+
+
+def grant(demo: Demo) -> None:
+    """Run the command that the demo printed."""
+    printed = next(line for line in demo.said if "--grant" in line).strip()
+    subprocess.run(printed, shell=True, cwd=demo.directory, check=True, capture_output=True)
+
+
+async def test_two_tabs_sign_in_side_by_side(demo: Demo, profile: Profile) -> None:
+    first, second = await profile.tab(), await profile.tab()
+    await first.goto(f"{demo.url}/?tab=first")
+    await second.goto(f"{demo.url}/?tab=second")
+    await press(second, "Sign in as alice")
+    await says(second, "Hello, Alice Example!")
+    await press(first, "Sign in as alice")
+    await says(first, "Hello, Alice Example!")
+    assert [urlsplit(tab.url).query for tab in (first, second)] == ["tab=first", "tab=second"]
+    assert profile.complaints == []
+
+
+async def test_cancelling_at_the_issuer_is_told_in_plain_words(demo: Demo, profile: Profile) -> None:
+    page = await profile.tab()
+    await page.goto(demo.url)
+    await press(page, "Cancel")
+    await says(page, "Sign-in cancelled")
+    await page.get_by_role("link", name="Try again").click()
+    await press(page, "Sign in as bob")
+    await says(page, "Hello, Bob Example!")
+
+
+async def test_with_two_providers_the_person_chooses(gateway: RunningGateway, profile: Profile) -> None:
+    page = await profile.tab()
+    await page.goto(f"{gateway.url}/wiki?page=1")
+    await says(page, "Sign in")
+    await picture(page, "signin")
+    await press(page, "Continue with Partner accounts")
+    await says(page, "The wiki")
+    assert page.url == f"{gateway.url}/wiki?page=1"
+    assert profile.complaints == []
+
+
+async def test_everything_works_where_scripts_are_off(gateway: RunningGateway, chromium: Browser) -> None:
+    page = await (await chromium.new_context(java_script_enabled=False)).new_page()
+    await page.goto(gateway.url)
+    await press(page, "Continue with Example Corp")
+    await says(page, "The wiki")
+    await page.goto(f"{gateway.url}/.gateway/signout")
+    await press(page, "Sign out")
+    await says(page, "You are signed out")
+
+
+async def test_no_script_runs_on_our_pages(gateway: RunningGateway, profile: Profile) -> None:
+    page = await profile.tab()
+    await page.goto(f"{gateway.url}/.gateway/signin")
+    assert await page.evaluate("document.scripts.length") == 0
+    await page.evaluate(PLANTED)
+    assert await page.evaluate("window.ran") is None
+    assert any("Content Security Policy" in text for text in profile.complaints)
