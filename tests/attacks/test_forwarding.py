@@ -198,10 +198,20 @@ async def test_I16_our_cookies_are_cut_out_and_others_keep_their_bytes(tmp_path:
 
 
 SET = [
-    b"__Host-session=evil; Path=/; Secure", b"__HOST-SESSION=evil", b" __Host-session =evil", b"session=evil",
-    b"__Secure-session=evil", b"__Host-session=; Max-Age=0", b"\t__Host-session\t=evil",
-    b"__Host-session-csrf=evil", b"session.0=evil", b"__Host-session-login-x=evil", b"=session=evil", b"= __Host-session=evil", b"session",
-]  # fmt: skip
+    b"__Host-session=evil; Path=/; Secure",
+    b"__HOST-SESSION=evil",
+    b" __Host-session =evil",
+    b"session=evil",
+    b"__Secure-session=evil",
+    b"__Host-session=; Max-Age=0",
+    b"\t__Host-session\t=evil",
+    b"__Host-session-csrf=evil",
+    b"session.0=evil",
+    b"__Host-session-login-x=evil",
+    b"=session=evil",
+    b"= __Host-session=evil",
+    b"session",
+]
 
 
 async def test_I17_an_upstream_cannot_set_a_cookie_of_ours(tmp_path: Path) -> None:
