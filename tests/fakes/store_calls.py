@@ -1,0 +1,66 @@
+"""What a gateway asks of its database, counted; and an outage of it, on demand."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+import pytest
+
+from gateway.errors import StoreUnavailable
+from gateway.store.standing import Lookup
+from gateway.store.writer import Transaction, Writer
+
+
+@dataclass(slots=True)
+class StoreCalls:
+    """Calls so far, of all nodes of the test; while `down`, every one raises StoreUnavailable.
+
+    While `gate` is closed, a lookup waits with its answer: `asked` is set once one has it.
+    """
+
+    lookups: int = 0
+    transactions: int = 0
+    down: bool = False
+    gate: asyncio.Event = field(default_factory=asyncio.Event)
+    asked: asyncio.Event = field(default_factory=asyncio.Event)
+
+    @property
+    def total(self) -> int:
+        return self.lookups + self.transactions
+
+
+def watched(monkeypatch: pytest.MonkeyPatch) -> StoreCalls:
+    """Count the calls of every database that is used from now on."""
+    calls = StoreCalls()
+    calls.gate.set()
+    ask, write, read = Lookup._ask, Writer.write, Writer.read
+
+    async def counted(self: Lookup, values: dict[str, object]) -> list[Any]:
+        calls.lookups += 1
+        if calls.down:
+            raise StoreUnavailable("down")
+        rows = await ask(self, values)
+        calls.asked.set()
+        await calls.gate.wait()
+        return rows
+
+    def transaction(real: Any) -> Any:
+        def begun(self: Writer) -> AbstractAsyncContextManager[Transaction]:
+            calls.transactions += 1
+            opened: AbstractAsyncContextManager[Transaction] = _down() if calls.down else real(self)
+            return opened
+
+        return begun
+
+    monkeypatch.setattr(Lookup, "_ask", counted)
+    monkeypatch.setattr(Writer, "write", transaction(write))
+    monkeypatch.setattr(Writer, "read", transaction(read))
+    return calls
+
+
+@asynccontextmanager
+async def _down() -> AsyncIterator[Transaction]:
+    raise StoreUnavailable("down")
+    yield
