@@ -1,6 +1,6 @@
 """Resume: from the cookies of a request to a session that may be trusted, and the cookie to leave."""
 
-from dataclasses import dataclass
+import msgspec
 
 from gateway.errors import SessionRejected
 from gateway.model.inbound import Inbound
@@ -8,8 +8,7 @@ from gateway.model.session import Session
 from gateway.sessions.strategy import Loaded, Strategy
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Resumed:
+class Resumed(msgspec.Struct, frozen=True, kw_only=True):
     """The session, if one holds; the Set-Cookie values that any answer must carry.
 
     `rejected` is the reason where a session was presented that does not hold.

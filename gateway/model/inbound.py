@@ -1,12 +1,25 @@
 """A request as we understood it: the one canonical form that every later stage reads."""
 
-from dataclasses import dataclass
+import msgspec
 
 RawHeaders = tuple[tuple[bytes, bytes], ...]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Inbound:
+class Notes:
+    """What a stage worked out from a head's fields alone.
+
+    Clients repeat their fields from request to request: a connection that sees the same ones again
+    hands on the same notes, and the work is done once. Nothing that depends on the time, the target
+    or the session may be noted.
+    """
+
+    __slots__ = ("outbound_fields",)
+
+    def __init__(self) -> None:
+        self.outbound_fields: tuple[bytes, tuple[bytes, ...]] | None = None
+
+
+class Inbound(msgspec.Struct, frozen=True, kw_only=True):
     """A validated request (RFC 9112). Nobody later reads the raw form again.
 
     `target` is the origin-form as it came, forwarded byte for byte; `path` is its path decoded
@@ -17,7 +30,9 @@ class Inbound:
     where there is none declared; `chunked` is the other framing. `spellings` are the relaxable
     spellings found in the path (`%2f`, `//`, `;`). `peer` is the socket's address, `client_ip` the
     caller's after trusted proxies; `scheme` and `host` likewise.
-    `forwarded_for` is the chain to pass on, already vetted, without `peer`.
+    `forwarded_for` is the chain to pass on, already vetted, without `peer`; `notes` belong to
+    `headers`. A struct, since one is made for every request and a frozen dataclass costs four
+    times as much to fill.
     """
 
     method: str
@@ -39,6 +54,7 @@ class Inbound:
     spellings: frozenset[str] = frozenset()
     forwarded_for: tuple[str, ...] = ()
     traceparent: str | None = None
+    notes: Notes = msgspec.field(default_factory=Notes)
 
     @property
     def has_body(self) -> bool:

@@ -1,6 +1,6 @@
 """Routes and upstreams, compiled once at start and matched by every request."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from ipaddress import IPv4Network, IPv6Network
 
@@ -74,7 +74,8 @@ class Route:
 
     `name` labels logs and metrics. `host` is exact, `*.example.com`, or None for any; `path` is a
     prefix that ends at a segment. `asks_for_roles` means that roles are read from the database at
-    each request (BEHAVIOUR 1). `allow_in_path` holds spellings that are refused elsewhere.
+    each request (BEHAVIOUR 1). `allow_in_path` holds spellings that are refused elsewhere. `plain`
+    says that `access` is the whole rule; the table sets it.
     """
 
     name: str
@@ -90,6 +91,7 @@ class Route:
     max_body: int | None = None
     allow_in_path: frozenset[str] = frozenset()
     identity: IdentityHeaders = IdentityHeaders(headers=(), assertion=None)
+    plain: bool = field(default=False, compare=False)
 
 
 def covers(prefix: str, path: str) -> bool:

@@ -4,7 +4,9 @@ The law: a label holds a route's name, a provider's id or a word of ours, never 
 session, so the number of series does not grow with what clients send.
 """
 
+from bisect import bisect_left
 from collections.abc import Callable, Iterator
+from itertools import accumulate
 
 from prometheus_client import (
     CollectorRegistry,
@@ -13,7 +15,12 @@ from prometheus_client import (
     ProcessCollector,
     generate_latest,
 )
-from prometheus_client.metrics_core import CounterMetricFamily, GaugeMetricFamily
+from prometheus_client.metrics_core import (
+    CounterMetricFamily,
+    GaugeMetricFamily,
+    HistogramMetricFamily,
+    Metric,
+)
 from prometheus_client.registry import Collector
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
@@ -21,25 +28,38 @@ METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS",
 _SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
 
 
+class _Timing:
+    """How many of one route's requests took how long: counts by bucket, and their sum in seconds."""
+
+    __slots__ = ("counts", "total")
+
+    def __init__(self) -> None:
+        self.counts = [0] * (len(_SECONDS) + 1)
+        self.total = 0.0
+
+    def observe(self, seconds: float) -> None:
+        self.counts[bisect_left(_SECONDS, seconds)] += 1
+        self.total += seconds
+
+
 class Metrics:
-    """Counters and durations of one gateway; every verb is cheap and never fails."""
+    """Counters and durations of one gateway; every verb is cheap and never fails.
+
+    What every request counts is kept in plain numbers and laid out when somebody asks: a request
+    pays for two additions, not for locks.
+    """
 
     def __init__(self, *, version: str, dropped: Callable[[], int] = lambda: 0) -> None:
         self._registry = registry = CollectorRegistry(auto_describe=False)
         ProcessCollector(registry=registry)
-        registry.register(_Read(self._instant, dropped))
+        registry.register(_Read(self._families))
         self._flying = 0
         self._version = version
-        self._requests = Counter(
-            "gateway_http_requests", "Requests answered.", ("route", "method", "code"), registry=registry
-        )
-        self._duration = _histogram("gateway_http_request_duration_seconds", "Until answered.", registry)
-        self._upstream = _histogram(
-            "gateway_upstream_duration_seconds", "Until the upstream's head.", registry
-        )
-        self._decisions = Counter(
-            "gateway_auth_decisions", "Admissions.", ("route", "decision", "reason"), registry=registry
-        )
+        self._dropped = dropped
+        self._requests: dict[tuple[str, str, int], int] = {}
+        self._decisions: dict[tuple[str, str, str], int] = {}
+        self._duration: dict[str, _Timing] = {}
+        self._upstream: dict[str, _Timing] = {}
         self._logins = Counter("gateway_logins", "Logins ended.", ("provider", "result"), registry=registry)
         self._renewals = Counter("gateway_session_renewals", "Leases renewed.", registry=registry)
         self._rejections = Counter(
@@ -52,9 +72,6 @@ class Metrics:
         self._store = Histogram(
             "gateway_store_duration_seconds", "Store calls.", ("op",), buckets=_SECONDS, registry=registry
         )
-        self._answered: dict[tuple[str, str, int], Counter] = {}
-        self._timed: dict[str, tuple[Histogram, Histogram]] = {}
-        self._decided: dict[tuple[str, str, str], Counter] = {}
 
     def enter(self) -> None:
         """Count a request in."""
@@ -69,26 +86,15 @@ class Metrics:
     ) -> None:
         """Count one answered request; seconds, *upstream* None where none was asked."""
         key = (route, method if method in METHODS else "other", status if 100 <= status <= 599 else 0)
-        counter = self._answered.get(key)
-        if counter is None:
-            code = str(key[2]) if key[2] else "other"
-            counter = self._answered[key] = self._requests.labels(route or "none", key[1], code)
-        counter.inc()
-        timed = self._timed.get(route)
-        if timed is None:
-            name = route or "none"
-            timed = self._timed[route] = (self._duration.labels(name), self._upstream.labels(name))
-        timed[0].observe(duration)
+        self._requests[key] = self._requests.get(key, 0) + 1
+        _timing(self._duration, route).observe(duration)
         if upstream is not None:
-            timed[1].observe(upstream)
+            _timing(self._upstream, route).observe(upstream)
 
     def decision(self, *, route: str, decision: str, reason: str) -> None:
         """Count one admission: *decision* and *reason* as the policy words them."""
         key = (route, decision, reason)
-        counter = self._decided.get(key)
-        if counter is None:
-            counter = self._decided[key] = self._decisions.labels(route or "none", decision, reason)
-        counter.inc()
+        self._decisions[key] = self._decisions.get(key, 0) + 1
 
     def login(self, *, provider: str, result: str) -> None:
         """Count one login that ended: `success`, or the stable code of its failure."""
@@ -118,26 +124,51 @@ class Metrics:
         """Return every series in the text format that `CONTENT_TYPE` names."""
         return generate_latest(self._registry)
 
-    def _instant(self) -> tuple[int, str]:
-        return self._flying, self._version
-
-
-class _Read(Collector):
-    """Values that are read when asked for instead of written on every request."""
-
-    def __init__(self, instant: Callable[[], tuple[int, str]], dropped: Callable[[], int]) -> None:
-        self._instant = instant
-        self._dropped = dropped
-
-    def collect(self) -> Iterator[GaugeMetricFamily | CounterMetricFamily]:
-        """Yield the requests in flight, the lines dropped and the build."""
-        flying, version = self._instant()
-        yield GaugeMetricFamily("gateway_requests_in_flight", "Requests not yet answered.", value=flying)
-        yield CounterMetricFamily("gateway_log_dropped", "Log lines lost.", value=self._dropped())
+    def _families(self) -> Iterator[Metric]:
+        requests = CounterMetricFamily(
+            "gateway_http_requests", "Requests answered.", labels=("route", "method", "code")
+        )
+        for (route, method, status), count in self._requests.copy().items():
+            requests.add_metric((route or "none", method, str(status or "other")), count)
+        decisions = CounterMetricFamily(
+            "gateway_auth_decisions", "Admissions.", labels=("route", "decision", "reason")
+        )
+        for (route, decision, reason), count in self._decisions.copy().items():
+            decisions.add_metric((route or "none", decision, reason), count)
         build = GaugeMetricFamily("gateway_build_info", "The release that runs.", labels=("version",))
-        build.add_metric((version,), 1)
+        build.add_metric((self._version,), 1)
+        yield requests
+        yield decisions
+        yield _histogram("gateway_http_request_duration_seconds", "Until answered.", self._duration)
+        yield _histogram("gateway_upstream_duration_seconds", "Until the upstream's head.", self._upstream)
+        yield GaugeMetricFamily(
+            "gateway_requests_in_flight", "Requests not yet answered.", value=self._flying
+        )
+        yield CounterMetricFamily("gateway_log_dropped", "Log lines lost.", value=self._dropped())
         yield build
 
 
-def _histogram(name: str, told: str, registry: CollectorRegistry) -> Histogram:
-    return Histogram(name, told, ("route",), buckets=_SECONDS, registry=registry)
+class _Read(Collector):
+    """Values that are laid out when asked for instead of at every request."""
+
+    def __init__(self, families: Callable[[], Iterator[Metric]]) -> None:
+        self._families = families
+
+    def collect(self) -> Iterator[Metric]:
+        return self._families()
+
+
+def _timing(timings: dict[str, _Timing], route: str) -> _Timing:
+    timing = timings.get(route)
+    if timing is None:
+        timing = timings[route] = _Timing()
+    return timing
+
+
+def _histogram(name: str, told: str, timings: dict[str, _Timing]) -> HistogramMetricFamily:
+    family = HistogramMetricFamily(name, told, labels=("route",))
+    for route, timing in timings.copy().items():
+        bounds = [*map(str, _SECONDS), "+Inf"]
+        buckets = list(zip(bounds, accumulate(timing.counts), strict=True))
+        family.add_metric((route or "none",), buckets, timing.total)
+    return family

@@ -15,9 +15,10 @@ _PRINTED = "!\"#$%&'()*+,-./:;<=>?@[\\]^_`{|}~ "
 class RequestLine(msgspec.Struct, frozen=True, kw_only=True):
     """What is told of one request; a struct, since a frozen dataclass costs ten times as much to fill.
 
-    `target` is the raw origin-form: its query is never written. Times are seconds; `upstream` is None
-    where no upstream was asked. `route` is empty where none governed. `sid_hash` is `short_hash` of the
-    session, never the session itself.
+    `method`, `host` and `target` are a client's words and are bounded when they are written; the rest
+    is ours. `target` is the raw origin-form: its query is never written. Times are seconds; `upstream`
+    is None where no upstream was asked. `route` is empty where none governed. `sid_hash` is
+    `short_hash` of the session, never the session itself.
     """
 
     request_id: str
@@ -79,10 +80,10 @@ def record(line: RequestLine, *, ts: str, level: str) -> Record:
         ts=ts,
         level=level,
         event="request",
-        request_id=printable(line.request_id),
+        request_id=line.request_id,
         trace_id=line.trace_id,
         span_id=line.span_id,
-        client_ip=printable(line.client_ip),
+        client_ip=line.client_ip,
         method=printable(line.method),
         host=printable(line.host),
         path=path_of(line.target),
@@ -90,10 +91,10 @@ def record(line: RequestLine, *, ts: str, level: str) -> Record:
         bytes=line.size,
         duration_ms=round(line.duration * 1000, 3),
         upstream_ms=None if upstream is None else round(upstream * 1000, 3),
-        route=printable(line.route),
+        route=line.route,
         decision=line.decision,
         reason=line.reason,
-        user_id=printable(line.user_id),
+        user_id=line.user_id,
         sid_hash=line.sid_hash,
     )
 

@@ -54,6 +54,8 @@ _NOBODY = Identity(user_id="")
 
 def admit(route: Route, identity: Identity | None, *, method: str, client_ip: str) -> Verdict:
     """Return what the rules of *route*, as the table compiled it, say about this caller."""
+    if identity is not None and route.plain and route.access is not Access.PUBLIC:
+        return PASSED
     for finding in weigh(route, identity, method=method, client_ip=client_ip):
         if finding.verdict is not None:
             return finding.verdict
@@ -196,11 +198,9 @@ def domain_of(email: str | None) -> str | None:
 
 
 def prepared(route: Route) -> Route:
-    """Return *route* with its e-mail rules in the form in which they are compared."""
-    allow, deny = _folded_rules(route.allow), _folded_rules(route.deny)
-    if allow == route.allow and deny == route.deny:
-        return route
-    return replace(route, allow=allow, deny=deny)
+    """Return *route* with its e-mail rules in the form in which they are compared, and `plain` set."""
+    plain = route.methods is None and route.allow == route.deny == Rules()
+    return replace(route, allow=_folded_rules(route.allow), deny=_folded_rules(route.deny), plain=plain)
 
 
 def _folded_rules(rules: Rules) -> Rules:

@@ -12,6 +12,11 @@ from gateway.model.inbound import RawHeaders
 _OCTETS = re.compile(r"[\x21\x23-\x2b\x2d-\x3a\x3c-\x5b\x5d-\x7e]*")  # cookie-octet, RFC 6265bis 4.1.1
 
 
+def cookie_lines(headers: RawHeaders) -> list[bytes]:
+    """Return the value of every `Cookie` line, in order."""
+    return [line for key, line in headers if len(key) == 6 and key.lower() == b"cookie"]
+
+
 def pairs(headers: RawHeaders, marker: bytes) -> list[tuple[bytes, bytes]]:
     """Return name and value of each cookie, in order, from the lines that hold *marker* at all.
 

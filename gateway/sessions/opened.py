@@ -27,6 +27,17 @@ class OpenedCookies:
     def __init__(self, *, most: int = MOST) -> None:
         self._most = most
         self._opened: dict[bytes, Opened] = {}
+        self._lines: dict[bytes, Opened] = {}
+
+    def in_line(self, line: bytes) -> Opened | None:
+        """Return what a whole `Cookie` line was found to hold before, and nothing else of ours."""
+        return self._lines.get(line)
+
+    def keep_line(self, line: bytes, opened: Opened) -> None:
+        """Remember that *line* holds exactly one cookie of ours, which opened."""
+        if len(self._lines) >= self._most:
+            del self._lines[next(iter(self._lines))]
+        self._lines[line] = opened
 
     def find(self, value: bytes) -> Opened | None:
         return self._opened.get(value)

@@ -16,6 +16,7 @@ from gateway.model.identity import Identity, User, VerifiedLogin
 from gateway.model.inbound import RawHeaders
 from gateway.model.session import Session, Standing
 from gateway.sessions import claims
+from gateway.sessions.cookies import cookie_lines
 from gateway.sessions.endings import Endings
 from gateway.sessions.lookups import Answer, Lookups
 from gateway.sessions.opened import Opened, OpenedCookies
@@ -58,15 +59,15 @@ class Stateless:
 
     def load(self, headers: RawHeaders) -> Loaded:
         """Return what the cookies say; a cookie that opened before costs a look-up, not a decryption."""
-        shown = self._cookie.shown(headers)
-        if not shown:
+        lines = cookie_lines(headers)
+        if not lines:
             return _ABSENT
         now = self._clock()
-        if len(shown) == 1 and shown[0][0] == self._cookie.name:
-            opened = self._opened.find(shown[0][1])
-            if opened is not None and not self._fault(opened.session, now):
-                return self._answer(opened, now)
-        return self._load(shown, now)
+        opened = self._opened.in_line(lines[0]) if len(lines) == 1 else None
+        if opened is not None and not self._fault(opened.session, now):
+            return self._answer(opened, now)
+        shown = self._cookie.shown(headers)
+        return self._load_shown(shown, lines, now) if shown else _ABSENT
 
     async def renew(self, session: Session, *, fresh: bool = False) -> Session:
         """Return *session* while its lease runs, else the same session on a new lease.
@@ -133,6 +134,14 @@ class Stateless:
     async def close(self) -> None:
         """Record what is not recorded yet, if the store answers, and stop."""
         await self._endings.close()
+
+    def _load_shown(self, shown: Shown, lines: list[bytes], now: float) -> Loaded:
+        loaded = self._load(shown, now)
+        if len(lines) == len(shown) == 1 and loaded.session is not None and not loaded.clear:
+            opened = self._opened.find(shown[0][1])
+            if opened is not None:
+                self._opened.keep_line(lines[0], opened)
+        return loaded
 
     def _load(self, shown: Shown, now: float) -> Loaded:
         if not self._cookie.is_in(shown):

@@ -10,6 +10,8 @@ import secrets
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
+import msgspec
+
 from gateway.errors import LoopDetected
 from gateway.model.cookies import CookieNames
 from gateway.model.inbound import Inbound, RawHeaders
@@ -31,8 +33,7 @@ _NOTHING_LISTED = frozenset((b"close", b"keep-alive"))
 _RENDERED_KEPT = 10_000
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Outbound:
+class Outbound(msgspec.Struct, frozen=True, kw_only=True):
     """A request as it goes to the upstream.
 
     `head` runs from the request line to the empty line. The body that follows has `length` bytes,
@@ -94,7 +95,7 @@ class Dresser:
         does not end at a raw segment.
         """
         leg = self._legs.get(id(route)) or self._prepare(route)
-        client = self._filtered(inbound)
+        kept, via = self._fields(inbound)
         target = strip_prefix(inbound.target, route.path) if route.strip_prefix else inbound.target
         head = b"".join(
             (
@@ -102,8 +103,8 @@ class Dresser:
                 b" ",
                 target,
                 leg.opening or b" HTTP/1.1\r\nHost: " + inbound.host.encode("ascii") + _CRLF,
-                *client.kept,
-                self._forwarding(inbound, client.via),
+                kept,
+                self._forwarding(inbound, via),
                 b"" if session is None else self._identity(leg, session),
                 _framing(inbound),
             )
@@ -125,6 +126,14 @@ class Dresser:
         )
         self._legs[id(route)] = leg
         return leg
+
+    def _fields(self, inbound: Inbound) -> tuple[bytes, tuple[bytes, ...]]:
+        """Return the client's fields that go on, and its `Via` values; both follow from its fields alone."""
+        noted = inbound.notes.outbound_fields
+        if noted is None:
+            client = self._filtered(inbound)
+            noted = inbound.notes.outbound_fields = b"".join(client.kept), tuple(client.via)
+        return noted
 
     def _filtered(self, inbound: Inbound) -> _Client:
         client = self._sorted(inbound, inbound.headers)
@@ -160,7 +169,7 @@ class Dresser:
         elif inbound.traceparent is not None:  # W3C Trace Context 3.3: one without the other means nothing
             client.kept += (name, _COLON, value, _CRLF)
 
-    def _forwarding(self, inbound: Inbound, via: list[bytes]) -> bytes:
+    def _forwarding(self, inbound: Inbound, via: tuple[bytes, ...]) -> bytes:
         peer = inbound.peer or "unknown"
         chain = ", ".join((*inbound.forwarded_for, peer)) if inbound.forwarded_for else peer
         return (
@@ -202,7 +211,7 @@ def _framing(inbound: Inbound) -> bytes:
     return _CRLF
 
 
-def _passed(via: list[bytes]) -> str:
+def _passed(via: tuple[bytes, ...]) -> str:
     """Return the client's `Via` lines as one, to be continued (RFC 9110 7.6.3).
 
     Raises LoopDetected where the request went through a gateway of this name already.

@@ -48,10 +48,13 @@ http {{ access_log off; keepalive_requests 100000000;
     location / {{ proxy_pass http://app; proxy_http_version 1.1; proxy_set_header Connection ""; }} }} }}
 """
 CADDY = """
-{{ admin off
-   auto_https off
-   persist_config off }}
-http://127.0.0.1:{port} {{ reverse_proxy 127.0.0.1:{upstream} }}
+{{
+    admin off
+    auto_https off
+}}
+http://127.0.0.1:{port} {{
+    reverse_proxy 127.0.0.1:{upstream}
+}}
 """
 GATEWAY = """
 public_url = "http://localhost:{port}"

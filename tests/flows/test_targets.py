@@ -1,8 +1,7 @@
 """Return targets by port and host, and the way back to a request; the attacks are in tests/attacks."""
 
-from dataclasses import replace
-
 import pytest
+from msgspec.structs import replace
 
 from gateway.errors import TargetRefused
 from gateway.flows.targets import LONGEST, ReturnTargets

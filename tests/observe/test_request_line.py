@@ -93,10 +93,8 @@ def test_U28_the_path_is_raw_ascii_without_query(target: bytes, path: str) -> No
 
 @given(st.binary(max_size=2000), st.text(st.characters(codec=None), max_size=600))
 def test_U27_U28_what_the_client_chose_is_bounded_and_printable(target: bytes, text: str) -> None:
-    fields = written(
-        target=target, method=text, host=text, request_id=text, client_ip=text, route=text, user_id=text
-    )
-    for name in ("path", "method", "host", "request_id", "client_ip", "route", "user_id"):
+    fields = written(target=target, method=text, host=text)
+    for name in ("path", "method", "host"):
         value = str(fields.get(name, ""))
         assert len(value) <= LONGEST
         assert value.isascii()

@@ -220,6 +220,8 @@ def test_I09_the_first_verdict_among_the_findings_is_the_verdict(
         assert verdict.outcome is Outcome.LOGIN
 
 
-def test_a_route_that_needs_no_folding_stays_the_same_object() -> None:
-    plain = route(allow=Rules(emails=frozenset({"a@example.com"})))
-    assert prepared(plain) is plain
+def test_a_route_is_plain_where_its_access_is_the_whole_rule() -> None:
+    assert prepared(route()).plain
+    assert not prepared(route(methods=frozenset({"GET"}))).plain
+    assert not prepared(route(allow=Rules(emails=frozenset({"a@example.com"})))).plain
+    assert not prepared(route(deny=Rules(users=frozenset({"u"})))).plain

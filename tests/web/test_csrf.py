@@ -1,10 +1,9 @@
 """CSRF: a token of another browser, gateway or origin never holds."""
 
-from dataclasses import replace
-
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from gateway.errors import FormRefused
 from gateway.keys.keyring import KeyRing

@@ -1,9 +1,9 @@
 """Dispatch: one spelling, the right methods, and nothing under our prefix goes anywhere else."""
 
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
 from tests.fakes.site import PREFIX, header, site
 

@@ -1,10 +1,10 @@
 """Errors become answers: pages for people, JSON for programs, the text for neither."""
 
-from dataclasses import replace
 from pathlib import Path
 
 import msgspec
 import pytest
+from msgspec.structs import replace
 
 from gateway import errors
 from tests.fakes.site import FETCH, NAVIGATION, PREFIX, URL, Site, header, site
