@@ -121,6 +121,10 @@ class Receiver:
         fields = sum([len(name) + len(value) + 4 for name, value in raw.headers])
         if line + fields > self._limits.head:
             raise HeadTooLarge("whole head")
+        # The parser bounds each field too, but counts the name of some of them only.
+        longest = self._limits.field
+        if fields > longest and any(len(name) + len(value) > longest for name, value in raw.headers):
+            raise HeadTooLarge("field")
 
     def _host(
         self,

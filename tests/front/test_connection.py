@@ -1,0 +1,313 @@
+"""Bounds in bytes and seconds, each at limit - 1, limit and limit + 1, over real sockets (rule G6)."""
+
+import asyncio
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+
+import pytest
+from aiohttp import http_parser, web
+from aiohttp.web_protocol import RequestHandler
+
+from gateway.errors import GatewayError
+from gateway.front.connection import Connection, Server, Written, check_server
+from gateway.front.limits import Limits
+from tests.fakes.front import CHUNKED, ask, front
+from tests.fakes.gateway import HOST
+from tests.fakes.raw_client import get
+
+GET = b"GET / HTTP/1.1"
+HOST_LINE = f"Host: {HOST}\r\n".encode()
+SMALL = Limits(request_line=300, field=200, head=1_000, fields=10)
+
+
+def head_of(size: int) -> bytes:
+    """A GET whose head has *size* bytes, no field of it over 150."""
+    plain = GET + b"\r\n" + HOST_LINE
+    left = size - len(plain) - 2
+    fields = []
+    while left > 300:
+        fields.append(b"X: " + b"a" * 145 + b"\r\n")
+        left -= 150
+    half = left // 2
+    fields += [b"X: " + b"a" * (part - 5) + b"\r\n" for part in (half, left - half)]
+    return plain + b"".join(fields) + b"\r\n"
+
+
+def one_field(size: int) -> bytes:
+    """A GET with a field of *size* bytes, name and value together."""
+    return GET + b"\r\n" + HOST_LINE + b"X-A: " + b"a" * (size - 3) + b"\r\n\r\n"
+
+
+def request_line(size: int) -> bytes:
+    """A GET whose request line has *size* bytes, its CRLF not counted."""
+    return b"GET /" + b"a" * (size - len("GET / HTTP/1.1")) + b" HTTP/1.1\r\n" + HOST_LINE + b"\r\n"
+
+
+def fields_of(count: int) -> bytes:
+    return GET + b"\r\n" + HOST_LINE + b"X: a\r\n" * (count - 1) + b"\r\n"
+
+
+@pytest.mark.parametrize(
+    ("made", "limit", "status"),
+    [
+        (request_line, SMALL.request_line - 2, 414),
+        (one_field, SMALL.field, 431),
+        (head_of, SMALL.head, 431),
+        (fields_of, SMALL.fields, 431),
+    ],
+)
+async def test_a_bound_on_the_head_holds_to_the_byte(
+    tmp_path: Path, made: Callable[[int], bytes], limit: int, status: int
+) -> None:
+    async with front(tmp_path, limits=SMALL) as door:
+        await door.passes(made(limit - 1))
+        await door.passes(made(limit))
+        await door.refused(made(limit + 1), status)
+
+
+@pytest.mark.parametrize(
+    ("made", "limit", "status"),
+    [(request_line, 8 * 1024 - 2, 414), (one_field, 16 * 1024, 431), (fields_of, 100, 431)],
+)
+async def test_the_shipped_bounds_hold_to_the_byte(
+    tmp_path: Path, made: Callable[[int], bytes], limit: int, status: int
+) -> None:
+    async with front(tmp_path) as door:
+        await door.passes(made(limit))
+        await door.refused(made(limit + 1), status)
+
+
+@pytest.mark.parametrize("start", [b"G", b"GET / HTTP/1.1\r\nHost: a", b"GET / HTTP/1.1\r\n"])
+async def test_U01_a_head_that_does_not_come_is_408(tmp_path: Path, start: bytes) -> None:
+    async with front(tmp_path, limits=Limits(head_time=0.05)) as door:
+        await door.refused(start, 408)
+
+
+async def test_U01_a_dribbled_head_gains_no_time(tmp_path: Path) -> None:
+    async with front(tmp_path, limits=Limits(head_time=0.2)) as door, await door.open() as client:
+        reading = asyncio.create_task(client.answer())
+        loop = asyncio.get_running_loop()
+        began = loop.time()
+        await client.write(GET + b"\r\nX: ")
+        while not reading.done():
+            await client.write(b"a")
+            await asyncio.sleep(0.02)
+        assert (await reading).status == 408
+        assert loop.time() - began < 2
+
+
+async def test_an_idle_connection_is_closed_without_a_word(tmp_path: Path) -> None:
+    async with front(tmp_path, limits=Limits(keepalive=0.05)) as door:
+        async with await door.open() as client:
+            assert await client.rest() == b""
+        async with await door.open() as client:
+            await client.write(ask(GET))
+            assert (await client.answer()).status == 200
+            assert await client.rest() == b""
+
+
+async def test_U02_a_body_that_stands_still_is_408(tmp_path: Path) -> None:
+    async with front(tmp_path, limits=Limits(body_idle=0.05)) as door:
+        for start in (CHUNKED + b"5\r\nhel", ask(b"POST / HTTP/1.1", b"Content-Length: 9", body=b"hel")):
+            async with await door.open() as client:
+                await client.write(start)
+                answer = await client.answer()
+                assert (answer.status, answer.values("connection")) == (408, [b"close"])
+                assert await client.rest() == b""
+            await door.upstream.closed()
+        assert door.upstream.requests == []
+
+
+async def test_U02_a_body_that_creeps_is_408(tmp_path: Path) -> None:
+    limits = Limits(body_grace=0.1, body_rate=100_000)
+    async with front(tmp_path, limits=limits) as door, await door.open() as client:
+        await client.write(ask(b"POST / HTTP/1.1", b"Content-Length: 9000"))
+        reading = asyncio.create_task(client.answer())
+        while not reading.done():
+            await client.write(b"a")
+            await asyncio.sleep(0.01)
+        assert (await reading).status == 408
+
+
+async def test_U03_a_client_that_stops_reading_is_cut_off_and_costs_little(tmp_path: Path) -> None:
+    async with front(tmp_path, limits=Limits(write_idle=0.1)) as door:
+        door.upstream.answer_with(b"HTTP/1.1 200 OK\r\nContent-Length: 100000000\r\n\r\n" + b"a" * 50_000_000)
+        async with await door.open() as client:
+            client.writer.transport.pause_reading()
+            await client.write(ask(GET))
+            async with asyncio.timeout(10):
+                await door.upstream.closed()
+    assert [line["status"] for line in door.gateway.events("request")] == [200]
+    assert door.gateway.events("request.fault") == []
+
+
+async def test_a_slow_reader_that_reads_is_served_to_the_end(tmp_path: Path) -> None:
+    size = 8_000_000
+    async with front(tmp_path, limits=Limits(write_idle=0.3)) as door, await door.open() as client:
+        door.upstream.answer_with(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % size + b"a" * size)
+        await client.write(ask(GET))
+        await client.reader.readuntil(b"\r\n\r\n")
+        read = 0
+        while read < size:
+            read += len(await client.reader.read(1_000_000))
+            await asyncio.sleep(0.05)
+        assert read == size
+
+
+class Stalled(asyncio.Transport):
+    """A transport whose other end takes nothing."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.aborted = asyncio.Event()
+
+    def get_write_buffer_size(self) -> int:
+        return 1
+
+    def close(self) -> None: ...
+
+    def abort(self) -> None:
+        self.aborted.set()
+
+
+async def test_last_bytes_that_are_not_taken_do_not_keep_a_connection() -> None:
+    async def never(_: object) -> web.StreamResponse:
+        raise NotImplementedError
+
+    server = Server(never, limits=Limits(write_idle=0.01), refuse=lambda error, peer: b"")
+    connection, transport = server(), Stalled()
+    connection.connection_made(transport)
+    await asyncio.sleep(0)
+    connection.force_close()
+    async with asyncio.timeout(1):
+        await transport.aborted.wait()
+    connection.connection_lost(None)
+    assert server.open_connections == 0
+
+
+async def test_U26_a_client_that_hangs_up_ends_the_upstream_request(tmp_path: Path) -> None:
+    async with front(tmp_path) as door:
+        door.upstream.fault = "silent"
+        async with await door.open() as client:
+            await client.write(ask(GET))
+            await door.upstream.request()
+            tasks = len(asyncio.all_tasks())
+        door.upstream.release.set()
+        await door.upstream.closed()
+        await asyncio.sleep(0.05)
+        assert len(asyncio.all_tasks()) <= tasks
+    told = door.gateway.events("request")
+    assert [line["status"] for line in told] == [499]
+    assert door.gateway.events("request.fault") == []
+
+
+async def test_a_request_is_told_once_whatever_becomes_of_it(tmp_path: Path) -> None:
+    async with front(tmp_path, limits=Limits(head_time=0.05)) as door:
+        door.upstream.fault = "truncated"
+        async with await door.open() as client:
+            await client.write(ask(GET))
+            await client.rest()
+        await door.refused(b"GET / HT", 408)
+        await door.refused(b"BROKEN\r\n\r\n", 400)
+        await door.refused(ask(b"GET /.. HTTP/1.1"), 400)
+    assert [line["status"] for line in door.gateway.events("request")] == [200, 408, 400, 400]
+    assert [line["error"] for line in door.gateway.events("request.fault")] == ["UpstreamBroken"]
+
+
+async def test_a_refusal_arrives_although_the_client_is_still_sending(tmp_path: Path) -> None:
+    async with front(tmp_path) as door:
+        for start in (b"BROKEN\r\n\r\n", ask(b"POST /.. HTTP/1.1", b"Content-Length: 200000")):
+            async with await door.open() as client:
+                client.writer.write(start)
+                for _ in range(20):
+                    client.writer.write(b"a" * 10_000)
+                    await asyncio.sleep(0)
+                assert (await client.answer()).status == 400
+                assert await client.rest() == b""
+
+
+async def test_a_client_that_never_stops_sending_is_read_for_a_moment_only(tmp_path: Path) -> None:
+    async with front(tmp_path, limits=Limits(linger_time=0.2, linger_bytes=10_000)) as door:
+        loop = asyncio.get_running_loop()
+        async with await door.open() as client:
+            began = loop.time()
+            await client.write(b"BROKEN\r\n\r\n")
+            sent = 0
+            with suppress(ConnectionError):
+                while sent < 50_000_000:
+                    await client.write(b"a" * 100_000)
+                    sent += 100_000
+            assert loop.time() - began < 5
+            assert sent < 50_000_000
+
+
+@pytest.mark.parametrize(
+    ("version", "field", "stays"),
+    [
+        (b"1.1", b"X: a", True),
+        (b"1.1", b"Connection: close", False),
+        (b"1.1", b"Connection: x, Close", False),
+        (b"1.0", b"X: a", False),
+        (b"1.0", b"Connection: keep-alive", True),
+    ],
+)
+async def test_a_connection_stays_open_as_the_client_asks(
+    tmp_path: Path, version: bytes, field: bytes, stays: bool
+) -> None:
+    async with front(tmp_path) as door, await door.open() as client:
+        await client.write(ask(b"GET / HTTP/" + version, field))
+        answer = await client.answer()
+        assert answer.body == b"hello"
+        said = answer.values("connection")
+        if not stays:
+            assert said == [b"close"]
+            assert await client.rest() == b""
+            return
+        assert said == ([b"keep-alive"] if version == b"1.0" else [])
+        await client.write(ask(b"GET / HTTP/" + version, field))
+        assert (await client.answer()).body == b"hello"
+
+
+async def test_requests_in_pieces_of_any_size_are_the_same_requests(tmp_path: Path) -> None:
+    stream = get("/1", host=HOST) + ask(b"POST /2 HTTP/1.1", b"Content-Length: 5", body=b"hello")
+    stream += get("/3", host=HOST) + ask(b"PUT /4 HTTP/1.1", b"Content-Length: 1", body=b"x")
+    async with front(tmp_path) as door:
+        for size in (1, 2, 7, 50, len(stream)):
+            door.upstream.requests.clear()
+            async with await door.open() as client:
+                for start in range(0, len(stream), size):
+                    await client.write(stream[start : start + size])
+                    await asyncio.sleep(0)
+                for _ in range(4):
+                    assert (await client.answer()).status == 200
+            targets = [each.split(b" ")[1] for each in door.upstream.requests]
+            assert targets == [b"/1", b"/2", b"/3", b"/4"]
+
+
+def test_C10_the_server_is_checked_before_it_serves(monkeypatch: pytest.MonkeyPatch) -> None:
+    check_server()
+    with monkeypatch.context() as patch:
+        patch.delattr(RequestHandler, "force_close")
+        with pytest.raises(RuntimeError, match="force_close"):
+            check_server()
+    monkeypatch.setattr(http_parser, "HttpRequestParser", http_parser.HttpRequestParserPy)
+    with pytest.raises(RuntimeError, match="C parser"):
+        check_server()
+
+
+async def test_an_error_that_nobody_foresaw_is_told_by_its_class() -> None:
+    told: list[GatewayError] = []
+
+    def refuse(error: GatewayError, peer: str) -> bytes:
+        told.append(error)
+        return b"no"
+
+    async def never(_: object) -> web.StreamResponse:
+        raise NotImplementedError
+
+    connection: Connection = Server(never, limits=Limits(), refuse=refuse)()
+    answer = connection.handle_error(None, exc=ValueError("secret"))  # type: ignore[arg-type]
+    assert isinstance(answer, Written)
+    assert not answer.keep_alive
+    assert [str(error) for error in told] == ["ValueError"]
