@@ -37,6 +37,7 @@ class Log:
         self._clock = clock
         self._stamp = Stamp()
         self._floor = LEVELS[level]
+        self._settled: int | None = None
         self._by_hand = form == "json"
         self._storms = {"requests": Limit(), "audit": Limit(), "events": Limit()}
         self._lines = _logger(sink, self._render(form), floor=self._floor)
@@ -95,6 +96,10 @@ class Log:
 
     def _settle(self, now: float | None) -> None:
         """Tell what was suppressed in seconds that are over at *now*; None: in all of them."""
+        second = None if now is None else int(now)
+        if second is not None and second == self._settled:
+            return
+        self._settled = second
         for kind, storm in self._storms.items():
             if now is not None and not storm.owes(now):
                 continue

@@ -11,6 +11,7 @@ from gateway.model.route import Route
 from gateway.routing.policy import prepared
 
 WILDCARD = "*."
+_HOSTS_KEPT = 1024
 
 
 class Prefixes:
@@ -28,6 +29,10 @@ class Prefixes:
             raise ValueError(f"two routes govern {route.host or 'any host'} {route.path}")
         self._routes[route.path] = route
         self._reach = max(self._reach, len(route.path))
+
+    def longest(self, path: str) -> Route | None:
+        """Return the route with the longest prefix that covers *path*, if there is one."""
+        return next(self.covering(path), None)
 
     def covering(self, path: str) -> Iterator[Route]:
         """Yield the routes whose prefix covers *path*, the longest first.
@@ -57,6 +62,7 @@ class Table:
         self._exact: dict[str, Prefixes] = {}
         self._wild: dict[str, Prefixes] = {}
         self._any = Prefixes()
+        self._chains: dict[str, tuple[Prefixes, ...]] = {}
         compiled = [prepared(route) for route in routes]
         for route in compiled:
             self._prefixes_of(route.host).add(route)
@@ -65,16 +71,19 @@ class Table:
 
     def match(self, host: str, path: str) -> Route:
         """Return the route that governs a canonical *host* and *path*; raise `NoRoute`."""
-        route = next(self.candidates(host, path), None)
-        if route is None:
-            raise NoRoute(f"{host}{path}")
-        return route
+        chain = self._chains.get(host)
+        if chain is None:
+            chain = self._remember(host)
+        for prefixes in chain:
+            route = prefixes.longest(path)
+            if route is not None:
+                return route
+        raise NoRoute(f"{host}{path}")
 
     def candidates(self, host: str, path: str) -> Iterator[Route]:
         """Yield every route that could govern, the one that does first."""
-        for prefixes in self._for_host(host):
+        for prefixes in self._chain(host):
             yield from prefixes.covering(path)
-        yield from self._any.covering(path)
 
     def governs(self, host: str) -> bool:
         """Say whether a route names *host*, itself or by a wildcard.
@@ -82,6 +91,15 @@ class Table:
         A route without a host names none: it governs the hosts that are ours for another reason.
         """
         return next(self._for_host(host), None) is not None
+
+    def _chain(self, host: str) -> tuple[Prefixes, ...]:
+        return (*self._for_host(host), self._any)
+
+    def _remember(self, host: str) -> tuple[Prefixes, ...]:
+        if len(self._chains) >= _HOSTS_KEPT:
+            self._chains.clear()
+        chain = self._chains[host] = self._chain(host)
+        return chain
 
     def _for_host(self, host: str) -> Iterator[Prefixes]:
         if prefixes := self._exact.get(host):
