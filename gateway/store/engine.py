@@ -4,13 +4,15 @@ A write takes the lock at its first statement, so it can neither deadlock nor ac
 process has changed since it looked.
 """
 
+from collections.abc import Callable
 from pathlib import Path
 from urllib.parse import quote
 
 from sqlalchemy import URL, Connection, Engine, create_engine, event
 from sqlalchemy.engine.interfaces import DBAPIConnection
+from sqlalchemy.exc import DisconnectionError
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
-from sqlalchemy.pool import ConnectionPoolEntry, NullPool
+from sqlalchemy.pool import ConnectionPoolEntry, NullPool, PoolProxiedConnection
 
 from gateway.errors import SchemaMismatch
 
@@ -46,8 +48,27 @@ def open_engine(path: Path) -> AsyncEngine:
         hide_parameters=True,
     )
     event.listen(engine.sync_engine, "connect", _prepare)
+    event.listen(engine.sync_engine, "connect", lambda connection, _: _watch(connection, path))
+    event.listen(engine.sync_engine, "checkout", _let_go_of_a_lost_file)
     event.listen(engine.sync_engine, "begin", _begin)
     return engine
+
+
+def place_watch(path: Path) -> Callable[[], bool]:
+    """Return the question whether *path* still is the file that lies there now.
+
+    SQLite does not ask: a connection reads and writes a file that was moved or replaced for ever.
+    """
+    known = _identity(path)
+    return lambda: known is not None and _identity(path) == known
+
+
+def _identity(path: Path) -> tuple[int, int] | None:
+    try:
+        found = path.stat()
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino
 
 
 def open_for_migration(path: Path) -> Engine:
@@ -86,3 +107,18 @@ def _prepare(connection: DBAPIConnection, entry: ConnectionPoolEntry) -> None:
 def _begin(connection: Connection) -> None:
     writes = connection.get_execution_options().get("writes", False)
     connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+
+
+def _watch(connection: DBAPIConnection, path: Path) -> None:
+    connection.create_function("still_in_place", 0, place_watch(path))
+
+
+def _let_go_of_a_lost_file(
+    connection: DBAPIConnection, _: ConnectionPoolEntry, __: PoolProxiedConnection
+) -> None:
+    cursor = connection.cursor()
+    cursor.execute("SELECT still_in_place()")
+    found = cursor.fetchone()
+    cursor.close()
+    if not found or not found[0]:
+        raise DisconnectionError("another file lies where this one was")  # the pool makes a new one

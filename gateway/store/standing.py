@@ -1,7 +1,8 @@
 """The lookup of BEHAVIOUR 2: all that our database says about a session, in one query.
 
 It runs while a request waits, so it has a connection and a thread of its own, takes one hop, and
-has one deadline for everything. A connection that failed is left behind and a new one is made.
+has one deadline for everything. A connection that failed is left behind and a new one is made; so
+is one whose file was moved or replaced, since SQLite would go on reading the old one.
 """
 
 import asyncio
@@ -10,18 +11,19 @@ from hashlib import sha256
 from pathlib import Path
 
 import aiosqlite
-from sqlalchemy import bindparam, exists, select
+from sqlalchemy import bindparam, exists, func, literal_column, select
 from sqlalchemy.dialects import sqlite
 
 from gateway.errors import StoreUnavailable
 from gateway.model.session import Session, Standing
-from gateway.store.engine import file_uri
+from gateway.store.engine import file_uri, place_watch
 from gateway.store.outage import outages_told
 from gateway.store.tables import denied_sessions, user_roles, users
 
 DEADLINE = 0.25  # seconds for one lookup, a new connection included
 ABANDONED = 4  # connections that may still hang in a failed disk before lookups fail at once
 
+_ONE_ROW = select(literal_column("1")).subquery()
 _LOOKUP = str(
     select(
         users.c.id,
@@ -33,9 +35,13 @@ _LOOKUP = str(
         users.c.name,
         users.c.image,
         user_roles.c.role,
+        func.still_in_place(),
     )
-    .select_from(users.outerjoin(user_roles, user_roles.c.user_id == users.c.id))
-    .where(users.c.id == bindparam("user_id"))
+    .select_from(
+        _ONE_ROW.outerjoin(users, users.c.id == bindparam("user_id")).outerjoin(
+            user_roles, user_roles.c.user_id == users.c.id
+        )
+    )
     .compile(dialect=sqlite.dialect(paramstyle="named"))
 )
 
@@ -49,7 +55,7 @@ class Lookup:
     """Answers what a session's standing is now, on one connection."""
 
     def __init__(self, path: Path) -> None:
-        self._uri = file_uri(path)
+        self._path = path
         self._connection: aiosqlite.Connection | None = None
         self._connecting = asyncio.Lock()
         self._closed = False
@@ -62,9 +68,9 @@ class Lookup:
         """
         user_id = session.identity.user_id
         rows = await self._ask({"user_id": user_id, "session": session_key(session.id)})
-        if not rows:
+        found, enabled, epoch, denied, email, verified, name, image, *_ = rows[0]
+        if found is None:
             return None
-        found, enabled, epoch, denied, email, verified, name, image, _ = rows[0]
         if found != user_id:
             raise StoreUnavailable("the database answered for another user")
         roles = sorted({row[8] for row in rows if row[8] is not None})
@@ -96,7 +102,7 @@ class Lookup:
             try:
                 async with asyncio.timeout(DEADLINE):
                     connection = connection or await self._connected()
-                    return list(await connection.execute_fetchall(_LOOKUP, values))
+                    return _whole(list(await connection.execute_fetchall(_LOOKUP, values)))
             except (sqlite3.Error, TimeoutError):
                 self._abandon(connection)
                 raise
@@ -106,7 +112,7 @@ class Lookup:
             if self._closed or len(self._abandoned) >= ABANDONED:
                 raise StoreUnavailable("closed, or earlier lookups still hang in the database")
             if self._connection is None:
-                self._connection = await aiosqlite.connect(self._uri, uri=True, timeout=DEADLINE / 2)
+                self._connection = await _open(self._path)
             return self._connection
 
     def _abandon(self, connection: aiosqlite.Connection | None) -> None:
@@ -117,3 +123,17 @@ class Lookup:
         if ended is not None:
             self._abandoned.add(ended)
             ended.add_done_callback(self._abandoned.discard)
+
+
+async def _open(path: Path) -> aiosqlite.Connection:
+    still_in_place = await asyncio.to_thread(place_watch, path)
+    connection = await aiosqlite.connect(file_uri(path), uri=True, timeout=DEADLINE / 2)
+    await connection.create_function("still_in_place", 0, still_in_place)
+    return connection
+
+
+def _whole(rows: list[sqlite3.Row]) -> list[sqlite3.Row]:
+    """Return *rows*, of which there is always one, unless they come from a file that was replaced."""
+    if not rows[0][-1]:
+        raise sqlite3.OperationalError("another file lies where this one was")
+    return rows

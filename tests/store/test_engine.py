@@ -4,7 +4,7 @@ import pytest
 from sqlalchemy import text
 
 from gateway.errors import SchemaMismatch
-from gateway.store.engine import file_uri, open_engine, open_for_migration, sqlite_file
+from gateway.store.engine import file_uri, open_engine, open_for_migration, place_watch, sqlite_file
 from tests.fakes.databases import file_in, made_in, raw
 
 
@@ -68,3 +68,16 @@ async def test_a_lost_file_is_not_made_anew(tmp_path: Path) -> None:
             pass
     await engine.dispose()
     assert not (tmp_path / "missing.db").exists()
+
+
+def test_a_moved_or_replaced_file_is_noticed(tmp_path: Path) -> None:
+    file = tmp_path / "file"
+    assert not place_watch(file)()
+    file.write_bytes(b"one")
+    still = place_watch(file)
+    file.write_bytes(b"written in place")
+    assert still()
+    file.rename(tmp_path / "away")
+    assert not still()
+    file.write_bytes(b"another")
+    assert not still()

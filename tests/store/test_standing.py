@@ -9,7 +9,7 @@ from gateway.model.session import Standing
 from gateway.store import standing
 from gateway.store.database import Database
 from gateway.store.standing import ABANDONED, Lookup, session_key
-from tests.fakes.databases import file_in, opened, raw
+from tests.fakes.databases import file_in, made_in, opened, raw
 from tests.fakes.logins import ANN, session_of
 
 NOW = 1_800_000_000
@@ -164,3 +164,34 @@ async def test_a_ping_says_whether_the_database_answers(tmp_path: Path) -> None:
         await database.ping()
     with pytest.raises(StoreUnavailable):
         await database.ping()
+
+
+async def test_a_replaced_file_is_an_outage_once_and_then_the_truth(tmp_path: Path) -> None:
+    async with opened(tmp_path) as database:
+        session = session_of(await ann_in(database, "admin"), authenticated_at=NOW)
+        assert await database.standing(session) is not None
+        (tmp_path / "new").mkdir()
+        made_in(tmp_path / "new")
+        for name in ("gateway.db-wal", "gateway.db-shm"):
+            (tmp_path / name).unlink()
+        (tmp_path / "new" / "gateway.db").replace(file_in(tmp_path))
+        with pytest.raises(StoreUnavailable):
+            await database.standing(session)
+        assert await database.standing(session) is None, "the new file does not know her"
+        assert await ann_in(database), "a write reaches the new file at once"
+        (known,) = await database.users.everyone()
+        assert known.name == "Ann"
+
+
+async def test_a_deleted_file_is_an_outage_until_it_is_back(tmp_path: Path) -> None:
+    async with opened(tmp_path) as database:
+        session = session_of(await ann_in(database), authenticated_at=NOW)
+        assert await database.standing(session) is not None
+        file_in(tmp_path).rename(tmp_path / "away")
+        for _ in range(6):
+            with pytest.raises(StoreUnavailable):
+                await database.standing(session)
+        with pytest.raises(StoreUnavailable):
+            await database.ping()
+        (tmp_path / "away").rename(file_in(tmp_path))
+        assert await database.standing(session) is not None
