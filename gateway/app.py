@@ -62,12 +62,17 @@ class Gateway:
             raise
 
     async def stop(self, *, drain: float = DRAIN_SECONDS) -> None:
-        """Say so on the admin port, finish what runs for at most *drain* seconds, and close."""
+        """Say so on the admin port, finish what runs for at most *drain* seconds, and close.
+
+        A cancellation ends the waiting, not the closing.
+        """
         self._stage.draining = True
         self._tell("gateway.draining", {"seconds": drain})
-        if self._listener is not None:
-            await self._listener.drain(drain)
-        await self._stack.aclose()
+        try:
+            if self._listener is not None:
+                await self._listener.drain(drain)
+        finally:
+            await self._stack.aclose()
         self._tell("gateway.stopped", {})
 
     async def _open(self) -> None:
