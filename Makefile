@@ -53,9 +53,10 @@ bench: $(VENV)/.dev ## Compare with nginx and Caddy in one run; prints ratios, w
 	$(BIN)/python -m tests.bench.compare
 
 .PHONY: docs
-docs: $(VENV)/.dev ## Generate config/reference.toml and config/schema.json
+docs: $(VENV)/.dev ## Generate config/reference.toml, config/schema.json and docs/attacks.md
 	$(BIN)/python -m gateway schema --reference > config/reference.toml
 	$(BIN)/python -m gateway schema > config/schema.json
+	$(BIN)/python -m tests.house.attack_matrix > docs/attacks.md
 
 .PHONY: lock
 lock: $(VENV)/.dev ## Resolve both lock files anew
