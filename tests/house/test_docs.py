@@ -61,7 +61,7 @@ RUNS = {
 }
 # Commands that serve, or that run this very suite, and the file that stands for them.
 ELSEWHERE = {
-    "gateway run": "tests/demo/test_run.py",
+    "gateway run": "tests/journeys/test_process.py",
     "make run": "tests/cli/test_demo.py",
     "make test": ".ci/run",
     "make check": "Makefile",
