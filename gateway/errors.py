@@ -32,7 +32,7 @@
     │   ├── IssuerUnavailable
     │   └── SignOutIncomplete           the browser is signed out, the store does not know yet
     ├── UpstreamUnreachable        502  no connection, or none that spoke
-    ├── UpstreamBroken             502  an answer that could be read in two ways
+    │   └── UpstreamBroken         502  an answer that could be read in two ways
     ├── UpstreamTimeout            504
     ├── IdentityUnrepresentable    500  an identity value that no header can carry unaltered
     ├── SessionRejected            -    a presented session does not hold; `reason` says why

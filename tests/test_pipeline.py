@@ -1,0 +1,238 @@
+"""The walk: what is matched is what is admitted, dressed and sent; public routes know nobody."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+
+import pytest
+
+from gateway.errors import (
+    AccessDenied,
+    ContentTooLarge,
+    LoginRequired,
+    NoRoute,
+    RequestRejected,
+    StoreUnavailable,
+)
+from gateway.flows.resume import NOBODY, Resumed
+from gateway.model.inbound import Inbound
+from gateway.model.route import Access, Route, Rules, Upstream
+from gateway.pipeline import Passage, Pipeline
+from gateway.routing.table import Table
+from gateway.upstream.headers import Outbound
+from tests.fakes.dressing import dresser, inbound, session, told_route
+
+PUBLIC = told_route("/open", access=Access.PUBLIC)
+OPTIONAL = told_route("/maybe", access=Access.OPTIONAL)
+PEOPLE = told_route("/")
+ROLES = told_route("/roles", asks_for_roles=True, allow=Rules(roles=frozenset({"admin"})))
+SMALL = told_route("/small", access=Access.PUBLIC, max_body=5)
+
+
+@dataclass
+class Known:
+    """Says who calls: at once, later, or not at all while the store is down."""
+
+    at_hand: Resumed | None = NOBODY
+    later: Resumed = NOBODY
+    down: bool = False
+    asked: list[str] = field(default_factory=list)
+
+    def at_once(self, inbound: Inbound, *, asks_for_roles: bool) -> Resumed | None:
+        self.asked.append("at once")
+        return None if asks_for_roles else self.at_hand
+
+    async def resume(self, inbound: Inbound, *, asks_for_roles: bool) -> Resumed:
+        self.asked.append("later")
+        if self.down:
+            raise StoreUnavailable("down")
+        return self.later
+
+
+@dataclass
+class Sent:
+    """An upstream that keeps what it was sent."""
+
+    outbound: list[Outbound] = field(default_factory=list)
+    bodies: list[bytes | None] = field(default_factory=list)
+
+    @asynccontextmanager
+    async def send(self, outbound: Outbound, body: AsyncIterator[bytes] | None) -> AsyncIterator[object]:
+        self.outbound.append(outbound)
+        self.bodies.append(None if body is None else b"".join([chunk async for chunk in body]))
+        yield object()
+
+
+class Body:
+    def __init__(self, content: bytes = b"") -> None:
+        self.content = content
+        self.most: list[int | None] = []
+
+    async def chunks(self, *, most: int | None) -> AsyncIterator[bytes]:
+        self.most.append(most)
+        yield self.content
+
+
+class Reply:
+    def __init__(self) -> None:
+        self.relayed = 0
+
+    async def relay(self, answer: object, passage: Passage) -> None:
+        self.relayed += 1
+
+
+def walk(known: Known, *routes: Route) -> tuple[Pipeline, Sent]:
+    routes = routes or (PUBLIC, OPTIONAL, PEOPLE, ROLES, SMALL)
+    table, sent = Table(routes), Sent()
+    names = {route.upstream.name for route in routes}
+    pipeline = Pipeline(
+        table=table,
+        resume=known,  # type: ignore[arg-type]
+        dresser=dresser(*table.ordered),
+        pools={name: sent for name in names},  # type: ignore[misc]
+        monotonic=lambda: 1.0,
+    )
+    return pipeline, sent
+
+
+def at(path: str, **facts: object) -> Inbound:
+    return inbound(target=path.encode(), path=path, query=None, **facts)
+
+
+async def proxied(known: Known, to: Inbound, *routes: Route, body: bytes = b"") -> tuple[Sent, Passage]:
+    pipeline, sent = walk(known, *routes)
+    passage = Passage(request_id="r", peer="p", started=0.0, inbound=to)
+    await pipeline.proxy(passage, Body(body), Reply())
+    return sent, passage
+
+
+SOMEBODY = Resumed(session=session(), leave=(b"session=x",))
+
+
+async def test_a_known_caller_is_sent_on_with_their_name() -> None:
+    sent, passage = await proxied(Known(SOMEBODY), at("/page"))
+    assert b"X-User-Id: u-1\r\n" in sent.outbound[0].head
+    assert (passage.decision, passage.leave) == ("pass", (b"session=x",))
+    assert passage.route is not None
+    assert passage.upstream_seconds == 0
+
+
+async def test_nobody_is_asked_to_sign_in_and_nothing_is_sent() -> None:
+    pipeline, sent = walk(Known(Resumed(leave=(b"session=",), rejected="revoked")))
+    passage = Passage(request_id="r", peer="p", started=0.0, inbound=at("/page"))
+    with pytest.raises(LoginRequired):
+        await pipeline.proxy(passage, Body(), Reply())
+    assert sent.outbound == []
+    assert (passage.decision, passage.reason, passage.leave) == ("login", "revoked", (b"session=",))
+
+
+async def test_a_public_route_asks_nobody_and_tells_nobody() -> None:
+    known = Known(SOMEBODY)
+    sent, passage = await proxied(known, at("/open"))
+    assert known.asked == []
+    assert b"X-User" not in sent.outbound[0].head
+    assert passage.session is None
+
+
+async def test_an_optional_route_tells_whom_it_knows() -> None:
+    assert b"X-User-Id" in (await proxied(Known(SOMEBODY), at("/maybe")))[0].outbound[0].head
+    assert b"X-User-Id" not in (await proxied(Known(), at("/maybe")))[0].outbound[0].head
+
+
+async def test_a_preflight_carries_nobody() -> None:
+    preflight = at("/maybe", method="OPTIONS", headers=((b"Access-Control-Request-Method", b"PUT"),))
+    known = Known(SOMEBODY)
+    sent, _ = await proxied(known, preflight)
+    assert known.asked == []
+    assert b"X-User-Id" not in sent.outbound[0].head
+
+
+async def test_io_is_awaited_only_where_something_is_due() -> None:
+    warm = Known(SOMEBODY)
+    await proxied(warm, at("/page"))
+    assert warm.asked == ["at once"]
+    due = Known(None, SOMEBODY)
+    await proxied(due, at("/page"))
+    assert due.asked == ["at once", "later"]
+
+
+async def test_roles_are_those_of_now_where_a_route_asks() -> None:
+    promoted = Resumed(session=session(roles=("admin",)))
+    demoted = Resumed(session=session(roles=()))
+    assert (await proxied(Known(demoted, promoted), at("/roles")))[0].outbound
+    with pytest.raises(AccessDenied):
+        await proxied(Known(promoted, demoted), at("/roles"))
+
+
+async def test_G3_an_outage_is_an_outage_and_nothing_is_sent() -> None:
+    pipeline, sent = walk(Known(None, down=True))
+    passage = Passage(request_id="r", peer="p", started=0.0, inbound=at("/page"))
+    with pytest.raises(StoreUnavailable):
+        await pipeline.proxy(passage, Body(), Reply())
+    assert sent.outbound == []
+    assert passage.leave == ()
+
+
+async def test_a_request_that_was_not_received_goes_nowhere() -> None:
+    pipeline, _ = walk(Known())
+    with pytest.raises(RequestRejected):
+        await pipeline.proxy(Passage(request_id="r", peer="p", started=0.0), Body(), Reply())
+
+
+async def test_no_route_is_told_as_such() -> None:
+    with pytest.raises(NoRoute):
+        await proxied(Known(), at("/page"), PUBLIC)
+
+
+@pytest.mark.parametrize(("length", "passes"), [(5, True), (6, False)])
+async def test_a_declared_body_is_measured_before_it_is_sent(length: int, passes: bool) -> None:
+    to = at("/small", method="POST", length=length)
+    if passes:
+        sent, _ = await proxied(Known(), to, body=b"hello")
+        assert sent.bodies == [b"hello"]
+        return
+    with pytest.raises(ContentTooLarge):
+        await proxied(Known(), to)
+
+
+async def test_a_request_without_a_body_sends_none() -> None:
+    assert (await proxied(Known(SOMEBODY), at("/page", length=0)))[0].bodies == [None]
+
+
+TWO = Upstream(name="two", tls=False, host="127.0.0.1", port=9402, audience="two")
+CLOSED = told_route("/admin", access=Access.PUBLIC, upstream=TWO)
+ALL = frozenset({"//", "%2f", ";"})
+
+
+@pytest.mark.parametrize(
+    ("target", "path", "spellings", "allowed", "passes"),
+    [
+        ("/a//b", "/a//b", {"//"}, set(), False),
+        ("/a//b", "/a//b", {"//"}, ALL, True),
+        ("//admin", "//admin", {"//"}, ALL, False),
+        ("/a%2fb", "/a/b", {"%2f"}, set(), False),
+        ("/a%2Fb", "/a/b", {"%2f"}, ALL, True),
+        ("/a;b/c", "/a;b/c", {";"}, set(), True),
+        ("/admin;x", "/admin;x", {";"}, set(), False),
+        ("/admin;x", "/admin;x", {";"}, ALL, True),
+    ],
+)
+async def test_a_spelling_never_chooses_another_route(
+    target: str, path: str, spellings: set[str], allowed: set[str], passes: bool
+) -> None:
+    root = told_route("/", access=Access.PUBLIC, allow_in_path=frozenset(allowed))
+    to = inbound(target=target.encode(), path=path, spellings=frozenset(spellings))
+    if passes:
+        sent, _ = await proxied(Known(), to, root, CLOSED)
+        assert sent.outbound[0].head.startswith(b"GET " + target.encode() + b" HTTP/1.1")
+        return
+    with pytest.raises(RequestRejected):
+        await proxied(Known(), to, root, CLOSED)
+
+
+async def test_an_encoded_slash_never_leaves_what_a_wider_route_governs() -> None:
+    root = told_route("/", access=Access.AUTHENTICATED)
+    inner = told_route("/pub", access=Access.PUBLIC, allow_in_path=ALL)
+    to = inbound(target=b"/pub%2fx", path="/pub/x", spellings=frozenset({"%2f"}))
+    with pytest.raises(RequestRejected):
+        await proxied(Known(), to, root, inner)
