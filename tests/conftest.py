@@ -6,6 +6,10 @@ from collections.abc import Callable
 
 import pytest
 
+from tests.fakes.canary_search import pytest_configure, pytest_sessionfinish, pytest_terminal_summary
+
+__all__ = ["pytest_configure", "pytest_sessionfinish", "pytest_terminal_summary"]
+
 
 @pytest.fixture
 def needs() -> Callable[[str], str]:
