@@ -1,6 +1,6 @@
 """The search for secrets in everything that the gateways of a whole test run have logged.
 
-A pytest plugin: it gives every process of the run one folder for logs (`GATEWAY_TEST_LOGS`), and at
+A pytest plugin: it gives every process of the run one folder for logs (`VESTIBULE_TEST_LOGS`), and at
 the end fails the run where a line holds a secret of the fakes, or anything that looks like one.
 """
 
@@ -16,7 +16,7 @@ from tests.fakes.foreign_issuer import CLIENT_SECRET
 from tests.fakes.gateway import SECRET
 from tests.fakes.issuer import HostileIssuer
 
-FOLDER = "GATEWAY_TEST_LOGS"
+FOLDER = "VESTIBULE_TEST_LOGS"
 LEAKS = {
     "the gateway's secret": re.compile(re.escape(SECRET)),
     "a client secret": re.compile("|".join(map(re.escape, (HostileIssuer().client_secret, CLIENT_SECRET)))),

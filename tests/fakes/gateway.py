@@ -172,7 +172,7 @@ async def running_gateway(
 
 def keep_for_the_canary_search(written: bytes) -> None:
     """Leave what was logged where the search for secrets at the end of the run reads it."""
-    folder = os.environ.get("GATEWAY_TEST_LOGS")
+    folder = os.environ.get("VESTIBULE_TEST_LOGS")
     if folder:
         name = f"{os.getpid()}-{time.monotonic_ns()}.log"
         Path(folder, name).write_bytes(written)
