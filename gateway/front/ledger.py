@@ -12,7 +12,6 @@ from gateway.model.inbound import Inbound
 from gateway.observe.request_line import RequestLine, short_hash
 from gateway.pipeline import Passage
 
-
 # What nginx writes where nobody was left to answer.
 _CLIENT_GONE = 499
 
