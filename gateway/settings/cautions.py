@@ -22,9 +22,22 @@ def cautions(settings: Settings, secrets: Mapping[str, str]) -> Iterator[str]:
     idle = settings.session.idle_timeout
     if idle is not None and idle >= settings.session.max_age:
         yield "session.idle_timeout is not shorter than max_age, so it never ends a session"
+    yield from _names_by_email("identity", settings.identity.headers)
     for index, route in enumerate(settings.routes):
         for key in _never(route):
             yield f"routes[{index}].{key} can never let anybody pass"
+        if route.identity is not None and route.identity.headers is not None:
+            yield from _names_by_email(f"routes[{index}].identity", route.identity.headers)
+
+
+def _names_by_email(place: str, headers: Mapping[str, str]) -> Iterator[str]:
+    """Yield the headers that make an e-mail somebody's name in an app: it is sent unverified too."""
+    for header, field in headers.items():
+        if field == "email" and header.lower() != "x-user-email":
+            yield (
+                f'{place}.headers.{header} = "email": an app that takes it for a user name trusts every '
+                'issuer to verify e-mails; "id" needs no such trust'
+            )
 
 
 def _never(route: RouteSettings) -> Iterator[str]:

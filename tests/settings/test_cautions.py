@@ -61,3 +61,10 @@ def test_a_rule_that_can_never_hit_is_told(tmp_path: Path, rules: str) -> None:
 )
 def test_a_rule_that_still_lets_somebody_pass_is_not(tmp_path: Path, rules: str) -> None:
     assert warnings(tmp_path, f"{QUIET}{rules}\n") == []
+
+
+def test_an_email_that_becomes_a_user_name_is_told(tmp_path: Path) -> None:
+    mapped = SOUND + '\n[identity.headers]\n"Remote-User" = "email"\nX-User-Email = "email"\n'
+    told = [line for line in loaded(tmp_path, mapped).warnings if "user name" in line]
+    assert len(told) == 1
+    assert "Remote-User" in told[0]
