@@ -11,8 +11,8 @@ from importlib.util import find_spec
 from aiohttp import web
 
 from gateway import __version__
-from gateway.front.connection import check_server
 from gateway.front.listener import Listener
+from gateway.front.server import check_server
 from gateway.observe.metrics import Metrics
 from gateway.rooms import Rooms, Surroundings
 from gateway.settings.addresses import listen_address

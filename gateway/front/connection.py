@@ -5,11 +5,11 @@ frames a chunked body; a broken body fails the request that it belongs to; reque
 a time, so that a fault in one never swallows those before it; after a fault nothing more is parsed;
 parse errors become our own short answers, in turn, without a byte of the client's; a connection that
 ends says so, reads on for a moment, and is aborted where its last bytes are not taken.
-`check_server()` holds the names that are relied on and the C parser at start.
+`check_names()` holds the names that are relied on, at start.
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from typing import Any
 
 from aiohttp import http_parser, web
@@ -28,8 +28,6 @@ _END_OF_HEAD = b"\r\n\r\n"
 _MANY_FIELDS = 8192
 # A byte of the body may come in a chunk of its own, and then has this much around it.
 _FRAMING_PER_BYTE = 16
-# What is still relied on after an exchange is cancelled, in seconds.
-_CANCELLING = 1.0
 _RELIED_ON = (
     "_buffer_paused",
     "_close",
@@ -317,62 +315,14 @@ class Connection(RequestHandler):
         if self._waiter is not None and not self._messages:
             self.force_close()
 
-
-class Server(web.Server):
-    """Makes our connections, and ends them."""
-
-    def __init__(
-        self,
-        handler: Callable[[BaseRequest], Awaitable[web.StreamResponse]],
-        *,
-        limits: Limits,
-        refuse: Refuse,
-    ) -> None:
-        super().__init__(handler, handler_cancellation=True)
-        self._limits = limits
-        self._refuse = refuse
-        self._open: dict[RequestHandler, asyncio.Transport] = {}
-        self._all_gone: asyncio.Future[None] | None = None
-
-    def __call__(self) -> Connection:
-        return Connection(self, loop=self._loop, limits=self._limits, refuse=self._refuse)
-
     @property
-    def open_connections(self) -> int:
-        return len(self._open)
-
-    def connection_made(self, handler: RequestHandler, transport: asyncio.Transport) -> None:
-        super().connection_made(handler, transport)
-        self._open[handler] = transport
-        if self._all_gone is not None:
-            transport.abort()
-
-    def connection_lost(self, handler: RequestHandler, exc: BaseException | None = None) -> None:
-        super().connection_lost(handler, exc)
-        self._open.pop(handler, None)
-        if not self._open and self._all_gone is not None and not self._all_gone.done():
-            self._all_gone.set_result(None)
-
-    async def drain(self, seconds: float) -> None:
-        """Close idle connections at once, the others after their answer, all after *seconds*."""
-        self._all_gone = self._loop.create_future()
-        await asyncio.sleep(0)  # one that was just accepted is idle only after its first step
-        running = [task for each in self.connections if (task := each._task_handler) is not None]
-        for each in list(self._open):
-            if isinstance(each, Connection):
-                each.wind_down()
-        if self._open:
-            await asyncio.wait((self._all_gone,), timeout=seconds)
-        for transport in list(self._open.values()):
-            transport.abort()
-        if running:
-            await asyncio.wait(running, timeout=_CANCELLING)
+    def task(self) -> "asyncio.Task[None] | None":
+        """The task that serves this connection, while there is one."""
+        return self._task_handler
 
 
-def check_server() -> None:
-    """Raise RuntimeError unless aiohttp has its C parser and the names this file relies on."""
-    if http_parser.HttpRequestParser is http_parser.HttpRequestParserPy:
-        raise RuntimeError("aiohttp runs without its C parser: reinstall it with its compiled extension")
+def check_names() -> None:
+    """Raise RuntimeError unless aiohttp's protocol has the names that this file relies on."""
     for name in _RELIED_ON:
         if not hasattr(RequestHandler, name):
             raise RuntimeError(f"aiohttp's server protocol has no {name}: this release is not supported")

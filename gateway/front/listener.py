@@ -11,10 +11,11 @@ from aiohttp.web_request import BaseRequest
 
 from gateway.errors import GatewayError
 from gateway.front.body import RequestBody
-from gateway.front.connection import Connection, Server, Written
+from gateway.front.connection import Connection, Written
 from gateway.front.inbound import RawRequest, Receiver
 from gateway.front.limits import Limits
 from gateway.front.reply import ClientReply
+from gateway.front.server import Server
 from gateway.model.answer import Answer
 from gateway.model.event import Audit
 from gateway.model.inbound import Inbound

@@ -1,0 +1,74 @@
+"""All connections of the public port: made, counted, drained."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+
+from aiohttp import http_parser, web
+from aiohttp.web_protocol import RequestHandler
+from aiohttp.web_request import BaseRequest
+
+from gateway.front.connection import Connection, Refuse, check_names
+from gateway.front.limits import Limits
+
+# How long a request that was cut is given to notice, in seconds.
+_CANCELLING = 1.0
+
+
+class Server(web.Server):
+    """Makes our connections, and ends them."""
+
+    def __init__(
+        self,
+        handler: Callable[[BaseRequest], Awaitable[web.StreamResponse]],
+        *,
+        limits: Limits,
+        refuse: Refuse,
+    ) -> None:
+        super().__init__(handler, handler_cancellation=True)
+        self._limits = limits
+        self._refuse = refuse
+        self._open: dict[Connection, asyncio.Transport] = {}
+        self._all_gone: asyncio.Future[None] | None = None
+
+    def __call__(self) -> Connection:
+        loop = asyncio.get_running_loop()
+        return Connection(self, loop=loop, limits=self._limits, refuse=self._refuse)
+
+    @property
+    def open_connections(self) -> int:
+        return len(self._open)
+
+    def connection_made(self, handler: RequestHandler, transport: asyncio.Transport) -> None:
+        super().connection_made(handler, transport)
+        if isinstance(handler, Connection):
+            self._open[handler] = transport
+        if self._all_gone is not None:
+            transport.abort()
+
+    def connection_lost(self, handler: RequestHandler, exc: BaseException | None = None) -> None:
+        super().connection_lost(handler, exc)
+        if isinstance(handler, Connection):
+            self._open.pop(handler, None)
+        if not self._open and self._all_gone is not None and not self._all_gone.done():
+            self._all_gone.set_result(None)
+
+    async def drain(self, seconds: float) -> None:
+        """Close idle connections at once, the others after their answer, all after *seconds*."""
+        self._all_gone = asyncio.get_running_loop().create_future()
+        await asyncio.sleep(0)  # one that was just accepted is idle only after its first step
+        tasks = [task for each in self._open if (task := each.task) is not None]
+        for each in list(self._open):
+            each.wind_down()
+        if self._open:
+            await asyncio.wait((self._all_gone,), timeout=seconds)
+        for transport in list(self._open.values()):
+            transport.abort()
+        if tasks:
+            await asyncio.wait(tasks, timeout=_CANCELLING)
+
+
+def check_server() -> None:
+    """Raise RuntimeError unless aiohttp has its C parser and the names that we rely on."""
+    if http_parser.HttpRequestParser is http_parser.HttpRequestParserPy:
+        raise RuntimeError("aiohttp runs without its C parser: reinstall it with its compiled extension")
+    check_names()
