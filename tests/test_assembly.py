@@ -1,0 +1,162 @@
+"""Every key reaches the room that obeys it, with the meaning that the configuration gives it."""
+
+from ipaddress import ip_network
+from pathlib import Path
+
+import pytest
+
+from gateway.assembly import build_routes, cookie_names, hosts_served, registration, session_policy
+from gateway.model.route import Access, Route, Rules, Timeouts
+from gateway.routing.table import Table
+from gateway.settings.schema import Settings
+from tests.fakes.configuration import PROVIDER, ROUTE, SOUND, TOP, loaded
+
+FULL = """
+[upstreams.wiki]
+urls = ["https://[::1]:8443"]
+audience = "the-wiki"
+preserve_host = true
+reuse = false
+timeouts = { connect = "1s", first_byte = "2s", idle = "3s" }
+[[routes]]
+host = "*.example.com"
+path = "/wiki"
+upstream = "wiki"
+access = "optional"
+[[routes]]
+path = "/closed"
+upstream = "wiki"
+roles = ["admin"]
+groups = ["staff"]
+emails = ["alice@example.com"]
+email_domains = ["example.com"]
+users = ["u_1"]
+networks = ["10.0.0.0/8"]
+claims = { department = ["it", "hr"], floor = "3" }
+deny = { users = ["u_2"], networks = ["10.9.0.0/16"] }
+methods = ["GET", "PUT"]
+strip_prefix = true
+max_body = "1MiB"
+allow_in_path = ["%2f", ";"]
+identity = { assertion = "off", headers = { "Remote-User" = "email" } }
+"""
+CLAIMS = 'claims = { department = "dept", floor = "floor", groups = "memberOf" }\n'
+
+
+def settings(directory: Path, text: str = SOUND) -> Settings:
+    return loaded(directory, text).settings
+
+
+@pytest.fixture
+def routes(tmp_path: Path) -> dict[str, Route]:
+    found = build_routes(settings(tmp_path, TOP + PROVIDER + CLAIMS + ROUTE + FULL))
+    return {route.name: route for route in found}
+
+
+def test_a_route_that_says_nothing_is_for_signed_in_people(routes: dict[str, Route]) -> None:
+    plain = routes["/"]
+    assert (plain.host, plain.path, plain.access) == (None, "/", Access.AUTHENTICATED)
+    assert plain.allow == plain.deny == Rules()
+    assert (plain.methods, plain.max_body, plain.strip_prefix) == (None, None, False)
+    assert not plain.asks_for_roles
+    assert plain.allow_in_path == frozenset()
+    assert plain.identity.assertion == "X-Gateway-Assertion"
+    assert dict(plain.identity.headers)["X-User-Id"] == "id"
+
+
+def test_every_key_of_a_route_arrives(routes: dict[str, Route]) -> None:
+    closed = routes["/closed"]
+    assert closed.allow == Rules(
+        roles=frozenset({"admin"}),
+        groups=frozenset({"staff"}),
+        emails=frozenset({"alice@example.com"}),
+        email_domains=frozenset({"example.com"}),
+        users=frozenset({"u_1"}),
+        networks=(ip_network("10.0.0.0/8"),),
+        claims=(("department", frozenset({"it", "hr"})), ("floor", frozenset({"3"}))),
+    )
+    assert closed.deny == Rules(users=frozenset({"u_2"}), networks=(ip_network("10.9.0.0/16"),))
+    assert closed.methods == {"GET", "PUT"}
+    assert (closed.strip_prefix, closed.max_body) == (True, 1024 * 1024)
+    assert closed.allow_in_path == {"%2f", ";"}
+    assert closed.asks_for_roles
+    assert closed.identity.assertion is None
+    assert closed.identity.headers == (("Remote-User", "email"),)
+
+
+def test_every_key_of_an_upstream_arrives_and_its_routes_share_it(routes: dict[str, Route]) -> None:
+    wiki = routes["*.example.com/wiki"].upstream
+    assert wiki is routes["/closed"].upstream
+    assert (wiki.name, wiki.tls, wiki.host, wiki.port) == ("wiki", True, "::1", 8443)
+    assert (wiki.audience, wiki.preserve_host, wiki.reuse) == ("the-wiki", True, False)
+    assert wiki.timeouts == Timeouts(connect=1.0, first_byte=2.0, idle=3.0)
+    assert wiki.authority == "[::1]:8443"
+
+
+def test_an_upstream_by_url_is_its_own_audience(routes: dict[str, Route]) -> None:
+    upstream = routes["/"].upstream
+    assert upstream.audience == upstream.name == "http://127.0.0.1:3000"
+
+
+@pytest.mark.parametrize(
+    ("public_url", "more", "session"),
+    [
+        ("https://gateway.example.com", "", "__Host-session"),
+        ("https://gateway.example.com", 'domain = "example.com"', "__Secure-session"),
+        ("http://localhost:8080", "", "session"),
+        ("https://gateway.example.com", 'name = "sid"', "__Host-sid"),
+    ],
+)
+def test_the_cookie_is_named_by_how_it_is_sent(
+    tmp_path: Path, public_url: str, more: str, session: str
+) -> None:
+    text = SOUND.replace("https://gateway.example.com", public_url) + f"[session.cookie]\n{more}\n"
+    found = settings(tmp_path, text)
+    assert cookie_names(found).session == session
+    assert session_policy(found).audience == f"{public_url} {session}"
+
+
+def test_the_policy_is_in_whole_seconds(tmp_path: Path) -> None:
+    policy = session_policy(settings(tmp_path))
+    assert (policy.lease, policy.max_age, policy.idle_timeout, policy.strict) == (600, 2_592_000, None, False)
+    text = SOUND + '[session]\nlease = "1m"\nmax_age = "1d"\nidle_timeout = "2h"\nrevocation = "strict"\n'
+    policy = session_policy(settings(tmp_path, text))
+    assert (policy.lease, policy.max_age, policy.idle_timeout, policy.strict) == (60, 86_400, 7_200, True)
+
+
+def test_every_key_of_a_provider_arrives(tmp_path: Path) -> None:
+    more = """
+scopes = ["openid", "groups"]
+client_auth = "client_secret_post"
+trust_email = true
+authorization_params = { prompt = "login" }
+id_token_algorithms = ["ES256"]
+"""
+    (provider,) = settings(tmp_path, TOP + PROVIDER + more + CLAIMS + ROUTE).providers
+    found = registration(provider)
+    assert (found.id, found.issuer, found.client_id) == ("company", "https://login.example.com", "gateway")
+    assert (found.client_secret, found.client_auth) == ("not-so-secret", "client_secret_post")
+    assert found.scopes == ("openid", "groups")
+    assert found.trust_email
+    assert found.authorization_params == (("prompt", "login"),)
+    assert found.algorithms == ("ES256",)
+    assert found.claims.groups == "memberOf"
+    assert sorted(found.claims.keep) == [("department", "dept"), ("floor", "floor")]
+    assert "not-so-secret" not in repr(found)
+
+
+@pytest.mark.parametrize(
+    ("host", "ours"),
+    [
+        ("gateway.example.com", True),
+        ("gateway.example.com:444", True),
+        ("wiki.example.com", True),
+        ("a.b.example.com", False),
+        ("example.com", False),
+        ("evil.example", False),
+        ("", False),
+    ],
+)
+def test_P13_only_hosts_that_are_named_are_served(tmp_path: Path, host: str, *, ours: bool) -> None:
+    found = settings(tmp_path, SOUND.replace("[[routes]]", '[[routes]]\nhost = "*.example.com"'))
+    assert hosts_served(found, Table(build_routes(found)))(host) is ours

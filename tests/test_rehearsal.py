@@ -1,0 +1,121 @@
+"""A request rehearsed: decided by the code that decides, sent nowhere."""
+
+from pathlib import Path
+
+import pytest
+
+from gateway.model.identity import User
+from gateway.rehearsal import Rehearsal, Rehearsals, as_of, hidden, session_of
+from tests.fakes.configuration import PROVIDER, TOP, loaded
+
+URL = "https://gateway.example.com"
+NOW = 1_800_000_000
+ROUTES = """
+[[routes]]
+path = "/"
+upstream = "http://127.0.0.1:3000"
+[[routes]]
+path = "/public"
+upstream = "http://127.0.0.1:3000"
+access = "public"
+[[routes]]
+path = "/it"
+upstream = "http://127.0.0.1:3000"
+claims = { department = "it" }
+groups = ["staff"]
+"""
+ALICE = User(
+    id="u_alice",
+    email="alice@example.com",
+    email_verified=True,
+    name="Alice",
+    image=None,
+    enabled=True,
+    epoch=0,
+    roles=("editor",),
+    created_at=NOW,
+)
+ALICES = session_of(ALICE, now=NOW)
+
+
+@pytest.fixture
+def rehearsals(tmp_path: Path) -> Rehearsals:
+    text = TOP + PROVIDER + 'claims = { department = "department" }\n' + ROUTES
+    return Rehearsals(loaded(tmp_path, text).settings, clock=lambda: float(NOW))
+
+
+async def rehearse(
+    rehearsals: Rehearsals, path: str, *headers: tuple[str, str], session: object = None, method: str = "GET"
+) -> Rehearsal:
+    return await rehearsals.rehearse(
+        method,
+        URL + path,
+        headers=headers,
+        peer="192.0.2.1",
+        session=session,  # type: ignore[arg-type]
+    )
+
+
+async def test_a_passing_request_is_told_with_the_head_that_would_be_sent(rehearsals: Rehearsals) -> None:
+    told = await rehearse(rehearsals, "/x?q=1", ("X-User-Id", "forged"), session=ALICES)
+    assert (told.status, told.code) == (200, "")
+    assert told.head[0] == "GET /x?q=1 HTTP/1.1"
+    assert "X-User-Id: u_alice" in told.head
+    assert "X-User-Roles: editor" in told.head
+    assert "forged" not in "".join(told.head)
+    assert told.explanation is not None
+    assert told.explanation.route.name == "/"
+
+
+async def test_a_public_route_is_told_nothing_about_anybody(rehearsals: Rehearsals) -> None:
+    told = await rehearse(rehearsals, "/public", session=ALICES)
+    assert told.status == 200
+    assert "u_alice" not in "".join(told.head)
+
+
+@pytest.mark.parametrize(
+    ("headers", "status"),
+    [((("Sec-Fetch-Mode", "navigate"),), 302), ((("Sec-Fetch-Mode", "cors"),), 401), ((), 401)],
+)
+async def test_nobody_is_sent_to_sign_in_or_refused(
+    rehearsals: Rehearsals, headers: tuple[tuple[str, str], ...], status: int
+) -> None:
+    told = await rehearse(rehearsals, "/x", *headers)
+    assert (told.status, told.code, told.head) == (status, "login_required", ())
+
+
+async def test_groups_and_claims_count_as_an_issuer_would_send_them(rehearsals: Rehearsals) -> None:
+    assert (await rehearse(rehearsals, "/it", session=ALICES)).status == 403
+    told = as_of(ALICES, groups=["staff"], claims=[("department", "hr"), ("department", "it")])
+    assert told.identity.claims == (("department", ("hr", "it")),)
+    assert (await rehearse(rehearsals, "/it", session=told)).status == 200
+
+
+@pytest.mark.parametrize(
+    ("path", "code"), [("/a/%2e%2e/b", "bad_request"), ("/a//b", "bad_request"), ("/a%00", "bad_request")]
+)
+async def test_a_request_that_is_refused_at_the_door_asks_no_route(
+    rehearsals: Rehearsals, path: str, code: str
+) -> None:
+    told = await rehearse(rehearsals, path, session=ALICES)
+    assert (told.status, told.code) == (400, code)
+    assert told.head == ()
+
+
+async def test_another_host_is_misdirected(rehearsals: Rehearsals) -> None:
+    told = await rehearsals.rehearse(
+        "GET", "https://other.example/", headers=(), peer="192.0.2.1", session=None
+    )
+    assert (told.status, told.code, told.explanation) == (421, "misdirected_request", None)
+
+
+def test_a_session_made_up_here_is_of_no_use_anywhere() -> None:
+    assert ALICES.ends_at == ALICES.lease_until == NOW
+    assert ALICES.id == "rehearsal"
+
+
+def test_the_assertion_is_never_shown() -> None:
+    lines = ("GET / HTTP/1.1", "X-Gateway-Assertion: eyJx", "X-User-Id: u_alice")
+    assert hidden(lines, "X-Gateway-Assertion")[1] == "X-Gateway-Assertion: (signed, 60 s)"
+    assert hidden(lines, "x-gateway-assertion")[1] == "x-gateway-assertion: (signed, 60 s)"
+    assert hidden(lines, None) == lines
