@@ -126,6 +126,7 @@ class Rooms:
             audit=self._audit,
             owns_cookie=self._names.owns,
             limits=around.limits,
+            clock=around.clock,
             monotonic=around.monotonic,
         )
 

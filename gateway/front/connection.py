@@ -164,8 +164,10 @@ class Connection(RequestHandler):
         return body.is_eof()
 
     def _arrived(self, data: bytes) -> bool:
+        ends_here = self._head_seen == 0 and data.find(_END_OF_HEAD) == len(data) - 4
         self._head_seen = 0
-        self._stop_head_timer()
+        if self._head_timer is not None:
+            self._stop_head_timer()
         message, payload = self._messages[-1]
         if isinstance(message, _ErrInfo):
             # The parser reports a broken body as if it were a next request. The request under way
@@ -178,7 +180,7 @@ class Connection(RequestHandler):
         self._framing = 0
         if message.chunked:
             self._framed(payload, len(data) - data.find(_END_OF_HEAD) - 4, payload.total_bytes)
-        return payload.is_eof()
+        return not ends_here and payload.is_eof()
 
     def _framed(self, body: StreamReader, size: int, growth: int) -> None:
         """Bound what a body says beside its bytes: sizes, extensions, trailers (RFC 9112 7.1)."""
@@ -188,7 +190,8 @@ class Connection(RequestHandler):
             body.set_exception(RequestPayloadError("too much beside the body"))
 
     def _head_grew(self, size: int) -> None:
-        self._head_seen += size
+        # What the parser kept of an earlier read cannot be seen: one byte stands for it.
+        self._head_seen += size or 1
         if self._head_seen > self._limits.head:
             self._refuse_head(HeadTooLarge("head without end"))
         elif size and self._head_timer is None:

@@ -12,12 +12,13 @@ from aiohttp.web_request import BaseRequest
 from gateway.errors import GatewayError
 from gateway.front.body import RequestBody
 from gateway.front.connection import Connection, Written
+from gateway.front.date import HttpDate
 from gateway.front.inbound import RawRequest, Receiver
 from gateway.front.limits import Limits
-from gateway.front.reply import ClientReply
+from gateway.front.reply import ClientReply, reason
 from gateway.front.server import Server
 from gateway.model.answer import Answer
-from gateway.model.event import Audit
+from gateway.model.event import Audit, Clock
 from gateway.model.inbound import Inbound
 from gateway.pipeline import Passage, Pipeline
 
@@ -60,6 +61,7 @@ class Listener:
         audit: Audit,
         owns_cookie: Callable[[bytes], bool],
         limits: Limits,
+        clock: Clock,
         monotonic: Callable[[], float],
     ) -> None:
         self._receiver = receiver
@@ -70,6 +72,7 @@ class Listener:
         self._audit = audit
         self._owns_cookie = owns_cookie
         self._limits = limits
+        self._date = HttpDate(clock)
         self._monotonic = monotonic
         self._server: Server | None = None
         self._listening: asyncio.Server | None = None
@@ -170,7 +173,7 @@ class Listener:
         self._ledger.began(passage)
         answer = self._pages.answer(error, inbound=None, request_id=passage.request_id)
         self._ledger.ended(passage, error)
-        return whole(answer, passage.request_id)
+        return whole(answer, passage.request_id, self._date())
 
     def _new_passage(self, peer: str) -> Passage:
         return Passage(request_id=self._receiver.next_id(), peer=peer, started=self._monotonic())
@@ -183,6 +186,7 @@ class Listener:
             limits=self._limits,
             owns_cookie=self._owns_cookie,
             audit=self._audit,
+            date=self._date,
             keep_alive=_can_carry_another(message) and not connection.draining,
             method=message.method,
             version=(message.version.major, message.version.minor),
@@ -199,13 +203,14 @@ def _can_carry_another(message: RawRequestMessage) -> bool:
     return not (message.should_close or message.upgrade or message.chunked)
 
 
-def whole(answer: Answer, request_id: str) -> bytes:
+def whole(answer: Answer, request_id: str, date: bytes) -> bytes:
     """Return a closing answer as bytes, for where there is no request to answer."""
-    lines = b"".join(b"%b: %b\r\n" % pair for pair in answer.headers)
-    return b"HTTP/1.1 %d \r\n%bX-Request-Id: %b\r\nContent-Length: %d\r\nConnection: close\r\n\r\n%b" % (
-        answer.status,
-        lines,
-        request_id.encode(),
-        len(answer.body),
-        answer.body,
+    fields = (
+        *answer.headers,
+        (b"Date", date),
+        (b"X-Request-Id", request_id.encode()),
+        (b"Content-Length", b"%d" % len(answer.body)),
+        (b"Connection", b"close"),
     )
+    lines = b"".join(b"%b: %b\r\n" % pair for pair in fields)
+    return b"HTTP/1.1 %d %b\r\n%b\r\n%b" % (answer.status, reason(answer.status), lines, answer.body)

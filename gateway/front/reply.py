@@ -58,6 +58,7 @@ class ClientReply:
         limits: Limits,
         owns_cookie: Callable[[bytes], bool],
         audit: Callable[[AuditEvent], None],
+        date: Callable[[], bytes],
         keep_alive: bool,
         method: str,
         version: tuple[int, int],
@@ -67,6 +68,7 @@ class ClientReply:
         self._limits = limits
         self._owns_cookie = owns_cookie
         self._audit = audit
+        self._date = date
         self._head_only = method == "HEAD"
         self._version = version
         self.keep_alive = keep_alive
@@ -82,11 +84,12 @@ class ClientReply:
             self.keep_alive = False
         lines = [_line(name, value) for name, value in answer.headers]
         lines += [_line(b"Set-Cookie", cookie) for cookie in passage.leave]
+        lines.append(_line(b"Date", self._date()))
         lines.append(_line(b"X-Request-Id", passage.request_id.encode()))
         if answer.status not in _NO_BODY:
             lines.append(_line(b"Content-Length", str(len(answer.body)).encode()))
         body = b"" if self._head_only else answer.body
-        self._begin(answer.status, _REASONS.get(answer.status, b""), lines, passage, body)
+        self._begin(answer.status, reason(answer.status), lines, passage, body)
         passage.sent = len(body)
         await self._settle()
 
@@ -177,6 +180,11 @@ class ClientReply:
                     continue  # slow, but reading
                 self._wire.cut()
                 raise ConnectionAbortedError("client stopped reading") from None
+
+
+def reason(status: int) -> bytes:
+    """Return the registered phrase of *status*, or none."""
+    return _REASONS.get(status, b"")
 
 
 def _line(name: bytes, value: bytes) -> bytes:

@@ -187,10 +187,14 @@ async def test_U30_no_field_names_our_software(tmp_path: Path) -> None:
 
 def test_a_refusal_without_a_request_is_whole_and_final() -> None:
     answer = Answer(status=400, headers=((b"Content-Type", b"application/json"),), body=b"{}")
-    head, _, body = whole(answer, "r-1").partition(b"\r\n\r\n")
+    head, _, body = whole(answer, "r-1", b"today").partition(b"\r\n\r\n")
     assert head.split(b"\r\n")[1:] == [
-        b"Content-Type: application/json", b"X-Request-Id: r-1", b"Content-Length: 2", b"Connection: close",
-    ]  # fmt: skip
+        b"Content-Type: application/json",
+        b"Date: today",
+        b"X-Request-Id: r-1",
+        b"Content-Length: 2",
+        b"Connection: close",
+    ]
     assert body == b"{}"
 
 

@@ -91,6 +91,7 @@ def reply(
         limits=Limits(write_idle=write_idle),
         owns_cookie=NAMES.owns,
         audit=(audited if audited is not None else []).append,
+        date=lambda: b"today",
         keep_alive=True,
         method=method,
         version=version,
@@ -217,6 +218,7 @@ async def test_an_answer_of_our_own_is_whole(method: str) -> None:
         b"HTTP/1.1 404 Not Found",
         b"Content-Type: text/plain",
         b"Set-Cookie: session=x",
+        b"Date: today",
         b"X-Request-Id: r-1",
         b"Content-Length: 4",
     ]
