@@ -16,7 +16,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 from gateway.errors import StoreUnavailable
 from gateway.store.outage import outages_told
 
-TURN = 2.0  # seconds that a write waits for those before it
+TURN = 5.0  # seconds that a write waits for those before it
 
 T = TypeVar("T")
 
