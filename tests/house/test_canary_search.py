@@ -50,18 +50,11 @@ def test_what_was_hidden_is_no_secret(text: str) -> None:
 def test_one_leak_fails_a_run_of_passing_tests(tmp_path: Path, detail: str, status: int) -> None:
     (tmp_path / "test_leaky.py").write_text(LEAKY % detail)
     environ = {name: value for name, value in os.environ.items() if name != FOLDER}
-    command = [
-        sys.executable,
-        "-m",
-        "pytest",
-        "-q",
-        "-p",
-        "tests.fakes.canary_search",
-        "-p",
-        "no:cacheprovider",
-    ]
+    environ["PYTEST_DISABLE_PLUGIN_AUTOLOAD"] = "1"
+    plugins = ["-p", "tests.fakes.canary_search", "-p", "xdist.plugin", "-n", "1"]
+    where = ["--rootdir", str(tmp_path), "-c", os.devnull, str(tmp_path)]
     done = subprocess.run(
-        [*command, "-n", "2", "--rootdir", str(tmp_path), "-c", os.devnull, str(tmp_path)],
+        [sys.executable, "-m", "pytest", "-q", *plugins, *where],
         env={**environ, "PYTHONPATH": str(ROOT)},
         capture_output=True,
         text=True,
