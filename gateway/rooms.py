@@ -25,6 +25,7 @@ from gateway.model.event import Clock
 from gateway.model.route import Upstream
 from gateway.observe.log import Log
 from gateway.observe.metrics import Metrics
+from gateway.observe.store_watch import StoreWatch, WatchedBooks, WatchedStore
 from gateway.pipeline import Pipeline
 from gateway.relying_party.http import IssuerHttp
 from gateway.relying_party.provider import RelyingParty
@@ -71,6 +72,9 @@ class Rooms:
         self._settings = settings
         self._around = around
         self._database = database
+        watch = StoreWatch(metrics, monotonic=around.monotonic)
+        self._store = WatchedStore(database, watch)
+        self._books = WatchedBooks(database.users, watch)
         self._metrics = metrics
         self._names = cookie_names(settings)
         self._root = settings.public_url + settings.prefix
@@ -135,7 +139,7 @@ class Rooms:
             session_policy(self._settings),
             sealer=self._ring.sealer("session"),
             names=self._names,
-            directory=self._database,
+            directory=self._store,
             clock=self._around.clock,
             audit=self._audit,
             tally=self._metrics,
@@ -219,8 +223,8 @@ class Rooms:
             callback_url=f"{self._root}/callback",
             transactions=Transactions(sealer=self._ring.sealer("login"), names=self._names, clock=clock),
             recent=self._recent,
-            spender=self._database,
-            linking=Linking(self._database.users, trust_email=trusted, audit=self._audit, clock=clock),
+            spender=self._store,
+            linking=Linking(self._books, trust_email=trusted, audit=self._audit, clock=clock),
             strategy=self._strategy,
             live=self._resume,
             audit=self._audit,

@@ -1,0 +1,84 @@
+"""The store as sessions and logins use it: each call timed, each outage counted, nothing else changed."""
+
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager
+from typing import Generic, Protocol, TypeVar
+
+from gateway.errors import StoreUnavailable
+from gateway.model.session import Session, Standing
+
+Ledger = TypeVar("Ledger")
+Ledger_co = TypeVar("Ledger_co", covariant=True)
+
+
+class Store(Protocol):
+    async def standing(self, session: Session) -> Standing | None: ...
+    async def deny(self, session_id: str, until: int) -> None: ...
+    async def spend(self, key: bytes, until: int) -> bool: ...
+
+
+class Books(Protocol[Ledger_co]):
+    def ledger(self) -> AbstractAsyncContextManager[Ledger_co]: ...
+
+
+class StoreCounts(Protocol):
+    def store_error(self) -> None: ...
+    def store_call(self, *, op: str, duration: float) -> None: ...
+
+
+class StoreWatch:
+    """Tells *counts* of every call; *monotonic* is in seconds."""
+
+    def __init__(self, counts: StoreCounts, *, monotonic: Callable[[], float]) -> None:
+        self._counts = counts
+        self._monotonic = monotonic
+
+    @contextmanager
+    def over(self, op: str) -> Iterator[None]:
+        """Time the body as one call named *op*; an outage in it is counted and raised."""
+        began = self._monotonic()
+        try:
+            yield
+        except StoreUnavailable:
+            self._counts.store_error()
+            raise
+        finally:
+            self._counts.store_call(op=op, duration=self._monotonic() - began)
+
+
+class WatchedStore:
+    """What *store* answers, watched."""
+
+    def __init__(self, store: Store, watch: StoreWatch) -> None:
+        self._store = store
+        self._watch = watch
+
+    async def standing(self, session: Session) -> Standing | None:
+        """Return the standing of *session*, None where its user is gone. Raises StoreUnavailable."""
+        with self._watch.over("standing"):
+            return await self._store.standing(session)
+
+    async def deny(self, session_id: str, until: int) -> None:
+        """Record that a session ended. Raises StoreUnavailable."""
+        with self._watch.over("deny"):
+            await self._store.deny(session_id, until)
+
+    async def spend(self, key: bytes, until: int) -> bool:
+        """Record a used login; return False where it was used before. Raises StoreUnavailable."""
+        with self._watch.over("spend"):
+            return await self._store.spend(key, until)
+
+
+class WatchedBooks(Generic[Ledger]):
+    """The transactions of *books*, each watched from its beginning to its end."""
+
+    def __init__(self, books: Books[Ledger], watch: StoreWatch) -> None:
+        self._books = books
+        self._watch = watch
+
+    @asynccontextmanager
+    async def ledger(self) -> AsyncIterator[Ledger]:
+        """Open one write transaction. Raises StoreUnavailable."""
+        with self._watch.over("ledger"):
+            async with self._books.ledger() as ledger:
+                yield ledger

@@ -1,0 +1,85 @@
+"""Calls of the store are timed and outages counted; answers and errors pass as they are."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+
+import pytest
+
+from gateway.errors import AccountNotLinked, StoreUnavailable
+from gateway.model.session import Session, Standing
+from gateway.observe.store_watch import StoreWatch, WatchedBooks, WatchedStore
+from tests.fakes.clock import FakeClock
+from tests.fakes.sessions import Node
+
+
+@dataclass
+class Counts:
+    errors: int = 0
+    calls: list[tuple[str, float]] = field(default_factory=list)
+
+    def store_error(self) -> None:
+        self.errors += 1
+
+    def store_call(self, *, op: str, duration: float) -> None:
+        self.calls.append((op, duration))
+
+
+class Slow:
+    """A store that takes a quarter of a second for everything, and may be down."""
+
+    def __init__(self, clock: FakeClock) -> None:
+        self.clock = clock
+        self.down = False
+
+    def _work(self) -> None:
+        self.clock.advance(0.25)
+        if self.down:
+            raise StoreUnavailable("down")
+
+    async def standing(self, session: Session) -> Standing | None:
+        self._work()
+        return None
+
+    async def deny(self, session_id: str, until: int) -> None:
+        self._work()
+
+    async def spend(self, key: bytes, until: int) -> bool:
+        self._work()
+        return True
+
+    @asynccontextmanager
+    async def ledger(self) -> AsyncIterator[str]:
+        self._work()
+        yield "the ledger"
+
+
+async def test_every_call_is_timed_and_its_answer_passes() -> None:
+    clock, counts = FakeClock(), Counts()
+    watch = StoreWatch(counts, monotonic=clock)
+    store, books = WatchedStore(Slow(clock), watch), WatchedBooks(Slow(clock), watch)
+    session = Node().sign_in()
+    assert await store.standing(session) is None
+    await store.deny("sid", 1)
+    assert await store.spend(b"key", 1) is True
+    async with books.ledger() as ledger:
+        assert ledger == "the ledger"
+    assert counts.calls == [("standing", 0.25), ("deny", 0.25), ("spend", 0.25), ("ledger", 0.25)]
+    assert counts.errors == 0
+
+
+async def test_B149_an_outage_is_counted_and_raised_and_a_refusal_is_no_outage() -> None:
+    clock, counts = FakeClock(), Counts()
+    watch, slow = StoreWatch(counts, monotonic=clock), Slow(clock)
+    slow.down = True
+    with pytest.raises(StoreUnavailable):
+        await WatchedStore(slow, watch).deny("sid", 1)
+    with pytest.raises(StoreUnavailable):
+        async with WatchedBooks(slow, watch).ledger():
+            pass
+    slow.down = False
+    with pytest.raises(AccountNotLinked):
+        async with WatchedBooks(slow, watch).ledger():
+            raise AccountNotLinked("taken")
+    assert counts.errors == 2
+    assert len(counts.calls) == 3
