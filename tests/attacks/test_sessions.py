@@ -172,7 +172,6 @@ async def test_S23_nothing_of_ours_is_compressed_and_tokens_never_repeat(tmp_pat
         assert relayed.text == "hello"
         tokens = [await at.csrf(alice) for _ in range(3)]
         assert len(set(tokens)) == 3
-        assert not set(tokens[0][:8]) == set(tokens[1][:8])
         left = await alice.submit(f"{at.ours}/signout", {"csrfToken": tokens[0]}, follow=False)
         assert left.status == 303
 
