@@ -26,9 +26,7 @@ def patterns() -> Mapping[str, re.Pattern[str]]:
     clients = (HostileIssuer().client_secret, CLIENT_SECRET)
     return {
         "the gateway's secret": re.compile(re.escape(SECRET)),
-        "a client secret": re.compile(
-            "|".join(map(re.escape, (HostileIssuer().client_secret, CLIENT_SECRET)))
-        ),
+        "a client secret": re.compile("|".join(map(re.escape, clients))),
         "a token": re.compile(r"eyJ[\w-]{8,}"),
         "a credential": re.compile(r"\b(?:Bearer|Basic|DPoP) (?!\[hidden\])[\w+/=.~-]{8,}", re.IGNORECASE),
         "a value of the query": re.compile(
