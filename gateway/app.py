@@ -16,7 +16,7 @@ from gateway.front.server import check_server
 from gateway.observe.metrics import Metrics
 from gateway.rooms import Rooms, Surroundings
 from gateway.settings.addresses import listen_address
-from gateway.settings.schema import Settings
+from gateway.settings.schema import SessionSettings, Settings
 from gateway.store.database import Database
 from gateway.web.admin import AdminPort, Stage
 
@@ -28,6 +28,7 @@ FLOORS = {
     "joserfc": "1.8.0",
     "jwcrypto": "1.6.1",
     "multidict": "7.2.1",
+    "redis": "8.1.0",
     "sqlalchemy": "2.0.40",
     "yarl": "1.25.1",
 }
@@ -83,18 +84,19 @@ class Gateway:
         listener = self._listener = rooms.listener()
         for close in rooms.closing:
             self._stack.push_async_callback(close)
-        await self._open_admin(database, rooms.jwks)
+        await rooms.keeping.start()
+        await self._open_admin(database, rooms)
         address = listen_address(self._settings.listen)
         await listener.start(address.host, address.port, bound=self._around.public_socket)
         self._stage.started = True
         self._tell("gateway.started", self._facts(rooms))
 
-    async def _open_admin(self, database: Database, jwks: Callable[[], dict[str, object]]) -> None:
+    async def _open_admin(self, database: Database, rooms: Rooms) -> None:
         port = AdminPort(
-            readiness=_Readiness(checks={"database": _answers(database)}),
+            readiness=_Readiness(checks={"database": _answers(database), **rooms.keeping.checks}),
             stage=self._stage,
             exposition=self._metrics.exposition,
-            jwks=jwks,
+            jwks=rooms.jwks,
         )
         runner = web.AppRunner(port.application(), access_log=None, handle_signals=False)
         await runner.setup()
@@ -109,8 +111,7 @@ class Gateway:
             "public_url": settings.public_url,
             "listen": settings.listen,
             "admin_listen": settings.admin_listen,
-            "strategy": settings.session.strategy,
-            "revocation": settings.session.revocation,
+            **_facts_of(settings.session),
             "routes": len(rooms.table.ordered),
             "providers": [each.id for each in settings.providers],
         }
@@ -122,6 +123,13 @@ class Gateway:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Readiness:
     checks: Mapping[str, Callable[[], Awaitable[bool]]]
+
+
+def _facts_of(session: SessionSettings) -> Mapping[str, object]:
+    """Return the choices that have a meaning under the strategy that was chosen."""
+    if session.strategy == "stateless":
+        return {"strategy": session.strategy, "revocation": session.revocation}
+    return {"strategy": session.strategy, "store": session.store, "cache": session.cache}
 
 
 def _answers(database: Database) -> Callable[[], Awaitable[bool]]:

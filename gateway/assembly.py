@@ -9,8 +9,10 @@ from gateway.routing.table import Table, without_port
 from gateway.sessions.strategy import Policy
 from gateway.settings.addresses import url
 from gateway.settings.providers import STANDARD_CLAIMS, ProviderSettings
+from gateway.settings.redis_url import redis_address
 from gateway.settings.routes import IdentitySettings, RouteSettings, RuleSettings
 from gateway.settings.schema import Settings
+from gateway.store.redis_server import RedisAccount
 
 
 def build_routes(settings: Settings) -> tuple[Route, ...]:
@@ -93,6 +95,20 @@ def session_policy(settings: Settings) -> Policy:
         idle_timeout=None if idle is None else int(idle),
         strict=session.revocation == "strict",
         audience=f"{settings.public_url} {cookie_names(settings).session}",
+    )
+
+
+def redis_account(settings: Settings) -> RedisAccount:
+    """Return where the configured Redis is, and as whom it is asked."""
+    redis = settings.redis
+    address = redis_address(redis.url)
+    return RedisAccount(
+        host=address.host,
+        port=address.port,
+        number=address.number,
+        tls=address.tls,
+        username=redis.username,
+        password=redis.password.get_secret_value() if redis.password else None,
     )
 
 

@@ -236,6 +236,7 @@ class SessionRejected(GatewayError):
     REASONS: ClassVar[frozenset[str]] = frozenset(
         {
             "invalid",
+            "unknown",
             "ambiguous",
             "absolute",
             "idle",

@@ -6,7 +6,7 @@ import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
-from gateway.assembly import build_routes, cookie_names, hosts_served, registration, session_policy
+from gateway.assembly import build_routes, cookie_names, hosts_served, registration
 from gateway.flows.link import Linking
 from gateway.flows.login import LoginProvider, Logins
 from gateway.flows.logout import Logout
@@ -30,10 +30,10 @@ from gateway.pipeline import Pipeline
 from gateway.relying_party.http import IssuerHttp
 from gateway.relying_party.provider import RelyingParty
 from gateway.routing.table import Table
-from gateway.sessions.stateless import Stateless
 from gateway.settings.addresses import url
 from gateway.settings.schema import Settings
 from gateway.store.database import Database
+from gateway.strategies import Keeping, Trade, chosen
 from gateway.upstream.assertion import Assertions
 from gateway.upstream.headers import Dresser, reserved_by
 from gateway.upstream.pool import Pool
@@ -85,8 +85,9 @@ class Rooms:
         self.table = Table(build_routes(settings))
         self._ledger = RequestLedger(log=around.log, counts=metrics, monotonic=around.monotonic)
         self._audit = self._ledger.audit
-        self._strategy = self._make_strategy()
-        self.closing: list[Close] = [self._strategy.close]
+        self.keeping = self._keeping(watch)
+        self._strategy = self.keeping.strategy
+        self.closing: list[Close] = [self.keeping.close]
         self._resume = Resume(self._strategy)
         self._targets = ReturnTargets(
             public_url=settings.public_url, hosts=self.table.hosts, prefix=settings.prefix
@@ -134,15 +135,19 @@ class Rooms:
             monotonic=around.monotonic,
         )
 
-    def _make_strategy(self) -> Stateless:
-        return Stateless(
-            session_policy(self._settings),
-            sealer=self._ring.sealer("session"),
-            names=self._names,
-            directory=self._store,
-            clock=self._around.clock,
-            audit=self._audit,
-            tally=self._metrics,
+    def _keeping(self, watch: StoreWatch) -> Keeping:
+        return chosen(
+            Trade(
+                settings=self._settings,
+                ring=self._ring,
+                database=self._database,
+                watch=watch,
+                clock=self._around.clock,
+                monotonic=self._around.monotonic,
+                audit=self._audit,
+                tally=self._metrics,
+                log=self._around.log,
+            )
         )
 
     def _pipeline(self) -> Pipeline:

@@ -19,13 +19,15 @@ from gateway.model.event import Audit, AuditEvent, Clock
 from gateway.model.identity import VerifiedLogin
 from gateway.model.inbound import Inbound
 from gateway.model.login import LinkIntent, PendingLogin
-from gateway.model.session import Session
+from gateway.model.session import Session, Visitor
 from gateway.relying_party.authorization import CallbackResponse, read_response
 from gateway.sessions.strategy import Strategy, public_id
 
 # At the end of a state whose login the gateway began again by itself. It protects nothing: it is
 # read only where the transaction is gone, to choose between one more try and an error page.
 _AGAIN = ".again"
+
+_BROWSER = 256  # bytes of User-Agent that are kept for the list of sessions
 
 
 class Provider(Protocol):
@@ -226,6 +228,7 @@ class Logins:
         settled = await self._linking.settle(login, live=old, intent=pending.link)
         session = self._strategy.issue(login, settled.user, persistent=pending.persistent)
         cookies = self._strategy.cookies(session, inbound.headers)
+        await self._strategy.begin(session, _visitor(inbound))
         if old is not None:
             await self._strategy.end(old)
         self._tell_success(session, settled, inbound)
@@ -279,6 +282,12 @@ class Logins:
     def _count(self, provider: str, result: str) -> None:
         if self._counts is not None:
             self._counts.login(provider=provider, result=result)
+
+
+def _visitor(inbound: Inbound) -> Visitor:
+    told = inbound.values(b"user-agent")
+    browser = told[0][:_BROWSER].decode("latin-1") if told else ""
+    return Visitor(address=inbound.client_ip, browser=browser)
 
 
 def _once(cookies: tuple[bytes, ...]) -> tuple[bytes, ...]:

@@ -56,42 +56,49 @@ class Sealer:
         self._first = pairs[0]
         self._by_header = {pair.outer.decode(): pair for pair in pairs}
 
-    def seal(self, payload: bytes) -> str:
+    def seal(self, payload: bytes, *, bound: bytes = b"") -> str:
         """Return *payload* signed, then encrypted, in compact form (RFC 7516, section 7.1).
 
-        Raises ValueError where the result would be longer than `MAX_SEALED`.
+        It opens only where the same *bound* is said again, such as the key of the row that it is
+        kept in: that enters as additional authenticated data does in section 5.1, step 14. Raises
+        ValueError where the result would be longer than `MAX_SEALED`.
         """
         pair = self._first
         signed = pair.inner + base64url.encode(payload)
         token = signed + b"." + base64url.encode(hmac.digest(pair.signature, signed, "sha256"))
         nonce = secrets.token_bytes(_NONCE)
-        locked = pair.aead.encrypt(nonce, token, pair.outer)
+        locked = pair.aead.encrypt(nonce, token, _authenticated(pair, bound))
         parts = (pair.outer, b"", *map(base64url.encode, (nonce, locked[:-_TAG], locked[-_TAG:])))
         sealed = b".".join(parts)
         if len(sealed) > MAX_SEALED:
             raise ValueError("too much to seal")
         return sealed.decode()
 
-    def open(self, sealed: str) -> bytes:
-        """Return the payload of *sealed*; raise SealBroken for every other text."""
+    def open(self, sealed: str, *, bound: bytes = b"") -> bytes:
+        """Return the payload of *sealed*; raise SealBroken for every other text or *bound*."""
         if len(sealed) > MAX_SEALED:
             raise SealBroken("does not open")
         try:
-            return self._open(sealed)
+            return self._open(sealed, bound)
         except Exception:  # whatever a decoder raises means the same, and its text may hold the value
             raise SealBroken("does not open") from None
 
-    def _open(self, sealed: str) -> bytes:
+    def _open(self, sealed: str, bound: bytes) -> bytes:
         header, wrapped_key, *parts = sealed.split(".")
         pair = self._by_header[header]
         nonce, ciphertext, tag = (base64url.decode(part.encode("ascii")) for part in parts)
         if wrapped_key or len(nonce) != _NONCE or len(tag) != _TAG:
             raise SealBroken
-        signed, _, signature = pair.aead.decrypt(nonce, ciphertext + tag, pair.outer).rpartition(b".")
+        token = pair.aead.decrypt(nonce, ciphertext + tag, _authenticated(pair, bound))
+        signed, _, signature = token.rpartition(b".")
         expected = base64url.encode(hmac.digest(pair.signature, signed, "sha256"))
         if not hmac.compare_digest(signature, expected) or not signed.startswith(pair.inner):
             raise SealBroken
         return base64url.decode(signed[len(pair.inner) :])
+
+
+def _authenticated(pair: _Pair, bound: bytes) -> bytes:
+    return pair.outer + b"." + base64url.encode(bound) if bound else pair.outer
 
 
 def _header(**members: str) -> bytes:

@@ -1,5 +1,6 @@
 """A session: one login of one user in one browser."""
 
+import hashlib
 from dataclasses import dataclass
 
 from gateway.model.identity import Identity
@@ -46,3 +47,51 @@ class Standing:
     name: str | None
     image: str | None
     roles: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Visitor:
+    """Where a login came from, for the person to recognise it: client address, and what the browser says."""
+
+    address: str
+    browser: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SessionRecord:
+    """A stateful session as a store keeps it. All times are Unix seconds.
+
+    `key` is `session_key` of the cookie's id, which itself is kept nowhere. `sealed` holds the
+    claims, and opens for this key and this user alone; the other fields are for finding, listing
+    and ending sessions without opening them.
+    """
+
+    key: bytes
+    user_id: str
+    sealed: str
+    created_at: int
+    ends_at: int
+    seen_at: int
+    address: str
+    browser: str
+    provider: str
+    issuer: str
+    issuer_sid: str | None = None
+
+    @property
+    def public_id(self) -> str:
+        """The name by which the session is told to people and logs: of no use as a cookie."""
+        return self.key.hex()[:16]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FoundSession:
+    """What a store says about one session at one moment; `standing` is None where its user is gone."""
+
+    record: SessionRecord
+    standing: Standing | None
+
+
+def session_key(session_id: str) -> bytes:
+    """Return what stores keep of a session's id: a copy of their tables signs nobody in or out."""
+    return hashlib.sha256(session_id.encode()).digest()

@@ -1,11 +1,11 @@
 """The store as sessions and logins use it: each call timed, each outage counted, nothing else changed."""
 
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager
 from typing import Generic, Protocol, TypeVar
 
 from gateway.errors import StoreUnavailable
-from gateway.model.session import Session, Standing
+from gateway.model.session import FoundSession, Session, SessionRecord, Standing
 
 Ledger = TypeVar("Ledger")
 Ledger_co = TypeVar("Ledger_co", covariant=True)
@@ -15,6 +15,16 @@ class Store(Protocol):
     async def standing(self, session: Session) -> Standing | None: ...
     async def deny(self, session_id: str, until: int) -> None: ...
     async def spend(self, key: bytes, until: int) -> bool: ...
+
+
+class SessionStore(Protocol):
+    async def find(self, key: bytes) -> FoundSession | None: ...
+    async def add(self, record: SessionRecord, *, most: int) -> tuple[SessionRecord, ...]: ...
+    async def touch(self, seen: Mapping[bytes, int]) -> None: ...
+    async def remove(self, key: bytes) -> None: ...
+    async def sweep(
+        self, *, now: int, begun_before: int, seen_before: int | None
+    ) -> tuple[SessionRecord, ...]: ...
 
 
 class Books(Protocol[Ledger_co]):
@@ -67,6 +77,41 @@ class WatchedStore:
         """Record a used login; return False where it was used before. Raises StoreUnavailable."""
         with self._watch.over("spend"):
             return await self._store.spend(key, until)
+
+
+class WatchedSessions:
+    """What *store* keeps of stateful sessions, watched; every verb raises StoreUnavailable."""
+
+    def __init__(self, store: SessionStore, watch: StoreWatch) -> None:
+        self._store = store
+        self._watch = watch
+
+    async def find(self, key: bytes) -> FoundSession | None:
+        """Return the session kept under *key* and its user's standing."""
+        with self._watch.over("session_find"):
+            return await self._store.find(key)
+
+    async def add(self, record: SessionRecord, *, most: int) -> tuple[SessionRecord, ...]:
+        """Keep *record*; return those of its user's sessions that went beyond *most*."""
+        with self._watch.over("session_add"):
+            return await self._store.add(record, most=most)
+
+    async def touch(self, seen: Mapping[bytes, int]) -> None:
+        """Record when sessions were last seen."""
+        with self._watch.over("session_touch"):
+            await self._store.touch(seen)
+
+    async def remove(self, key: bytes) -> None:
+        """End the session under *key*."""
+        with self._watch.over("session_remove"):
+            await self._store.remove(key)
+
+    async def sweep(
+        self, *, now: int, begun_before: int, seen_before: int | None
+    ) -> tuple[SessionRecord, ...]:
+        """Remove sessions that are over, and return them."""
+        with self._watch.over("session_sweep"):
+            return await self._store.sweep(now=now, begun_before=begun_before, seen_before=seen_before)
 
 
 class WatchedBooks(Generic[Ledger]):

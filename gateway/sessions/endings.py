@@ -1,12 +1,18 @@
 """Sessions that this node knows to be ended, and those of them that the store does not know yet."""
 
 import asyncio
+from typing import Protocol
 
 from gateway.errors import StoreUnavailable
 from gateway.model.event import Audit, AuditEvent, Clock
-from gateway.sessions.strategy import Directory, public_id
+from gateway.sessions.strategy import public_id
 
 MOST = 100_000
+
+
+class Denylist(Protocol):
+    async def deny(self, session_id: str, until: int) -> None:
+        """Refuse the session everywhere, at least until Unix time *until*. Raises StoreUnavailable."""
 
 
 class Endings:
@@ -18,14 +24,14 @@ class Endings:
 
     def __init__(
         self,
-        directory: Directory,
+        denylist: Denylist,
         *,
         clock: Clock,
         audit: Audit,
         retry_every: float = 1.0,
         most: int = MOST,
     ) -> None:
-        self._directory = directory
+        self._denylist = denylist
         self._clock = clock
         self._audit = audit
         self._retry_every = retry_every
@@ -80,7 +86,7 @@ class Endings:
                 self._tell_unrecorded(session_id)
 
     async def _deny(self, session_id: str, until: int) -> None:
-        await self._directory.deny(session_id, until)
+        await self._denylist.deny(session_id, until)
         self._pending.pop(session_id, None)
 
     def _retry_later(self) -> None:

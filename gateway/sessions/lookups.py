@@ -1,46 +1,52 @@
-"""Lookups of sessions in the directory, shared by the requests that wait for the same one."""
+"""Lookups of sessions in a store, shared by the requests that wait for the same one."""
 
 import asyncio
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from typing import Generic, TypeVar
 
 from gateway.errors import StoreUnavailable
 from gateway.model.event import Clock
-from gateway.model.session import Session, Standing
-from gateway.sessions.strategy import Directory, Tally
+from gateway.model.session import Session
+from gateway.sessions.strategy import Tally
+
+Said = TypeVar("Said")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Answer:
-    """What the directory said, and the moment just before it was asked."""
+class Answer(Generic[Said]):
+    """What the store said, and the moment just before it was asked."""
 
     asked_at: float
-    standing: Standing | None
+    said: Said
 
 
-class _Flight:
+class _Flight(Generic[Said]):
     __slots__ = ("sent", "task")
 
-    task: "asyncio.Task[Answer]"
+    task: "asyncio.Task[Answer[Said]]"
 
     def __init__(self) -> None:
         self.sent = False
 
 
-class Lookups:
-    """Asks the directory, at most once at a time for a session; *patience* is in seconds.
+class Lookups(Generic[Said]):
+    """Asks *look* about a session, at most once at a time; *patience* is in seconds.
 
     A lookup is its own task: whoever hangs up leaves it to the others.
     """
 
-    def __init__(self, directory: Directory, *, clock: Clock, tally: Tally, patience: float) -> None:
-        self._directory = directory
+    def __init__(
+        self, look: Callable[[Session], Awaitable[Said]], *, clock: Clock, tally: Tally, patience: float
+    ) -> None:
+        self._look = look
         self._clock = clock
         self._tally = tally
         self._patience = patience
-        self._flights: dict[str, _Flight] = {}
+        self._flights: dict[str, _Flight[Said]] = {}
 
-    async def ask(self, session: Session, *, fresh: bool) -> Answer:
-        """Return the standing of *session*, with *fresh* from a lookup that was not sent yet.
+    async def ask(self, session: Session, *, fresh: bool) -> Answer[Said]:
+        """Return what is said of *session*, with *fresh* from a lookup that was not sent yet.
 
         Raises StoreUnavailable, also where no answer comes in time.
         """
@@ -51,27 +57,36 @@ class Lookups:
             self._tally.lookup_shared()
         return await asyncio.shield(flight.task)
 
-    def _launch(self, session: Session, *, after: _Flight | None) -> _Flight:
-        flight = _Flight()
+    def _launch(self, session: Session, *, after: _Flight[Said] | None) -> _Flight[Said]:
+        flight: _Flight[Said] = _Flight()
         flight.task = asyncio.get_running_loop().create_task(self._fly(flight, session, after))
         self._flights[session.id] = flight
         return flight
 
-    async def _fly(self, flight: _Flight, session: Session, after: _Flight | None) -> Answer:
+    async def _fly(
+        self, flight: _Flight[Said], session: Session, after: _Flight[Said] | None
+    ) -> Answer[Said]:
         try:
             if after is not None:
                 await asyncio.wait([after.task])
+                _fail_with(after.task)
             flight.sent = True
-            return await self._look(session)
+            return await self._asked(session)
         finally:
             if self._flights.get(session.id) is flight:
                 del self._flights[session.id]
 
-    async def _look(self, session: Session) -> Answer:
+    async def _asked(self, session: Session) -> Answer[Said]:
         asked_at = self._clock()
         try:
             async with asyncio.timeout(self._patience):
-                standing = await self._directory.standing(session)
+                said = await self._look(session)
         except TimeoutError:
             raise StoreUnavailable(f"no answer within {self._patience} s") from None
-        return Answer(asked_at=asked_at, standing=standing)
+        return Answer(asked_at=asked_at, said=said)
+
+
+def _fail_with(task: "asyncio.Task[Answer[Said]]") -> None:
+    """Raise where *task* met an outage: who waited for it does not wait as long again."""
+    if not task.cancelled() and isinstance(task.exception(), StoreUnavailable):
+        raise StoreUnavailable("the lookup before this one had no answer")

@@ -12,9 +12,9 @@ from gateway.errors import SealBroken, SessionRejected, SessionTooLarge, StoreUn
 from gateway.keys.seal import Sealer
 from gateway.model.cookies import CookieNames
 from gateway.model.event import Audit, AuditEvent, Clock
-from gateway.model.identity import Identity, User, VerifiedLogin
+from gateway.model.identity import User, VerifiedLogin
 from gateway.model.inbound import RawHeaders
-from gateway.model.session import Session, Standing
+from gateway.model.session import Session, Standing, Visitor
 from gateway.sessions import claims
 from gateway.sessions.cookies import cookie_lines
 from gateway.sessions.endings import Endings
@@ -22,6 +22,7 @@ from gateway.sessions.lookups import Answer, Lookups
 from gateway.sessions.opened import Opened, OpenedCookies
 from gateway.sessions.pieces import MOST_PIECES, SessionCookie, Shown, Whole
 from gateway.sessions.strategy import Directory, Loaded, Policy, Tally, public_id
+from gateway.sessions.verdicts import as_read, identity_of, refusal
 
 MOST_PAYLOAD = 8 * 1024
 """Bytes of claims beyond which nothing is sealed: they never fit three pieces."""
@@ -54,7 +55,7 @@ class Stateless:
         self._tally = tally
         self._cookie = SessionCookie(names)
         self._opened = OpenedCookies()
-        self._lookups = Lookups(directory, clock=clock, tally=tally, patience=patience)
+        self._lookups = Lookups(directory.standing, clock=clock, tally=tally, patience=patience)
         self._endings = Endings(directory, clock=clock, audit=audit)
 
     def load(self, headers: RawHeaders) -> Loaded:
@@ -96,7 +97,7 @@ class Stateless:
         session = Session(
             id=secrets.token_urlsafe(32),
             token_id=_token_id(),
-            identity=_identity(login, user),
+            identity=identity_of(login, user),
             issued_at=now,
             lease_until=min(now + self._policy.lease, ends_at),
             authenticated_at=now,
@@ -112,6 +113,9 @@ class Stateless:
         )
         self._tell("session.created", session)
         return session
+
+    async def begin(self, session: Session, visitor: Visitor) -> None:
+        """Do nothing: what the cookie says is all there is."""
 
     def cookies(self, session: Session, headers: RawHeaders) -> tuple[bytes, ...]:
         """Return the Set-Cookie values that leave *session*; their expiry is its absolute end."""
@@ -214,18 +218,18 @@ class Stateless:
         if reason:
             raise self._rejection(session, reason)
 
-    def _confirmed(self, session: Session, answer: Answer) -> Session:
-        standing = answer.standing
-        reason = _refusal(session, standing)
+    def _confirmed(self, session: Session, answer: Answer[Standing | None]) -> Session:
+        standing = answer.said
+        reason = refusal(session, standing)
         if reason == "revoked":
             self._endings.note(session.id, until=session.ends_at)
         if not reason and session.id in self._endings:  # ended here while the lookup was under way
             reason = "revoked"
         if standing is None or reason:
             raise self._rejection(session, reason)
-        return replace(session, identity=_as_read(session.identity, standing))
+        return replace(session, identity=as_read(session.identity, standing))
 
-    def _renewed(self, session: Session, answer: Answer) -> Session:
+    def _renewed(self, session: Session, answer: Answer[Standing | None]) -> Session:
         renewed = self._minted(session, answer)
         try:
             self._sealed(renewed, self._max_age(renewed))
@@ -239,7 +243,7 @@ class Stateless:
         self._tell("session.renewed", renewed)
         return renewed
 
-    def _minted(self, session: Session, answer: Answer) -> Session:
+    def _minted(self, session: Session, answer: Answer[Standing | None]) -> Session:
         now = int(answer.asked_at)
         lease_until = min(now + self._policy.lease, self._policy.ends_at(session))
         return replace(session, token_id=_token_id(), issued_at=now, lease_until=lease_until)
@@ -277,41 +281,6 @@ class Stateless:
                 detail=detail,
             )
         )
-
-
-def _refusal(session: Session, standing: Standing | None) -> str:
-    """Return why the directory ends *session*, or an empty string."""
-    if standing is None:
-        return "user_missing"
-    if not standing.enabled:
-        return "user_disabled"
-    if standing.epoch != session.epoch:
-        return "epoch"
-    return "revoked" if standing.denied else ""
-
-
-def _identity(login: VerifiedLogin, user: User) -> Identity:
-    return Identity(
-        user_id=user.id,
-        email=user.email,
-        email_verified=user.email_verified,
-        name=user.name,
-        image=user.image,
-        roles=user.roles,
-        groups=login.groups,
-        claims=login.claims,
-    )
-
-
-def _as_read(identity: Identity, standing: Standing) -> Identity:
-    return replace(
-        identity,
-        email=standing.email,
-        email_verified=standing.email_verified,
-        name=standing.name,
-        image=standing.image,
-        roles=standing.roles,
-    )
 
 
 def _token_id() -> str:

@@ -1,12 +1,12 @@
 """Where the truth about a session lives: the Protocol that every strategy keeps, and its terms."""
 
-import hashlib
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
 from gateway.model.identity import User, VerifiedLogin
 from gateway.model.inbound import RawHeaders
-from gateway.model.session import Session, Standing
+from gateway.model.session import FoundSession, Session, SessionRecord, Standing, Visitor, session_key
 
 SKEW = 60
 """Seconds that another node's clock may be ahead of ours."""
@@ -17,8 +17,9 @@ class Loaded:
     """What the cookies of a request say, without asking anybody.
 
     `session` opened and holds, None otherwise; where `due`, it must be renewed before it is
-    trusted. `presented` says that a session cookie came at all, `rejected` why it does not hold (a
-    word of `SessionRejected.REASONS`), `clear` what any answer must leave in the browser.
+    trusted, and until then says no more than which session it is. `presented` says that a session
+    cookie came at all, `rejected` why it does not hold (a word of `SessionRejected.REASONS`),
+    `clear` what any answer must leave in the browser.
     """
 
     session: Session | None = None
@@ -67,6 +68,27 @@ class Directory(Protocol):
         """Refuse the session from now on, at least until Unix time *until*."""
 
 
+class SessionStore(Protocol):
+    """Where stateful sessions are kept. Every verb raises StoreUnavailable for an outage."""
+
+    async def find(self, key: bytes) -> FoundSession | None:
+        """Return the session kept under *key* and its user's standing, not older than the call."""
+
+    async def add(self, record: SessionRecord, *, most: int) -> tuple[SessionRecord, ...]:
+        """Keep *record*; of its user's sessions beyond *most* (0: no limit) remove and return the oldest."""
+
+    async def touch(self, seen: Mapping[bytes, int]) -> None:
+        """Record when the sessions were last seen; one that is gone stays gone."""
+
+    async def remove(self, key: bytes) -> None:
+        """End the session under *key*, which need not be there."""
+
+    async def sweep(
+        self, *, now: int, begun_before: int, seen_before: int | None
+    ) -> tuple[SessionRecord, ...]:
+        """Remove a bounded number of sessions that are over, and return them; none: all are removed."""
+
+
 class Tally(Protocol):
     """Who counts what happens to sessions."""
 
@@ -97,6 +119,12 @@ class Strategy(Protocol):
     def issue(self, login: VerifiedLogin, user: User, *, persistent: bool) -> Session:
         """Return a new session of *user*, begun now."""
 
+    async def begin(self, session: Session, visitor: Visitor) -> None:
+        """Make a session that was issued one that holds; before this its cookie is worth nothing.
+
+        Raises SessionTooLarge, StoreUnavailable.
+        """
+
     def cookies(self, session: Session, headers: RawHeaders) -> tuple[bytes, ...]:
         """Return the Set-Cookie values that leave exactly *session* in a browser that sent *headers*.
 
@@ -107,7 +135,10 @@ class Strategy(Protocol):
         """Return the Set-Cookie values that leave no session in a browser that sent *headers*."""
 
     async def end(self, session: Session) -> None:
-        """End *session*: this node refuses it at once; raises StoreUnavailable only under `strict`."""
+        """End *session*: this node refuses it at once, and goes on to record that until it is.
+
+        Raises StoreUnavailable where it is not recorded yet, unless the strategy can do without.
+        """
 
     async def close(self) -> None:
         """Record what is not recorded yet, if the store answers, and stop."""
@@ -115,4 +146,4 @@ class Strategy(Protocol):
 
 def public_id(session_id: str) -> str:
     """Return the name by which a session is told to people and logs: of no use as a cookie."""
-    return hashlib.sha256(session_id.encode()).hexdigest()[:16]
+    return session_key(session_id).hex()[:16]

@@ -4,8 +4,9 @@ from collections.abc import Iterator, Mapping
 from ipaddress import IPv4Network, IPv6Network
 
 from gateway.settings.addresses import Network, url
+from gateway.settings.redis_url import redis_address
 from gateway.settings.routes import RouteSettings, RuleSettings
-from gateway.settings.schema import Settings
+from gateway.settings.schema import SessionSettings, Settings
 
 _WORDS = ("roles", "groups", "emails", "email_domains", "users")
 
@@ -19,6 +20,9 @@ def cautions(settings: Settings, secrets: Mapping[str, str]) -> Iterator[str]:
         yield "public_url is http: cookies go without __Host- and Secure, which is for trying only"
     if any(network.prefixlen == 0 for network in settings.trusted_proxies):
         yield "trusted_proxies holds every address: any client can then say who and where it is"
+    yield from _without_effect(settings)
+    if settings.session.store == "redis" and not redis_address(settings.redis.url).is_near:
+        yield "redis.url is not rediss://: who reads the network there reads the password and the records"
     idle = settings.session.idle_timeout
     if idle is not None and idle >= settings.session.max_age:
         yield "session.idle_timeout is not shorter than max_age, so it never ends a session"
@@ -28,6 +32,19 @@ def cautions(settings: Settings, secrets: Mapping[str, str]) -> Iterator[str]:
             yield f"routes[{index}].{key} can never let anybody pass"
         if route.identity is not None and route.identity.headers is not None:
             yield from _names_by_email(f"routes[{index}].identity", route.identity.headers)
+
+
+_OF_STRATEGY = {"stateless": ("lease", "revocation"), "stateful": ("store", "cache")}
+_USUAL = SessionSettings()
+
+
+def _without_effect(settings: Settings) -> Iterator[str]:
+    """Yield what is set to something unusual for the strategy that is not chosen."""
+    session = settings.session
+    for strategy, keys in _OF_STRATEGY.items():
+        for key in keys if strategy != session.strategy else ():
+            if getattr(session, key) != getattr(_USUAL, key):
+                yield f'session.{key} has no effect with strategy = "{session.strategy}"'
 
 
 def _names_by_email(place: str, headers: Mapping[str, str]) -> Iterator[str]:

@@ -57,6 +57,15 @@ def _cookie(settings: Settings) -> Iterator[Finding]:
 
 def _session(settings: Settings) -> Iterator[Finding]:
     session = settings.session
+    if session.strategy == "stateful":
+        return
+    if session.max_sessions_per_user:
+        yield Finding(
+            path=("session", "max_sessions_per_user"),
+            message='needs strategy = "stateful": nobody counts sessions that live in cookies alone',
+            suggestion='leave it out, or write strategy = "stateful"',
+            because=(("session", "strategy"),),
+        )
     if session.lease > session.max_age:
         yield Finding(
             path=("session", "lease"),
@@ -70,6 +79,16 @@ def _session(settings: Settings) -> Iterator[Finding]:
             message="is shorter than lease, and idleness is seen only at the lease's end",
             suggestion="shorten lease, or lengthen idle_timeout",
             because=(("session", "lease"),),
+        )
+
+
+def _redis(settings: Settings) -> Iterator[Finding]:
+    if settings.redis.username is not None and settings.redis.password is None:
+        yield Finding(
+            path=("redis", "username"),
+            message="is never sent without a password",
+            suggestion='write password = { env = "NAME" }, or leave it out',
+            because=(("redis", "password"),),
         )
 
 
@@ -178,4 +197,4 @@ def _ours(path: tuple[str | int, ...], target: str, ours: dict[str, Address]) ->
 
 
 Check = Callable[[Settings], Iterator[Finding]]
-CHECKS: tuple[Check, ...] = (_listeners, _cookie, _session, _providers, *ROUTE_CHECKS, _no_loops)
+CHECKS: tuple[Check, ...] = (_listeners, _cookie, _session, _redis, _providers, *ROUTE_CHECKS, _no_loops)

@@ -7,10 +7,11 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, Field, ValidationInfo
 
 from gateway.settings.addresses import Cidr, Listen, PublicUrl, url
-from gateway.settings.fields import CookieDomain, CookieName, Prefix, Slug
+from gateway.settings.fields import CookieDomain, CookieName, Prefix, Slug, Word
 from gateway.settings.providers import ProviderSettings
 from gateway.settings.quantities import Lifetime, LifetimeOrOff
-from gateway.settings.references import SecretRing, Surroundings
+from gateway.settings.redis_url import RedisUrl
+from gateway.settings.references import ClientSecret, SecretRing, Surroundings
 from gateway.settings.refusal import Refused
 from gateway.settings.routes import IdentitySettings, RouteSettings, UpstreamSettings
 from gateway.settings.table import Table, written
@@ -52,20 +53,34 @@ class CookieSettings(Table):
 class SessionSettings(Table):
     """How long somebody stays signed in, and how soon that can be ended."""
 
-    strategy: Literal["stateless"] = Field(default="stateless", description="The cookie is the session.")
+    strategy: Literal["stateless", "stateful"] = Field(
+        default="stateless",
+        description='"stateless": the cookie is the session; "stateful": it names one kept in the store.',
+    )
     lease: Lifetime = Field(
-        default=written("10m"), description="How long a token is trusted without asking the database."
+        default=written("10m"),
+        description="Stateless: how long a token is trusted without asking the database.",
     )
     max_age: Lifetime = Field(
         default=written("30d"), description="The absolute end, fixed at login; no renewal moves it."
     )
     idle_timeout: LifetimeOrOff = Field(
         default=written("off"),
-        description='End after so long without a request, seen when a lease ends; "off": never.',
+        description='End after so long without a request (stateless: seen when a lease ends); "off": never.',
     )
     revocation: Literal["renewal", "strict"] = Field(
         default="renewal",
-        description='"renewal": a stolen copy lives one lease at most; "strict": asks at every request.',
+        description='Stateless: "renewal": a stolen copy lives one lease at most; "strict": asks every time.',
+    )
+    store: Literal["database", "redis"] = Field(
+        default="database", description='Stateful: where sessions are kept, "database" or "redis".'
+    )
+    cache: Literal["push", "off"] = Field(
+        default="push",
+        description='Stateful: "push": held in process, dropped by news of changes; "off": asks every time.',
+    )
+    max_sessions_per_user: Annotated[int, Field(strict=True, ge=0, le=10_000)] = Field(
+        default=0, description="Stateful: a login beyond so many ends the user's oldest session; 0: no limit."
     )
     cookie: CookieSettings = Field(default=written({}), description="The session cookie.")
 
@@ -82,6 +97,23 @@ class DatabaseSettings(Table):
     def path(self) -> Path:
         """The database file, absolute."""
         return Path(self.url.removeprefix(SQLITE))
+
+
+class RedisSettings(Table):
+    """The session store of `session.store = "redis"`."""
+
+    url: RedisUrl = Field(
+        default="redis://127.0.0.1:6379/0",
+        description="One server: redis://host:port/number, or rediss:// with TLS.",
+    )
+    username: Word | None = Field(
+        default=None,
+        description="The user of its access list; without it, the default one.",
+        examples=["gateway"],
+    )
+    password: ClientSecret = Field(
+        default=None, description="The password, where it asks for one.", examples=[{"env": "REDIS_PASSWORD"}]
+    )
 
 
 class LogSettings(Table):
@@ -117,6 +149,7 @@ class Settings(Table):
     prefix: Prefix = Field(default="/.gateway", description="Our own pages and endpoints.")
     session: SessionSettings = Field(default=written({}), description="How long somebody stays signed in.")
     database: DatabaseSettings = Field(default=written({}), description="Users, accounts and roles.")
+    redis: RedisSettings = Field(default=written({}), description="The Redis that sessions are kept in.")
     log: LogSettings = Field(default=written({}), description="What the gateway says on standard output.")
     identity: IdentitySettings = Field(default=written({}), description="What every upstream is told.")
     providers: tuple[ProviderSettings, ...] = Field(

@@ -10,6 +10,7 @@ from gateway.store import schema
 from gateway.store.endings import Endings
 from gateway.store.engine import open_engine, sqlite_file
 from gateway.store.ledger import Randomness
+from gateway.store.sessions import Sessions
 from gateway.store.standing import Lookup
 from gateway.store.users import Users
 from gateway.store.writer import Writer
@@ -23,8 +24,10 @@ class Database:
         endings = Endings(writer, clock=clock)
         self._engine = engine
         self._lookup = lookup
+        self.sessions = Sessions(writer, lookup)
         self.users = Users(writer, clock=clock, randomness=randomness)
         self.standing = lookup.standing
+        self.user_standing = lookup.user_standing
         self.ping = lookup.ping
         self.deny = endings.deny
         self.spend = endings.spend

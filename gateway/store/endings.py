@@ -10,7 +10,7 @@ from sqlalchemy import Column, Table, delete, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
 from gateway.model.event import Clock
-from gateway.store.standing import session_key
+from gateway.model.session import session_key
 from gateway.store.tables import denied_sessions, spent_logins
 from gateway.store.writer import Transaction, Writer
 

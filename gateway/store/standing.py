@@ -7,48 +7,60 @@ is one whose file was moved or replaced, since SQLite would go on reading the ol
 
 import asyncio
 import sqlite3
-from hashlib import sha256
+from collections.abc import Sequence
+from dataclasses import fields
 from pathlib import Path
+from typing import Any
 
 import aiosqlite
-from sqlalchemy import bindparam, exists, func, literal_column, select
+from sqlalchemy import Select, bindparam, exists, func, literal_column, select
 from sqlalchemy.dialects import sqlite
 
 from gateway.errors import StoreUnavailable
-from gateway.model.session import Session, Standing
+from gateway.model.session import FoundSession, Session, SessionRecord, Standing, session_key
 from gateway.store.engine import file_uri, place_watch
 from gateway.store.outage import outages_told
-from gateway.store.tables import denied_sessions, user_roles, users
+from gateway.store.tables import denied_sessions, sessions, user_roles, users
 
 DEADLINE = 0.25  # seconds for one lookup, a new connection included
 ABANDONED = 4  # connections that may still hang in a failed disk before lookups fail at once
 
 _ONE_ROW = select(literal_column("1")).subquery()
-_LOOKUP = str(
-    select(
-        users.c.id,
-        users.c.enabled,
-        users.c.epoch,
-        exists().where(denied_sessions.c.session == bindparam("session")),
-        users.c.email,
-        users.c.email_verified,
-        users.c.name,
-        users.c.image,
-        user_roles.c.role,
-        func.still_in_place(),
-    )
-    .select_from(
+_DENIED = exists().where(denied_sessions.c.session == bindparam("session"))
+_STANDING = (
+    users.c.id,
+    users.c.enabled,
+    users.c.epoch,
+    _DENIED,
+    users.c.email,
+    users.c.email_verified,
+    users.c.name,
+    users.c.image,
+    user_roles.c.role,
+    func.still_in_place(),
+)
+_RECORD_FIELDS = tuple(field.name for field in fields(SessionRecord))
+_RECORD = tuple(sessions.c[name] for name in _RECORD_FIELDS)
+
+
+def _named(query: Select[tuple[object, ...]]) -> str:
+    return str(query.compile(dialect=sqlite.dialect(paramstyle="named")))
+
+
+_LOOKUP = _named(
+    select(*_STANDING).select_from(
         _ONE_ROW.outerjoin(users, users.c.id == bindparam("user_id")).outerjoin(
             user_roles, user_roles.c.user_id == users.c.id
         )
     )
-    .compile(dialect=sqlite.dialect(paramstyle="named"))
 )
-
-
-def session_key(session_id: str) -> bytes:
-    """Return what the denylist keeps of a session's id: a copy of the table signs nobody out."""
-    return sha256(session_id.encode()).digest()
+_FIND = _named(
+    select(*_RECORD, *_STANDING).select_from(
+        _ONE_ROW.outerjoin(sessions, sessions.c.key == bindparam("session"))
+        .outerjoin(users, users.c.id == sessions.c.user_id)
+        .outerjoin(user_roles, user_roles.c.user_id == users.c.id)
+    )
+)
 
 
 class Lookup:
@@ -66,24 +78,26 @@ class Lookup:
 
         The answer is not older than the call.
         """
-        user_id = session.identity.user_id
-        rows = await self._ask({"user_id": user_id, "session": session_key(session.id)})
-        found, enabled, epoch, denied, email, verified, name, image, *_ = rows[0]
-        if found is None:
+        return await self._of_user(session.identity.user_id, session_key(session.id))
+
+    async def user_standing(self, user_id: str) -> Standing | None:
+        """Return the standing of a user whatever their session; else as `standing`."""
+        return await self._of_user(user_id, b"")
+
+    async def session(self, key: bytes) -> FoundSession | None:
+        """Return the stateful session kept under *key* with its user's standing, in one query."""
+        rows = await self._ask({"session": key}, _FIND)
+        record = rows[0][: len(_RECORD)]
+        if record[0] is None:
             return None
-        if found != user_id:
-            raise StoreUnavailable("the database answered for another user")
-        roles = sorted({row[8] for row in rows if row[8] is not None})
-        return Standing(
-            enabled=bool(enabled),
-            epoch=epoch,
-            denied=bool(denied),
-            email=email,
-            email_verified=bool(verified),
-            name=name,
-            image=image,
-            roles=tuple(roles),
-        )
+        found = SessionRecord(**dict(zip(_RECORD_FIELDS, record, strict=True)))
+        if found.key != key:
+            raise StoreUnavailable("the database answered for another session")
+        standing = _standing([row[len(_RECORD) :] for row in rows], found.user_id)
+        return FoundSession(record=found, standing=standing)
+
+    async def _of_user(self, user_id: str, key: bytes) -> Standing | None:
+        return _standing(await self._ask({"user_id": user_id, "session": key}), user_id)
 
     async def ping(self) -> None:
         """Raise StoreUnavailable unless the database answers."""
@@ -96,13 +110,13 @@ class Lookup:
         if self._abandoned:
             await asyncio.wait(self._abandoned, timeout=DEADLINE)
 
-    async def _ask(self, values: dict[str, object]) -> list[sqlite3.Row]:
+    async def _ask(self, values: dict[str, object], query: str = "") -> list[sqlite3.Row]:
         connection = self._connection
         with outages_told("a session cannot be looked up"):
             try:
                 async with asyncio.timeout(DEADLINE):
                     connection = connection or await self._connected()
-                    return _whole(list(await connection.execute_fetchall(_LOOKUP, values)))
+                    return _whole(list(await connection.execute_fetchall(query or _LOOKUP, values)))
             except (sqlite3.Error, TimeoutError):
                 self._abandon(connection)
                 raise
@@ -112,7 +126,7 @@ class Lookup:
             if self._closed or len(self._abandoned) >= ABANDONED:
                 raise StoreUnavailable("closed, or earlier lookups still hang in the database")
             if self._connection is None:
-                self._connection = await _open(self._path)
+                self._connection = await open_reader(self._path)
             return self._connection
 
     def _abandon(self, connection: aiosqlite.Connection | None) -> None:
@@ -125,7 +139,26 @@ class Lookup:
             ended.add_done_callback(self._abandoned.discard)
 
 
-async def _open(path: Path) -> aiosqlite.Connection:
+def _standing(rows: Sequence[Sequence[Any]], user_id: str) -> Standing | None:
+    found, enabled, epoch, denied, email, verified, name, image, *_ = rows[0]
+    if found is None:
+        return None
+    if found != user_id:
+        raise StoreUnavailable("the database answered for another user")
+    return Standing(
+        enabled=bool(enabled),
+        epoch=epoch,
+        denied=bool(denied),
+        email=email,
+        email_verified=bool(verified),
+        name=name,
+        image=image,
+        roles=tuple(sorted({row[8] for row in rows if row[8] is not None})),
+    )
+
+
+async def open_reader(path: Path) -> aiosqlite.Connection:
+    """Return a connection that reads *path* and knows `still_in_place()`."""
     still_in_place = await asyncio.to_thread(place_watch, path)
     connection = await aiosqlite.connect(file_uri(path), uri=True, timeout=DEADLINE / 2)
     await connection.create_function("still_in_place", 0, still_in_place)

@@ -19,7 +19,7 @@ from sqlalchemy import (
     Text,
 )
 
-REVISIONS = ("0001",)
+REVISIONS = ("0001", "0002_stateful")
 """Every schema revision there has been, oldest first; a test holds it to the migrations."""
 
 BY_HAND = ""
@@ -83,6 +83,23 @@ user_roles = Table(
     _owner(primary_key=True),
     Column("role", String(255), primary_key=True),
     Column("source", String(255), primary_key=True),
+)
+
+sessions = Table(
+    "sessions",
+    metadata,
+    Column("key", LargeBinary(32), primary_key=True),
+    _owner(),
+    Column("sealed", Text, nullable=False),
+    Column("created_at", BigInteger, nullable=False),
+    Column("ends_at", BigInteger, nullable=False, index=True),
+    Column("seen_at", BigInteger, nullable=False, index=True),
+    Column("address", Text, nullable=False),
+    Column("browser", Text, nullable=False),
+    Column("provider", String(255), nullable=False),
+    Column("issuer", Text, nullable=False),
+    Column("issuer_sid", Text),
+    Index("ix_sessions_user_id", "user_id", "created_at"),
 )
 
 denied_sessions = Table(

@@ -37,11 +37,11 @@ def watched(monkeypatch: pytest.MonkeyPatch) -> StoreCalls:
     calls.gate.set()
     ask, write, read = Lookup._ask, Writer.write, Writer.read
 
-    async def counted(self: Lookup, values: dict[str, object]) -> list[Any]:
+    async def counted(self: Lookup, values: dict[str, object], *query: str) -> list[Any]:
         calls.lookups += 1
         if calls.down:
             raise StoreUnavailable("down")
-        rows = await ask(self, values)
+        rows = await ask(self, values, *query)
         calls.asked.set()
         await calls.gate.wait()
         return rows

@@ -17,7 +17,7 @@ class Desk:
         self.clock = FakeClock(1000)
         self.directory = FakeDirectory(ALICE)
         self.tally = Tallied()
-        self.lookups = Lookups(self.directory, clock=self.clock, tally=self.tally, patience=patience)
+        self.lookups = Lookups(self.directory.standing, clock=self.clock, tally=self.tally, patience=patience)
 
     async def begun(self, *, fresh: bool = False) -> "asyncio.Task[object]":
         """Start a lookup and return once the directory has been asked."""
@@ -56,8 +56,8 @@ async def test_B66_a_fresh_question_never_gets_the_answer_to_an_earlier_one() ->
     later = [asyncio.create_task(desk.lookups.ask(SESSION, fresh=True)) for _ in range(20)]
     await asyncio.sleep(0)
     desk.directory.gate.set()
-    assert (await first).standing.epoch == 3  # type: ignore[attr-defined]
-    assert {(await task).standing.epoch for task in later} == {9}  # type: ignore[union-attr]
+    assert (await first).said.epoch == 3  # type: ignore[attr-defined]
+    assert {(await task).said.epoch for task in later} == {9}  # type: ignore[union-attr]
     assert desk.directory.lookups == 2
 
 
@@ -69,7 +69,7 @@ async def test_a_queued_lookup_is_sent_although_the_one_before_it_failed() -> No
     desk.directory.users.clear()
     desk.directory.gate.set()
     await first
-    assert (await later).standing is None
+    assert (await later).said is None
 
 
 async def test_a_client_that_hangs_up_leaves_the_lookup_to_the_others() -> None:
@@ -79,7 +79,7 @@ async def test_a_client_that_hangs_up_leaves_the_lookup_to_the_others() -> None:
     await asyncio.sleep(0)
     first.cancel()
     desk.directory.gate.set()
-    assert (await other).standing is not None
+    assert (await other).said is not None
     assert desk.directory.lookups == 1
 
 
@@ -91,7 +91,7 @@ async def test_an_outage_is_told_to_all_and_not_remembered() -> None:
     )
     assert [type(answer) for answer in answers] == [StoreUnavailable] * 3
     desk.directory.down = False
-    assert (await desk.lookups.ask(SESSION, fresh=False)).standing
+    assert (await desk.lookups.ask(SESSION, fresh=False)).said
 
 
 async def test_no_answer_in_time_is_an_outage() -> None:

@@ -82,13 +82,13 @@ def test_C04_no_key_of_a_later_release_is_accepted(tmp_path: Path) -> None:
     later = 'workers = 2\ntls = { cert = "x" }\n'
     route = "websocket = true\nmax_auth_age = 5\n"
     found = faults_by_key(
-        tmp_path, f"{later}{TOP}[redis]\nurl = 'x'\n{PROVIDER}preset = 'google'\n{ROUTE}{route}"
+        tmp_path, f"{later}{TOP}[tracing]\nurl = 'x'\n{PROVIDER}preset = 'google'\n{ROUTE}{route}"
     )
     unknown = {key for key, text in found.items() if text.startswith("unknown key")}
     assert unknown == {
         "workers",
         "tls",
-        "redis",
+        "tracing",
         "providers[0].preset",
         "routes[0].websocket",
         "routes[0].max_auth_age",

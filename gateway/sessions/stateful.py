@@ -1,0 +1,302 @@
+"""The stateful strategy: the cookie names a session, and the store says what there is to say of it.
+
+The law of this file: the tag comes before the store, the store before anything else; what the store
+holds counts only where it opens for exactly this id and this user; and the idle and the absolute
+end are ours to judge, by the gateway's clock.
+"""
+
+import asyncio
+import secrets
+from contextlib import suppress
+from dataclasses import dataclass, replace
+
+from gateway.errors import SealBroken, SessionRejected, StoreUnavailable
+from gateway.keys.mac import Mac
+from gateway.keys.seal import Sealer
+from gateway.model.cookies import CookieNames
+from gateway.model.event import Audit, AuditEvent, Clock
+from gateway.model.identity import User, VerifiedLogin
+from gateway.model.inbound import RawHeaders
+from gateway.model.session import FoundSession, Session, SessionRecord, Visitor, session_key
+from gateway.sessions.cache import Held, SessionCache, Ticket
+from gateway.sessions.cookies import cookie_lines
+from gateway.sessions.endings import Endings
+from gateway.sessions.lookups import Lookups
+from gateway.sessions.opaque import OpaqueCookies, Presented, PresentedLines, token_id
+from gateway.sessions.pieces import SessionCookie, Shown
+from gateway.sessions.records import Records, unread
+from gateway.sessions.strategy import Loaded, Policy, SessionStore, Tally
+from gateway.sessions.touches import Touches
+from gateway.sessions.verdicts import as_read, identity_of, refusal
+
+SWEEP_EVERY = 300.0
+"""Seconds between two sweeps of sessions that ended unseen."""
+
+_ABSENT = Loaded()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Reading:
+    found: FoundSession | None
+    ticket: Ticket
+
+
+class Stateful:
+    """Keeps sessions in *store* and, where *cache* is fed, for moments in process.
+
+    *most* is how many sessions a user may have, 0 for any number; *patience* how many seconds a
+    lookup may take before it counts as an outage. `policy.lease` and `policy.strict` mean nothing
+    here: every session ends the moment its row does.
+    """
+
+    def __init__(
+        self,
+        policy: Policy,
+        *,
+        mac: Mac,
+        sealer: Sealer,
+        names: CookieNames,
+        store: SessionStore,
+        cache: SessionCache,
+        most: int,
+        clock: Clock,
+        audit: Audit,
+        tally: Tally,
+        patience: float = 0.28,
+    ) -> None:
+        self._policy = policy
+        self._names = names
+        self._store = store
+        self._cache = cache
+        self._most = most
+        self._clock = clock
+        self._audit = audit
+        self._tally = tally
+        self._cookie = SessionCookie(names)
+        self._values = OpaqueCookies(mac, audience=policy.audience)
+        self._lines = PresentedLines()
+        self._records = Records(sealer, audience=policy.audience)
+        self._lookups = Lookups(self._read, clock=clock, tally=tally, patience=patience)
+        self._touches = Touches(store.touch, every=_touch_every(policy))
+        self._endings = Endings(_Removal(store), clock=clock, audit=audit)
+        self._sweeping: asyncio.Task[None] | None = None
+
+    def start(self) -> None:
+        """Sweep from now on, until `close`."""
+        self._sweeping = asyncio.get_running_loop().create_task(self._sweep_for_ever())
+
+    def load(self, headers: RawHeaders) -> Loaded:
+        """Return what the cookies present; trusted where the cache holds it, else due to be asked for."""
+        lines = cookie_lines(headers)
+        if not lines:
+            return _ABSENT
+        presented = self._lines.find(lines[0]) if len(lines) == 1 else None
+        if presented is not None and presented.id not in self._endings:
+            return self._answer(presented)
+        shown = self._cookie.shown(headers)
+        return self._load_shown(shown, lines) if shown else _ABSENT
+
+    async def renew(self, session: Session, *, fresh: bool = False) -> Session:
+        """Return the session as the store has it at this call; that counts as its use."""
+        return await self._ask(session, used=True)
+
+    async def confirm(self, session: Session) -> Session:
+        """Return the session as the store has it at this call; that keeps nobody from idling."""
+        return await self._ask(session, used=False)
+
+    def issue(self, login: VerifiedLogin, user: User, *, persistent: bool) -> Session:
+        """Return a new session of *user*, which holds once it has begun."""
+        now = int(self._clock())
+        session_id = secrets.token_urlsafe(32)
+        return Session(
+            id=session_id,
+            token_id=token_id(session_id),
+            identity=identity_of(login, user),
+            issued_at=now,
+            lease_until=now + self._policy.max_age,
+            authenticated_at=now,
+            ends_at=now + self._policy.max_age,
+            epoch=user.epoch,
+            provider=login.provider,
+            issuer=login.issuer,
+            subject=login.subject,
+            issuer_sid=login.issuer_sid,
+            acr=login.acr,
+            amr=login.amr,
+            persistent=persistent,
+        )
+
+    async def begin(self, session: Session, visitor: Visitor) -> None:
+        """Keep *session* in the store; of its user's sessions beyond the limit the oldest end now."""
+        record = self._records.record(session, visitor)
+        ended = await self._store.add(record, most=self._most)
+        self._tell("session.created", user_id=record.user_id, public=record.public_id)
+        for old in ended:
+            self._cache.drop(old.key)
+            self._tell("session.ended", user_id=old.user_id, public=old.public_id, reason="surplus")
+
+    def cookies(self, session: Session, headers: RawHeaders) -> tuple[bytes, ...]:
+        """Return the Set-Cookie values that leave *session*; their expiry is its absolute end."""
+        max_age = max(0, self._policy.ends_at(session) - int(self._clock())) if session.persistent else None
+        lines = self._cookie.written(self._values.value(session.id), pieces=1, max_age=max_age)
+        return (*self._cookie.cleared(self._cookie.shown(headers), kept=1), *lines)
+
+    def clear(self, headers: RawHeaders) -> tuple[bytes, ...]:
+        """Return the Set-Cookie values that clear today's cookie and every variant in *headers*."""
+        shown = [(self._cookie.name, b""), *self._cookie.shown(headers)]
+        return tuple(self._cookie.cleared(shown, kept=0))
+
+    async def end(self, session: Session) -> None:
+        """End *session*: here at once, in the store now or, where that raises StoreUnavailable, later."""
+        key = session_key(session.id)
+        self._cache.drop(key)
+        try:
+            await self._endings.record(session.id, until=int(self._clock()) + self._policy.max_age)
+        finally:
+            self._cache.drop(key)  # what was read meanwhile
+        self._tell("session.ended", user_id=session.identity.user_id, public=key.hex()[:16])
+
+    async def sweep(self) -> None:
+        """Remove, and tell, every session that is over and that nobody presented since."""
+        now = int(self._clock())
+        idle = self._policy.idle_timeout
+        while gone := await self._store.sweep(
+            now=now,
+            begun_before=now - self._policy.max_age,
+            seen_before=None if idle is None else now - idle,
+        ):
+            for record in gone:
+                over = now >= min(record.ends_at, record.created_at + self._policy.max_age)
+                reason = "absolute" if over else "idle"
+                self._cache.drop(record.key)
+                self._tell("session.swept", user_id=record.user_id, public=record.public_id, reason=reason)
+
+    async def close(self) -> None:
+        """Write what is not written yet, if the store answers, and stop."""
+        if self._sweeping is not None:
+            self._sweeping.cancel()
+            await asyncio.wait([self._sweeping])
+        await self._touches.close()
+        await self._endings.close()
+
+    async def _sweep_for_ever(self) -> None:
+        while True:
+            with suppress(StoreUnavailable):
+                await self.sweep()
+            await asyncio.sleep(SWEEP_EVERY)
+
+    def _load_shown(self, shown: Shown, lines: list[bytes]) -> Loaded:
+        if not self._cookie.is_in(shown):
+            return Loaded(presented=True, clear=tuple(self._cookie.cleared(shown, kept=0)))
+        values = {value for name, value in shown if name == self._cookie.name}
+        found = {session_id for value in values if (session_id := self._values.read(value)) is not None}
+        if len(found) != 1:
+            return self._refused(shown, "ambiguous" if found else "invalid")
+        presented = Presented(unread(found.pop()))
+        if presented.id in self._endings:
+            return self._refused(shown, "revoked", presented.key)
+        if sum(name == self._cookie.name for name, _ in shown) > 1:
+            return Loaded(session=_to_be_left_anew(presented), due=True, presented=True)
+        clear = tuple(self._cookie.cleared(shown, kept=1))
+        if clear:
+            return replace(self._answer(presented), clear=clear)
+        if len(lines) == 1:
+            self._lines.keep(lines[0], presented)
+        return self._answer(presented)
+
+    def _answer(self, presented: Presented) -> Loaded:
+        held = self._cache.find(presented.key)
+        if held is None:
+            return presented.due
+        now = self._clock()
+        # Where its use is to be written, the store is asked, which also tells whether it still is there.
+        if self._policy.fault(held.session, now=now) or self._touches.due(held.seen_at, now):
+            return presented.due
+        return held.loaded
+
+    async def _read(self, session: Session) -> _Reading:
+        ticket = self._cache.ticket()
+        return _Reading(found=await self._store.find(session_key(session.id)), ticket=ticket)
+
+    async def _ask(self, session: Session, *, used: bool) -> Session:
+        if session.id in self._endings:
+            raise self._rejection("revoked", session_key(session.id))
+        answer = await self._lookups.ask(session, fresh=True)
+        reading = answer.said
+        if session.id in self._endings:  # ended here while the lookup was under way
+            raise self._rejection("revoked", session_key(session.id))
+        if reading.found is None:
+            raise self._rejection("unknown", session_key(session.id))
+        judged = await self._judged(session.id, reading.found)
+        record = reading.found.record
+        if used:
+            self._touches.note(record.key, seen_at=record.seen_at, now=self._clock())
+        seen_at = self._seen_at(record)
+        self._cache.keep(record.key, Held(judged, seen_at=seen_at), reading.ticket)
+        return judged
+
+    async def _judged(self, session_id: str, found: FoundSession) -> Session:
+        record, standing = found.record, found.standing
+        try:
+            session = self._records.session(session_id, record)
+        except (SealBroken, SessionRejected):  # another row's content, or another release's
+            raise self._rejection("invalid", session_key(session_id)) from None
+        reason = refusal(session, standing) or self._over(session, record)
+        if standing is None or reason:
+            self._cache.drop(record.key)
+            with suppress(StoreUnavailable):  # it is refused whether or not it goes now
+                await self._store.remove(record.key)
+            raise self._rejection(reason, record.key, user_id=record.user_id)
+        return replace(session, identity=as_read(session.identity, standing))
+
+    def _seen_at(self, record: SessionRecord) -> int:
+        return max(record.seen_at, self._touches.noted(record.key))
+
+    def _over(self, session: Session, record: SessionRecord) -> str:
+        now, idle = self._clock(), self._policy.idle_timeout
+        if reason := self._policy.fault(session, now=now):
+            return reason
+        return "idle" if idle is not None and now - self._seen_at(record) > idle else ""
+
+    def _refused(self, shown: Shown, reason: str, key: bytes = b"") -> Loaded:
+        self._reject(reason, key)
+        return Loaded(rejected=reason, presented=True, clear=tuple(self._cookie.cleared(shown, kept=0)))
+
+    def _rejection(self, reason: str, key: bytes, *, user_id: str = "") -> SessionRejected:
+        self._reject(reason, key, user_id=user_id)
+        return SessionRejected(reason)
+
+    def _reject(self, reason: str, key: bytes, *, user_id: str = "") -> None:
+        self._tally.rejected(reason)
+        self._tell(
+            "session.rejected", user_id=user_id, public=key.hex()[:16], outcome="refused", reason=reason
+        )
+
+    def _tell(
+        self, name: str, *, user_id: str, public: str, outcome: str = "success", reason: str = ""
+    ) -> None:
+        self._audit(AuditEvent(name=name, outcome=outcome, reason=reason, user_id=user_id, session_id=public))
+
+
+class _Removal:
+    """The store as `Endings` sees it: what is denied is removed."""
+
+    def __init__(self, store: SessionStore) -> None:
+        self._store = store
+
+    async def deny(self, session_id: str, until: int) -> None:
+        await self._store.remove(session_key(session_id))
+
+
+def _to_be_left_anew(presented: Presented) -> Session:
+    """Return the session of a name that came twice: no domain tells which cookie is which.
+
+    With a token id that no session has, whoever finds the session leaves its cookie anew.
+    """
+    return replace(unread(presented.id), token_id="")
+
+
+def _touch_every(policy: Policy) -> float:
+    """Return how many seconds lie between two writes of `last_seen`, by which an idle end may come early."""
+    idle = policy.idle_timeout
+    return 60.0 if idle is None else min(60.0, idle / 10)

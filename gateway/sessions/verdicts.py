@@ -1,0 +1,43 @@
+"""What the directory's word about a user means for their session, whatever the strategy."""
+
+from dataclasses import replace
+
+from gateway.model.identity import Identity, User, VerifiedLogin
+from gateway.model.session import Session, Standing
+
+
+def refusal(session: Session, standing: Standing | None) -> str:
+    """Return why the directory ends *session*, or an empty string."""
+    if standing is None:
+        return "user_missing"
+    if not standing.enabled:
+        return "user_disabled"
+    if standing.epoch != session.epoch:
+        return "epoch"
+    return "revoked" if standing.denied else ""
+
+
+def identity_of(login: VerifiedLogin, user: User) -> Identity:
+    """Return who signed in: roles and profile are the user's, groups and claims the login's."""
+    return Identity(
+        user_id=user.id,
+        email=user.email,
+        email_verified=user.email_verified,
+        name=user.name,
+        image=user.image,
+        roles=user.roles,
+        groups=login.groups,
+        claims=login.claims,
+    )
+
+
+def as_read(identity: Identity, standing: Standing) -> Identity:
+    """Return *identity* with the roles and the profile that were just read."""
+    return replace(
+        identity,
+        email=standing.email,
+        email_verified=standing.email_verified,
+        name=standing.name,
+        image=standing.image,
+        roles=standing.roles,
+    )

@@ -1,0 +1,80 @@
+"""News of changes in the database, from whoever makes them: us, another process, SQL by hand.
+
+SQLite tells a connection that another one has committed (`data_version`), not what. So every commit
+drops everything that is held; what is written often is written together, and seldom.
+"""
+
+import asyncio
+import sqlite3
+from collections.abc import Callable
+from pathlib import Path
+from typing import Protocol
+
+import aiosqlite
+
+from gateway.errors import StoreUnavailable
+from gateway.store.outage import outages_told
+from gateway.store.standing import open_reader
+
+EVERY = 0.015  # seconds between two questions while the listener has use for answers
+DEADLINE = 0.25  # seconds for one answer
+PAUSE = 0.25  # seconds before a new connection is tried
+
+_VERSION = "SELECT data_version, still_in_place() FROM pragma_data_version"
+
+
+class Listener(Protocol):
+    """Who holds copies of what the database says. Moments are monotonic seconds."""
+
+    def proved(self, moment: float) -> None:
+        """All that was committed before *moment* has been told."""
+
+    def broke(self) -> None:
+        """Commits may go untold from now on."""
+
+    def drop_all(self) -> None:
+        """Something was committed."""
+
+    async def wanted(self) -> None:
+        """Return once news is of use."""
+
+
+class DatabaseBus:
+    """Follows the database at *path*, on a connection and a thread of its own."""
+
+    def __init__(self, path: Path, *, monotonic: Callable[[], float]) -> None:
+        self._path = path
+        self._monotonic = monotonic
+
+    async def follow(self, listener: Listener) -> None:
+        """Tell *listener* of every commit, until cancelled; where that fails, say so and begin again."""
+        while True:
+            try:
+                with outages_told("the database cannot be followed"):
+                    await self._follow(listener)
+            except StoreUnavailable:
+                listener.broke()
+                await asyncio.sleep(PAUSE)
+
+    async def _follow(self, listener: Listener) -> None:
+        async with asyncio.timeout(DEADLINE):
+            connection = await open_reader(self._path)
+        try:
+            await self._ask_for_ever(connection, listener)
+        finally:
+            connection.stop()
+
+    async def _ask_for_ever(self, connection: aiosqlite.Connection, listener: Listener) -> None:
+        known = None
+        while True:
+            await listener.wanted()
+            asked_at = self._monotonic()
+            async with asyncio.timeout(DEADLINE):
+                [(version, in_place)] = list(await connection.execute_fetchall(_VERSION))
+            if not in_place:
+                raise sqlite3.OperationalError("another file lies where this one was")
+            if version != known:  # also the first time: what was held before is of unknown age
+                listener.drop_all()
+                known = version
+            listener.proved(asked_at)
+            await asyncio.sleep(EVERY)

@@ -1,0 +1,71 @@
+"""Stateful sessions on the database: written one transaction at a time, read in one query."""
+
+from collections.abc import Mapping
+from dataclasses import asdict
+
+from sqlalchemy import delete, insert, or_, select, update
+
+from gateway.model.session import FoundSession, SessionRecord
+from gateway.store.standing import Lookup
+from gateway.store.tables import sessions
+from gateway.store.writer import Writer
+
+SWEEP = 500  # rows that one sweep removes at most
+
+
+class Sessions:
+    """Keeps session records; every verb raises StoreUnavailable for an outage."""
+
+    def __init__(self, writer: Writer, lookup: Lookup) -> None:
+        self._writer = writer
+        self._lookup = lookup
+
+    async def find(self, key: bytes) -> FoundSession | None:
+        """Return the session kept under *key* and its user's standing, not older than the call."""
+        return await self._lookup.session(key)
+
+    async def add(self, record: SessionRecord, *, most: int) -> tuple[SessionRecord, ...]:
+        """Keep *record*; where its user then has more than *most* (0: no limit), remove the oldest.
+
+        Returns what was removed.
+        """
+        mine = sessions.c.user_id == record.user_id
+        newest_first = (sessions.c.created_at.desc(), sessions.c.key)
+        async with self._writer.write() as transaction:
+            surplus = []
+            if most:
+                older = select(sessions).where(mine).order_by(*newest_first).offset(most - 1)
+                surplus = [SessionRecord(**row) for row in await transaction.rows(older)]
+            for old in surplus:
+                await transaction.change(delete(sessions).where(sessions.c.key == old.key))
+            await transaction.change(insert(sessions).values(asdict(record)))
+        return tuple(surplus)
+
+    async def touch(self, seen: Mapping[bytes, int]) -> None:
+        """Record when the sessions were last seen; never earlier than is known, never a new row."""
+        async with self._writer.write() as transaction:
+            for key, moment in seen.items():
+                earlier = (sessions.c.key == key) & (sessions.c.seen_at < moment)
+                await transaction.change(update(sessions).where(earlier).values(seen_at=moment))
+
+    async def remove(self, key: bytes) -> None:
+        """End the session under *key*; one that is gone already is as good as removed."""
+        async with self._writer.write() as transaction:
+            await transaction.change(delete(sessions).where(sessions.c.key == key))
+
+    async def sweep(
+        self, *, now: int, begun_before: int, seen_before: int | None
+    ) -> tuple[SessionRecord, ...]:
+        """Remove sessions that are over: by their own end, too old a login, or too long unseen.
+
+        Removes at most `SWEEP` and returns them.
+        """
+        over = [sessions.c.ends_at <= now, sessions.c.created_at <= begun_before]
+        if seen_before is not None:
+            over.append(sessions.c.seen_at < seen_before)
+        async with self._writer.write() as transaction:
+            found = await transaction.rows(select(sessions).where(or_(*over)).limit(SWEEP))
+            gone = tuple(SessionRecord(**row) for row in found)
+            for record in gone:
+                await transaction.change(delete(sessions).where(sessions.c.key == record.key))
+        return gone

@@ -1,0 +1,177 @@
+"""Where sessions are kept, as the settings say: the strategy, its store, and the news that it hears."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from gateway.assembly import cookie_names, redis_account, session_policy
+from gateway.keys.keyring import KeyRing
+from gateway.model.event import Audit, Clock
+from gateway.observe.log import Log
+from gateway.observe.store_watch import StoreWatch, WatchedSessions, WatchedStore
+from gateway.sessions.cache import Channel, SessionCache
+from gateway.sessions.stateful import Stateful
+from gateway.sessions.stateless import Stateless
+from gateway.sessions.strategy import SessionStore, Strategy, Tally
+from gateway.settings.schema import Settings
+from gateway.store.bus import DatabaseBus
+from gateway.store.database import Database
+from gateway.store.redis import RedisSessions
+from gateway.store.redis_bus import RedisBus
+from gateway.store.redis_server import RedisServer
+
+Check = Callable[[], Awaitable[bool]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Trade:
+    """What every strategy works with."""
+
+    settings: Settings
+    ring: KeyRing
+    database: Database
+    watch: StoreWatch
+    clock: Clock
+    monotonic: Callable[[], float]
+    audit: Audit
+    tally: Tally
+    log: Log
+
+
+class Keeping:
+    """A strategy with what runs beside it. `checks` are what must answer for it to work."""
+
+    def __init__(self, strategy: Strategy) -> None:
+        self.strategy = strategy
+        self.checks: Mapping[str, Check] = {}
+
+    async def start(self) -> None:
+        """Begin what runs beside the strategy; a store that is down is no reason not to start."""
+
+    async def close(self) -> None:
+        """Write what is not written yet, if the store answers, and stop."""
+        await self.strategy.close()
+
+
+class Bus(Protocol):
+    """News from a store, told to a channel of the cache until cancelled."""
+
+    def follow(self, listener: Channel, /) -> Coroutine[None, None, None]: ...
+
+
+class KeepingInStore(Keeping):
+    """Stateful sessions, and one follower for each store that the cache depends on."""
+
+    def __init__(self, strategy: Stateful, *, cache: SessionCache, buses: Sequence[Bus], ping: Check) -> None:
+        super().__init__(strategy)
+        self.checks = {"session_store": ping, **({"push_channel": cache.is_proven} if buses else {})}
+        self._stateful = strategy
+        self._cache = cache
+        self._buses = buses
+        self._following: list[asyncio.Task[None]] = []
+
+    async def start(self) -> None:
+        loop = asyncio.get_running_loop()
+        pairs = zip(self._buses, self._cache.channels, strict=True)
+        self._following = [loop.create_task(bus.follow(channel)) for bus, channel in pairs]
+        self._stateful.start()
+
+    async def close(self) -> None:
+        for task in self._following:
+            task.cancel()
+        if self._following:
+            await asyncio.wait(self._following)
+        await super().close()
+
+
+class KeepingInRedis(KeepingInStore):
+    """Stateful sessions on a Redis, which is closed after them."""
+
+    def __init__(
+        self,
+        strategy: Stateful,
+        *,
+        server: RedisServer,
+        log: Log,
+        cache: SessionCache,
+        buses: Sequence[Bus],
+        ping: Check,
+    ) -> None:
+        super().__init__(strategy, cache=cache, buses=buses, ping=ping)
+        self._server = server
+        self._log = log
+
+    async def start(self) -> None:
+        if await self._server.may_evict():
+            facts = {"policy": "not noeviction", "effect": "sessions may end before their time"}
+            self._log.event("warning", "session_store.may_evict", facts)
+        await super().start()
+
+    async def close(self) -> None:
+        await super().close()
+        await self._server.close()
+
+
+def chosen(trade: Trade) -> Keeping:
+    """Return the strategy that the settings name, joined to its store."""
+    session = trade.settings.session
+    if session.strategy == "stateless":
+        return Keeping(_stateless(trade))
+    pushed = session.cache == "push"
+    path, monotonic = trade.settings.database.path, trade.monotonic
+    buses: list[Bus] = [DatabaseBus(path, monotonic=monotonic)] if pushed else []
+    if session.store == "database":
+        cache = SessionCache(len(buses), monotonic=monotonic)
+        strategy = _stateful(trade, trade.database.sessions, cache)
+        return KeepingInStore(strategy, cache=cache, buses=buses, ping=_answers(trade.database.ping))
+    server = RedisServer(redis_account(trade.settings), monotonic=monotonic)
+    store = RedisSessions(
+        server, standing=trade.database.user_standing, scope=session_policy(trade.settings).audience
+    )
+    if pushed:  # users are in the database all the same
+        buses.append(RedisBus(server, prefix=store.prefix, monotonic=monotonic))
+    cache = SessionCache(len(buses), monotonic=monotonic)
+    return KeepingInRedis(
+        _stateful(trade, store, cache),
+        server=server,
+        log=trade.log,
+        cache=cache,
+        buses=buses,
+        ping=_answers(server.ping),
+    )
+
+
+def _stateless(trade: Trade) -> Stateless:
+    return Stateless(
+        session_policy(trade.settings),
+        sealer=trade.ring.sealer("session"),
+        names=cookie_names(trade.settings),
+        directory=WatchedStore(trade.database, trade.watch),
+        clock=trade.clock,
+        audit=trade.audit,
+        tally=trade.tally,
+    )
+
+
+def _stateful(trade: Trade, store: SessionStore, cache: SessionCache) -> Stateful:
+    return Stateful(
+        session_policy(trade.settings),
+        mac=trade.ring.mac("session-id"),
+        sealer=trade.ring.sealer("session-record"),
+        names=cookie_names(trade.settings),
+        store=WatchedSessions(store, trade.watch),
+        cache=cache,
+        most=trade.settings.session.max_sessions_per_user,
+        clock=trade.clock,
+        audit=trade.audit,
+        tally=trade.tally,
+    )
+
+
+def _answers(ping: Callable[[], Awaitable[None]]) -> Check:
+    async def check() -> bool:
+        await ping()
+        return True
+
+    return check
