@@ -37,20 +37,20 @@ class Logout:
         if session is None:
             return LoggedOut(cookies=cookies)
         try:
-            await self._strategy.end(session)
+            user_id = await self._strategy.end(session)
         except StoreUnavailable as outage:
-            self._tell(session, inbound, failure=outage.code)
+            self._tell(session, session.identity.user_id, inbound, failure=outage.code)
             return LoggedOut(cookies=cookies, complete=False)
-        self._tell(session, inbound)
+        self._tell(session, user_id, inbound)
         return LoggedOut(cookies=cookies)
 
-    def _tell(self, session: Session, inbound: Inbound, *, failure: str = "") -> None:
+    def _tell(self, session: Session, user_id: str, inbound: Inbound, *, failure: str = "") -> None:
         self._audit(
             AuditEvent(
                 name="logout",
                 outcome="failure" if failure else "success",
                 reason=failure,
-                user_id=session.identity.user_id,
+                user_id=user_id,
                 session_id=public_id(session.id),
                 provider=session.provider,
                 client_ip=inbound.client_ip,

@@ -146,15 +146,20 @@ class Stateful:
         shown = [(self._cookie.name, b""), *self._cookie.shown(headers)]
         return tuple(self._cookie.cleared(shown, kept=0))
 
-    async def end(self, session: Session) -> None:
-        """End *session*: here at once, in the store now or, where that raises StoreUnavailable, later."""
+    async def end(self, session: Session) -> str:
+        """End *session*: here at once, in the store now or, where that raises StoreUnavailable, later.
+
+        Returns the id of the user whose it was, empty where it was gone already.
+        """
         key = session_key(session.id)
         self._cache.drop(key)
         try:
+            user_id = session.identity.user_id or await self._user_of(key)
             await self._endings.record(session.id, until=int(self._clock()) + self._policy.max_age)
         finally:
             self._cache.drop(key)  # what was read meanwhile
-        self._tell("session.ended", user_id=session.identity.user_id, public=key.hex()[:16])
+        self._tell("session.ended", user_id=user_id, public=key.hex()[:16])
+        return user_id
 
     async def sweep(self) -> None:
         """Remove, and tell, every session that is over and that nobody presented since."""
@@ -218,6 +223,12 @@ class Stateful:
         ticket = self._cache.ticket()
         return _Reading(found=await self._store.find(session_key(session.id)), ticket=ticket)
 
+    async def _user_of(self, key: bytes) -> str:
+        with suppress(StoreUnavailable):
+            found = await self._store.find(key)
+            return found.record.user_id if found else ""
+        return ""
+
     async def _ask(self, session: Session, *, used: bool) -> Session:
         if session.id in self._endings:
             raise self._rejection("revoked", session_key(session.id))
@@ -243,11 +254,15 @@ class Stateful:
             raise self._rejection("invalid", session_key(session_id)) from None
         reason = refusal(session, standing) or self._over(session, record)
         if standing is None or reason:
-            self._cache.drop(record.key)
-            with suppress(StoreUnavailable):  # it is refused whether or not it goes now
-                await self._store.remove(record.key)
+            if reason != "invalid":  # which is for the clock to mend, where it is wrong
+                await self._forget(record.key)
             raise self._rejection(reason, record.key, user_id=record.user_id)
         return replace(session, identity=as_read(session.identity, standing))
+
+    async def _forget(self, key: bytes) -> None:
+        self._cache.drop(key)
+        with suppress(StoreUnavailable):  # it is refused whether or not it goes now
+            await self._store.remove(key)
 
     def _seen_at(self, record: SessionRecord) -> int:
         return max(record.seen_at, self._touches.noted(record.key))

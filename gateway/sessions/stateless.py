@@ -126,7 +126,7 @@ class Stateless:
         shown = [(self._cookie.name, b""), *self._cookie.shown(headers)]
         return tuple(self._cookie.cleared(shown, kept=0))
 
-    async def end(self, session: Session) -> None:
+    async def end(self, session: Session) -> str:
         """End *session*; without `strict`, an ending that the store misses is retried, not raised."""
         self._tell("session.ended", session)
         try:
@@ -134,6 +134,7 @@ class Stateless:
         except StoreUnavailable:
             if self._policy.strict:
                 raise
+        return session.identity.user_id
 
     async def close(self) -> None:
         """Record what is not recorded yet, if the store answers, and stop."""

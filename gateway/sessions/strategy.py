@@ -134,9 +134,10 @@ class Strategy(Protocol):
     def clear(self, headers: RawHeaders) -> tuple[bytes, ...]:
         """Return the Set-Cookie values that leave no session in a browser that sent *headers*."""
 
-    async def end(self, session: Session) -> None:
+    async def end(self, session: Session) -> str:
         """End *session*: this node refuses it at once, and goes on to record that until it is.
 
+        Returns the id of the user whose it was, empty where that is not known any more.
         Raises StoreUnavailable where it is not recorded yet, unless the strategy can do without.
         """
 

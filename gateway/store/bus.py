@@ -6,7 +6,8 @@ drops everything that is held; what is written often is written together, and se
 
 import asyncio
 import sqlite3
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Protocol
 
@@ -57,12 +58,8 @@ class DatabaseBus:
                 await asyncio.sleep(PAUSE)
 
     async def _follow(self, listener: Listener) -> None:
-        async with asyncio.timeout(DEADLINE):
-            connection = await open_reader(self._path)
-        try:
+        async with _reader(self._path) as connection:
             await self._ask_for_ever(connection, listener)
-        finally:
-            connection.stop()
 
     async def _ask_for_ever(self, connection: aiosqlite.Connection, listener: Listener) -> None:
         known = None
@@ -78,3 +75,19 @@ class DatabaseBus:
                 known = version
             listener.proved(asked_at)
             await asyncio.sleep(EVERY)
+
+
+@asynccontextmanager
+async def _reader(path: Path) -> AsyncIterator[aiosqlite.Connection]:
+    """Lend a connection; its thread is told to end, and waited for, however the block or its opening ends."""
+    opening = asyncio.ensure_future(open_reader(path))
+    try:
+        async with asyncio.timeout(DEADLINE):
+            connection = await asyncio.shield(opening)
+        yield connection
+    finally:
+        await asyncio.wait([opening], timeout=DEADLINE)
+        if opening.done() and not opening.cancelled() and opening.exception() is None:
+            ended = opening.result().stop()
+            if ended is not None:
+                await asyncio.wait([ended], timeout=DEADLINE)

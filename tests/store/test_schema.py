@@ -56,7 +56,7 @@ def test_D11_a_newer_database_is_refused_and_kept(tmp_path: Path) -> None:
 def test_D11_an_older_database_is_told_what_to_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     url = made_in(tmp_path)
     monkeypatch.setattr(schema, "HEAD", "9999")
-    with pytest.raises(SchemaMismatch, match="needs 0002: run `gateway db upgrade`"):
+    with pytest.raises(SchemaMismatch, match="needs 9999: run `gateway db upgrade`"):
         schema.check(url)
 
 

@@ -1,0 +1,87 @@
+"""The ways in which sessions are kept: what a contract test is run over, each with real parts."""
+
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from tests.fakes.databases import raw
+from tests.fakes.redis_process import RedisProcess, redis_process
+from tests.fakes.scene import Scene, scene
+
+STATELESS = "stateless"
+STATEFUL = ("sqlite push", "sqlite off", "redis push", "redis off")
+ALL = (STATELESS, *STATEFUL)
+
+
+@dataclass(slots=True, kw_only=True)
+class Keeping:
+    """One way to keep sessions, in the folder of one test. `redis` is there where it is used."""
+
+    name: str
+    folder: Path
+    redis: RedisProcess | None = None
+
+    @property
+    def stateful(self) -> bool:
+        return self.name != STATELESS
+
+    @property
+    def pushed(self) -> bool:
+        return self.name.endswith("push")
+
+    def tables(self, *keys: str, more: str = "") -> str:
+        """Return the TOML that asks for it, with *keys* of `[session]` and *more* tables."""
+        lines = ["[session]", *keys]
+        if self.stateful:
+            store, cache = self.name.split()
+            named = "database" if store == "sqlite" else store
+            lines += ['strategy = "stateful"', f'store = "{named}"', f'cache = "{cache}"']
+        if self.redis is not None:
+            lines += ["[redis]", f'url = "{self.redis.url}"']
+        return "\n".join([*lines, more])
+
+    @asynccontextmanager
+    async def scene(self, *keys: str, more: str = "", **others: Any) -> AsyncIterator[Scene]:
+        async with scene(self.folder, tables=self.tables(*keys, more=more), **others) as at:
+            yield at
+
+    async def kept(self) -> int:
+        """Return how many sessions the store holds."""
+        if self.redis is not None:
+            return len(await self.redis.named("session"))
+        return len(self.rows())
+
+    def rows(self) -> list[Sequence[Any]]:
+        """Return the rows of the database's sessions."""
+        connection = raw(self.folder)
+        try:
+            return connection.execute("SELECT * FROM sessions").fetchall()
+        finally:
+            connection.close()
+
+    def sql(self, statement: str) -> None:
+        """Change the database by hand."""
+        connection = raw(self.folder)
+        try:
+            connection.execute(statement)
+        finally:
+            connection.close()
+
+    async def delete_all(self) -> None:
+        """Remove every session by hand, as an operator at a console would."""
+        if self.redis is not None:
+            await self.redis.ask("DEL", *await self.redis.named("session"))
+        else:
+            self.sql("DELETE FROM sessions")
+
+
+@asynccontextmanager
+async def keeping(name: str, folder: Path) -> AsyncIterator[Keeping]:
+    """Prepare one way to keep sessions; a server that it needs ends with the block."""
+    if not name.startswith("redis"):
+        yield Keeping(name=name, folder=folder)
+        return
+    async with redis_process() as redis:
+        yield Keeping(name=name, folder=folder, redis=redis)
