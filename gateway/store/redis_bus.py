@@ -57,7 +57,6 @@ class RedisBus:
                     await self._follow(listener)
             except StoreUnavailable:
                 listener.broke()
-                _heed_cancellation()
                 await asyncio.sleep(PAUSE)
 
     async def _follow(self, listener: Listener) -> None:
@@ -68,7 +67,6 @@ class RedisBus:
             listener.drop_all()  # what is held by now is of unknown age
             count = 0
             while True:
-                _heed_cancellation()
                 await listener.wanted()
                 count += 1
                 asked_at = self._monotonic()
@@ -109,10 +107,3 @@ class RedisBus:
                 listener.drop(bytes.fromhex(name.removeprefix(self._prefix).decode()))
             except ValueError:  # no name of ours
                 continue
-
-
-def _heed_cancellation() -> None:
-    """Raise CancelledError where this task was cancelled: the library can take one for a failure."""
-    task = asyncio.current_task()
-    if task is not None and task.cancelling():
-        raise asyncio.CancelledError

@@ -90,10 +90,16 @@ class RedisServer:
 
 @contextmanager
 def redis_outages_told(breaker: Breaker | None = None) -> Iterator[None]:
-    """Raise StoreUnavailable for Redis's errors; their text may hold what was sent, so it ends here."""
+    """Raise StoreUnavailable for Redis's errors; their text may hold what was sent, so it ends here.
+
+    The library tells a cancellation that meets it while connecting as a failure: it is one again here.
+    """
     try:
         yield
     except (RedisError, OSError, TimeoutError) as error:
+        task = asyncio.current_task()
+        if task is not None and task.cancelling():
+            raise asyncio.CancelledError from None
         if breaker is not None:
             breaker.failed()
         raise StoreUnavailable(f"redis does not answer: {type(error).__name__}") from None
