@@ -14,7 +14,7 @@ from typing import Protocol
 from redis.asyncio import Connection
 
 from gateway.errors import StoreUnavailable
-from gateway.store.redis_server import DEADLINE, RedisServer, redis_outages_told
+from gateway.store.redis_server import DEADLINE, RedisServer, heed_cancellation, redis_outages_told
 
 EVERY = 0.015  # seconds between two questions while the listener has use for answers
 PAUSE = 0.25  # seconds before a new connection is tried
@@ -67,6 +67,7 @@ class RedisBus:
             listener.drop_all()  # what is held by now is of unknown age
             count = 0
             while True:
+                heed_cancellation()
                 await listener.wanted()
                 count += 1
                 asked_at = self._monotonic()

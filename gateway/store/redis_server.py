@@ -92,17 +92,23 @@ class RedisServer:
 def redis_outages_told(breaker: Breaker | None = None) -> Iterator[None]:
     """Raise StoreUnavailable for Redis's errors; their text may hold what was sent, so it ends here.
 
-    The library tells a cancellation that meets it while connecting as a failure: it is one again here.
+    The library may take a cancellation for a failure, or for nothing: here it is one again.
     """
     try:
         yield
     except (RedisError, OSError, TimeoutError) as error:
-        task = asyncio.current_task()
-        if task is not None and task.cancelling():
-            raise asyncio.CancelledError from None
+        heed_cancellation()
         if breaker is not None:
             breaker.failed()
         raise StoreUnavailable(f"redis does not answer: {type(error).__name__}") from None
+    heed_cancellation()
+
+
+def heed_cancellation() -> None:
+    """Raise CancelledError where the running task was cancelled and somebody kept that to themselves."""
+    task = asyncio.current_task()
+    if task is not None and task.cancelling():
+        raise asyncio.CancelledError
 
 
 async def _reply(redis: Redis, *command: str) -> Any:
