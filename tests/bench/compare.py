@@ -16,7 +16,7 @@ import statistics
 import subprocess
 import sys
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -219,7 +219,7 @@ async def compare(*, rounds: int, seconds: int, megabytes: int) -> dict[str, obj
         contenders.append(await _caddy(stack, folder, upstream))
         gateway, ready_after = await _gateway(stack, folder, upstream)
         contenders.append(gateway)
-        measured = {each.name: await _rounds(each, rounds, seconds) for each in contenders}
+        measured = await _rounds(contenders, rounds, seconds)
         rates = {name: statistics.median(each.rate for each in results) for name, results in measured.items()}
         bodies = await measure_bodies(megabytes=megabytes, start=_body_gateway(folder), resident=resident)
     return {
@@ -237,9 +237,15 @@ async def compare(*, rounds: int, seconds: int, megabytes: int) -> dict[str, obj
     }
 
 
-async def _rounds(contender: Contender, rounds: int, seconds: int) -> list[Round]:
-    await asyncio.to_thread(load, contender, seconds=1, connections=32)
-    return [await asyncio.to_thread(load, contender, seconds=seconds, connections=32) for _ in range(rounds)]
+async def _rounds(contenders: Sequence[Contender], rounds: int, seconds: int) -> dict[str, list[Round]]:
+    """Warm everybody up, then let them run in turn, so that a noisy minute is shared."""
+    for each in contenders:
+        await asyncio.to_thread(load, each, seconds=1, connections=32)
+    measured: dict[str, list[Round]] = {each.name: [] for each in contenders}
+    for _ in range(rounds):
+        for each in contenders:
+            measured[each.name].append(await asyncio.to_thread(load, each, seconds=seconds, connections=32))
+    return measured
 
 
 async def _upstream(stack: AsyncExitStack, folder: Path) -> int:
