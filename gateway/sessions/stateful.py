@@ -96,6 +96,17 @@ class Stateful:
         shown = self._cookie.shown(headers)
         return self._load_shown(shown, lines) if shown else _ABSENT
 
+    def warm(self, headers: RawHeaders) -> Loaded | None:
+        """Return the trusted session of a `Cookie` line that was read before; no cookie: nobody."""
+        lines = cookie_lines(headers)
+        if not lines:
+            return _ABSENT
+        presented = self._lines.find(lines[0]) if len(lines) == 1 else None
+        if presented is None or presented.id in self._endings:
+            return None
+        answer = self._answer(presented)
+        return None if answer.due else answer
+
     async def renew(self, session: Session, *, fresh: bool = False) -> Session:
         """Return the session as the store has it at this call; that counts as its use."""
         return await self._ask(session, used=True)

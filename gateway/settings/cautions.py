@@ -27,11 +27,17 @@ def cautions(settings: Settings, secrets: Mapping[str, str]) -> Iterator[str]:
     if idle is not None and idle >= settings.session.max_age:
         yield "session.idle_timeout is not shorter than max_age, so it never ends a session"
     yield from _names_by_email("identity", settings.identity.headers)
+    yield from _of_routes(settings)
+
+
+def _of_routes(settings: Settings) -> Iterator[str]:
     for index, route in enumerate(settings.routes):
         for key in _never(route):
             yield f"routes[{index}].{key} can never let anybody pass"
         if route.access == "optional" and any(getattr(route, key) for key in PERSONAL):
-            yield f'routes[{index}] is "optional": strangers pass, and whoever is signed in must meet its rules'
+            yield (
+                f'routes[{index}] is "optional": strangers pass, and whoever is signed in must meet its rules'
+            )
         if route.identity is not None and route.identity.headers is not None:
             yield from _names_by_email(f"routes[{index}].identity", route.identity.headers)
 

@@ -321,7 +321,9 @@ async def test_B128_a_cookie_of_another_domain_is_cleared(kept: Keeping) -> None
         assert alice.cookie(at.url, COOKIE) is None
 
 
-async def test_B144_S15_every_event_names_user_and_public_session_and_no_log_the_cookie(kept: Keeping) -> None:
+async def test_B144_S15_every_event_names_user_and_public_session_and_none_the_cookie(
+    kept: Keeping,
+) -> None:
     async with kept.scene() as at:
         alice = await at.signed_in()
         good = value(alice)

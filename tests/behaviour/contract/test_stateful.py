@@ -110,7 +110,10 @@ async def test_B037_S12_the_cookie_is_short_and_nothing_stored_is_worth_anything
 
 
 async def test_B038_B130_a_wrong_tag_asks_no_store(kept: Keeping, verbs: StoreVerbs) -> None:
-    async with kept.scene() as at, at.node(secret='"another secret of another gateway, long enough"') as other:
+    async with (
+        kept.scene() as at,
+        at.node(secret='"the secret of another gateway, long enough"') as other,
+    ):
         alice = await at.signed_in()
         before = verbs.calls
         session_id, _, tag = value(alice).partition(".")
@@ -144,7 +147,9 @@ async def test_B053_where_its_name_came_twice_the_cookie_is_left_anew(kept: Keep
 
 
 @pytest.mark.parametrize("what", ["swapped content", "swapped user", "garbage", "newer form"])
-async def test_S13_S14_B044_B133_a_record_that_was_tampered_with_is_nobody_s(kept: Keeping, what: str) -> None:
+async def test_S13_S14_B044_B133_a_record_tampered_with_is_nobody_s(
+    kept: Keeping, what: str
+) -> None:
     async with kept.scene() as at:
         alice, bob = await at.signed_in(), await at.signed_in("bob")
         if kept.redis is None:
@@ -404,5 +409,3 @@ async def test_D14_a_client_that_hangs_up_at_any_moment_leaves_no_half_state(kep
             connection.writer.transport.abort()
         assert (await alice.fetch(at.url + "/x")).status == 200
         assert await kept.kept() == 1
-
-

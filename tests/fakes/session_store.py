@@ -1,0 +1,142 @@
+"""A store of stateful sessions in memory that can be slow, and down; and a node over it."""
+
+import asyncio
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+
+from gateway.errors import StoreUnavailable
+from gateway.keys.keyring import KeyRing
+from gateway.model.event import AuditEvent
+from gateway.model.session import FoundSession, Session, SessionRecord, Standing, Visitor
+from gateway.sessions.cache import SessionCache
+from gateway.sessions.stateful import Stateful
+from gateway.sessions.strategy import Loaded, Policy
+from tests.fakes.clock import FakeClock
+from tests.fakes.jar import Jar
+from tests.fakes.sessions import ALICE, LOGIN, NAMES, POLICY, SECRET, SITE, Tallied
+
+VISITOR = Visitor(address="192.0.2.1", browser="Firefox/1")
+
+
+class FakeSessionStore:
+    """Keeps records of Alice; counts what it is asked.
+
+    While `down`, everything raises StoreUnavailable. While `gate` is closed, a `find` waits with
+    its answer: `asked` is set once one has.
+    """
+
+    def __init__(self) -> None:
+        self.records: dict[bytes, SessionRecord] = {}
+        self.standing: Standing | None = Standing(
+            enabled=True,
+            epoch=ALICE.epoch,
+            denied=False,
+            email=ALICE.email,
+            email_verified=True,
+            name=ALICE.name,
+            image=None,
+            roles=ALICE.roles,
+        )
+        self.calls: Counter[str] = Counter()
+        self.down = False
+        self.gate = asyncio.Event()
+        self.gate.set()
+        self.asked = asyncio.Event()
+
+    def _called(self, verb: str) -> None:
+        self.calls[verb] += 1
+        if self.down:
+            raise StoreUnavailable("down")
+
+    async def find(self, key: bytes) -> FoundSession | None:
+        self._called("find")
+        record = self.records.get(key)
+        answer = FoundSession(record=record, standing=self.standing) if record else None
+        self.asked.set()
+        await self.gate.wait()
+        return answer
+
+    async def add(self, record: SessionRecord, *, most: int) -> tuple[SessionRecord, ...]:
+        self._called("add")
+        newest_first = sorted(self.records.values(), key=lambda other: -other.created_at)
+        surplus = tuple(newest_first[most - 1 :]) if most else ()
+        for other in surplus:
+            del self.records[other.key]
+        self.records[record.key] = record
+        return surplus
+
+    async def touch(self, seen: Mapping[bytes, int]) -> None:
+        self._called("touch")
+        for key, moment in seen.items():
+            self.records[key] = replace(self.records[key], seen_at=moment)
+
+    async def remove(self, key: bytes) -> None:
+        self._called("remove")
+        self.records.pop(key, None)
+
+    async def sweep(
+        self, *, now: int, begun_before: int, seen_before: int | None
+    ) -> tuple[SessionRecord, ...]:
+        self._called("sweep")
+        gone = tuple(
+            record
+            for record in self.records.values()
+            if record.ends_at <= now
+            or record.created_at <= begun_before
+            or (seen_before is not None and record.seen_at < seen_before)
+        )
+        for record in gone:
+            del self.records[record.key]
+        return gone
+
+
+@dataclass
+class StatefulNode:
+    """A node with stateful sessions; where `pushed`, its one channel proves itself when told to."""
+
+    policy: Policy = POLICY
+    pushed: bool = False
+    most: int = 0
+    clock: FakeClock = field(default_factory=FakeClock)
+    monotonic: FakeClock = field(default_factory=lambda: FakeClock(100.0))
+    store: FakeSessionStore = field(default_factory=FakeSessionStore)
+    browser: Jar = field(default_factory=Jar)
+
+    def __post_init__(self) -> None:
+        self.events: list[AuditEvent] = []
+        self.tally = Tallied()
+        self.cache = SessionCache(int(self.pushed), monotonic=self.monotonic)
+        ring = KeyRing((SECRET,), scope=SITE)
+        self.sessions = Stateful(
+            self.policy,
+            mac=ring.mac("session-id"),
+            sealer=ring.sealer("session-record"),
+            names=NAMES,
+            store=self.store,
+            cache=self.cache,
+            most=self.most,
+            clock=self.clock,
+            audit=self.events.append,
+            tally=self.tally,
+            patience=5.0,
+        )
+
+    def prove(self) -> None:
+        for channel in self.cache.channels:
+            channel.proved(self.monotonic())
+
+    async def sign_in(self, *, persistent: bool = True) -> Session:
+        session = self.sessions.issue(LOGIN, ALICE, persistent=persistent)
+        await self.sessions.begin(session, VISITOR)
+        self.browser.take(self.sessions.cookies(session, self.browser.headers()))
+        return session
+
+    def load(self) -> Loaded:
+        return self.sessions.load(self.browser.headers())
+
+    async def request(self) -> Session:
+        loaded = self.load()
+        if loaded.session is None:
+            raise LookupError(loaded.rejected)
+        return await self.sessions.renew(loaded.session) if loaded.due else loaded.session

@@ -1,0 +1,89 @@
+import asyncio
+
+from gateway.model.session import Session
+from gateway.sessions.cache import FRESH, QUIET, Held, SessionCache
+from gateway.sessions.records import unread
+from tests.fakes.clock import FakeClock
+
+KEY = b"k" * 32
+
+
+def session() -> Session:
+    return unread("x" * 43)
+
+
+def filled(clock: FakeClock, channels: int = 1, most: int = 10) -> SessionCache:
+    cache = SessionCache(channels, monotonic=clock, most=most)
+    cache.keep(KEY, Held(session(), seen_at=0), cache.ticket())
+    for channel in cache.channels:
+        channel.proved(clock())
+    return cache
+
+
+def test_B065_it_is_used_only_while_every_channel_has_just_proven_itself() -> None:
+    clock = FakeClock(100.0)
+    cache = filled(clock, channels=2)
+    assert cache.find(KEY) is not None
+    clock.advance(FRESH + 0.001)
+    assert cache.find(KEY) is None
+    cache.channels[0].proved(clock())
+    assert cache.find(KEY) is None
+    cache.channels[1].proved(clock())
+    assert cache.find(KEY) is not None
+    cache.channels[0].broke()
+    assert cache.find(KEY) is None
+
+
+def test_B064_news_of_one_drops_it_and_news_of_any_drops_all() -> None:
+    clock = FakeClock(100.0)
+    cache = filled(clock)
+    cache.channels[0].drop(b"other")
+    assert cache.find(KEY) is not None
+    cache.channels[0].drop(KEY)
+    assert cache.find(KEY) is None
+    cache = filled(clock)
+    cache.channels[0].drop_all()
+    assert cache.find(KEY) is None
+
+
+def test_B065_an_older_ticket_keeps_nothing() -> None:
+    clock = FakeClock(100.0)
+    cache = filled(clock)
+    ticket = cache.ticket()
+    cache.channels[0].drop(b"anything")
+    cache.keep(b"new", Held(session(), seen_at=0), ticket)
+    assert cache.find(b"new") is None
+
+
+def test_B066_without_a_channel_nothing_is_ever_held() -> None:
+    clock = FakeClock(100.0)
+    assert filled(clock, channels=0).find(KEY) is None
+
+
+def test_at_most_so_many_are_held() -> None:
+    clock = FakeClock(100.0)
+    cache = filled(clock, most=2)
+    for name in (b"a", b"b"):
+        cache.keep(name, Held(session(), seen_at=0), cache.ticket())
+    assert [cache.find(name) is not None for name in (KEY, b"a", b"b")] == [False, True, True]
+
+
+async def test_channels_rest_while_nobody_asks() -> None:
+    clock = FakeClock(100.0)
+    cache = filled(clock)
+    cache.find(KEY)
+    await cache.channels[0].wanted()
+    clock.advance(QUIET + 0.1)
+    waiting = asyncio.create_task(cache.channels[0].wanted())
+    await asyncio.sleep(0)
+    assert not waiting.done()
+    cache.find(KEY)
+    await waiting
+
+
+async def test_B148_a_channel_that_does_not_prove_itself_in_time_is_told() -> None:
+    clock = FakeClock(100.0)
+    cache = filled(clock)
+    assert await cache.is_proven(within=0.01)
+    clock.advance(1)
+    assert not await cache.is_proven(within=0.01)

@@ -1,0 +1,175 @@
+import asyncio
+from dataclasses import replace
+
+import pytest
+
+from gateway.errors import SessionRejected, StoreUnavailable
+from gateway.model.session import session_key
+from gateway.sessions.strategy import public_id
+from tests.fakes.session_store import StatefulNode
+from tests.fakes.sessions import POLICY
+
+IDLE = replace(POLICY, idle_timeout=600)
+
+
+async def test_what_was_issued_comes_back_as_the_store_has_it() -> None:
+    node = StatefulNode()
+    session = await node.sign_in()
+    loaded = node.load()
+    assert loaded.due
+    assert loaded.session is not None
+    assert loaded.session.identity.user_id == ""
+    assert await node.request() == session
+
+
+async def test_B040_a_session_that_has_not_begun_is_unknown() -> None:
+    node = StatefulNode()
+    session = await node.sign_in()
+    node.store.records.clear()
+    with pytest.raises(SessionRejected, match="unknown"):
+        await node.sessions.renew(session)
+
+
+async def test_B064_a_held_session_is_the_same_object_while_its_channel_proves_itself() -> None:
+    node = StatefulNode(pushed=True)
+    await node.sign_in()
+    node.prove()
+    await node.request()
+    loaded = node.load()
+    assert not loaded.due
+    assert loaded is node.load()
+    assert node.sessions.warm(node.browser.headers()) is loaded
+    node.monotonic.advance(0.041)
+    assert node.load().due
+    assert node.sessions.warm(node.browser.headers()) is None
+    assert node.store.calls["find"] == 1
+
+
+async def test_B065_what_was_read_before_news_came_is_not_held_after_it() -> None:
+    node = StatefulNode(pushed=True)
+    session = await node.sign_in()
+    node.prove()
+    node.store.gate.clear()
+    reading = asyncio.create_task(node.sessions.renew(session))
+    await node.store.asked.wait()
+    node.cache.channels[0].drop(session_key(session.id))
+    node.store.gate.set()
+    await reading
+    assert node.load().due
+
+
+async def test_B110_a_session_that_ends_here_is_refused_here_even_to_who_asked_before() -> None:
+    node = StatefulNode(pushed=True)
+    session = await node.sign_in()
+    node.store.gate.clear()
+    reading = asyncio.create_task(node.sessions.renew(session))
+    await node.store.asked.wait()
+    await_end = asyncio.create_task(node.sessions.end(session))
+    await asyncio.sleep(0)
+    node.store.gate.set()
+    await await_end
+    with pytest.raises(SessionRejected, match="revoked"):
+        await reading
+    assert node.load().rejected == "revoked"
+    assert node.store.records == {}
+
+
+async def test_B111_an_end_that_the_store_misses_is_raised_and_refused_here() -> None:
+    node = StatefulNode()
+    session = await node.sign_in()
+    node.store.down = True
+    with pytest.raises(StoreUnavailable):
+        await node.sessions.end(session)
+    assert node.load().rejected == "revoked"
+    node.store.down = False
+    await node.sessions.close()
+    assert node.store.records == {}
+
+
+@pytest.mark.parametrize(
+    ("standing", "reason"),
+    [(None, "user_missing"), ({"enabled": False}, "user_disabled"), ({"epoch": 9}, "epoch")],
+)
+async def test_B051_whose_user_does_not_stand_is_rejected_and_removed(
+    standing: dict[str, object] | None, reason: str
+) -> None:
+    node = StatefulNode()
+    session = await node.sign_in()
+    held = node.store.standing
+    node.store.standing = replace(held, **standing) if held and standing else None  # type: ignore[arg-type]
+    with pytest.raises(SessionRejected, match=reason):
+        await node.request()
+    assert node.store.records == {}
+    assert node.events[-1].user_id == session.identity.user_id
+    assert node.events[-1].session_id == public_id(session.id)
+
+
+async def test_B102_use_is_written_when_a_tenth_of_the_limit_passed_and_by_one_request_of_many() -> None:
+    node = StatefulNode(policy=IDLE)
+    await node.sign_in()
+    node.clock.advance(59)
+    await node.request()
+    node.clock.advance(1)
+    for _ in range(5):
+        await node.request()
+    await node.sessions.close()
+    assert node.store.calls["touch"] == 1
+
+
+async def test_B102_looking_is_not_using() -> None:
+    node = StatefulNode(policy=IDLE)
+    session = await node.sign_in()
+    node.clock.advance(600)
+    await node.sessions.confirm(session)
+    await node.sessions.close()
+    assert node.store.calls["touch"] == 0
+    node.clock.advance(1)
+    with pytest.raises(SessionRejected, match="idle"):
+        await node.request()
+
+
+async def test_B094_a_clock_that_is_wrong_removes_nothing() -> None:
+    node = StatefulNode()
+    await node.sign_in()
+    node.clock.advance(-3600)
+    with pytest.raises(SessionRejected, match="invalid"):
+        await node.request()
+    node.clock.advance(3600)
+    assert await node.request()
+
+
+async def test_B103_a_sweep_tells_each_session_and_why() -> None:
+    node = StatefulNode(policy=IDLE)
+    await node.sign_in()
+    node.clock.advance(601)
+    await node.sign_in()
+    await node.sessions.sweep()
+    assert [event.reason for event in node.events if event.name == "session.swept"] == ["idle"]
+    node.clock.advance(POLICY.max_age)
+    await node.sessions.sweep()
+    assert [event.reason for event in node.events if event.name == "session.swept"] == ["idle", "absolute"]
+
+
+async def test_B118_the_oldest_beyond_the_limit_ends_and_is_told() -> None:
+    node = StatefulNode(most=2)
+    first = await node.sign_in()
+    for _ in range(2):
+        node.clock.advance(1)
+        await node.sign_in()
+    assert session_key(first.id) not in node.store.records
+    [ended] = [event for event in node.events if event.name == "session.ended"]
+    assert (ended.session_id, ended.reason) == (public_id(first.id), "surplus")
+
+
+async def test_B053_twice_the_same_name_leaves_the_cookie_anew_with_its_own_end() -> None:
+    node = StatefulNode()
+    session = await node.sign_in()
+    node.clock.advance(100)
+    headers = (*node.browser.headers(), (b"cookie", b"__Host-session=tossed"))
+    loaded = node.sessions.load(headers)
+    assert loaded.session is not None
+    found = await node.sessions.renew(loaded.session)
+    assert found.token_id != loaded.session.token_id
+    [line] = node.sessions.cookies(found, headers)
+    assert b"Max-Age=2591900" in line
+    assert found == session

@@ -1,0 +1,37 @@
+from dataclasses import replace
+
+import pytest
+
+from gateway.model.session import Standing
+from gateway.sessions.verdicts import as_read, identity_of, refusal
+from tests.fakes.sessions import ALICE, LOGIN, Node
+
+SESSION = Node().sessions.issue(LOGIN, ALICE, persistent=True)
+STANDING = Standing(
+    enabled=True,
+    epoch=ALICE.epoch,
+    denied=False,
+    email="new@example.com",
+    email_verified=False,
+    name="New",
+    image="i",
+    roles=("admin",),
+)
+
+
+@pytest.mark.parametrize(
+    ("change", "reason"),
+    [({}, ""), ({"enabled": False}, "user_disabled"), ({"epoch": 9}, "epoch"), ({"denied": True}, "revoked")],
+)
+def test_B082_each_word_of_the_directory_has_its_reason(change: dict[str, object], reason: str) -> None:
+    assert refusal(SESSION, replace(STANDING, **change)) == reason  # type: ignore[arg-type]
+
+
+def test_B082_no_user_no_session() -> None:
+    assert refusal(SESSION, None) == "user_missing"
+
+
+def test_roles_and_profile_are_the_directory_s_groups_and_claims_the_login_s() -> None:
+    identity = as_read(identity_of(LOGIN, ALICE), STANDING)
+    assert (identity.email, identity.name, identity.roles) == ("new@example.com", "New", ("admin",))
+    assert (identity.groups, identity.claims) == (LOGIN.groups, LOGIN.claims)
