@@ -14,6 +14,7 @@ from jwcrypto.jws import JWS
 
 from gateway.errors import SealBroken
 from gateway.keys import base64url
+from gateway.keys.keyring import KeyRing
 from gateway.keys.seal import MAX_SEALED, Sealer, SealKey
 
 KEY = SealKey(kid="k1", encryption=b"e" * 32, signature=b"s" * 32)
@@ -253,3 +254,14 @@ def test_T14_an_inner_signature_of_another_key_of_the_ring_is_refused() -> None:
     ring = Sealer([KEY, other])
     with pytest.raises(SealBroken):
         ring.open(encrypted(signed(key=other.signature)))
+
+
+def test_S13_what_is_bound_opens_only_where_the_same_is_said_again() -> None:
+    sealer = KeyRing([b"k" * 32], scope="https://gw.example.com").sealer("record")
+    sealed = sealer.seal(b"payload", bound=b"row 1")
+    assert sealer.open(sealed, bound=b"row 1") == b"payload"
+    for other in (b"", b"row 2", b"row 1 "):
+        with pytest.raises(SealBroken):
+            sealer.open(sealed, bound=other)
+    with pytest.raises(SealBroken):
+        sealer.open(sealer.seal(b"payload"), bound=b"row 1")

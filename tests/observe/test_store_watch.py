@@ -8,8 +8,10 @@ import pytest
 
 from gateway.errors import AccountNotLinked, StoreUnavailable
 from gateway.model.session import Session, Standing
-from gateway.observe.store_watch import StoreWatch, WatchedBooks, WatchedStore
+from gateway.observe.store_watch import StoreWatch, WatchedBooks, WatchedSessions, WatchedStore
 from tests.fakes.clock import FakeClock
+from tests.fakes.records import NOW, record
+from tests.fakes.session_store import FakeSessionStore
 from tests.fakes.sessions import Node
 
 
@@ -83,3 +85,22 @@ async def test_B149_an_outage_is_counted_and_raised_and_a_refusal_is_no_outage()
             raise AccountNotLinked("taken")
     assert counts.errors == 2
     assert len(counts.calls) == 3
+
+
+async def test_B149_calls_of_the_session_store_are_watched_like_the_others() -> None:
+    counts, store = Counts(), FakeSessionStore()
+    watched = WatchedSessions(store, StoreWatch(counts, monotonic=FakeClock()))
+    mine = record("one", "u-alice")
+    assert await watched.add(mine, most=0) == ()
+    found = await watched.find(mine.key)
+    assert found is not None
+    assert found.record == mine
+    await watched.touch({mine.key: NOW + 1})
+    await watched.remove(mine.key)
+    assert await watched.sweep(now=NOW, begun_before=0, seen_before=None) == ()
+    store.down = True
+    with pytest.raises(StoreUnavailable):
+        await watched.find(mine.key)
+    assert counts.errors == 1
+    ops = [op for op, _ in counts.calls]
+    assert ops == [f"session_{op}" for op in ("add", "find", "touch", "remove", "sweep", "find")]

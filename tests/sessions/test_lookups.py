@@ -111,3 +111,15 @@ async def test_a_failure_that_nobody_waits_for_any_more_disturbs_nobody() -> Non
         await desk.lookups.ask(SESSION, fresh=True)
     gc.collect()
     assert complaints == []
+
+
+async def test_D02_who_waited_for_a_lookup_that_failed_does_not_wait_as_long_again() -> None:
+    desk = Desk(patience=0.05)
+    first = await desk.begun()
+    later = [asyncio.create_task(desk.lookups.ask(SESSION, fresh=True)) for _ in range(3)]
+    loop = asyncio.get_running_loop()
+    began = loop.time()
+    answers = await asyncio.gather(first, *later, return_exceptions=True)
+    assert all(isinstance(answer, StoreUnavailable) for answer in answers)
+    assert desk.directory.lookups == 1
+    assert loop.time() - began < 1

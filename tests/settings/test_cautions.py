@@ -74,3 +74,26 @@ def test_rules_that_only_the_signed_in_must_meet_are_told(tmp_path: Path) -> Non
     optional = QUIET.replace("[[routes]]", '[[routes]]\naccess = "optional"\ngroups = ["staff"]', 1)
     (found,) = warnings(tmp_path, optional)
     assert "strangers pass" in found
+
+
+@pytest.mark.parametrize(
+    ("session", "keys"),
+    [
+        ('store = "redis"\ncache = "off"', ["session.store", "session.cache"]),
+        ('store = "database"\ncache = "push"', []),
+        (
+            'strategy = "stateful"\nlease = "5m"\nrevocation = "strict"',
+            ["session.lease", "session.revocation"],
+        ),
+        ('strategy = "stateful"\nstore = "redis"\ncache = "off"', []),
+    ],
+)
+def test_what_the_other_strategy_alone_obeys_is_told(tmp_path: Path, session: str, keys: list[str]) -> None:
+    found = warnings(tmp_path, f"{QUIET}[session]\n{session}\n")
+    assert [each.partition(" ")[0] for each in found] == keys
+
+
+@pytest.mark.parametrize(("url", "told"), [("redis://h", 1), ("rediss://h", 0), ("redis://localhost", 0)])
+def test_a_redis_that_is_spoken_to_in_the_open_is_told(tmp_path: Path, url: str, told: int) -> None:
+    session = '[session]\nstrategy = "stateful"\nstore = "redis"\n'
+    assert len(warnings(tmp_path, f'{QUIET}{session}[redis]\nurl = "{url}"\n')) == told

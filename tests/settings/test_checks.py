@@ -102,3 +102,17 @@ def test_an_issuer_that_signs_with_the_client_secret_needs_no_other_use_of_it(tm
     provider = PROVIDER.replace('client_secret = "not-so-secret"\n', "")
     lines = f'client_auth = "none"\nid_token_algorithms = ["HS256"]\n{LONG}'
     assert found(tmp_path, TOP + provider + lines + ROUTE) == {}
+
+
+def test_B118_a_limit_that_nobody_would_keep_is_refused(tmp_path: Path) -> None:
+    limit = f"{SOUND}[session]\nmax_sessions_per_user = 3\n"
+    assert list(found(tmp_path, limit)) == ["session.max_sessions_per_user"]
+    assert found(tmp_path, f'{limit}strategy = "stateful"\n') == {}
+
+
+def test_a_stateful_idle_limit_may_be_shorter_than_a_lease(tmp_path: Path) -> None:
+    assert found(tmp_path, f'{SOUND}[session]\nstrategy = "stateful"\nidle_timeout = "1m"\n') == {}
+
+
+def test_a_redis_user_needs_a_password(tmp_path: Path) -> None:
+    assert list(found(tmp_path, f'{SOUND}[redis]\nusername = "gateway"\n')) == ["redis.username"]

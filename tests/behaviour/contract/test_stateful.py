@@ -147,9 +147,7 @@ async def test_B053_where_its_name_came_twice_the_cookie_is_left_anew(kept: Keep
 
 
 @pytest.mark.parametrize("what", ["swapped content", "swapped user", "garbage", "newer form"])
-async def test_S13_S14_B044_B133_a_record_tampered_with_is_nobody_s(
-    kept: Keeping, what: str
-) -> None:
+async def test_S13_S14_B044_B133_a_record_tampered_with_is_nobody_s(kept: Keeping, what: str) -> None:
     async with kept.scene() as at:
         alice, bob = await at.signed_in(), await at.signed_in("bob")
         if kept.redis is None:

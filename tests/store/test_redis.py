@@ -1,0 +1,134 @@
+import json
+import time
+from collections.abc import AsyncIterator, Callable
+from dataclasses import dataclass
+
+import pytest
+
+from gateway.errors import StoreUnavailable
+from gateway.model.session import SessionRecord, Standing, session_key
+from gateway.store.redis import GRACE, LARGEST, RedisSessions
+from gateway.store.redis_server import RedisAccount, RedisServer
+from tests.fakes.records import record
+from tests.fakes.redis_process import RedisProcess, redis_process
+
+NOW = int(time.time())  # Redis expires by its own clock
+STANDING = Standing(
+    enabled=True,
+    epoch=0,
+    denied=False,
+    email=None,
+    email_verified=False,
+    name=None,
+    image=None,
+    roles=("admin",),
+)
+
+
+@dataclass
+class Shelf:
+    process: RedisProcess
+    server: RedisServer
+    sessions: RedisSessions
+
+    async def holds(self, *names: str) -> list[bool]:
+        return [await self.sessions.find(session_key(name)) is not None for name in names]
+
+
+def made(name: str, user_id: str = "u", **changes: int) -> SessionRecord:
+    return record(name, user_id, **{"created_at": NOW, "seen_at": NOW, "ends_at": NOW + 1000, **changes})
+
+
+@pytest.fixture
+async def shelf(needs: Callable[[str], str]) -> AsyncIterator[Shelf]:
+    needs("redis-server")
+
+    async def standing(user_id: str) -> Standing | None:
+        return STANDING if user_id == "u" else None
+
+    async with redis_process() as process:
+        account = RedisAccount(host="127.0.0.1", port=process.port, number=0, tls=False)
+        server = RedisServer(account, monotonic=time.monotonic)
+        yield Shelf(process, server, RedisSessions(server, standing=standing, scope="here"))
+        await server.close()
+
+
+async def test_what_is_added_is_found_with_its_user_and_expires_by_itself(shelf: Shelf) -> None:
+    mine = made("one")
+    assert await shelf.sessions.add(mine, most=0) == ()
+    found = await shelf.sessions.find(mine.key)
+    assert found is not None
+    assert (found.record, found.standing) == (mine, STANDING)
+    [name] = await shelf.process.named("session")
+    assert await shelf.process.ask("EXPIRETIME", name) == mine.ends_at + GRACE
+
+
+async def test_gateways_that_share_a_server_do_not_see_each_other_s(shelf: Shelf) -> None:
+    async def standing(_: str) -> Standing | None:
+        return STANDING
+
+    other = RedisSessions(shelf.server, standing=standing, scope="there")
+    await shelf.sessions.add(made("one"), most=0)
+    assert await other.find(session_key("one")) is None
+
+
+async def test_B118_beyond_the_limit_the_oldest_go_and_the_new_one_never(shelf: Shelf) -> None:
+    await shelf.sessions.add(made("bob", "bob"), most=2)
+    for number in range(2):
+        await shelf.sessions.add(made(f"s{number}", created_at=NOW + number), most=2)
+    [gone] = await shelf.sessions.add(made("s2", created_at=NOW + 1), most=2)
+    assert gone.key == session_key("s0")
+    assert await shelf.holds("s0", "s1", "s2", "bob") == [False, True, True, True]
+
+
+async def test_a_touch_moves_forward_only_and_makes_nothing(shelf: Shelf) -> None:
+    mine = made("one")
+    await shelf.sessions.add(mine, most=0)
+    for moment in (NOW + 60, NOW + 30):
+        await shelf.sessions.touch({mine.key: moment, session_key("gone"): moment})
+    found = await shelf.sessions.find(mine.key)
+    assert found is not None
+    assert found.record.seen_at == NOW + 60
+    assert await shelf.process.ask("ZCARD", shelf.sessions._seen) == 1
+
+
+async def test_B110_a_removal_leaves_nothing_and_may_be_repeated(shelf: Shelf) -> None:
+    mine = made("one")
+    await shelf.sessions.add(mine, most=0)
+    for _ in range(2):
+        await shelf.sessions.remove(mine.key)
+    assert await shelf.process.ask("KEYS", "*") == []
+
+
+async def test_B103_a_sweep_takes_what_is_over_and_returns_it_once(shelf: Shelf) -> None:
+    await shelf.sessions.add(made("over", ends_at=NOW), most=0)
+    await shelf.sessions.add(made("old", created_at=NOW - 500), most=0)
+    await shelf.sessions.add(made("idle", seen_at=NOW - 100), most=0)
+    await shelf.sessions.add(made("well"), most=0)
+    gone = await shelf.sessions.sweep(now=NOW, begun_before=NOW - 500, seen_before=NOW - 99)
+    assert {each.key for each in gone} == {session_key(name) for name in ("over", "old", "idle")}
+    assert await shelf.sessions.sweep(now=NOW, begun_before=NOW - 500, seen_before=None) == ()
+    assert await shelf.holds("well") == [True]
+
+
+@pytest.mark.parametrize("raw", [b"", b"x", b"\xff", b"{}", b"[" * 5000, b" " * (LARGEST + 1)])
+async def test_D08_what_we_did_not_write_is_no_session(shelf: Shelf, raw: bytes) -> None:
+    await shelf.process.ask("SET", shelf.sessions.prefix + session_key("one").hex(), raw)
+    assert await shelf.holds("one") == [False]
+
+
+async def test_S14_an_answer_for_another_session_is_none(shelf: Shelf) -> None:
+    await shelf.sessions.add(made("other"), most=0)
+    [name] = await shelf.process.named("session")
+    raw = await shelf.process.ask("GET", name)
+    assert json.loads(raw)["user_id"] == "u"
+    await shelf.process.ask("SET", shelf.sessions.prefix + session_key("one").hex(), raw)
+    with pytest.raises(StoreUnavailable, match="another session"):
+        await shelf.sessions.find(session_key("one"))
+
+
+async def test_it_answers(shelf: Shelf) -> None:
+    await shelf.sessions.ping()
+    await shelf.process.stop()
+    with pytest.raises(StoreUnavailable):
+        await shelf.sessions.ping()

@@ -1,0 +1,87 @@
+import asyncio
+import time
+from collections.abc import AsyncIterator, Callable
+
+import pytest
+from redis.exceptions import ResponseError
+
+from gateway.errors import StoreUnavailable
+from gateway.store.redis_server import CALLS, RedisAccount, RedisServer, redis_outages_told
+from tests.fakes.ports import free_port
+from tests.fakes.redis_process import RedisProcess, redis_process
+
+
+def server_at(port: int) -> RedisServer:
+    account = RedisAccount(host="127.0.0.1", port=port, number=0, tls=False)
+    return RedisServer(account, monotonic=time.monotonic)
+
+
+@pytest.fixture
+async def redis(needs: Callable[[str], str]) -> AsyncIterator[RedisProcess]:
+    needs("redis-server")
+    async with redis_process() as process:
+        yield process
+
+
+async def test_it_answers(redis: RedisProcess) -> None:
+    server = server_at(redis.port)
+    await server.ping()
+    assert not await server.may_evict()
+    await redis.ask("CONFIG", "SET", "maxmemory-policy", "volatile-lru")
+    assert await server.may_evict()
+    await server.close()
+
+
+async def test_F11_a_refused_call_fails_at_once_and_a_broken_server_is_left_alone() -> None:
+    server = server_at(free_port())
+    began = time.monotonic()
+    for _ in range(50):
+        with pytest.raises(StoreUnavailable):
+            await server.ping()
+    assert time.monotonic() - began < 1
+    await server.close()
+
+
+async def test_F11_a_hung_server_costs_one_deadline(redis: RedisProcess) -> None:
+    server = server_at(redis.port)
+    await server.ping()
+    redis.hang()
+    began = time.monotonic()
+    with pytest.raises(StoreUnavailable, match="Timeout"):
+        await server.ping()
+    assert time.monotonic() - began < 0.6
+    redis.go_on()
+    await server.ping()
+    await server.close()
+
+
+async def test_F11_waiters_are_capped(redis: RedisProcess) -> None:
+    server = server_at(redis.port)
+    redis.hang()
+    calls = [asyncio.create_task(server.ping()) for _ in range(CALLS + 50)]
+    answers = await asyncio.gather(*calls, return_exceptions=True)
+    assert all(isinstance(answer, StoreUnavailable) for answer in answers)
+    assert sum("too many" in str(answer) for answer in answers) == 50
+    redis.go_on()
+    await server.close()
+
+
+async def test_D07_what_redis_says_stays_at_the_border() -> None:
+    with pytest.raises(StoreUnavailable) as told, redis_outages_told():
+        raise ResponseError("WRONGPASS canary")
+    assert "canary" not in f"{told.value} {told.value.__cause__}"
+
+
+async def test_a_cancellation_that_was_kept_secret_is_one_again() -> None:
+    async def swallowing() -> None:
+        with redis_outages_told():
+            try:
+                await asyncio.sleep(5)
+            except asyncio.CancelledError:
+                raise ConnectionError("connecting was cancelled") from None
+
+    task = asyncio.create_task(swallowing())
+    await asyncio.sleep(0)
+    task.cancel()
+    await asyncio.wait([task])
+    assert task.cancelled()

@@ -1,0 +1,94 @@
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from gateway.errors import StoreUnavailable
+from gateway.model.session import session_key
+from gateway.store.database import Database
+from tests.fakes.databases import opened, raw
+from tests.fakes.records import NOW, record
+
+
+@pytest.fixture
+async def database(tmp_path: Path) -> AsyncIterator[Database]:
+    async with opened(tmp_path) as database:
+        yield database
+
+
+async def user_in(database: Database, email: str = "ann@example.com") -> str:
+    user = await database.users.add(email, roles=["admin", "editor"])
+    if user is None:
+        raise LookupError(email)
+    return user.id
+
+
+async def test_what_is_added_is_found_with_its_user(database: Database) -> None:
+    mine = record("one", await user_in(database))
+    assert await database.sessions.add(mine, most=0) == ()
+    found = await database.sessions.find(mine.key)
+    assert found is not None
+    assert found.record == mine
+    assert found.standing is not None
+    assert found.standing.roles == ("admin", "editor")
+    assert await database.sessions.find(session_key("two")) is None
+
+
+async def test_B118_beyond_the_limit_the_oldest_go_and_the_new_one_never(database: Database) -> None:
+    ann, bob = await user_in(database), await user_in(database, "bob@example.com")
+    await database.sessions.add(record("bob", bob), most=2)
+    for number in range(2):
+        await database.sessions.add(record(f"s{number}", ann, created_at=NOW + number), most=2)
+    [gone] = await database.sessions.add(record("s2", ann, created_at=NOW + 1), most=2)
+    assert gone.key == session_key("s0")
+    kept = [await database.sessions.find(session_key(name)) for name in ("s0", "s1", "s2", "bob")]
+    assert [found is not None for found in kept] == [False, True, True, True]
+
+
+async def test_a_touch_moves_forward_only_and_makes_nothing(database: Database) -> None:
+    mine = record("one", await user_in(database))
+    await database.sessions.add(mine, most=0)
+    for moment in (NOW + 60, NOW + 30):
+        await database.sessions.touch({mine.key: moment, session_key("gone"): moment})
+    found = await database.sessions.find(mine.key)
+    assert found is not None
+    assert found.record.seen_at == NOW + 60
+    assert await database.sessions.find(session_key("gone")) is None
+
+
+async def test_B110_a_removal_may_be_repeated(database: Database) -> None:
+    mine = record("one", await user_in(database))
+    await database.sessions.add(mine, most=0)
+    for _ in range(2):
+        await database.sessions.remove(mine.key)
+    assert await database.sessions.find(mine.key) is None
+
+
+async def test_B103_a_sweep_takes_what_is_over_and_returns_it(database: Database) -> None:
+    ann = await user_in(database)
+    await database.sessions.add(record("over", ann, ends_at=NOW), most=0)
+    await database.sessions.add(record("old", ann, created_at=NOW - 500), most=0)
+    await database.sessions.add(record("idle", ann, seen_at=NOW - 100), most=0)
+    await database.sessions.add(record("well", ann), most=0)
+    gone = await database.sessions.sweep(now=NOW, begun_before=NOW - 500, seen_before=NOW - 99)
+    assert {each.key for each in gone} == {session_key(name) for name in ("over", "old", "idle")}
+    assert await database.sessions.sweep(now=NOW, begun_before=NOW - 500, seen_before=None) == ()
+
+
+async def test_B112_a_user_who_goes_takes_their_sessions_along(database: Database) -> None:
+    ann = await user_in(database)
+    await database.sessions.add(record("one", ann), most=0)
+    await database.users.delete(ann)
+    assert await database.sessions.find(session_key("one")) is None
+
+
+async def test_D09_a_lock_is_an_outage_for_writes_alone(database: Database, tmp_path: Path) -> None:
+    mine = record("one", await user_in(database))
+    await database.sessions.add(mine, most=0)
+    other = raw(tmp_path)
+    other.execute("BEGIN EXCLUSIVE")
+    with pytest.raises(StoreUnavailable):
+        await database.sessions.remove(mine.key)
+    assert await database.sessions.find(mine.key) is not None
+    other.execute("ROLLBACK")
+    other.close()
