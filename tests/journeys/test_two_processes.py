@@ -1,0 +1,92 @@
+"""Two gateway processes on one store: what ends at one is refused by the other, under load."""
+
+import asyncio
+import json
+import time
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import pytest
+
+from tests.fakes.gateway import provider, route
+from tests.fakes.issuer import HostileIssuer
+from tests.fakes.keepings import STATEFUL, keeping
+from tests.fakes.process import GatewayProcess
+from tests.fakes.raw_client import RawConnection, get
+from tests.fakes.upstream import RecordingUpstream
+
+
+@asynccontextmanager
+async def two_processes(
+    folder: Path, tables: str, environ: dict[str, str]
+) -> AsyncIterator[tuple[GatewayProcess, GatewayProcess]]:
+    """Run two gateways with one public URL, one secret and one database."""
+    pair = []
+    for name in ("one", "two"):
+        (folder / name).mkdir()
+        pair.append(GatewayProcess(folder=folder / name, environ=environ))
+    first, second = pair
+    first.configure(tables)
+    shared = first.config.read_text().replace("sqlite:///gateway.db", f"sqlite:///{folder}/gateway.db")
+    first.config.write_text(shared)
+    elsewhere = shared.replace(f'"127.0.0.1:{first.port}"', f'"127.0.0.1:{second.port}"')
+    second.config.write_text(elsewhere.replace(f":{first.admin_port}", f":{second.admin_port}"))
+    try:
+        for gateway in pair:
+            await gateway.start()
+            await gateway.until_ready()
+        yield first, second
+    finally:
+        for gateway in pair:
+            if gateway.process is not None and gateway.process.returncode is None:
+                gateway.signal()
+                await gateway.ended()
+
+
+@pytest.mark.parametrize("name", STATEFUL)
+async def test_B064_B110_S20_two_processes_refuse_what_one_has_ended(
+    tmp_path: Path, needs: Callable[[str], str], name: str
+) -> None:
+    if name.startswith("redis"):
+        needs("redis-server")
+    async with HostileIssuer() as issuer, RecordingUpstream() as app, keeping(name, tmp_path) as kept:
+        tables = kept.tables() + "\n" + provider(issuer) + route(app.url)
+        environ = {"ISSUER_SECRET": issuer.client_secret}
+        async with two_processes(tmp_path, tables, environ) as (first, second):
+            first.places[issuer.url] = int(issuer.url.rpartition(":")[2])
+            alice = first.browser()
+            assert (await alice.navigate(first.url + "/")).status == 200
+            head = f"Cookie: session={alice.cookie(first.url, 'session')}"
+            asked = get("/x", head, host=f"localhost:{first.port}")
+            ended_at = float("inf")
+            late: list[float] = []
+
+            async def hammer(gateway: GatewayProcess, *, allowed: float) -> int:
+                passed = refused = 0
+                async with await RawConnection.open(gateway.port) as connection:
+                    while refused < 20:
+                        sent_at = time.monotonic()
+                        await connection.write(asked)
+                        if (await connection.answer()).status == 200:
+                            passed += 1
+                            late.extend([sent_at - ended_at] if sent_at > ended_at + allowed else [])
+                        else:
+                            refused += 1
+                return passed
+
+            elsewhere = 0.05 if kept.pushed else 0.0
+            hammers = [
+                asyncio.create_task(hammer(first, allowed=0.0)),
+                asyncio.create_task(hammer(second, allowed=elsewhere)),
+            ]
+            await asyncio.sleep(0.5)
+            csrf = json.loads((await alice.fetch(f"{first.url}/.gateway/csrf")).text)["csrfToken"]
+            fields = {"csrfToken": csrf}
+            left = await alice.submit(f"{first.url}/.gateway/signout", fields, follow=False)
+            ended_at = time.monotonic()
+            assert left.status == 303
+            async with asyncio.timeout(20):
+                passed = await asyncio.gather(*hammers)
+            assert late == []
+            assert min(passed) > 5
