@@ -126,4 +126,4 @@ cut_offs = Table(
     Column("begun_until", BigInteger, nullable=False),
     Column("until", BigInteger, nullable=False, index=True),
 )
-"""Sessions of the kind that `sessions` names (a hash) do not hold if they began at `begun_until` or before."""
+"""Of the sessions that `sessions` names (a hash), those that began at `begun_until` or before are over."""
