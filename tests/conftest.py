@@ -1,8 +1,9 @@
 """What every test may rely on: real parts are there, or the test says that they are missing."""
 
+import asyncio
 import os
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 import pytest
 
@@ -24,3 +25,12 @@ def needs() -> Callable[[str], str]:
         return path
 
     return find
+
+
+if os.environ.get("TEST_LOOP") == "uvloop":
+
+    def pytest_asyncio_loop_factories() -> Mapping[str, Callable[[], asyncio.AbstractEventLoop]]:
+        """Run every test on uvloop, as a gateway runs; else they run on asyncio's own loop (rule C14)."""
+        import uvloop
+
+        return {"uvloop": uvloop.new_event_loop}

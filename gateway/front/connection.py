@@ -1,6 +1,7 @@
 """aiohttp's server protocol with our limits: the only file that touches its private names.
 
-Differences from the protocol it extends: a head has a budget in bytes and seconds, and so has what
+Differences from the protocol it extends: requests are served in the connection's own task, without
+the objects that the library makes for each; a head has a budget in bytes and seconds, and so has what
 frames a chunked body; a broken body fails the request that it belongs to; requests are parsed one at
 a time, so that a fault in one never swallows those before it; after a fault nothing more is parsed;
 parse errors become our own short answers, in turn, without a byte of the client's; a connection that
@@ -9,19 +10,21 @@ ends says so, reads on for a moment, and is aborted where its last bytes are not
 """
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 from aiohttp import http_parser, web
+from aiohttp.http import RawRequestMessage
 from aiohttp.http_exceptions import HttpProcessingError, LineTooLong
 from aiohttp.streams import EMPTY_PAYLOAD, StreamReader
 from aiohttp.web_protocol import RequestHandler, RequestPayloadError, _ErrInfo
-from aiohttp.web_request import BaseRequest
 
 from gateway.errors import GatewayError, HeadTooLarge, RequestRejected, RequestTimedOut, TargetTooLong
 from gateway.front.limits import Limits
+from gateway.model.inbound import Inbound
 
 Refuse = Callable[[GatewayError, str], bytes]
+Serve = Callable[["Connection", RawRequestMessage, StreamReader], Awaitable[bool]]
 
 _END_OF_HEAD = b"\r\n\r\n"
 # How many fields there may be is told by our own 431; this one only bounds the parser's work.
@@ -31,11 +34,14 @@ _FRAMING_PER_BYTE = 16
 _RELIED_ON = (
     "_buffer_paused",
     "_close",
-    "_current_request",
     "_drain_helper",
     "_force_close",
+    "_keepalive_handle",
     "_messages",
+    "_next_keepalive_close_time",
     "_pause_transport_reading",
+    "_process_keepalive",
+    "_resume_reading_if_drained",
     "_resume_transport_reading",
     "_task_handler",
     "_waiter",
@@ -43,32 +49,12 @@ _RELIED_ON = (
 )
 
 
-class Written(web.StreamResponse):
-    """Stands for an answer whose bytes are written already, or are *last* ones to be written."""
-
-    def __init__(self, *, keep_alive: bool, last: bytes = b"") -> None:
-        super().__init__()
-        self._keep_alive = keep_alive
-        self._last = last
-
-    @property
-    def keep_alive(self) -> bool | None:
-        return self._keep_alive
-
-    async def prepare(self, request: BaseRequest) -> None:
-        connection = request.protocol
-        if self._last and isinstance(connection, Connection):
-            connection.write(self._last)
-            await connection.end(linger=True)
-
-    async def write_eof(self, data: bytes = b"") -> None:
-        """Do nothing: the end of the answer was written with it."""
-
-
 class Connection(RequestHandler):
     """One client's connection.
 
-    `draining` says that the current answer is the last one.
+    *serve* answers one request and says whether another may follow; *refuse* gives the bytes that
+    answer a head which is none. `draining` says that the current answer is the last one; `previous`
+    is the last request that was understood here.
     """
 
     __slots__ = (
@@ -82,11 +68,19 @@ class Connection(RequestHandler):
         "_lingering",
         "_payload",
         "_refuse",
+        "_serve",
         "draining",
+        "previous",
     )
 
     def __init__(
-        self, manager: web.Server, *, loop: asyncio.AbstractEventLoop, limits: Limits, refuse: Refuse
+        self,
+        manager: web.Server,
+        *,
+        loop: asyncio.AbstractEventLoop,
+        limits: Limits,
+        serve: Serve,
+        refuse: Refuse,
     ) -> None:
         super().__init__(
             manager,
@@ -99,7 +93,9 @@ class Connection(RequestHandler):
             max_field_size=limits.field,
         )
         self._limits = limits
+        self._serve = serve
         self._refuse = refuse
+        self.previous: Inbound | None = None
         self._payload: StreamReader | None = None
         self._head_seen = 0
         self._head_timer: asyncio.TimerHandle | None = None
@@ -233,19 +229,50 @@ class Connection(RequestHandler):
             payload.set_exception(ConnectionResetError("client is gone"))
         super().connection_lost(exc)
 
-    # What the library asks when the parser refused a head.
+    # What is served.
 
-    def handle_error(
-        self,
-        request: BaseRequest,
-        status: int = 500,
-        exc: BaseException | None = None,
-        message: str | None = None,
-    ) -> web.StreamResponse:
-        """Answer a head that the parser refused: short, ours, without a byte of the client's."""
-        return Written(keep_alive=False, last=self._refuse(self._named(exc), self.peer))
+    async def start(self) -> None:
+        """Serve the requests of this connection, one after the other, until one was the last."""
+        try:
+            while not self._force_close:
+                message, payload = await self._next()
+                if isinstance(message, _ErrInfo):
+                    self.write(self._refuse(self.fault(message.exc), self.peer))
+                    await self.end(linger=True)
+                elif await self._serve(self, message, payload) and not self._close:
+                    self._await_another()
+                else:
+                    break
+        except ConnectionError:
+            pass  # the client is gone, and with it whoever could be told
+        except BaseException:
+            self.force_close()
+            raise
+        if not self._force_close and self.transport is not None:
+            self.transport.close()
 
-    def _named(self, exc: BaseException | None) -> GatewayError:
+    async def _next(self) -> tuple[RawRequestMessage | _ErrInfo, StreamReader]:
+        if not self._messages:
+            try:
+                self._waiter = self._loop.create_future()
+                await self._waiter
+            finally:
+                self._waiter = None
+        found = self._messages.popleft()
+        if self._parser is not None:
+            self._parser.message_consumed()
+        if self._buffer_paused and len(self._messages) <= self._msg_queue_resume_size:
+            self._resume_reading_if_drained()
+        return found
+
+    def _await_another(self) -> None:
+        """Begin the time that the connection may idle. A timer that runs already moves on by itself."""
+        self._next_keepalive_close_time = at = self._loop.time() + self._limits.keepalive
+        if self._keepalive_handle is None:
+            self._keepalive_handle = self._loop.call_at(at, self._process_keepalive)
+
+    def fault(self, exc: BaseException | None) -> GatewayError:
+        """Return our own error for what the parser refused a head with."""
         if isinstance(exc, GatewayError):
             return exc
         if isinstance(exc, LineTooLong):

@@ -5,7 +5,9 @@ target are checked here once and nobody later reads the raw form again (RFC 9112
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
+
+import msgspec
+from msgspec.structs import replace
 
 from gateway.errors import (
     CodingUnsupported,
@@ -21,7 +23,7 @@ from gateway.front.forwarded import TrustedProxies
 from gateway.front.host import canonical_host
 from gateway.front.limits import Limits
 from gateway.front.target import read_target
-from gateway.model.inbound import Inbound, RawHeaders
+from gateway.model.inbound import Inbound, Notes, RawHeaders
 from gateway.observe.trace import parse
 
 _METHOD = bytes(range(ord("A"), ord("Z") + 1)) + b"-_"
@@ -45,8 +47,7 @@ _NOTED = frozenset(
 _LONGEST_METHOD = 32
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RawRequest:
+class RawRequest(msgspec.Struct, frozen=True, kw_only=True):
     """What the parser split: nothing in it has been checked for meaning."""
 
     method: str
@@ -77,10 +78,16 @@ class Receiver:
         self._limits = limits
         self.next_id = next_id
 
-    def receive(self, raw: RawRequest, request_id: str) -> Inbound:
-        """Return the canonical request, or raise the RequestRejected that names its fault."""
+    def receive(self, raw: RawRequest, request_id: str, *, previous: Inbound | None = None) -> Inbound:
+        """Return the canonical request, or raise the RequestRejected that names its fault.
+
+        Where *previous*, an earlier request on the same connection, had the same method and fields,
+        what followed from them is taken over: equal bytes from one peer mean the same.
+        """
         target = _encoded(raw.target)
-        self._measure(raw, target)
+        if previous is not None and _repeats(raw, previous):
+            return self._again(previous, target, request_id)
+        size = self._measure(raw, target)
         _check_method_and_version(raw)
         noted = _note(raw.headers)
         length, chunked = _framing(noted, raw.version)
@@ -109,13 +116,35 @@ class Receiver:
             spellings=spelled.spellings,
             forwarded_for=origin.chain if origin else (),
             traceparent=_traceparent(noted.get(b"traceparent", ())),
+            notes=Notes(size=size),
         )
 
-    def _measure(self, raw: RawRequest, target: bytes) -> None:
-        # "METHOD SP target SP HTTP/1.1 CRLF", and ": " and CRLF for each field.
-        line = len(raw.method) + len(target) + 12
+    def _again(self, previous: Inbound, target: bytes, request_id: str) -> Inbound:
+        if target == previous.target:
+            return replace(previous, request_id=request_id)
+        line = self._measured_line(previous.method, target)
+        if line + previous.notes.size > self._limits.head:
+            raise HeadTooLarge("whole head")
+        spelled = read_target(target)
+        return replace(
+            previous,
+            target=target,
+            path=spelled.path,
+            query=spelled.query,
+            spellings=spelled.spellings,
+            request_id=request_id,
+        )
+
+    def _measured_line(self, method: str, target: bytes) -> int:
+        # "METHOD SP target SP HTTP/1.1 CRLF"
+        line = len(method) + len(target) + 12
         if line > self._limits.request_line:
             raise TargetTooLong("request line")
+        return line
+
+    def _measure(self, raw: RawRequest, target: bytes) -> int:
+        """Return the size of the fields, with ": " and CRLF for each."""
+        line = self._measured_line(raw.method, target)
         if len(raw.headers) > self._limits.fields:
             raise HeadTooLarge("too many fields")
         fields = sum([len(name) + len(value) + 4 for name, value in raw.headers])
@@ -125,6 +154,7 @@ class Receiver:
         longest = self._limits.field
         if fields > longest and any(len(name) + len(value) > longest for name, value in raw.headers):
             raise HeadTooLarge("field")
+        return fields
 
     def _host(
         self,
@@ -142,6 +172,15 @@ class Receiver:
         if not self._serves(host):
             raise Misdirected(host)
         return host
+
+
+def _repeats(raw: RawRequest, previous: Inbound) -> bool:
+    return (
+        raw.headers == previous.headers
+        and raw.method == previous.method
+        and raw.version == previous.version
+        and raw.peer == previous.peer
+    )
 
 
 def _encoded(target: str) -> bytes:

@@ -3,15 +3,14 @@
 import asyncio
 import socket
 from collections.abc import Awaitable, Callable
-from typing import Protocol, cast
+from typing import Protocol
 
-from aiohttp import web
 from aiohttp.http import RawRequestMessage
-from aiohttp.web_request import BaseRequest
+from aiohttp.streams import StreamReader
 
 from gateway.errors import GatewayError
 from gateway.front.body import RequestBody
-from gateway.front.connection import Connection, Written
+from gateway.front.connection import Connection
 from gateway.front.date import HttpDate
 from gateway.front.inbound import RawRequest, Receiver
 from gateway.front.limits import Limits
@@ -23,6 +22,7 @@ from gateway.model.inbound import Inbound
 from gateway.pipeline import Passage, Pipeline
 
 _BACKLOG = 1024
+_KEPT_HEAD = 4 * 1024
 
 
 class Pages(Protocol):
@@ -93,15 +93,17 @@ class Listener:
         self._listening.close()
         await self._server.drain(seconds)
 
-    async def _handle(self, request: BaseRequest) -> web.StreamResponse:
-        connection = cast(Connection, request.protocol)
+    async def _handle(
+        self, connection: Connection, message: RawRequestMessage, payload: StreamReader
+    ) -> bool:
+        """Answer one request; say whether another may follow on its connection."""
         passage = self._new_passage(connection.peer)
-        body = RequestBody(request.content, limits=self._limits)
-        reply = self._reply(connection, request, body)
+        body = RequestBody(payload, limits=self._limits)
+        reply = self._reply(connection, message, body)
         error: BaseException | None = None
         self._ledger.began(passage)
         try:
-            error = await self._serve(request, passage, body, reply)
+            error = await self._serve(connection, message, passage, body, reply)
         except Exception as caught:
             # The client is gone, or there is no answer that could be trusted.
             error = caught
@@ -111,16 +113,24 @@ class Listener:
             raise
         finally:
             self._ledger.ended(passage, error)
-        keep_alive = reply.keep_alive and not connection.draining
-        if not keep_alive:
-            await connection.end(linger=body.unread)
-        return Written(keep_alive=keep_alive)
+        if reply.keep_alive and not connection.draining:
+            return True
+        await connection.end(linger=body.unread)
+        return False
 
     async def _serve(
-        self, request: BaseRequest, passage: Passage, body: RequestBody, reply: ClientReply
+        self,
+        connection: Connection,
+        message: RawRequestMessage,
+        passage: Passage,
+        body: RequestBody,
+        reply: ClientReply,
     ) -> GatewayError | None:
         try:
-            await self._attempt(request, passage, body, reply)
+            inbound = passage.inbound = self._receive(connection, message, passage)
+            # A large head is not worth keeping while its connection idles.
+            connection.previous = inbound if inbound.notes.size <= _KEPT_HEAD else None
+            await self._attempt(inbound, passage, body, reply)
         except GatewayError as error:
             await self._apologise(error, passage, reply)
             return error
@@ -136,18 +146,19 @@ class Listener:
             reply.keep_alive = False
         return None
 
-    async def _attempt(
-        self, request: BaseRequest, passage: Passage, body: RequestBody, reply: ClientReply
-    ) -> None:
-        message = request._message
+    def _receive(self, connection: Connection, message: RawRequestMessage, passage: Passage) -> Inbound:
         raw = RawRequest(
             method=message.method,
             target=message.path,
-            version=(message.version.major, message.version.minor),
+            version=message.version,
             headers=message.raw_headers,
             peer=passage.peer,
         )
-        inbound = passage.inbound = self._receiver.receive(raw, passage.request_id)
+        return self._receiver.receive(raw, passage.request_id, previous=connection.previous)
+
+    async def _attempt(
+        self, inbound: Inbound, passage: Passage, body: RequestBody, reply: ClientReply
+    ) -> None:
         if inbound.expects_continue:
             body.ask_with(reply.proceed)
         if self._endpoints.covers(inbound.path):
@@ -178,8 +189,7 @@ class Listener:
     def _new_passage(self, peer: str) -> Passage:
         return Passage(request_id=self._receiver.next_id(), peer=peer, started=self._monotonic())
 
-    def _reply(self, connection: Connection, request: BaseRequest, body: RequestBody) -> ClientReply:
-        message = request._message
+    def _reply(self, connection: Connection, message: RawRequestMessage, body: RequestBody) -> ClientReply:
         return ClientReply(
             connection,
             rest=body,
@@ -189,7 +199,7 @@ class Listener:
             date=self._date,
             keep_alive=_can_carry_another(message) and not connection.draining,
             method=message.method,
-            version=(message.version.major, message.version.minor),
+            version=message.version,
         )
 
 

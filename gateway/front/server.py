@@ -1,13 +1,12 @@
 """All connections of the public port: made, counted, drained."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
 
 from aiohttp import http_parser, web
 from aiohttp.web_protocol import RequestHandler
 from aiohttp.web_request import BaseRequest
 
-from gateway.front.connection import Connection, Refuse, check_names
+from gateway.front.connection import Connection, Refuse, Serve, check_names
 from gateway.front.limits import Limits
 
 # How long a request that was cut is given to notice, in seconds.
@@ -17,14 +16,9 @@ _CANCELLING = 1.0
 class Server(web.Server):
     """Makes our connections, and ends them."""
 
-    def __init__(
-        self,
-        handler: Callable[[BaseRequest], Awaitable[web.StreamResponse]],
-        *,
-        limits: Limits,
-        refuse: Refuse,
-    ) -> None:
-        super().__init__(handler, handler_cancellation=True)
+    def __init__(self, serve: Serve, *, limits: Limits, refuse: Refuse) -> None:
+        super().__init__(_never, handler_cancellation=True)
+        self._serve = serve
         self._limits = limits
         self._refuse = refuse
         self._open: dict[Connection, asyncio.Transport] = {}
@@ -32,7 +26,7 @@ class Server(web.Server):
 
     def __call__(self) -> Connection:
         loop = asyncio.get_running_loop()
-        return Connection(self, loop=loop, limits=self._limits, refuse=self._refuse)
+        return Connection(self, loop=loop, limits=self._limits, serve=self._serve, refuse=self._refuse)
 
     @property
     def open_connections(self) -> int:
@@ -65,6 +59,11 @@ class Server(web.Server):
             transport.abort()
         if tasks:
             await asyncio.wait(tasks, timeout=_CANCELLING)
+
+
+async def _never(_request: BaseRequest) -> web.StreamResponse:
+    """Stand where the library wants a handler: our connections serve by themselves."""
+    raise NotImplementedError
 
 
 def check_server() -> None:

@@ -6,16 +6,17 @@ RawHeaders = tuple[tuple[bytes, bytes], ...]
 
 
 class Notes:
-    """What a stage worked out from a head's fields alone.
+    """What a stage worked out from a head's fields alone; `size` is what they take on the wire.
 
     Clients repeat their fields from request to request: a connection that sees the same ones again
     hands on the same notes, and the work is done once. Nothing that depends on the time, the target
     or the session may be noted.
     """
 
-    __slots__ = ("outbound_fields",)
+    __slots__ = ("outbound_fields", "size")
 
-    def __init__(self) -> None:
+    def __init__(self, *, size: int = 0) -> None:
+        self.size = size
         self.outbound_fields: tuple[bytes, tuple[bytes, ...]] | None = None
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from urllib.parse import quote
 
-from gateway.errors import LoginFailed, Unavailable
+from gateway.errors import LoginFailed, NoSuchPage, Unavailable
 from gateway.flows.login import Departure, Logins
 from gateway.flows.resume import Resume
 from gateway.flows.targets import ReturnTargets
@@ -50,6 +50,8 @@ class SignIn:
     async def choose(self, visit: Visit) -> Answer:
         """GET /signin: one button a provider; with one provider straight on to its issuer."""
         return_to = destination(visit.query, self._targets, host=visit.inbound.host)
+        if not self._logins.providers:
+            raise NoSuchPage("nobody signs in here")
         if len(self._logins.providers) > 1:
             return self._page(visit.inbound, return_to)
         return await self._depart(self._logins.providers[0].id, visit, return_to or "/")
@@ -57,6 +59,8 @@ class SignIn:
     async def follow(self, visit: Visit) -> Answer:
         """GET /signin/{provider}: our own redirect names a target and starts; anybody else chooses."""
         return_to = destination(visit.query, self._targets, host=visit.inbound.host)
+        if visit.tail not in [provider.id for provider in self._logins.providers]:
+            raise NoSuchPage("no such provider")
         if return_to is None:
             return self._page(visit.inbound, None)
         return await self._depart(visit.tail, visit, return_to)

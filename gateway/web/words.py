@@ -56,13 +56,13 @@ _UNREADABLE = _home(
 )
 _OUTAGE = _wait(
     "Unavailable for a moment",
-    "A part of this site does not answer right now. You are still signed in; wait a few seconds and "
-    "reload this page.",
+    "A part of this site does not answer right now. Nobody was signed out by this; wait a few seconds "
+    "and reload this page.",
 )
 _NOT_FOUND = _home("Page not found", "There is nothing at this address. Check it for typing mistakes.")
 _UPSTREAM = _wait(
     "The application does not answer",
-    "You are signed in, but the application behind this address cannot be reached. Try again in a moment.",
+    "The application behind this address cannot be reached right now. Try again in a moment.",
 )
 
 _BY_CODE = {

@@ -6,33 +6,40 @@ the end fails the run where a line holds a secret of the fakes, or anything that
 
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from functools import cache
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import pytest
 
-from tests.fakes.foreign_issuer import CLIENT_SECRET
-from tests.fakes.gateway import SECRET
-from tests.fakes.issuer import HostileIssuer
-
 FOLDER = "VESTIBULE_TEST_LOGS"
-LEAKS = {
-    "the gateway's secret": re.compile(re.escape(SECRET)),
-    "a client secret": re.compile("|".join(map(re.escape, (HostileIssuer().client_secret, CLIENT_SECRET)))),
-    "a token": re.compile(r"eyJ[\w-]{8,}"),
-    "a credential": re.compile(r"\b(?:Bearer|Basic|DPoP) (?!\[hidden\])[\w+/=.~-]{8,}", re.IGNORECASE),
-    "a value of the query": re.compile(
-        r"[?&](?:code|state|iss|nonce|id_token|access_token|code_challenge|code_verifier|csrfToken)="
-        r"(?!\[hidden\])[^\s\"&]"
-    ),
-    "a cookie": re.compile(r"\b(?:__Host-|__Secure-)?session(?:\.\d)?=(?!\[hidden\])[\w-]{8,}"),
-}
+
+
+@cache
+def patterns() -> Mapping[str, re.Pattern[str]]:
+    """Return what each sort of secret looks like; the gateway is imported only now."""
+    from tests.fakes.foreign_issuer import CLIENT_SECRET
+    from tests.fakes.gateway import SECRET
+    from tests.fakes.issuer import HostileIssuer
+
+    clients = (HostileIssuer().client_secret, CLIENT_SECRET)
+    return {
+        "the gateway's secret": re.compile(re.escape(SECRET)),
+        "a client secret": re.compile("|".join(map(re.escape, clients))),
+        "a token": re.compile(r"eyJ[\w-]{8,}"),
+        "a credential": re.compile(r"\b(?:Bearer|Basic|DPoP) (?!\[hidden\])[\w+/=.~-]{8,}", re.IGNORECASE),
+        "a value of the query": re.compile(
+            r"[?&](?:code|state|iss|nonce|id_token|access_token|code_challenge|code_verifier|csrfToken)="
+            r"(?!\[hidden\])[^\s\"&]"
+        ),
+        "a cookie": re.compile(r"\b(?:__Host-|__Secure-)?session(?:\.\d)?=(?!\[hidden\])[\w-]{8,}"),
+    }
 
 
 def leaks(text: str) -> Iterator[str]:
     """Yield which sorts of secrets *text* holds."""
-    yield from (name for name, pattern in LEAKS.items() if pattern.search(text))
+    yield from (name for name, pattern in patterns().items() if pattern.search(text))
 
 
 def search(folder: Path) -> list[str]:

@@ -6,11 +6,10 @@ from contextlib import suppress
 from pathlib import Path
 
 import pytest
-from aiohttp import web
 from aiohttp.web_protocol import RequestHandler
 
 from gateway.errors import GatewayError
-from gateway.front.connection import Connection, Written, check_names
+from gateway.front.connection import Connection, check_names
 from gateway.front.limits import Limits
 from gateway.front.server import Server
 from tests.fakes.front import CHUNKED, ask, front
@@ -173,7 +172,7 @@ class Stalled(asyncio.Transport):
 
 
 async def test_last_bytes_that_are_not_taken_do_not_keep_a_connection() -> None:
-    async def never(_: object) -> web.StreamResponse:
+    async def never(*_: object) -> bool:
         raise NotImplementedError
 
     server = Server(never, limits=Limits(write_idle=0.01), refuse=lambda error, peer: b"")
@@ -300,11 +299,10 @@ async def test_an_error_that_nobody_foresaw_is_told_by_its_class() -> None:
         told.append(error)
         return b"no"
 
-    async def never(_: object) -> web.StreamResponse:
+    async def never(*_: object) -> bool:
         raise NotImplementedError
 
     connection: Connection = Server(never, limits=Limits(), refuse=refuse)()
-    answer = connection.handle_error(None, exc=ValueError("secret"))  # type: ignore[arg-type]
-    assert isinstance(answer, Written)
-    assert not answer.keep_alive
-    assert [str(error) for error in told] == ["ValueError"]
+    named = connection.fault(ValueError("secret"))
+    assert (type(named), str(named)) == (GatewayError, "ValueError")
+    assert told == []

@@ -1,11 +1,11 @@
 """A raw request becomes an inbound, or the error that names its fault."""
 
-from dataclasses import replace
 from ipaddress import ip_network
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from gateway.errors import (
     CodingUnsupported,
@@ -41,7 +41,7 @@ def raw(*headers: tuple[bytes, bytes], **changes: object) -> RawRequest:
     plain = RawRequest(
         method="GET", target="/", version=(1, 1), headers=(HOST, *headers), peer="198.51.100.1"
     )
-    return replace(plain, **changes)  # type: ignore[arg-type]
+    return replace(plain, **changes)
 
 
 def receive(request: RawRequest) -> Inbound:
@@ -157,3 +157,52 @@ def test_any_head_is_understood_or_refused(
         return
     assert inbound.host == "app.example.com"
     assert not (inbound.chunked and inbound.length is not None)
+
+
+FIELDS = st.lists(
+    st.sampled_from(
+        [
+            (b"Accept", b"text/html"),
+            (b"Sec-Fetch-Mode", b"navigate"),
+            (b"Content-Length", b"5"),
+            (b"Expect", b"100-continue"),
+            (b"X-Forwarded-For", b"203.0.113.9"),
+            (b"Cookie", b"a=b"),
+        ]
+    ),
+    max_size=4,
+)
+TARGETS = st.sampled_from(["/", "/a", "/a/../b", "/a;b", "//c", "/d?e", "/%2e", "/x" * 5000, "nonsense"])
+
+
+@given(
+    st.tuples(FIELDS, TARGETS, st.sampled_from(["GET", "HEAD", "POST"])),
+    st.tuples(FIELDS, TARGETS, st.sampled_from(["GET", "HEAD", "POST"])),
+)
+def test_a_request_means_the_same_whatever_came_before_it(
+    first: tuple[list[tuple[bytes, bytes]], str, str], second: tuple[list[tuple[bytes, bytes]], str, str]
+) -> None:
+    def read(given: tuple[list[tuple[bytes, bytes]], str, str], previous: Inbound | None) -> Inbound | str:
+        headers, target, method = given
+        try:
+            request = raw(*headers, target=target, method=method, peer="10.0.0.1")
+            return receiver().receive(request, "r2", previous=previous)
+        except GatewayError as error:
+            return type(error).__name__
+
+    before = read(first, None)
+    afresh, after = read(second, None), read(second, before if isinstance(before, Inbound) else None)
+    if isinstance(afresh, str) or isinstance(after, str):
+        assert afresh == after
+        return
+    assert replace(afresh, notes=after.notes) == after
+    assert after.notes.size == afresh.notes.size
+
+
+def test_what_was_worked_out_from_the_same_fields_is_handed_on() -> None:
+    first = receive(raw((b"X-A", b"1"), target="/a"))
+    again = receiver().receive(raw((b"X-A", b"1"), target="/b"), "r2", previous=first)
+    other = receiver().receive(raw((b"X-A", b"2"), target="/b"), "r3", previous=first)
+    assert again.notes is first.notes
+    assert (again.path, again.request_id) == ("/b", "r2")
+    assert other.notes is not first.notes

@@ -5,10 +5,9 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 import pytest
-from aiohttp import http_parser, web
-from aiohttp.web_request import BaseRequest
+from aiohttp import http_parser
 
-from gateway.front.connection import Connection, Written
+from gateway.front.connection import Connection
 from gateway.front.limits import Limits
 from gateway.front.server import Server, check_server
 from tests.fakes.raw_client import RawConnection, get
@@ -22,10 +21,7 @@ class Slow:
         self.go = asyncio.Event()
         self.cancelled = 0
 
-    async def __call__(self, request: BaseRequest) -> web.StreamResponse:
-        connection = request.protocol
-        if not isinstance(connection, Connection):
-            raise TypeError
+    async def __call__(self, connection: Connection, message: object, payload: object) -> bool:
         self.asked.set()
         try:
             await self.go.wait()
@@ -33,7 +29,7 @@ class Slow:
             self.cancelled += 1
             raise
         connection.write(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n")
-        return Written(keep_alive=not connection.draining)
+        return not connection.draining
 
 
 @asynccontextmanager

@@ -1,3 +1,4 @@
+import asyncio
 import threading
 from pathlib import Path
 
@@ -42,13 +43,15 @@ async def test_user_ids_come_from_the_randomness_given(tmp_path: Path) -> None:
 
 
 async def test_closing_leaves_no_thread_behind(tmp_path: Path) -> None:
-    before = threading.active_count()
+    before = set(threading.enumerate())
     database = await Database.open(made_in(tmp_path), clock=FakeClock())
     await database.users.everyone()
     await database.spend(b"x", 1)
     await database.close()
-    idle = [t for t in threading.enumerate() if "asyncio" in t.name]  # the loop's own executor
-    assert threading.active_count() - len(idle) <= before
+    for thread in set(threading.enumerate()) - before:
+        if "asyncio" not in thread.name:  # the loop's own executor
+            await asyncio.to_thread(thread.join, 5)  # it was told to end, and does in a moment
+            assert not thread.is_alive()
 
 
 async def test_a_database_taken_away_is_an_outage_not_a_new_one(tmp_path: Path) -> None:
