@@ -73,7 +73,9 @@ class Logout:
         if loaded is None:
             raise LoginRequired("ending other sessions")
         try:
-            kept = await self._strategy.end_others(await self._strategy.confirm(loaded))
+            await self._strategy.confirm(loaded)
+            # As it is in the cookie now: what was just read might not fit there any more.
+            kept = await self._strategy.end_others(loaded)
         except SessionRejected as rejection:
             raise LoginRequired("ending other sessions") from rejection
         self._tell(kept, inbound, "others")

@@ -74,7 +74,16 @@ def over(folder: Path, sessions: dict[str, Session]) -> set[str]:
 
 def test_B113_sessions_are_listed_for_people_and_for_programs(run: Run, sessions: dict[str, Session]) -> None:
     table = run("list").stdout
-    assert table.splitlines()[0].split() == "ID USER PROVIDER STARTED LAST SEEN ADDRESS BROWSER".split()
+    assert table.splitlines()[0].split() == [
+        "ID",
+        "USER",
+        "PROVIDER",
+        "STARTED",
+        "LAST",
+        "SEEN",
+        "ADDRESS",
+        "BROWSER",
+    ]
     assert len(table.splitlines()) == 4
     assert "\x07" not in table
     listed = json.loads(run("list", "--user", "ann@example.com", "--json").stdout)

@@ -47,7 +47,8 @@ def test_every_spelling_of_ours_is_ours(names: CookieNames, name: bytes, prefix:
     "name",
     [
         b"", b"sessions", b"session2", b"xsession", b"session-", b"session-other", b"session.", b"session.x",
-        b"session-loginx", b"__Host-", b"__Host-other", b"sess", b"session-csrf2", b"session-logout2", b"\xa0session",
+        b"session-loginx", b"__Host-", b"__Host-other", b"sess", b"session-csrf2",
+        b"session-logout2", b"\xa0session",
     ],
 )  # fmt: skip
 def test_names_that_only_begin_alike_are_not_ours(name: bytes) -> None:
