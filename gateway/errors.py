@@ -27,6 +27,7 @@
     │   ├── FreshLoginRequired     403  linking wants a login made within the last minutes
     │   ├── LoginLoop              400  the browser does not keep the session
     │   └── SessionTooLarge        500  the claims do not fit the cookie
+    ├── LogoutRefused              400  a logout token, or an issuer's word about one, that does not hold
     ├── Unavailable                503  an outage: never a logout, never a pass
     │   ├── StoreUnavailable
     │   ├── IssuerUnavailable
@@ -191,6 +192,11 @@ class LoginLoop(LoginFailed):
 class SessionTooLarge(LoginFailed):
     code = "SessionTooLarge"
     status = 500
+
+
+class LogoutRefused(GatewayError):
+    code = "invalid_request"
+    status = 400
 
 
 class Unavailable(GatewayError):

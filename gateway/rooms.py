@@ -7,11 +7,14 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
 from gateway.assembly import build_routes, cookie_names, hosts_served, registration, session_policy
+from gateway.flows.departures import Departures, LogoutProvider
+from gateway.flows.issuer_logout import IssuerLogout
 from gateway.flows.link import Linking
 from gateway.flows.login import LoginProvider, Logins
 from gateway.flows.logout import Logout
 from gateway.flows.recent import RecentLogins
 from gateway.flows.resume import Resume
+from gateway.flows.sign_ins import SignInBook
 from gateway.flows.targets import ReturnTargets
 from gateway.flows.transactions import Transactions
 from gateway.front.forwarded import TrustedProxies
@@ -31,6 +34,7 @@ from gateway.pipeline import Pipeline
 from gateway.relying_party.http import IssuerHttp
 from gateway.relying_party.provider import RelyingParty
 from gateway.routing.table import Table
+from gateway.sessions.sightings import Sightings
 from gateway.sessions.stateless import Stateless
 from gateway.settings.addresses import url
 from gateway.settings.schema import Settings
@@ -43,6 +47,7 @@ from gateway.web.csrf import Csrf
 from gateway.web.endpoints import Endpoints
 from gateway.web.errors import ErrorPages
 from gateway.web.home import Home
+from gateway.web.issuer_logout import IssuerLogoutEndpoints
 from gateway.web.pages import Pages
 from gateway.web.programs import Programs
 from gateway.web.replies import Replies
@@ -87,8 +92,10 @@ class Rooms:
         self.table = Table(build_routes(settings))
         self._ledger = RequestLedger(log=around.log, counts=metrics, monotonic=around.monotonic)
         self._audit = self._ledger.audit
+        self._sightings = Sightings(database.sign_ins)
         self._strategy = self._make_strategy()
-        self.closing: list[Close] = [self._strategy.close]
+        self.closing: list[Close] = [self._sightings.close, self._strategy.close]
+        self._parties = self._make_parties()
         self._resume = Resume(self._strategy)
         self._targets = ReturnTargets(
             public_url=settings.public_url, hosts=self.table.hosts, prefix=settings.prefix
@@ -112,6 +119,16 @@ class Rooms:
         self._csrf = Csrf(mac=self._ring.mac("csrf"), names=self._names, scheme=self._scheme)
         self._recent = RecentLogins(
             sealer=self._ring.sealer("recent-logins"), names=self._names, clock=around.clock
+        )
+
+        self._book = SignInBook(
+            database.sign_ins,
+            sealer=self._ring.sealer("at-rest"),
+            most=settings.session.max_sessions_per_user,
+            audit=self._audit,
+        )
+        self._logout = Logout(
+            strategy=self._strategy, recent=self._recent, hints=self._book, audit=self._audit
         )
 
     def listener(self) -> Listener:
@@ -146,6 +163,7 @@ class Rooms:
             clock=self._around.clock,
             audit=self._audit,
             tally=self._metrics,
+            seen=self._sightings.note,
         )
 
     def _pipeline(self) -> Pipeline:
@@ -186,6 +204,7 @@ class Rooms:
                 jwks=self.jwks,
                 root=self._root,
             ),
+            issuer_logout=self._issuer_logout(),
         )
 
     def _sign_in(self, logins: Logins) -> SignIn:
@@ -202,7 +221,8 @@ class Rooms:
 
     def _sign_out(self) -> SignOut:
         return SignOut(
-            logout=Logout(strategy=self._strategy, recent=self._recent, audit=self._audit),
+            logout=self._logout,
+            departures=self._departures(),
             resume=self._resume,
             targets=self._targets,
             csrf=self._csrf,
@@ -214,6 +234,11 @@ class Rooms:
     def _account(self, logins: Logins) -> AccountPage:
         return AccountPage(
             accounts=self._database.users,
+            sign_ins=self._database.sign_ins,
+            endings=self._database.endings,
+            logout=self._logout,
+            max_age=int(self._settings.session.max_age),
+            audit=self._audit,
             logins=logins,
             resume=self._resume,
             csrf=self._csrf,
@@ -235,21 +260,58 @@ class Rooms:
             linking=Linking(self._books, trust_email=trusted, audit=self._audit, clock=clock),
             strategy=self._strategy,
             live=self._resume,
+            book=self._book,
             audit=self._audit,
             clock=clock,
             counts=self._metrics,
         )
 
-    def _providers(self) -> list[LoginProvider]:
+    def _make_parties(self) -> dict[str, RelyingParty]:
         http = IssuerHttp()
         self.closing.append(http.close)
+        clock = self._around.clock
+        return {
+            each.id: RelyingParty(registration(each), http=http, clock=clock)
+            for each in self._settings.providers
+        }
+
+    def _providers(self) -> list[LoginProvider]:
         return [
             LoginProvider(
                 id=each.id,
                 name=each.name,
                 issuer=each.issuer,
                 client_id=each.client_id,
-                party=RelyingParty(registration(each), http=http, clock=self._around.clock),
+                party=self._parties[each.id],
             )
             for each in self._settings.providers
         ]
+
+    def _departures(self) -> Departures:
+        return Departures(
+            providers=[
+                LogoutProvider(id=each.id, name=each.name, party=self._parties[each.id])
+                for each in self._settings.providers
+            ],
+            landing=f"{self._root}/signout",
+            sealer=self._ring.sealer("logout"),
+            names=self._names,
+            audit=self._audit,
+            clock=self._around.clock,
+        )
+
+    def _issuer_logout(self) -> IssuerLogoutEndpoints:
+        return IssuerLogoutEndpoints(
+            logout=IssuerLogout(
+                announcers=self._parties,
+                endings=self._database.endings,
+                strategy=self._strategy,
+                recent=self._recent,
+                max_age=int(self._settings.session.max_age),
+                audit=self._audit,
+                clock=self._around.clock,
+            ),
+            issuers={each.id: each.issuer for each in self._settings.providers},
+            pages=self._pages,
+            replies=self._replies,
+        )

@@ -36,6 +36,7 @@ WIRE = {
     "FreshLoginRequired": ("FreshLoginRequired", 403),
     "LoginLoop": ("LoginLoop", 400),
     "SessionTooLarge": ("SessionTooLarge", 500),
+    "LogoutRefused": ("invalid_request", 400),
     "Unavailable": ("unavailable", 503),
     "StoreUnavailable": ("store_unavailable", 503),
     "IssuerUnavailable": ("issuer_unavailable", 503),

@@ -32,6 +32,7 @@ VERBS: Mapping[str, Verb] = {
     "routes": _verb("routes", "List the routes, the most specific first."),
     "explain": _verb("explain", "Tell what would become of one request, rule by rule."),
     "users": _verb("users", "List, add, disable and enable users."),
+    "sessions": _verb("sessions", "List who is signed in, and end sessions."),
     "db": _verb("db", "Create the database or bring it up to date."),
     "schema": _verb("schema", "Print the JSON Schema of gateway.toml, or every key with its default."),
     "healthcheck": _verb("healthcheck", "Ask a running gateway whether it is ready, for containers."),

@@ -58,6 +58,11 @@ class Live(Protocol):
         ...
 
 
+class Book(Protocol):
+    async def begin(self, session: Session, login: VerifiedLogin, inbound: Inbound) -> None:
+        """Record that *session* began. Raises StoreUnavailable."""
+
+
 class LoginCounts(Protocol):
     def login(self, *, provider: str, result: str) -> None: ...
 
@@ -95,6 +100,7 @@ class Logins:
         linking: Linking,
         strategy: Strategy,
         live: Live,
+        book: Book,
         audit: Audit,
         clock: Clock,
         counts: LoginCounts | None = None,
@@ -108,6 +114,7 @@ class Logins:
         self._linking = linking
         self._strategy = strategy
         self._live = live
+        self._book = book
         self._audit = audit
         self._clock = clock
         self._counts = counts
@@ -226,6 +233,7 @@ class Logins:
         settled = await self._linking.settle(login, live=old, intent=pending.link)
         session = self._strategy.issue(login, settled.user, persistent=pending.persistent)
         cookies = self._strategy.cookies(session, inbound.headers)
+        await self._book.begin(session, login, inbound)
         if old is not None:
             await self._strategy.end(old)
         self._tell_success(session, settled, inbound)

@@ -15,6 +15,7 @@ class Store(Protocol):
     async def standing(self, session: Session) -> Standing | None: ...
     async def deny(self, session_id: str, until: int) -> None: ...
     async def spend(self, key: bytes, until: int) -> bool: ...
+    async def end_sessions_of(self, user_id: str, *, but: str | None = None) -> int | None: ...
 
 
 class Books(Protocol[Ledger_co]):
@@ -67,6 +68,11 @@ class WatchedStore:
         """Record a used login; return False where it was used before. Raises StoreUnavailable."""
         with self._watch.over("spend"):
             return await self._store.spend(key, until)
+
+    async def end_sessions_of(self, user_id: str, *, but: str | None = None) -> int | None:
+        """End the sessions of a user; return their new epoch. Raises StoreUnavailable."""
+        with self._watch.over("end_sessions_of"):
+            return await self._store.end_sessions_of(user_id, but=but)
 
 
 class WatchedBooks(Generic[Ledger]):

@@ -67,6 +67,10 @@ class SessionSettings(Table):
         default="renewal",
         description='"renewal": a stolen copy lives one lease at most; "strict": asks at every request.',
     )
+    max_sessions_per_user: Annotated[int, Field(strict=True, ge=0, le=10_000)] = Field(
+        default=0,
+        description="A login beyond so many ends the user's oldest session at its next renewal; 0: no limit.",
+    )
     cookie: CookieSettings = Field(default=written({}), description="The session cookie.")
 
 

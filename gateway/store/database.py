@@ -10,6 +10,7 @@ from gateway.store import schema
 from gateway.store.endings import Endings
 from gateway.store.engine import open_engine, sqlite_file
 from gateway.store.ledger import Randomness
+from gateway.store.sign_ins import SignIns
 from gateway.store.standing import Lookup
 from gateway.store.users import Users
 from gateway.store.writer import Writer
@@ -28,6 +29,9 @@ class Database:
         self.ping = lookup.ping
         self.deny = endings.deny
         self.spend = endings.spend
+        self.end_sessions_of = endings.end_sessions_of
+        self.endings = endings
+        self.sign_ins = SignIns(writer, clock=clock)
 
     @classmethod
     async def open(

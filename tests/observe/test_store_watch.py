@@ -48,6 +48,10 @@ class Slow:
         self._work()
         return True
 
+    async def end_sessions_of(self, user_id: str, *, but: str | None = None) -> int | None:
+        self._work()
+        return 7 if but == "sid" else None
+
     @asynccontextmanager
     async def ledger(self) -> AsyncIterator[str]:
         self._work()
@@ -62,9 +66,11 @@ async def test_every_call_is_timed_and_its_answer_passes() -> None:
     assert await store.standing(session) is None
     await store.deny("sid", 1)
     assert await store.spend(b"key", 1) is True
+    assert await store.end_sessions_of("u", but="sid") == 7
     async with books.ledger() as ledger:
         assert ledger == "the ledger"
-    assert counts.calls == [("standing", 0.25), ("deny", 0.25), ("spend", 0.25), ("ledger", 0.25)]
+    verbs = ["standing", "deny", "spend", "end_sessions_of", "ledger"]
+    assert counts.calls == [(verb, 0.25) for verb in verbs]
     assert counts.errors == 0
 
 

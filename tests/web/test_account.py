@@ -4,6 +4,8 @@ from pathlib import Path
 
 import pytest
 
+from gateway.errors import StoreUnavailable
+from gateway.model.session import Session
 from tests.fakes.site import FETCH, PREFIX, header, site
 
 
@@ -65,3 +67,60 @@ async def test_the_page_renews_a_session_that_is_due(tmp_path: Path) -> None:
         before = dict(gate.browser.cookies)
         assert (await gate.get(f"{PREFIX}/account")).status == 200
         assert gate.browser.cookies != before
+
+
+async def test_B113_sessions_are_listed_and_this_one_is_marked(tmp_path: Path) -> None:
+    async with site(tmp_path) as gate:
+        await gate.sign_in()
+        page = (await gate.get(f"{PREFIX}/account")).body.decode()
+        assert page.count("this one") == 1
+        assert "Demo · 192.0.2.1" in page
+        assert "End all others" not in page
+        gate.browser.cookies.clear()
+        await gate.sign_in()
+        page = (await gate.get(f"{PREFIX}/account")).body.decode()
+        assert page.count(f'action="{PREFIX}/account/sessions/') == 1
+        assert "End all others" in page
+
+
+@pytest.mark.parametrize("name", ["x", "0" * 16, "%2e%2e", "A" * 16])
+async def test_B113_a_name_that_is_none_of_mine_is_404(tmp_path: Path, name: str) -> None:
+    async with site(tmp_path) as gate:
+        await gate.sign_in()
+        assert (await gate.post(f"{PREFIX}/account/sessions/{name}")).status in (400, 404)
+        assert gate.signed_in
+
+
+@pytest.mark.parametrize("token", ["", "x" * 86])
+async def test_S16_without_a_valid_token_no_session_is_ended(tmp_path: Path, token: str) -> None:
+    async with site(tmp_path) as gate:
+        await gate.sign_in()
+        (shown,) = await gate.database.sign_ins.listed()
+        target = f"{PREFIX}/account/sessions/{shown.public_id}"
+        assert (await gate.post(target, token=token)).status == 403
+        assert (await gate.get(target)).status == 405
+        assert len(await gate.database.sign_ins.listed()) == 1
+
+
+async def test_nobody_signed_in_ends_nothing(tmp_path: Path) -> None:
+    async with site(tmp_path) as gate:
+        await gate.sign_in()
+        (shown,) = await gate.database.sign_ins.listed()
+        gate.browser.cookies.clear()
+        assert (await gate.post(f"{PREFIX}/account/sessions/{shown.public_id}", headers=FETCH)).status == 401
+        assert len(await gate.database.sign_ins.listed()) == 1
+
+
+async def test_this_one_ended_by_name_whose_end_is_not_recorded_is_503_and_out(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with site(tmp_path) as gate:
+        await gate.sign_in()
+        (shown,) = await gate.database.sign_ins.listed()
+
+        async def down(_session: Session) -> None:
+            raise StoreUnavailable("locked")
+
+        monkeypatch.setattr(gate.sessions, "end", down)
+        assert (await gate.post(f"{PREFIX}/account/sessions/{shown.public_id}")).status == 503
+        assert gate.signed_in == ""
