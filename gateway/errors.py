@@ -26,6 +26,8 @@
     │   ├── UserRefused            403  the user is disabled
     │   ├── FreshLoginRequired     403  linking wants a login made within the last minutes
     │   ├── LoginLoop              400  the browser does not keep the session
+    │   ├── CredentialsRefused     401  this name and this password do not belong together
+    │   ├── TooManyAttempts        429  too many wrong passwords; `retry_after` says when to come back
     │   └── SessionTooLarge        500  the claims do not fit the cookie
     ├── Unavailable                503  an outage: never a logout, never a pass
     │   ├── StoreUnavailable
@@ -186,6 +188,24 @@ class FreshLoginRequired(LoginFailed):
 class LoginLoop(LoginFailed):
     code = "LoginLoop"
     status = 400
+
+
+class CredentialsRefused(LoginFailed):
+    """Never says which half was wrong, nor whether there is such a user."""
+
+    code = "CredentialsSignin"
+    status = 401
+
+
+class TooManyAttempts(LoginFailed):
+    """*retry_after* is in whole seconds."""
+
+    code = "TooManyAttempts"
+    status = 429
+
+    def __init__(self, text: str = "", *, retry_after: int) -> None:
+        super().__init__(text)
+        self.retry_after = retry_after
 
 
 class SessionTooLarge(LoginFailed):

@@ -7,12 +7,15 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
 from gateway.assembly import build_routes, cookie_names, hosts_served, registration, session_policy
+from gateway.flows.arrival import Arrivals
 from gateway.flows.link import Linking
 from gateway.flows.login import LoginProvider, Logins
 from gateway.flows.logout import Logout
+from gateway.flows.password import PasswordLogins, PasswordProvider
 from gateway.flows.recent import RecentLogins
 from gateway.flows.resume import Resume
 from gateway.flows.targets import ReturnTargets
+from gateway.flows.throttle import Throttle
 from gateway.flows.transactions import Transactions
 from gateway.front.forwarded import TrustedProxies
 from gateway.front.inbound import Receiver
@@ -21,11 +24,12 @@ from gateway.front.limits import Limits
 from gateway.front.listener import Listener
 from gateway.front.request_id import RequestIds
 from gateway.keys.keyring import KeyRing
+from gateway.keys.password import Passwords
 from gateway.model.event import Clock
 from gateway.model.route import Upstream
 from gateway.observe.log import Log
 from gateway.observe.metrics import Metrics
-from gateway.observe.store_watch import StoreWatch, WatchedBooks, WatchedStore
+from gateway.observe.store_watch import StoreWatch, WatchedBooks, WatchedPasswords, WatchedStore
 from gateway.pipeline import Pipeline
 from gateway.relying_party.http import IssuerHttp
 from gateway.relying_party.provider import RelyingParty
@@ -72,9 +76,9 @@ class Rooms:
         self._settings = settings
         self._around = around
         self._database = database
-        watch = StoreWatch(metrics, monotonic=around.monotonic)
-        self._store = WatchedStore(database, watch)
-        self._books = WatchedBooks(database.users, watch)
+        self._watch = StoreWatch(metrics, monotonic=around.monotonic)
+        self._store = WatchedStore(database, self._watch)
+        self._books = WatchedBooks(database.users, self._watch)
         self._metrics = metrics
         self._names = cookie_names(settings)
         self._root = settings.public_url + settings.prefix
@@ -98,7 +102,8 @@ class Rooms:
             public_url=settings.public_url,
             prefix=settings.prefix,
         )
-        issuers = [provider.issuer for provider in settings.providers]
+        self._issuers = [each for each in settings.providers if each.type == "oidc"]
+        issuers = [registration(each).issuer for each in self._issuers]
         self._pages = Pages(replies=self._replies, prefix=settings.prefix, issuers=issuers)
         self._errors = ErrorPages(
             pages=self._pages,
@@ -162,27 +167,29 @@ class Rooms:
         return list({route.upstream.name: route.upstream for route in self.table.ordered}.values())
 
     def _endpoints(self) -> Endpoints:
-        logins = self._logins()
+        logins, passwords = self._logins(), self._password_logins()
         return Endpoints(
             prefix=self._settings.prefix,
             home=self._home,
-            signin=self._sign_in(logins),
+            signin=self._sign_in(logins, passwords),
             signout=self._sign_out(),
-            account=self._account(logins),
+            account=self._account(logins, passwords),
             programs=Programs(
                 resume=self._resume,
                 csrf=self._csrf,
                 replies=self._replies,
                 errors=self._errors,
                 providers=logins.providers,
+                passwords=passwords.provider if passwords else None,
                 jwks=self.jwks,
                 root=self._root,
             ),
         )
 
-    def _sign_in(self, logins: Logins) -> SignIn:
+    def _sign_in(self, logins: Logins, passwords: PasswordLogins | None) -> SignIn:
         return SignIn(
             logins=logins,
+            passwords=passwords,
             resume=self._resume,
             targets=self._targets,
             home=self._home,
@@ -203,10 +210,11 @@ class Rooms:
             prefix=self._settings.prefix,
         )
 
-    def _account(self, logins: Logins) -> AccountPage:
+    def _account(self, logins: Logins, passwords: PasswordLogins | None) -> AccountPage:
         return AccountPage(
             accounts=self._database.users,
             logins=logins,
+            passwords=passwords.provider if passwords else None,
             resume=self._resume,
             csrf=self._csrf,
             pages=self._pages,
@@ -241,7 +249,24 @@ class Rooms:
                 name=each.name,
                 issuer=each.issuer,
                 client_id=each.client_id,
-                party=RelyingParty(registration(each), http=http, clock=self._around.clock),
+                party=RelyingParty(each, http=http, clock=self._around.clock),
             )
-            for each in self._settings.providers
+            for each in map(registration, self._issuers)
         ]
+
+    def _password_logins(self) -> PasswordLogins | None:
+        """Return the logins by password where they are configured; nothing hashes elsewhere."""
+        found = next((each for each in self._settings.providers if each.type == "password"), None)
+        if found is None:
+            return None
+        passwords = Passwords()
+        self.closing.append(passwords.close)
+        return PasswordLogins(
+            provider=PasswordProvider(id=found.id, name=found.name, issuer=self._settings.public_url),
+            book=WatchedPasswords(self._database.passwords, self._watch),
+            passwords=passwords,
+            throttle=Throttle(monotonic=self._around.monotonic),
+            arrivals=Arrivals(recent=self._recent, strategy=self._strategy, live=self._resume),
+            audit=self._audit,
+            counts=self._metrics,
+        )
