@@ -203,7 +203,7 @@ class TooManyAttempts(LoginFailed):
     code = "TooManyAttempts"
     status = 429
 
-    def __init__(self, text: str = "", *, retry_after: int) -> None:
+    def __init__(self, text: str = "", *, retry_after: int = 60) -> None:
         super().__init__(text)
         self.retry_after = retry_after
 

@@ -35,6 +35,8 @@ WIRE = {
     "UserRefused": ("AccessDenied", 403),
     "FreshLoginRequired": ("FreshLoginRequired", 403),
     "LoginLoop": ("LoginLoop", 400),
+    "CredentialsRefused": ("CredentialsSignin", 401),
+    "TooManyAttempts": ("TooManyAttempts", 429),
     "SessionTooLarge": ("SessionTooLarge", 500),
     "Unavailable": ("unavailable", 503),
     "StoreUnavailable": ("store_unavailable", 503),

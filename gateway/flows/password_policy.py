@@ -39,15 +39,11 @@ class PasswordPolicy:
         folded = folded.casefold()
         if _REPEATED.fullmatch(folded):
             return "repeats a few characters"
-        if self._is_made_of(folded, _own_words(names)):
+        if _left_over(folded, _own_words(names)) <= _SPARE:
             return "is made of the name or the e-mail address of its owner"
-        if self._is_made_of(folded, self._common):
+        if _left_over(folded, self._common) <= _SPARE:
             return "is among those that are tried first"
         return ""
-
-    def _is_made_of(self, folded: str, words: frozenset[str]) -> bool:
-        """Say whether *words*, plainly or in look-alike digits, leave little of *folded* over."""
-        return any(_left_over(text, words) <= _SPARE for text in (folded, folded.translate(_LOOKS)))
 
 
 def _own_words(names: Iterable[str]) -> frozenset[str]:
@@ -59,11 +55,17 @@ def _own_words(names: Iterable[str]) -> frozenset[str]:
 
 
 def _left_over(text: str, words: frozenset[str]) -> int:
-    """Return how many characters of *text* are in none of *words*, taken one after another at best."""
+    """Return how many characters of *text* are in none of *words*, taken one after another at best.
+
+    Words count in look-alikes too: `p4ssw0rd`.
+    """
     longest = max(map(len, words), default=0)
+    looks = text.translate(_LOOKS)
     least = [0]
     for end in range(1, len(text) + 1):
         starts = range(max(0, end - longest), end)
-        whole = (least[start] for start in starts if text[start:end] in words)
+        whole = (
+            least[start] for start in starts if text[start:end] in words or looks[start:end] in words
+        )
         least.append(min(least[end - 1] + 1, min(whole, default=len(text))))
     return least[-1]

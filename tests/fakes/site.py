@@ -12,12 +12,15 @@ from pathlib import Path
 from urllib.parse import parse_qs, urlencode, urlsplit
 
 from gateway.errors import GatewayError
+from gateway.flows.arrival import Arrivals
 from gateway.flows.link import Linking
 from gateway.flows.login import LoginProvider, Logins
 from gateway.flows.logout import Logout
+from gateway.flows.password import PasswordLogins, PasswordProvider
 from gateway.flows.recent import RecentLogins
 from gateway.flows.resume import Resume
 from gateway.flows.targets import ReturnTargets
+from gateway.flows.throttle import Throttle
 from gateway.flows.transactions import Transactions
 from gateway.keys.keyring import KeyRing
 from gateway.model.answer import Answer
@@ -44,6 +47,7 @@ from gateway.web.signout import SignOut
 from tests.fakes.clock import FakeClock
 from tests.fakes.databases import opened
 from tests.fakes.jar import Jar
+from tests.fakes.passwords import CountedPasswords
 from tests.fakes.sessions import Tallied
 
 HOST = "gw.example.com"
@@ -97,6 +101,7 @@ class Site:
     ring: KeyRing
     targets: ReturnTargets
     events: list[AuditEvent]
+    passwords: CountedPasswords | None
     browser: Jar = field(default_factory=Jar)
 
     def inbound(
@@ -197,16 +202,27 @@ class Site:
 
 @asynccontextmanager
 async def site(
-    directory: Path, *, providers: Sequence[str] = ("demo",), trust_email: Sequence[str] = ()
+    directory: Path,
+    *,
+    providers: Sequence[str] = ("demo",),
+    trust_email: Sequence[str] = (),
+    by_password: bool = False,
 ) -> AsyncIterator[Site]:
-    """Open a gateway on a database of its own."""
+    """Open a gateway on a database of its own; *by_password* adds that provider, id `local`."""
     clock = FakeClock()
     async with opened(directory, clock) as database:
-        yield _composed(clock, database, providers, frozenset(trust_email))
+        passwords = CountedPasswords() if by_password else None
+        yield _composed(clock, database, providers, frozenset(trust_email), passwords)
+        if passwords is not None:
+            await passwords.close()
 
 
 def _composed(
-    clock: FakeClock, database: Database, providers: Sequence[str], trust_email: frozenset[str]
+    clock: FakeClock,
+    database: Database,
+    providers: Sequence[str],
+    trust_email: frozenset[str],
+    passwords: CountedPasswords | None,
 ) -> Site:
     ring = KeyRing([b"s" * 32], scope=URL)
     names = CookieNames(base="session", secure=True, hostname=HOST)
@@ -240,6 +256,14 @@ def _composed(
         audit=events.append,
         clock=clock,
     )
+    by_password = passwords and PasswordLogins(
+        provider=PasswordProvider(id="local", name="Password", issuer=URL),
+        book=database.passwords,
+        passwords=passwords,
+        throttle=Throttle(monotonic=clock),
+        arrivals=Arrivals(recent=recent, strategy=sessions, live=resume),
+        audit=events.append,
+    )
     targets = ReturnTargets(public_url=URL, hosts=frozenset({"wiki.example.com"}), prefix=PREFIX)
     replies = Replies(secure=True)
     pages = Pages(replies=replies, prefix=PREFIX, issuers=[issuer.url for issuer in issuers.values()])
@@ -251,6 +275,7 @@ def _composed(
         home=home,
         signin=SignIn(
             logins=logins,
+            passwords=by_password,
             resume=resume,
             targets=targets,
             home=home,
@@ -271,6 +296,7 @@ def _composed(
         account=AccountPage(
             accounts=database.users,
             logins=logins,
+            passwords=by_password.provider if by_password else None,
             resume=resume,
             csrf=csrf,
             pages=pages,
@@ -284,6 +310,7 @@ def _composed(
             replies=replies,
             errors=errors,
             providers=logins.providers,
+            passwords=by_password.provider if by_password else None,
             jwks=ring.signing_keys().jwks,
             root=URL + PREFIX,
         ),
@@ -300,6 +327,7 @@ def _composed(
         ring=ring,
         targets=targets,
         events=events,
+        passwords=passwords,
     )
 
 
