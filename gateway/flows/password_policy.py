@@ -39,10 +39,10 @@ class PasswordPolicy:
         folded = folded.casefold()
         if _REPEATED.fullmatch(folded):
             return "repeats a few characters"
-        if _left_over(folded, _own_words(names)) <= _SPARE:
-            return "is made of the name or the e-mail address of its owner"
         if _left_over(folded, self._common) <= _SPARE:
             return "is among those that are tried first"
+        if _left_over(folded, self._common | _own_words(names)) <= _SPARE:
+            return "is made of the name or the e-mail address of its owner"
         return ""
 
 
@@ -64,8 +64,6 @@ def _left_over(text: str, words: frozenset[str]) -> int:
     least = [0]
     for end in range(1, len(text) + 1):
         starts = range(max(0, end - longest), end)
-        whole = (
-            least[start] for start in starts if text[start:end] in words or looks[start:end] in words
-        )
+        whole = (least[start] for start in starts if text[start:end] in words or looks[start:end] in words)
         least.append(min(least[end - 1] + 1, min(whole, default=len(text))))
     return least[-1]

@@ -133,7 +133,7 @@ def _registration(path: tuple[str, int], provider: ProviderSettings) -> Iterator
     finding = partial(
         Finding,
         path=(*path, "client_secret"),
-        because=((*path, "client_auth"), (*path, "id_token_algorithms")),
+        because=tuple((*path, key) for key in ("type", "client_auth", "id_token_algorithms")),
     )
     if provider.client_auth != "none" and not secret:
         yield finding(

@@ -67,7 +67,9 @@ async def test_O38_stuffing_from_one_address_and_from_everywhere_ends() -> None:
     refused = 0
     for number in range(1000):
         try:
-            gate.attempt(f"user{number}", "192.0.2.1" if number % 2 else f"10.0.{number // 256}.{number % 256}")
+            gate.attempt(
+                f"user{number}", "192.0.2.1" if number % 2 else f"10.0.{number // 256}.{number % 256}"
+            )
         except TooManyAttempts:
             refused += 1
     assert refused == 700

@@ -30,9 +30,7 @@ async def place(folder: Path, **keys: str) -> AsyncIterator[Scene]:
         yield at
 
 
-async def sign_in(
-    at: Scene, browser: Browser, name: str = ANN, password: str = RIGHT, **more: str
-) -> Page:
+async def sign_in(at: Scene, browser: Browser, name: str = ANN, password: str = RIGHT, **more: str) -> Page:
     """Fill in the form as it is shown and send it."""
     page = await browser.navigate(f"{at.ours}/signin?return_to=/wiki%3Fa%3Db")
     sent = {

@@ -65,7 +65,9 @@ class Door:
 
 
 @asynccontextmanager
-async def door(directory: Path, *, book: object = None, profile: Profile | None = None) -> AsyncIterator[Door]:
+async def door(
+    directory: Path, *, book: object = None, profile: Profile | None = None
+) -> AsyncIterator[Door]:
     """Ann and the disabled Off have the password RIGHT, Bob another one, Carol none."""
     async with site(directory) as gate:
         passwords = CountedPasswords(profile) if profile else CountedPasswords()
@@ -112,7 +114,7 @@ async def test_B19_the_right_password_begins_the_session_of_its_user(tmp_path: P
         assert at.counted == [("local", "success")]
 
 
-@pytest.mark.parametrize("typed", ["ANN@Example.com", "ａｎｎ@example.com"])
+@pytest.mark.parametrize("typed", ["ANN@Example.com", "\uff41\uff4e\uff4e@example.com"])
 async def test_an_address_is_the_same_in_every_spelling(tmp_path: Path, typed: str) -> None:
     async with door(tmp_path) as at:
         assert at.entered(await at.knock(typed, RIGHT))
@@ -143,7 +145,11 @@ async def test_B20_O38_whoever_it_is_not_gets_one_answer_for_one_comparison(
         assert len(at.passwords.comparisons) == 1
         assert at.passwords.hashes == 0
         (told,) = at.gate.events
-        assert (told.name, told.outcome, told.reason) == ("auth.login.failure", "failure", "CredentialsSignin")
+        assert (told.name, told.outcome, told.reason) == (
+            "auth.login.failure",
+            "failure",
+            "CredentialsSignin",
+        )
         assert told.user_id == ""
         assert at.counted == [("local", "failure")]
 
@@ -164,7 +170,7 @@ async def test_B20_O38_after_ten_failures_whoever_it_is_not_waits_and_costs_noth
 
 async def test_B20_failures_count_against_the_user_as_resolved_not_as_typed(tmp_path: Path) -> None:
     async with door(tmp_path) as at:
-        for typed in (ANN, "Ann@example.com", "ANN@EXAMPLE.COM", "ａｎｎ@example.com", ANN) * 2:
+        for typed in (ANN, "Ann@example.com", "ANN@EXAMPLE.COM", "\uff41\uff4e\uff4e@example.com", ANN) * 2:
             await at.refused(typed, WRONG)
         assert isinstance(await at.refused("aNN@example.com", RIGHT), TooManyAttempts)
         assert at.entered(await at.knock(ANN, RIGHT, address="198.51.100.7"))
