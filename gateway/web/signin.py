@@ -3,7 +3,14 @@
 from collections.abc import Mapping
 from urllib.parse import quote, urlencode
 
-from gateway.errors import CredentialsRefused, GatewayError, LoginFailed, MethodRefused, Unavailable
+from gateway.errors import (
+    CredentialsRefused,
+    GatewayError,
+    LoginFailed,
+    MethodRefused,
+    NoSuchPage,
+    Unavailable,
+)
 from gateway.flows.login import Departure, Logins
 from gateway.flows.password import Claimed, PasswordLogins
 from gateway.flows.resume import Resume
@@ -54,15 +61,21 @@ class SignIn:
     async def choose(self, visit: Visit) -> Answer:
         """GET /signin: the form and a button a provider; with one issuer alone straight on to it."""
         return_to = destination(visit.query, self._targets, host=visit.inbound.host)
-        if self._passwords is not None or len(self._logins.providers) != 1:
+        if self._passwords is None and not self._logins.providers:
+            raise NoSuchPage("nobody signs in here")
+        if self._passwords is not None or len(self._logins.providers) > 1:
             return self._page(visit.inbound, return_to)
         return await self._depart(self._logins.providers[0].id, visit, return_to or "/")
 
     async def follow(self, visit: Visit) -> Answer:
         """GET /signin/{provider}: our own redirect names a target and starts; anybody else chooses."""
         return_to = destination(visit.query, self._targets, host=visit.inbound.host)
-        if return_to is None or self._is_for_passwords(visit):
+        if self._is_for_passwords(visit):
             return self._page(visit.inbound, return_to)
+        if visit.tail not in [provider.id for provider in self._logins.providers]:
+            raise NoSuchPage("no such provider")
+        if return_to is None:
+            return self._page(visit.inbound, None)
         return await self._depart(visit.tail, visit, return_to)
 
     async def start(self, visit: Visit) -> Answer:

@@ -55,6 +55,17 @@ async def test_get_with_a_provider_and_no_target_shows_the_button_instead_of_sta
         assert gate.issuers["demo"].begun == []
 
 
+@pytest.mark.parametrize("local", ["/signin", "/signin?return_to=/x", "/signin/demo"])
+async def test_where_nobody_signs_in_there_is_no_page(tmp_path: Path, local: str) -> None:
+    async with site(tmp_path, providers=()) as gate:
+        assert (await gate.get(PREFIX + local)).status == 404
+
+
+async def test_a_provider_that_is_not_there_has_no_page(tmp_path: Path) -> None:
+    async with site(tmp_path) as gate:
+        assert (await gate.get(f"{PREFIX}/signin/other")).status == 404
+
+
 async def test_two_targets_are_400(tmp_path: Path) -> None:
     async with site(tmp_path) as gate:
         assert (await gate.get(f"{PREFIX}/signin?return_to=/a&return_to=/b")).status == 400
