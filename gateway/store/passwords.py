@@ -1,5 +1,7 @@
 """Passwords of users: only ever their hashes, and never beside anything else that is read."""
 
+import asyncio
+
 from sqlalchemy import delete, insert, select, update
 
 from gateway.model.email import email_key
@@ -9,6 +11,8 @@ from gateway.model.password import Credentials
 from gateway.store.ledger import as_users, users_where
 from gateway.store.tables import passwords, users
 from gateway.store.writer import Writer
+
+READS = 2  # connections that a flood of logins may take; the others are for everybody else
 
 # One statement, so that a user without a password costs no less than one with.
 _WITH_HASH = users_where().add_columns(
@@ -22,13 +26,14 @@ class Passwords:
     def __init__(self, writer: Writer, *, clock: Clock) -> None:
         self._writer = writer
         self._clock = clock
+        self._turns = asyncio.Semaphore(READS)
 
     async def find(self, name: str) -> Credentials | None:
         """Return the user whose e-mail is *name*, in whatever spelling, with their hash."""
         key = email_key(name)
         if key is None:
             return None
-        async with self._writer.read() as transaction:
+        async with self._turns, self._writer.read() as transaction:
             rows = await transaction.rows(_WITH_HASH.where(users.c.email_key == key))
         return Credentials(user=as_users(rows)[0], hash=rows[0]["hash"]) if rows else None
 

@@ -1,5 +1,6 @@
 """Passwords in the store: found by address, changed with the epoch, rehashed only if unchanged."""
 
+import asyncio
 from pathlib import Path
 
 import pytest
@@ -97,3 +98,15 @@ async def test_an_outage_is_told_as_one(tmp_path: Path) -> None:
         with pytest.raises(StoreUnavailable):
             await database.passwords.change(ann.id if ann else "", "h2")
         connection.close()
+
+
+async def test_O38_a_flood_of_logins_waits_for_its_turn_and_leaves_connections_to_others(
+    tmp_path: Path,
+) -> None:
+    async with opened(tmp_path) as database:
+        ann = await database.users.add(ANN, password_hash="h1")
+        flood = [asyncio.create_task(database.passwords.find(ANN)) for _ in range(300)]
+        await asyncio.sleep(0)
+        assert await database.users.find(ANN) == ann
+        assert not all(task.done() for task in flood)
+        assert all(found is not None for found in await asyncio.gather(*flood))
