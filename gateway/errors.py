@@ -26,6 +26,8 @@
     │   ├── UserRefused            403  the user is disabled
     │   ├── FreshLoginRequired     403  linking wants a login made within the last minutes
     │   ├── LoginLoop              400  the browser does not keep the session
+    │   ├── CredentialsRefused     401  this name and this password do not belong together
+    │   ├── TooManyAttempts        429  too many wrong passwords; `retry_after` says when to come back
     │   └── SessionTooLarge        500  the claims do not fit the cookie
     ├── LogoutRefused              400  a logout token, or an issuer's word about one, that does not hold
     ├── Unavailable                503  an outage: never a logout, never a pass
@@ -187,6 +189,24 @@ class FreshLoginRequired(LoginFailed):
 class LoginLoop(LoginFailed):
     code = "LoginLoop"
     status = 400
+
+
+class CredentialsRefused(LoginFailed):
+    """Never says which half was wrong, nor whether there is such a user."""
+
+    code = "CredentialsSignin"
+    status = 401
+
+
+class TooManyAttempts(LoginFailed):
+    """*retry_after* is in whole seconds."""
+
+    code = "TooManyAttempts"
+    status = 429
+
+    def __init__(self, text: str = "", *, retry_after: int = 60) -> None:
+        super().__init__(text)
+        self.retry_after = retry_after
 
 
 class SessionTooLarge(LoginFailed):

@@ -7,15 +7,18 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
 from gateway.assembly import build_routes, cookie_names, hosts_served, registration, session_policy
+from gateway.flows.arrival import Arrivals
 from gateway.flows.departures import Departures, LogoutProvider
 from gateway.flows.issuer_logout import IssuerLogout
 from gateway.flows.link import Linking
 from gateway.flows.login import LoginProvider, Logins
 from gateway.flows.logout import Logout
+from gateway.flows.password import PasswordLogins, PasswordProvider
 from gateway.flows.recent import RecentLogins
 from gateway.flows.resume import Resume
 from gateway.flows.sign_ins import SignInBook
 from gateway.flows.targets import ReturnTargets
+from gateway.flows.throttle import Throttle
 from gateway.flows.transactions import Transactions
 from gateway.front.forwarded import TrustedProxies
 from gateway.front.inbound import Receiver
@@ -24,11 +27,12 @@ from gateway.front.limits import Limits
 from gateway.front.listener import Listener
 from gateway.front.request_id import RequestIds
 from gateway.keys.keyring import KeyRing
+from gateway.keys.password import Passwords
 from gateway.model.event import Clock
 from gateway.model.route import Upstream
 from gateway.observe.log import Log
 from gateway.observe.metrics import Metrics
-from gateway.observe.store_watch import StoreWatch, WatchedBooks, WatchedStore
+from gateway.observe.store_watch import StoreWatch, WatchedBooks, WatchedPasswords, WatchedStore
 from gateway.observe.trace import NewTraces
 from gateway.pipeline import Pipeline
 from gateway.relying_party.http import IssuerHttp
@@ -79,9 +83,9 @@ class Rooms:
         self._settings = settings
         self._around = around
         self._database = database
-        watch = StoreWatch(metrics, monotonic=around.monotonic)
-        self._store = WatchedStore(database, watch)
-        self._books = WatchedBooks(database.users, watch)
+        self._watch = StoreWatch(metrics, monotonic=around.monotonic)
+        self._store = WatchedStore(database, self._watch)
+        self._books = WatchedBooks(database.users, self._watch)
         self._metrics = metrics
         self._names = cookie_names(settings)
         self._root = settings.public_url + settings.prefix
@@ -95,6 +99,7 @@ class Rooms:
         self._sightings = Sightings(database.sign_ins)
         self._strategy = self._make_strategy()
         self.closing: list[Close] = [self._sightings.close, self._strategy.close]
+        self._issuers = [registration(each) for each in settings.providers if each.type == "oidc"]
         self._parties = self._make_parties()
         self._resume = Resume(self._strategy)
         self._targets = ReturnTargets(
@@ -107,7 +112,7 @@ class Rooms:
             public_url=settings.public_url,
             prefix=settings.prefix,
         )
-        issuers = [provider.issuer for provider in settings.providers]
+        issuers = [each.issuer for each in self._issuers]
         self._pages = Pages(replies=self._replies, prefix=settings.prefix, issuers=issuers)
         self._errors = ErrorPages(
             pages=self._pages,
@@ -188,28 +193,30 @@ class Rooms:
         return list({route.upstream.name: route.upstream for route in self.table.ordered}.values())
 
     def _endpoints(self) -> Endpoints:
-        logins = self._logins()
+        logins, passwords = self._logins(), self._password_logins()
         return Endpoints(
             prefix=self._settings.prefix,
             home=self._home,
-            signin=self._sign_in(logins),
+            signin=self._sign_in(logins, passwords),
             signout=self._sign_out(),
-            account=self._account(logins),
+            account=self._account(logins, passwords),
             programs=Programs(
                 resume=self._resume,
                 csrf=self._csrf,
                 replies=self._replies,
                 errors=self._errors,
                 providers=logins.providers,
+                passwords=passwords.provider if passwords else None,
                 jwks=self.jwks,
                 root=self._root,
             ),
             issuer_logout=self._issuer_logout(),
         )
 
-    def _sign_in(self, logins: Logins) -> SignIn:
+    def _sign_in(self, logins: Logins, passwords: PasswordLogins | None) -> SignIn:
         return SignIn(
             logins=logins,
+            passwords=passwords,
             resume=self._resume,
             targets=self._targets,
             home=self._home,
@@ -231,7 +238,7 @@ class Rooms:
             prefix=self._settings.prefix,
         )
 
-    def _account(self, logins: Logins) -> AccountPage:
+    def _account(self, logins: Logins, passwords: PasswordLogins | None) -> AccountPage:
         return AccountPage(
             accounts=self._database.users,
             sign_ins=self._database.sign_ins,
@@ -240,6 +247,7 @@ class Rooms:
             max_age=int(self._settings.session.max_age),
             audit=self._audit,
             logins=logins,
+            passwords=passwords.provider if passwords else None,
             resume=self._resume,
             csrf=self._csrf,
             pages=self._pages,
@@ -270,10 +278,7 @@ class Rooms:
         http = IssuerHttp()
         self.closing.append(http.close)
         clock = self._around.clock
-        return {
-            each.id: RelyingParty(registration(each), http=http, clock=clock)
-            for each in self._settings.providers
-        }
+        return {each.id: RelyingParty(each, http=http, clock=clock) for each in self._issuers}
 
     def _providers(self) -> list[LoginProvider]:
         return [
@@ -284,14 +289,14 @@ class Rooms:
                 client_id=each.client_id,
                 party=self._parties[each.id],
             )
-            for each in self._settings.providers
+            for each in self._issuers
         ]
 
     def _departures(self) -> Departures:
         return Departures(
             providers=[
                 LogoutProvider(id=each.id, name=each.name, party=self._parties[each.id])
-                for each in self._settings.providers
+                for each in self._issuers
             ],
             landing=f"{self._root}/signout",
             sealer=self._ring.sealer("logout"),
@@ -311,7 +316,26 @@ class Rooms:
                 audit=self._audit,
                 clock=self._around.clock,
             ),
-            issuers={each.id: each.issuer for each in self._settings.providers},
+            issuers={each.id: each.issuer for each in self._issuers},
             pages=self._pages,
             replies=self._replies,
+        )
+
+    def _password_logins(self) -> PasswordLogins | None:
+        """Return the logins by password where they are configured; nothing hashes elsewhere."""
+        found = next((each for each in self._settings.providers if each.type == "password"), None)
+        if found is None:
+            return None
+        passwords = Passwords()
+        self.closing.append(passwords.close)
+        return PasswordLogins(
+            provider=PasswordProvider(id=found.id, name=found.name, issuer=self._settings.public_url),
+            book=WatchedPasswords(self._database.passwords, self._watch),
+            passwords=passwords,
+            throttle=Throttle(monotonic=self._around.monotonic),
+            arrivals=Arrivals(
+                recent=self._recent, strategy=self._strategy, live=self._resume, book=self._book
+            ),
+            audit=self._audit,
+            counts=self._metrics,
         )

@@ -35,6 +35,8 @@ WIRE = {
     "UserRefused": ("AccessDenied", 403),
     "FreshLoginRequired": ("FreshLoginRequired", 403),
     "LoginLoop": ("LoginLoop", 400),
+    "CredentialsRefused": ("CredentialsSignin", 401),
+    "TooManyAttempts": ("TooManyAttempts", 429),
     "SessionTooLarge": ("SessionTooLarge", 500),
     "LogoutRefused": ("invalid_request", 400),
     "Unavailable": ("unavailable", 503),

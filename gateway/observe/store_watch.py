@@ -5,6 +5,7 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager, context
 from typing import Generic, Protocol, TypeVar
 
 from gateway.errors import StoreUnavailable
+from gateway.model.password import Credentials
 from gateway.model.session import Session, Standing
 
 Ledger = TypeVar("Ledger")
@@ -20,6 +21,11 @@ class Store(Protocol):
 
 class Books(Protocol[Ledger_co]):
     def ledger(self) -> AbstractAsyncContextManager[Ledger_co]: ...
+
+
+class PasswordBook(Protocol):
+    async def find(self, name: str) -> Credentials | None: ...
+    async def rehash(self, user_id: str, *, old: str, new: str) -> None: ...
 
 
 class StoreCounts(Protocol):
@@ -88,3 +94,21 @@ class WatchedBooks(Generic[Ledger]):
         with self._watch.over("ledger"):
             async with self._books.ledger() as ledger:
                 yield ledger
+
+
+class WatchedPasswords:
+    """What *book* answers to a password login, watched."""
+
+    def __init__(self, book: PasswordBook, watch: StoreWatch) -> None:
+        self._book = book
+        self._watch = watch
+
+    async def find(self, name: str) -> Credentials | None:
+        """Return the user called *name* with their hash. Raises StoreUnavailable."""
+        with self._watch.over("password"):
+            return await self._book.find(name)
+
+    async def rehash(self, user_id: str, *, old: str, new: str) -> None:
+        """Replace a hash by another of the same password. Raises StoreUnavailable."""
+        with self._watch.over("rehash"):
+            await self._book.rehash(user_id, old=old, new=new)

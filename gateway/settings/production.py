@@ -38,7 +38,7 @@ def _plain_http(loaded: Loaded) -> Iterator[tuple[str, str, str]]:
             "listen on 127.0.0.1, or name the proxy in trusted_proxies",
         )
     for index, provider in enumerate(settings.providers):
-        if not url(provider.issuer).tls:
+        if provider.issuer is not None and not url(provider.issuer).tls:
             yield f"providers[{index}].issuer", "is http", "write https://…"
 
 

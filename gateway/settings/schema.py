@@ -124,7 +124,8 @@ class Settings(Table):
     log: LogSettings = Field(default=written({}), description="What the gateway says on standard output.")
     identity: IdentitySettings = Field(default=written({}), description="What every upstream is told.")
     providers: tuple[ProviderSettings, ...] = Field(
-        default=(), description="Issuers to sign in at; one: straight on, several: a page with a button each."
+        default=(),
+        description="Where to sign in; one issuer: straight on, else a page with the form and the buttons.",
     )
     upstreams: Mapping[Slug, UpstreamSettings] = Field(default=written({}), description="Apps by name.")
     routes: tuple[RouteSettings, ...] = Field(default=(), description="What is governed, and where it leads.")

@@ -10,6 +10,7 @@ from gateway.store import schema
 from gateway.store.endings import Endings
 from gateway.store.engine import open_engine, sqlite_file
 from gateway.store.ledger import Randomness
+from gateway.store.passwords import Passwords
 from gateway.store.sign_ins import SignIns
 from gateway.store.standing import Lookup
 from gateway.store.users import Users
@@ -25,6 +26,7 @@ class Database:
         self._engine = engine
         self._lookup = lookup
         self.users = Users(writer, clock=clock, randomness=randomness)
+        self.passwords = Passwords(writer, clock=clock)
         self.standing = lookup.standing
         self.ping = lookup.ping
         self.deny = endings.deny

@@ -19,7 +19,7 @@ from sqlalchemy import (
     Text,
 )
 
-REVISIONS = ("0001", "0002_logout")
+REVISIONS = ("0001", "0002_logout", "0003_passwords")
 """Every schema revision there has been, oldest first; a test holds it to the migrations."""
 
 BY_HAND = ""
@@ -84,6 +84,14 @@ user_roles = Table(
     _owner(primary_key=True),
     Column("role", String(255), primary_key=True),
     Column("source", String(255), primary_key=True),
+)
+
+passwords = Table(
+    "passwords",
+    metadata,
+    _owner(primary_key=True),
+    Column("hash", Text, nullable=False),
+    Column("changed_at", BigInteger, nullable=False),
 )
 
 denied_sessions = Table(

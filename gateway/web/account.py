@@ -9,6 +9,7 @@ from gateway.errors import LoginRequired, NoSuchPage, SignOutIncomplete
 from gateway.flows.link import FRESH
 from gateway.flows.login import LoginProvider, Logins
 from gateway.flows.logout import Logout
+from gateway.flows.password import PasswordProvider
 from gateway.flows.resume import Resume
 from gateway.model.answer import Answer
 from gateway.model.event import Audit, AuditEvent, Clock
@@ -26,7 +27,11 @@ from gateway.web.visit import Visit
 
 class Accounts(Protocol):
     async def accounts_of(self, user_id: str) -> Sequence[Account]:
-        """Return the ways in which the user can sign in. Raises StoreUnavailable."""
+        """Return the issuers' accounts by which the user can sign in. Raises StoreUnavailable."""
+        ...
+
+    async def has_password(self, user_id: str) -> bool:
+        """Say whether they can sign in with a password too. Raises StoreUnavailable."""
         ...
 
 
@@ -58,6 +63,7 @@ class AccountPage:
         max_age: int,
         audit: Audit,
         logins: Logins,
+        passwords: PasswordProvider | None,
         resume: Resume,
         csrf: Csrf,
         pages: Pages,
@@ -72,6 +78,7 @@ class AccountPage:
         self._max_age = max_age
         self._audit = audit
         self._logins = logins
+        self._passwords = passwords
         self._resume = resume
         self._csrf = csrf
         self._pages = pages
@@ -79,6 +86,7 @@ class AccountPage:
         self._clock = clock
         self._here = f"{prefix}/account"
         self._signed_out = f"{prefix}/signout"
+        self._signin = f"{prefix}/signin?return_to={self._here}"
 
     async def show(self, visit: Visit) -> Answer:
         """GET /account. Raises LoginRequired where nobody is signed in."""
@@ -96,7 +104,10 @@ class AccountPage:
         facts = {
             "user": session.identity,
             "title": display_name(session.identity),
-            "accounts": [self._row(account, session) for account in linked],
+            "accounts": [
+                *await self._password_row(session),
+                *(self._row(account, session) for account in linked),
+            ],
             "sessions": [self._session_row(sign_in, session) for sign_in in sign_ins],
             "linkable": self._linkable(linked),
             "stale": self._is_stale(session),
@@ -113,6 +124,8 @@ class AccountPage:
         if session is None:
             raise LoginRequired("linking")
         if self._is_stale(session):
+            if session.provider not in {provider.id for provider in self._logins.providers}:
+                return self._replies.redirect(self._signin)
             departure = await self._logins.start(
                 session.provider, inbound=visit.inbound, return_to=self._here, hints={"prompt": "login"}
             )
@@ -168,6 +181,12 @@ class AccountPage:
 
     def _is_stale(self, session: Session) -> bool:
         return self._clock() - session.authenticated_at > FRESH
+
+    async def _password_row(self, session: Session) -> list[dict[str, object]]:
+        mine = self._passwords
+        if mine is None or not await self._accounts.has_password(session.identity.user_id):
+            return []
+        return [{"name": mine.name, "email": session.identity.email, "current": mine.id == session.provider}]
 
     def _row(self, account: Account, session: Session) -> dict[str, object]:
         names = {provider.id: provider.name for provider in self._logins.providers}

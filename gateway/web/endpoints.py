@@ -47,7 +47,7 @@ class Endpoints:
         }
         self._with_provider: Mapping[str, Methods] = {
             "/signin": {"GET": home.starts(signin.follow), "POST": signin.start},
-            "/callback": {"GET": home.only(signin.callback)},
+            "/callback": {"GET": home.only(signin.callback), "POST": signin.receive},
             "/account/link": {"POST": account.link},
             "/account/sessions": {"POST": account.end},
             "/backchannel-logout": {"POST": issuer_logout.backchannel},

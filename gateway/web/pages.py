@@ -52,12 +52,20 @@ class Pages:
         return self._replies.framed(_NOTHING, policy=policy, headers=set_cookies(cookies))
 
     def form(
-        self, name: str, facts: Mapping[str, object], *, cookies: Sequence[bytes], departs: bool = False
+        self,
+        name: str,
+        facts: Mapping[str, object],
+        *,
+        cookies: Sequence[bytes],
+        departs: bool = False,
+        status: int = 200,
+        headers: RawHeaders = (),
     ) -> Answer:
-        """Return a page with forms; *departs* where one of them leads on to an issuer."""
+        """Return a page with forms; *departs* where one of them leads on to another origin."""
         html = self._templates[name].render(facts)
         policy = self._departures if departs else self._forms
-        return self._replies.page(html, policy=policy, headers=(*_FORM_REFERRER, *set_cookies(cookies)))
+        headers = (*_FORM_REFERRER, *headers, *set_cookies(cookies))
+        return self._replies.page(html, policy=policy, status=status, headers=headers)
 
 
 def _policy(digest: str, form_action: str) -> bytes:

@@ -55,6 +55,7 @@ async def test_B033_a_login_sets_one_sealed_cookie_and_writes_no_session(tmp_pat
             "users": 1,
             "accounts": 1,
             "user_roles": 0,
+            "passwords": 0,
             "denied_sessions": 0,
             "spent_logins": 1,
             "cut_offs": 0,

@@ -12,15 +12,18 @@ from pathlib import Path
 from urllib.parse import parse_qs, urlencode, urlsplit
 
 from gateway.errors import GatewayError, LogoutRefused
+from gateway.flows.arrival import Arrivals
 from gateway.flows.departures import Departures, LogoutProvider
 from gateway.flows.issuer_logout import IssuerLogout
 from gateway.flows.link import Linking
 from gateway.flows.login import LoginProvider, Logins
 from gateway.flows.logout import Logout
+from gateway.flows.password import PasswordLogins, PasswordProvider
 from gateway.flows.recent import RecentLogins
 from gateway.flows.resume import Resume
 from gateway.flows.sign_ins import SignInBook
 from gateway.flows.targets import ReturnTargets
+from gateway.flows.throttle import Throttle
 from gateway.flows.transactions import Transactions
 from gateway.keys.keyring import KeyRing
 from gateway.model.answer import Answer
@@ -50,6 +53,7 @@ from gateway.web.signout import SignOut
 from tests.fakes.clock import FakeClock
 from tests.fakes.databases import opened
 from tests.fakes.jar import Jar
+from tests.fakes.passwords import CountedPasswords
 from tests.fakes.sessions import Tallied
 
 HOST = "gw.example.com"
@@ -120,6 +124,7 @@ class Site:
     ring: KeyRing
     targets: ReturnTargets
     events: list[AuditEvent]
+    passwords: CountedPasswords | None
     browser: Jar = field(default_factory=Jar)
 
     def inbound(
@@ -220,16 +225,27 @@ class Site:
 
 @asynccontextmanager
 async def site(
-    directory: Path, *, providers: Sequence[str] = ("demo",), trust_email: Sequence[str] = ()
+    directory: Path,
+    *,
+    providers: Sequence[str] = ("demo",),
+    trust_email: Sequence[str] = (),
+    by_password: bool = False,
 ) -> AsyncIterator[Site]:
-    """Open a gateway on a database of its own."""
+    """Open a gateway on a database of its own; *by_password* adds that provider, id `local`."""
     clock = FakeClock()
     async with opened(directory, clock) as database:
-        yield _composed(clock, database, providers, frozenset(trust_email))
+        passwords = CountedPasswords() if by_password else None
+        yield _composed(clock, database, providers, frozenset(trust_email), passwords)
+        if passwords is not None:
+            await passwords.close()
 
 
 def _composed(
-    clock: FakeClock, database: Database, providers: Sequence[str], trust_email: frozenset[str]
+    clock: FakeClock,
+    database: Database,
+    providers: Sequence[str],
+    trust_email: frozenset[str],
+    passwords: CountedPasswords | None,
 ) -> Site:
     ring = KeyRing([b"s" * 32], scope=URL)
     names = CookieNames(base="session", secure=True, hostname=HOST)
@@ -285,6 +301,14 @@ def _composed(
         audit=events.append,
         clock=clock,
     )
+    by_password = passwords and PasswordLogins(
+        provider=PasswordProvider(id="local", name="Password", issuer=URL),
+        book=database.passwords,
+        passwords=passwords,
+        throttle=Throttle(monotonic=clock),
+        arrivals=Arrivals(recent=recent, strategy=sessions, live=resume, book=book),
+        audit=events.append,
+    )
     targets = ReturnTargets(public_url=URL, hosts=frozenset({"wiki.example.com"}), prefix=PREFIX)
     replies = Replies(secure=True)
     pages = Pages(replies=replies, prefix=PREFIX, issuers=[issuer.url for issuer in issuers.values()])
@@ -296,6 +320,7 @@ def _composed(
         home=home,
         signin=SignIn(
             logins=logins,
+            passwords=by_password,
             resume=resume,
             targets=targets,
             home=home,
@@ -322,6 +347,7 @@ def _composed(
             max_age=policy.max_age,
             audit=events.append,
             logins=logins,
+            passwords=by_password.provider if by_password else None,
             resume=resume,
             csrf=csrf,
             pages=pages,
@@ -335,6 +361,7 @@ def _composed(
             replies=replies,
             errors=errors,
             providers=logins.providers,
+            passwords=by_password.provider if by_password else None,
             jwks=ring.signing_keys().jwks,
             root=URL + PREFIX,
         ),
@@ -360,6 +387,7 @@ def _composed(
         ring=ring,
         targets=targets,
         events=events,
+        passwords=passwords,
     )
 
 

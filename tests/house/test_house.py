@@ -33,6 +33,7 @@ FLOORS = {
 MAY_START = {("cli", "demo")}
 ASIDE = {"demo", "verify", "__init__", "__main__"}
 DOORS = {
+    "argon2": {"keys"},
     "jwcrypto": {"keys"},
     "authlib": {"relying_party"},
     "joserfc": {"relying_party", "verify", "demo"},

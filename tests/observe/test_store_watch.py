@@ -7,8 +7,9 @@ from dataclasses import dataclass, field
 import pytest
 
 from gateway.errors import AccountNotLinked, StoreUnavailable
+from gateway.model.password import Credentials
 from gateway.model.session import Session, Standing
-from gateway.observe.store_watch import StoreWatch, WatchedBooks, WatchedStore
+from gateway.observe.store_watch import StoreWatch, WatchedBooks, WatchedPasswords, WatchedStore
 from tests.fakes.clock import FakeClock
 from tests.fakes.sessions import Node
 
@@ -52,6 +53,13 @@ class Slow:
         self._work()
         return 7 if but == "sid" else None
 
+    async def find(self, name: str) -> Credentials | None:
+        self._work()
+        return None
+
+    async def rehash(self, user_id: str, *, old: str, new: str) -> None:
+        self._work()
+
     @asynccontextmanager
     async def ledger(self) -> AsyncIterator[str]:
         self._work()
@@ -89,3 +97,15 @@ async def test_B149_an_outage_is_counted_and_raised_and_a_refusal_is_no_outage()
             raise AccountNotLinked("taken")
     assert counts.errors == 2
     assert len(counts.calls) == 3
+
+
+async def test_passwords_are_watched_too() -> None:
+    clock, counts = FakeClock(), Counts()
+    slow = Slow(clock)
+    book = WatchedPasswords(slow, StoreWatch(counts, monotonic=clock))
+    assert await book.find("ann@example.com") is None
+    slow.down = True
+    with pytest.raises(StoreUnavailable):
+        await book.rehash("u_ann", old="h1", new="h2")
+    assert counts.calls == [("password", 0.25), ("rehash", 0.25)]
+    assert counts.errors == 1

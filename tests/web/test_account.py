@@ -6,7 +6,8 @@ import pytest
 
 from gateway.errors import StoreUnavailable
 from gateway.model.session import Session
-from tests.fakes.site import FETCH, PREFIX, header, site
+from tests.fakes.passwords import RIGHT, hash_of
+from tests.fakes.site import FETCH, PREFIX, Site, header, site
 
 
 async def test_the_page_shows_profile_linked_accounts_and_what_can_be_added(tmp_path: Path) -> None:
@@ -124,3 +125,36 @@ async def test_this_one_ended_by_name_whose_end_is_not_recorded_is_503_and_out(
         monkeypatch.setattr(gate.sessions, "end", down)
         assert (await gate.post(f"{PREFIX}/account/sessions/{shown.public_id}")).status == 503
         assert gate.signed_in == ""
+
+
+async def by_password(gate: Site) -> None:
+    await gate.database.users.add("ann@example.com", name="Ann", password_hash=await hash_of())
+    await gate.post(f"{PREFIX}/callback/local", {"username": "ann@example.com", "password": RIGHT})
+
+
+async def test_a_password_is_a_way_to_sign_in(tmp_path: Path) -> None:
+    async with site(tmp_path, by_password=True) as gate:
+        await by_password(gate)
+        page = (await gate.get(f"{PREFIX}/account")).body.decode()
+        assert "<span>Password<small>ann@example.com</small></span>" in page
+        assert page.count("in use") == 1
+        assert f'action="{PREFIX}/account/link/demo"' in page
+
+
+async def test_who_has_no_password_is_not_shown_one(tmp_path: Path) -> None:
+    async with site(tmp_path, by_password=True) as gate:
+        await gate.sign_in("demo")
+        assert "Password" not in (await gate.get(f"{PREFIX}/account")).body.decode()
+
+
+async def test_B16_an_old_login_by_password_is_made_anew_at_the_form(tmp_path: Path) -> None:
+    async with site(tmp_path, by_password=True) as gate:
+        await by_password(gate)
+        gate.clock.advance(301)
+        answer = await gate.post(f"{PREFIX}/account/link/demo")
+        assert answer.status == 303
+        assert header(answer, b"Location") == f"{PREFIX}/signin?return_to={PREFIX}/account"
+        assert gate.issuers["demo"].begun == []
+        await gate.post(f"{PREFIX}/callback/local", {"username": "ann@example.com", "password": RIGHT})
+        answer = await gate.post(f"{PREFIX}/account/link/demo")
+        assert header(answer, b"Location").startswith("https://demo.example/authorize?")
