@@ -18,9 +18,10 @@ from gateway.front.forwarded import TrustedProxies
 from gateway.front.inbound import Receiver
 from gateway.front.ledger import RequestLedger
 from gateway.front.limits import Limits
-from gateway.front.listener import Listener
 from gateway.front.request_id import RequestIds
+from gateway.front.snapshot import Snapshot
 from gateway.keys.keyring import KeyRing
+from gateway.lasting import Tenure
 from gateway.model.event import Clock
 from gateway.model.route import Upstream
 from gateway.observe.log import Log
@@ -29,7 +30,9 @@ from gateway.observe.store_watch import StoreWatch, WatchedBooks, WatchedStore
 from gateway.pipeline import Pipeline
 from gateway.relying_party.http import IssuerHttp
 from gateway.relying_party.provider import RelyingParty
+from gateway.relying_party.registration import Registration
 from gateway.routing.table import Table
+from gateway.sessions.endings import Endings
 from gateway.sessions.stateless import Stateless
 from gateway.settings.addresses import url
 from gateway.settings.schema import Settings
@@ -37,6 +40,7 @@ from gateway.store.database import Database
 from gateway.upstream.assertion import Assertions
 from gateway.upstream.headers import Dresser, reserved_by
 from gateway.upstream.pool import Pool
+from gateway.upstream.reserved import Reserved
 from gateway.web.account import AccountPage
 from gateway.web.csrf import Csrf
 from gateway.web.endpoints import Endpoints
@@ -64,14 +68,26 @@ class Surroundings:
 
 
 class Rooms:
-    """The rooms of one gateway on an open database. What `closing` lists is to be closed, last first."""
+    """The rooms of one configuration on an open database.
+
+    What it shares with the configurations before and after it is claimed from *tenure*. What `closing`
+    lists is to be closed, last first, when nothing runs in these rooms any more.
+    """
 
     def __init__(
-        self, settings: Settings, around: Surroundings, *, database: Database, metrics: Metrics
+        self,
+        settings: Settings,
+        around: Surroundings,
+        *,
+        database: Database,
+        metrics: Metrics,
+        ledger: RequestLedger,
+        tenure: Tenure,
     ) -> None:
         self._settings = settings
         self._around = around
         self._database = database
+        self._tenure = tenure
         watch = StoreWatch(metrics, monotonic=around.monotonic)
         self._store = WatchedStore(database, watch)
         self._books = WatchedBooks(database.users, watch)
@@ -83,10 +99,9 @@ class Rooms:
         self._signing = self._ring.signing_keys()
         self.jwks = self._signing.jwks
         self.table = Table(build_routes(settings))
-        self._ledger = RequestLedger(log=around.log, counts=metrics, monotonic=around.monotonic)
-        self._audit = self._ledger.audit
+        self._audit = ledger.audit
         self._strategy = self._make_strategy()
-        self.closing: list[Close] = [self._strategy.close]
+        self.closing: list[Close] = [tenure.end, self._strategy.close]
         self._resume = Resume(self._strategy)
         self._targets = ReturnTargets(
             public_url=settings.public_url, hosts=self.table.hosts, prefix=settings.prefix
@@ -112,27 +127,24 @@ class Rooms:
             sealer=self._ring.sealer("recent-logins"), names=self._names, clock=around.clock
         )
 
-    def listener(self) -> Listener:
-        """Return the public port, not listening yet."""
-        around = self._around
-        return Listener(
+    def snapshot(self) -> Snapshot:
+        """Return what serves requests in these rooms."""
+        return Snapshot(
             receiver=Receiver(
                 scheme=self._scheme,
                 serves=hosts_served(self._settings, self.table),
                 proxies=TrustedProxies(self._settings.trusted_proxies),
-                limits=around.limits,
+                limits=self._around.limits,
                 next_id=RequestIds(secrets.token_bytes),
             ),
             pipeline=self._pipeline(),
             endpoints=self._endpoints(),
             pages=self._errors,
-            ledger=self._ledger,
-            audit=self._audit,
             owns_cookie=self._names.owns,
-            limits=around.limits,
-            clock=around.clock,
-            monotonic=around.monotonic,
         )
+
+    def _make_endings(self) -> Endings:
+        return Endings(self._store, clock=self._around.clock, audit=self._audit)
 
     def _make_strategy(self) -> Stateless:
         return Stateless(
@@ -143,19 +155,26 @@ class Rooms:
             clock=self._around.clock,
             audit=self._audit,
             tally=self._metrics,
+            # Who signed out stays signed out on this node, whatever the configuration becomes.
+            endings=self._tenure.claim("endings", self._make_endings, close=Endings.close),
         )
 
     def _pipeline(self) -> Pipeline:
         reserved = reserved_by(self.table.ordered)
         assertions = Assertions(self._signing, issuer=self._settings.public_url, clock=self._around.clock)
-        pools = {upstream.name: Pool(upstream, reserved=reserved) for upstream in self._upstreams()}
-        self.closing += [pool.close for pool in pools.values()]
         return Pipeline(
             table=self.table,
             resume=self._resume,
             dresser=Dresser(reserved=reserved, cookies=self._names, assertions=assertions),
-            pools=pools,
+            pools={upstream.name: self._pool(upstream, reserved) for upstream in self._upstreams()},
             monotonic=self._around.monotonic,
+        )
+
+    def _pool(self, upstream: Upstream, reserved: Reserved) -> Pool:
+        """Return the connections to *upstream*, kept while nothing changes that they know of."""
+        identities = frozenset(route.identity for route in self.table.ordered)
+        return self._tenure.claim(
+            ("pool", upstream, identities), lambda: Pool(upstream, reserved=reserved), close=Pool.close
         )
 
     def _upstreams(self) -> list[Upstream]:
@@ -233,15 +252,20 @@ class Rooms:
         )
 
     def _providers(self) -> list[LoginProvider]:
-        http = IssuerHttp()
-        self.closing.append(http.close)
         return [
             LoginProvider(
                 id=each.id,
                 name=each.name,
                 issuer=each.issuer,
                 client_id=each.client_id,
-                party=RelyingParty(registration(each), http=http, clock=self._around.clock),
+                party=self._party(registration(each)),
             )
             for each in self._settings.providers
         ]
+
+    def _party(self, registered: Registration) -> RelyingParty:
+        """Return who talks to an issuer; its metadata and keys are kept while the registration is."""
+        http = self._tenure.claim("issuers", IssuerHttp, close=IssuerHttp.close)
+        return self._tenure.claim(
+            ("issuer", registered), lambda: RelyingParty(registered, http=http, clock=self._around.clock)
+        )

@@ -54,7 +54,7 @@ class Connection(RequestHandler):
 
     *serve* answers one request and says whether another may follow; *refuse* gives the bytes that
     answer a head which is none. `draining` says that the current answer is the last one; `previous`
-    is the last request that was understood here.
+    is the last request that was understood here, and who understood it.
     """
 
     __slots__ = (
@@ -95,7 +95,7 @@ class Connection(RequestHandler):
         self._limits = limits
         self._serve = serve
         self._refuse = refuse
-        self.previous: Inbound | None = None
+        self.previous: tuple[object, Inbound] | None = None
         self._payload: StreamReader | None = None
         self._head_seen = 0
         self._head_timer: asyncio.TimerHandle | None = None

@@ -10,7 +10,7 @@ from types import MappingProxyType
 
 from pydantic import ValidationError
 
-from gateway.errors import SettingsInvalid
+from gateway.errors import Fault, SettingsInvalid
 from gateway.settings.cautions import cautions
 from gateway.settings.checks import contradictions
 from gateway.settings.document import Document, read
@@ -39,6 +39,15 @@ class Loaded:
     warnings: tuple[str, ...] = ()
     written: Mapping[str, object] = field(default_factory=dict)
     secrets: Mapping[str, str] = field(default_factory=dict)
+
+    def fault(self, key: str, message: str, suggestion: str) -> Fault:
+        """Return a fault of *key* at the place where it was set."""
+        origin = self.origins.get(key, "")
+        file, _, line = origin.rpartition(":")
+        if file and line.isdigit():
+            return Fault(message=message, key=key, file=file, line=int(line), suggestion=suggestion)
+        place = "" if origin == "default" else origin
+        return Fault(message=message, key=key, file=place, suggestion=suggestion)
 
 
 def load(path: Path | None, *, environ: Mapping[str, str], flags: Mapping[str, str] = _NONE) -> Loaded:
