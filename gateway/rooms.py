@@ -20,7 +20,7 @@ from gateway.front.ledger import RequestLedger
 from gateway.front.limits import Limits
 from gateway.front.request_id import RequestIds
 from gateway.front.snapshot import Snapshot
-from gateway.keys.keyring import KeyRing
+from gateway.keys.keyring import SESSION, KeyRing
 from gateway.lasting import Tenure
 from gateway.model.event import Clock
 from gateway.model.route import Upstream
@@ -149,7 +149,7 @@ class Rooms:
     def _make_strategy(self) -> Stateless:
         return Stateless(
             session_policy(self._settings),
-            sealer=self._ring.sealer("session"),
+            sealer=self._ring.sealer(SESSION),
             names=self._names,
             directory=self._store,
             clock=self._around.clock,

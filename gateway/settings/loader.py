@@ -17,7 +17,7 @@ from gateway.settings.document import Document, read
 from gateway.settings.effective import Entry, entries
 from gateway.settings.notation import KeyPath, render
 from gateway.settings.overrides import Override, from_environment, from_flags
-from gateway.settings.references import Surroundings
+from gateway.settings.references import Source, Surroundings, sources
 from gateway.settings.refusal import Finding, related
 from gateway.settings.schema import Settings
 from gateway.settings.translate import findings, mended
@@ -66,6 +66,14 @@ def load(path: Path | None, *, environ: Mapping[str, str], flags: Mapping[str, s
     if settings is None or found:
         raise _invalid(found, document, overrides)
     return _loaded(settings, list(entries(settings, raw)), document, overrides)
+
+
+def ring(path: Path | None, *, environ: Mapping[str, str]) -> tuple[Source, ...]:
+    """Return where each part of `secret` comes from, in a configuration that `load` found sound."""
+    document = read(path)
+    overrides = [each for each in from_environment(environ) if isinstance(each, Override)]
+    around = Surroundings(directory=document.directory, environ=environ)
+    return sources(_merged(document.values, overrides).get("secret"), around)
 
 
 def _validated(raw: dict[str, object], around: Surroundings) -> tuple[Settings | None, list[Finding]]:
