@@ -27,6 +27,9 @@ def command(config: Path) -> None:
     """
     # One that comes before the gateway listens for it must not be the end.
     signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    from gateway.memory import forbid_dumps
+
+    forbid_dumps()
     loaded = load_or_exit(config)
     from gateway.app import run
     from gateway.errors import GatewayError

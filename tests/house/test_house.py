@@ -26,6 +26,7 @@ FLOORS = {
     "web": 6,
     "assembly": 7,
     "lasting": 7,
+    "memory": 7,
     "reload": 7,
     "rooms": 7.1,
     "rehearsal": 7.1,
