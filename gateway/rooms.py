@@ -27,6 +27,7 @@ from gateway.model.route import Upstream
 from gateway.observe.log import Log
 from gateway.observe.metrics import Metrics
 from gateway.observe.store_watch import StoreWatch, WatchedBooks, WatchedStore
+from gateway.observe.trace import NewTraces
 from gateway.pipeline import Pipeline
 from gateway.relying_party.http import IssuerHttp
 from gateway.relying_party.provider import RelyingParty
@@ -99,6 +100,7 @@ class Rooms:
         self._signing = self._ring.signing_keys()
         self.jwks = self._signing.jwks
         self.table = Table(build_routes(settings))
+        self._ledger = ledger
         self._audit = ledger.audit
         self._strategy = self._make_strategy()
         self.closing: list[Close] = [tenure.end, self._strategy.close]
@@ -129,18 +131,24 @@ class Rooms:
 
     def snapshot(self) -> Snapshot:
         """Return what serves requests in these rooms."""
+        around = self._around
         return Snapshot(
             receiver=Receiver(
                 scheme=self._scheme,
                 serves=hosts_served(self._settings, self.table),
                 proxies=TrustedProxies(self._settings.trusted_proxies),
-                limits=self._around.limits,
+                limits=around.limits,
                 next_id=RequestIds(secrets.token_bytes),
             ),
             pipeline=self._pipeline(),
             endpoints=self._endpoints(),
             pages=self._errors,
+            ledger=self._ledger,
+            audit=self._audit,
             owns_cookie=self._names.owns,
+            limits=around.limits,
+            clock=around.clock,
+            monotonic=around.monotonic,
         )
 
     def _make_endings(self) -> Endings:
@@ -165,7 +173,12 @@ class Rooms:
         return Pipeline(
             table=self.table,
             resume=self._resume,
-            dresser=Dresser(reserved=reserved, cookies=self._names, assertions=assertions),
+            dresser=Dresser(
+                reserved=reserved,
+                cookies=self._names,
+                assertions=assertions,
+                new_trace=NewTraces(secrets.token_bytes),
+            ),
             pools={upstream.name: self._pool(upstream, reserved) for upstream in self._upstreams()},
             monotonic=self._around.monotonic,
         )

@@ -1,8 +1,9 @@
 """Configurations follow one another; what they opened is closed with their last request."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
-from typing import Any, cast
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
+from typing import cast
 
 import pytest
 
@@ -11,6 +12,24 @@ from gateway.lasting import Tenure
 from gateway.rooms import Rooms
 from gateway.settings.schema import Settings
 from gateway.succession import Succession
+
+
+@contextmanager
+def one(running: Running) -> Iterator[None]:
+    """One request, from its beginning to its end."""
+    passage = object()
+    running.enter(passage)
+    try:
+        yield
+    finally:
+        running.leave(passage)
+
+
+class Served:
+    """As much of a snapshot as a succession sees."""
+
+    def __init__(self) -> None:
+        self.running = Running()
 
 
 class House:
@@ -24,10 +43,7 @@ class House:
             tenure.claim(shared, lambda shared=shared: shared, close=self._end)
 
     def snapshot(self) -> Snapshot:
-        nothing = cast(Any, None)
-        return Snapshot(
-            receiver=nothing, pipeline=nothing, endpoints=nothing, pages=nothing, owns_cookie=nothing
-        )
+        return cast(Snapshot, Served())
 
     def jwks(self) -> dict[str, object]:
         return {"keys": [self.name]}
@@ -80,7 +96,7 @@ async def test_the_present_one_is_the_last_that_took_over() -> None:
 async def test_a_former_one_is_closed_when_its_last_request_is_over() -> None:
     story = Story()
     await story.take_over("one")
-    with story.running:
+    with one(story.running):
         await story.take_over("two")
         await asyncio.sleep(0.01)
         assert (story.succession.former, story.ends) == (1, [])
@@ -94,7 +110,7 @@ async def test_a_former_one_is_closed_when_its_last_request_is_over() -> None:
 async def test_what_an_old_request_uses_outlives_a_younger_configuration() -> None:
     story = Story()
     await story.take_over("one")
-    with story.running:
+    with one(story.running):
         await story.take_over("two")
         await story.take_over("one")
         await until(lambda: story.succession.former == 1)
@@ -121,7 +137,7 @@ async def test_C02_one_that_cannot_be_furnished_changes_nothing_and_leaves_nothi
 async def test_the_end_closes_former_ones_too() -> None:
     story = Story()
     await story.take_over("one")
-    with story.running:
+    with one(story.running):
         await story.take_over("two")
         await asyncio.sleep(0)
         await story.succession.end()

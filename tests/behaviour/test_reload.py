@@ -4,7 +4,7 @@ import asyncio
 import json
 import re
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 
 import pytest
@@ -140,6 +140,44 @@ class TestRequests:
                 assert (await slow.answer()).status == 404, "the next one on the connection is a new one"
             await until(lambda: reload.former == 0)
             assert up.requests[-1].endswith(b"firstafter")
+
+    async def test_C03_a_request_in_the_fast_lane_keeps_its_connection_to_the_app(
+        self, tmp_path: Path
+    ) -> None:
+        arrived, go = asyncio.Semaphore(0), asyncio.Event()
+
+        async def app(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            with suppress(asyncio.IncompleteReadError):
+                for number in range(2):
+                    await reader.readuntil(b"\r\n\r\n")
+                    arrived.release()
+                    if number:
+                        await go.wait()
+                    writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 1\r\n\r\n%d" % number)
+            writer.close()
+
+        async with (
+            await asyncio.start_server(app, "127.0.0.1", 0) as server,
+            running_gateway(
+                tmp_path,
+                upstream=f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}",
+                route_keys=PUBLIC,
+            ) as gateway,
+            await RawConnection.open(gateway.port) as client,
+        ):
+            reload = reloading(gateway)
+            request = get("/", host=gateway.host)
+            await client.write(request)
+            await arrived.acquire()
+            assert (await client.answer()).body == b"0"
+            await client.write(request)
+            await arrived.acquire()
+            assert await reload(lambda text: text + '\n[identity.headers]\nRemote-User = "id"\n')
+            await asyncio.sleep(0.05)
+            assert reload.former == 1
+            go.set()
+            assert (await client.answer()).body == b"1"
+            await until(lambda: reload.former == 0)
 
     async def test_C03_a_reload_each_100_ms_under_load_fails_no_request(self, tmp_path: Path) -> None:
         async with reloadable(tmp_path) as (at, reload):
