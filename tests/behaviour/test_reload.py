@@ -162,6 +162,7 @@ class TestRequests:
                 tmp_path,
                 upstream=f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}",
                 route_keys=PUBLIC,
+                fast_lane=True,
             ) as gateway,
             await RawConnection.open(gateway.port) as client,
         ):
