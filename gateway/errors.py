@@ -40,6 +40,7 @@
     ├── IdentityUnrepresentable    500  an identity value that no header can carry unaltered
     ├── SessionRejected            -    a presented session does not hold; `reason` says why
     ├── SealBroken                 -    a sealed value does not open
+    ├── KeyFileRefused             -    a file of keys that cannot be made or rotated
     ├── SchemaMismatch             -    the database is older, newer or not ours
     └── SettingsInvalid            -    the configuration, with every fault at once
         └── SettingsUnreadable     -    no configuration to look at: no file, or no TOML
@@ -279,6 +280,12 @@ class SessionRejected(GatewayError):
 
 class SealBroken(GatewayError):
     code = "seal_broken"
+
+
+class KeyFileRefused(GatewayError):
+    """The text says what to do about it."""
+
+    code = "key_file_refused"
 
 
 class SchemaMismatch(GatewayError):

@@ -24,10 +24,11 @@ from gateway.front.forwarded import TrustedProxies
 from gateway.front.inbound import Receiver
 from gateway.front.ledger import RequestLedger
 from gateway.front.limits import Limits
-from gateway.front.listener import Listener
 from gateway.front.request_id import RequestIds
-from gateway.keys.keyring import KeyRing
+from gateway.front.snapshot import Snapshot
+from gateway.keys.keyring import SESSION, KeyRing
 from gateway.keys.password import Passwords
+from gateway.lasting import Tenure
 from gateway.model.event import Clock
 from gateway.model.route import Upstream
 from gateway.observe.log import Log
@@ -37,7 +38,9 @@ from gateway.observe.trace import NewTraces
 from gateway.pipeline import Pipeline
 from gateway.relying_party.http import IssuerHttp
 from gateway.relying_party.provider import RelyingParty
+from gateway.relying_party.registration import Registration
 from gateway.routing.table import Table
+from gateway.sessions.endings import Endings
 from gateway.sessions.sightings import Sightings
 from gateway.sessions.stateless import Stateless
 from gateway.settings.addresses import url
@@ -46,6 +49,7 @@ from gateway.store.database import Database
 from gateway.upstream.assertion import Assertions
 from gateway.upstream.headers import Dresser, reserved_by
 from gateway.upstream.pool import Pool
+from gateway.upstream.reserved import Reserved
 from gateway.web.account import AccountPage
 from gateway.web.csrf import Csrf
 from gateway.web.endpoints import Endpoints
@@ -75,14 +79,26 @@ class Surroundings:
 
 
 class Rooms:
-    """The rooms of one gateway on an open database. What `closing` lists is to be closed, last first."""
+    """The rooms of one configuration on an open database.
+
+    What it shares with the configurations before and after it is claimed from *tenure*. What `closing`
+    lists is to be closed, last first, when nothing runs in these rooms any more.
+    """
 
     def __init__(
-        self, settings: Settings, around: Surroundings, *, database: Database, metrics: Metrics
+        self,
+        settings: Settings,
+        around: Surroundings,
+        *,
+        database: Database,
+        metrics: Metrics,
+        ledger: RequestLedger,
+        tenure: Tenure,
     ) -> None:
         self._settings = settings
         self._around = around
         self._database = database
+        self._tenure = tenure
         self._watch = StoreWatch(metrics, monotonic=around.monotonic)
         self._store = WatchedStore(database, self._watch)
         self._books = WatchedBooks(database.users, self._watch)
@@ -94,13 +110,13 @@ class Rooms:
         self._signing = self._ring.signing_keys()
         self.jwks = self._signing.jwks
         self.table = Table(build_routes(settings))
-        self._ledger = RequestLedger(log=around.log, counts=metrics, monotonic=around.monotonic)
-        self._audit = self._ledger.audit
+        self._ledger = ledger
+        self._audit = ledger.audit
         self._sightings = Sightings(database.sign_ins)
         self._strategy = self._make_strategy()
-        self.closing: list[Close] = [self._sightings.close, self._strategy.close]
+        self.closing: list[Close] = [tenure.end, self._sightings.close, self._strategy.close]
         self._issuers = [registration(each) for each in settings.providers if each.type == "oidc"]
-        self._parties = self._make_parties()
+        self._parties = {each.id: self._party(each) for each in self._issuers}
         self._resume = Resume(self._strategy)
         self._targets = ReturnTargets(
             public_url=settings.public_url, hosts=self.table.hosts, prefix=settings.prefix
@@ -136,10 +152,10 @@ class Rooms:
             strategy=self._strategy, recent=self._recent, hints=self._book, audit=self._audit
         )
 
-    def listener(self) -> Listener:
-        """Return the public port, not listening yet."""
+    def snapshot(self) -> Snapshot:
+        """Return what serves requests in these rooms."""
         around = self._around
-        return Listener(
+        return Snapshot(
             receiver=Receiver(
                 scheme=self._scheme,
                 serves=hosts_served(self._settings, self.table),
@@ -159,23 +175,26 @@ class Rooms:
             fast_lane=around.fast_lane,
         )
 
+    def _make_endings(self) -> Endings:
+        return Endings(self._store, clock=self._around.clock, audit=self._audit)
+
     def _make_strategy(self) -> Stateless:
         return Stateless(
             session_policy(self._settings),
-            sealer=self._ring.sealer("session"),
+            sealer=self._ring.sealer(SESSION),
             names=self._names,
             directory=self._store,
             clock=self._around.clock,
             audit=self._audit,
             tally=self._metrics,
             seen=self._sightings.note,
+            # Who signed out stays signed out on this node, whatever the configuration becomes.
+            endings=self._tenure.claim("endings", self._make_endings, close=Endings.close),
         )
 
     def _pipeline(self) -> Pipeline:
         reserved = reserved_by(self.table.ordered)
         assertions = Assertions(self._signing, issuer=self._settings.public_url, clock=self._around.clock)
-        pools = {upstream.name: Pool(upstream, reserved=reserved) for upstream in self._upstreams()}
-        self.closing += [pool.close for pool in pools.values()]
         return Pipeline(
             table=self.table,
             resume=self._resume,
@@ -185,8 +204,15 @@ class Rooms:
                 assertions=assertions,
                 new_trace=NewTraces(secrets.token_bytes),
             ),
-            pools=pools,
+            pools={upstream.name: self._pool(upstream, reserved) for upstream in self._upstreams()},
             monotonic=self._around.monotonic,
+        )
+
+    def _pool(self, upstream: Upstream, reserved: Reserved) -> Pool:
+        """Return the connections to *upstream*, kept while nothing changes that they know of."""
+        identities = frozenset(route.identity for route in self.table.ordered)
+        return self._tenure.claim(
+            ("pool", upstream, identities), lambda: Pool(upstream, reserved=reserved), close=Pool.close
         )
 
     def _upstreams(self) -> list[Upstream]:
@@ -274,12 +300,6 @@ class Rooms:
             counts=self._metrics,
         )
 
-    def _make_parties(self) -> dict[str, RelyingParty]:
-        http = IssuerHttp()
-        self.closing.append(http.close)
-        clock = self._around.clock
-        return {each.id: RelyingParty(each, http=http, clock=clock) for each in self._issuers}
-
     def _providers(self) -> list[LoginProvider]:
         return [
             LoginProvider(
@@ -291,6 +311,13 @@ class Rooms:
             )
             for each in self._issuers
         ]
+
+    def _party(self, registered: Registration) -> RelyingParty:
+        """Return who talks to an issuer; its metadata and keys are kept while the registration is."""
+        http = self._tenure.claim("issuers", IssuerHttp, close=IssuerHttp.close)
+        return self._tenure.claim(
+            ("issuer", registered), lambda: RelyingParty(registered, http=http, clock=self._around.clock)
+        )
 
     def _departures(self) -> Departures:
         return Departures(
@@ -326,13 +353,14 @@ class Rooms:
         found = next((each for each in self._settings.providers if each.type == "password"), None)
         if found is None:
             return None
-        passwords = Passwords()
-        self.closing.append(passwords.close)
+        # A reload must not forgive failures, nor double the threads that hash.
+        passwords = self._tenure.claim("passwords", Passwords, close=Passwords.close)
+        throttle = self._tenure.claim("throttle", lambda: Throttle(monotonic=self._around.monotonic))
         return PasswordLogins(
             provider=PasswordProvider(id=found.id, name=found.name, issuer=self._settings.public_url),
             book=WatchedPasswords(self._database.passwords, self._watch),
             passwords=passwords,
-            throttle=Throttle(monotonic=self._around.monotonic),
+            throttle=throttle,
             arrivals=Arrivals(
                 recent=self._recent, strategy=self._strategy, live=self._resume, book=self._book
             ),

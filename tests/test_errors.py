@@ -49,6 +49,7 @@ WIRE = {
     "IdentityUnrepresentable": ("identity_unrepresentable", 500),
     "SessionRejected": ("session_rejected", 401),
     "SealBroken": ("seal_broken", 500),
+    "KeyFileRefused": ("key_file_refused", 500),
     "SchemaMismatch": ("schema_mismatch", 500),
     "SettingsInvalid": ("settings_invalid", 500),
     "SettingsUnreadable": ("settings_unreadable", 500),

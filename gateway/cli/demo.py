@@ -28,11 +28,11 @@ def command(config: Path) -> None:
     Makes var/secret.key beside the configuration where there is none. Ctrl-C stops all of it.
     """
     from gateway.demo.run import DemoFailed, run
-    from gateway.demo.secret_file import make_secret
+    from gateway.keys.key_file import make
 
     if not config.is_file():
         raise click.ClickException(f"{config} does not exist: run the demo where gateway.toml is")
-    if make_secret(config.parent / KEY_FILE):
+    if make(config.parent / KEY_FILE):
         click.echo(f"Made {config.parent / KEY_FILE}.")
     plan = _plan(config)
     try:

@@ -40,7 +40,8 @@ class Stateless:
     """Keeps sessions in sealed cookies and asks *directory* at the end of each lease.
 
     *seen* hears of each renewal, by the session's id. *patience* is how many seconds a lookup may
-    take before it counts as an outage.
+    take before it counts as an outage. *endings*, where they are lent, are shared with whatever
+    serves the same sessions, and closed by their owner.
     """
 
     def __init__(
@@ -55,6 +56,7 @@ class Stateless:
         tally: Tally,
         seen: Seen = _unseen,
         patience: float = 1.0,
+        endings: Endings | None = None,
     ) -> None:
         self._policy = policy
         self._sealer = sealer
@@ -66,7 +68,8 @@ class Stateless:
         self._cookie = SessionCookie(names)
         self._opened = OpenedCookies()
         self._lookups = Lookups(directory, clock=clock, tally=tally, patience=patience)
-        self._endings = Endings(directory, clock=clock, audit=audit)
+        self._lent = endings is not None
+        self._endings = Endings(directory, clock=clock, audit=audit) if endings is None else endings
 
     def load(self, headers: RawHeaders) -> Loaded:
         """Return what the cookies say; a cookie that opened before costs a look-up, not a decryption."""
@@ -172,7 +175,8 @@ class Stateless:
 
     async def close(self) -> None:
         """Record what is not recorded yet, if the store answers, and stop."""
-        await self._endings.close()
+        if not self._lent:
+            await self._endings.close()
 
     def _load_shown(self, shown: Shown, lines: list[bytes], now: float) -> Loaded:
         loaded = self._load(shown, now)

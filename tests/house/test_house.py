@@ -25,9 +25,13 @@ FLOORS = {
     "front": 6,
     "web": 6,
     "assembly": 7,
+    "lasting": 7,
+    "memory": 7,
+    "reload": 7,
     "rooms": 7.1,
     "rehearsal": 7.1,
-    "app": 7.2,
+    "succession": 7.2,
+    "app": 7.3,
     "cli": 8,
 }
 MAY_START = {("cli", "demo")}
