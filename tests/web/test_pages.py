@@ -76,7 +76,7 @@ async def test_a_page_with_a_form_lets_its_origin_be_seen_and_leads_to_issuers_o
 def test_of_an_issuer_on_loopback_only_the_origin_is_in_a_policy() -> None:
     page = PAGES.form(
         "signout.html",
-        {"signed_in": True, "return_to": None, "csrf": "t", "name": ""},
+        {"signed_in": True, "return_to": None, "csrf": "t", "name": "", "issuer": "", "others": False},
         cookies=(),
         departs=True,
     )
