@@ -12,13 +12,19 @@ from importlib.util import find_spec
 from aiohttp import web
 
 from gateway import __version__
+from gateway.front.ledger import RequestLedger
 from gateway.front.listener import Listener
 from gateway.front.server import check_server
+from gateway.front.snapshot import Snapshot
+from gateway.lasting import Tenure
 from gateway.observe.metrics import Metrics
+from gateway.reload import Reload
 from gateway.rooms import Rooms, Surroundings
 from gateway.settings.addresses import listen_address
+from gateway.settings.loader import Loaded
 from gateway.settings.schema import SessionSettings, Settings
 from gateway.store.database import Database
+from gateway.succession import Succession
 from gateway.web.admin import AdminPort, Stage
 
 FLOORS = {
@@ -47,8 +53,10 @@ class Gateway:
         self._around = around
         self._stage = Stage()
         self._metrics = Metrics(version=__version__, dropped=lambda: around.log.dropped)
+        self._ledger = RequestLedger(log=around.log, counts=self._metrics, monotonic=around.monotonic)
         self._stack = AsyncExitStack()
         self._listener: Listener | None = None
+        self._succession: Succession | None = None
 
     async def start(self) -> None:
         """Open the store and both ports.
@@ -78,27 +86,63 @@ class Gateway:
             await self._stack.aclose()
         self._tell("gateway.stopped", {})
 
+    async def take_over(self, settings: Settings) -> None:
+        """Serve *settings* from the next request on; requests that run finish by what they began with.
+
+        Ports, database and log stay as they were opened. Raises whatever keeps *settings* from being
+        served; then nothing has changed.
+        """
+        if self._succession is None or self._stage.draining:
+            raise RuntimeError("there is no running gateway to reload")
+        await self._succession.take_over(settings)
+        self._settings = settings
+        self._metrics.configuration_taken(at=self._around.clock())
+
+    def keep(self) -> None:
+        """Note that a new configuration was refused, and the one in force stays."""
+        self._metrics.configuration_refused()
+
     async def _open(self) -> None:
         url = self._settings.database.url
         database = await Database.open(url, clock=self._around.clock, create=True)
         self._stack.push_async_callback(database.close)
-        rooms = Rooms(self._settings, self._around, database=database, metrics=self._metrics)
-        listener = self._listener = rooms.listener()
-        for close in rooms.closing:
-            self._stack.push_async_callback(close)
-        await rooms.keeping.start()
-        await self._open_admin(database, rooms)
-        address = listen_address(self._settings.listen)
-        await listener.start(address.host, address.port, bound=self._around.public_socket)
+        succession = self._succession = Succession(
+            lambda settings, tenure: self._furnished(settings, database, tenure), serve=self._serve
+        )
+        self._stack.push_async_callback(succession.end)
+        await self.take_over(self._settings)
+        await self._open_admin(database, succession)
+        await self._open_public()
         self._stage.started = True
-        self._tell("gateway.started", self._facts(rooms))
+        self._tell("gateway.started", self._facts(succession.rooms))
 
-    async def _open_admin(self, database: Database, rooms: Rooms) -> None:
+    def _furnished(self, settings: Settings, database: Database, tenure: Tenure) -> Rooms:
+        return Rooms(
+            settings,
+            self._around,
+            database=database,
+            metrics=self._metrics,
+            ledger=self._ledger,
+            tenure=tenure,
+        )
+
+    def _serve(self, snapshot: Snapshot) -> None:
+        if self._listener is not None:
+            self._listener.serve(snapshot)
+            return
+        self._listener = Listener(snapshot, limits=self._around.limits)
+
+    async def _open_public(self) -> None:
+        if self._listener is not None:
+            address = listen_address(self._settings.listen)
+            await self._listener.start(address.host, address.port, bound=self._around.public_socket)
+
+    async def _open_admin(self, database: Database, succession: Succession) -> None:
         port = AdminPort(
-            readiness=_Readiness(checks={"database": _answers(database), **rooms.keeping.checks}),
+            readiness=_Readiness(database=_answers(database), succession=succession),
             stage=self._stage,
             exposition=self._metrics.exposition,
-            jwks=rooms.jwks,
+            jwks=succession.jwks,
         )
         runner = web.AppRunner(port.application(), access_log=None, handle_signals=False)
         await runner.setup()
@@ -124,7 +168,12 @@ class Gateway:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Readiness:
-    checks: Mapping[str, Callable[[], Awaitable[bool]]]
+    database: Callable[[], Awaitable[bool]]
+    succession: Succession
+
+    @property
+    def checks(self) -> Mapping[str, Callable[[], Awaitable[bool]]]:
+        return {"database": self.database, **self.succession.rooms.checks}
 
 
 def _facts_of(session: SessionSettings) -> Mapping[str, object]:
@@ -154,16 +203,23 @@ def _numbers(version: str) -> tuple[int, ...]:
     return tuple(int(part) for part in version.split(".") if part.isdigit())
 
 
-async def serve(settings: Settings, around: Surroundings) -> None:
-    """Run until SIGTERM or SIGINT, then drain; a second signal ends at once."""
-    gateway = Gateway(settings, around)
-    asked = asyncio.Event()
+async def serve(loaded: Loaded, around: Surroundings, *, read: Callable[[], Loaded]) -> None:
+    """Run until SIGTERM or SIGINT, then drain; a second signal ends at once.
+
+    SIGHUP takes over what *read* returns, if nothing is wrong with it.
+    """
+    gateway = Gateway(loaded.settings, around)
+    asked, asked_to_reload = asyncio.Event(), asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, asked.set)
+    loop.add_signal_handler(signal.SIGHUP, asked_to_reload.set)
     await gateway.start()
     leave_the_start_alone()
+    reload = Reload(gateway, loaded, read=read, log=around.log)
+    reloading = asyncio.create_task(reload.when(asked_to_reload))
     await asked.wait()
+    reloading.cancel()
     stopping = asyncio.create_task(gateway.stop())
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stopping.cancel)
@@ -183,10 +239,10 @@ def leave_the_start_alone() -> None:
     gc.set_threshold(_COLLECT_AFTER, 50, 50)
 
 
-def run(settings: Settings, around: Surroundings) -> None:
-    """Serve on uvloop where it is installed, else on asyncio."""
+def run(loaded: Loaded, around: Surroundings, *, read: Callable[[], Loaded]) -> None:
+    """Serve on uvloop where it is installed, else on asyncio; *read* reads the configuration again."""
     with asyncio.Runner(loop_factory=fastest_loop()) as runner:
-        runner.run(serve(settings, around))
+        runner.run(serve(loaded, around, read=read))
 
 
 def fastest_loop() -> Callable[[], asyncio.AbstractEventLoop] | None:

@@ -113,12 +113,12 @@ def redis_account(settings: Settings) -> RedisAccount:
 
 
 def registration(provider: ProviderSettings) -> Registration:
-    """Return our registration at one issuer."""
+    """Return our registration at one issuer, which the checks of the configuration found whole."""
     return Registration(
         id=provider.id,
         name=provider.name,
-        issuer=provider.issuer,
-        client_id=provider.client_id,
+        issuer=provider.issuer or "",
+        client_id=provider.client_id or "",
         client_secret=provider.client_secret.get_secret_value() if provider.client_secret else None,
         client_auth=provider.client_auth,
         scopes=tuple(provider.scopes),

@@ -1,19 +1,21 @@
 """Where sessions are kept, as the settings say: the strategy, its store, and the news that it hears."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
 from gateway.assembly import cookie_names, redis_account, session_policy
-from gateway.keys.keyring import KeyRing
+from gateway.keys.keyring import SESSION, KeyRing
+from gateway.lasting import Tenure
 from gateway.model.event import Audit, Clock
 from gateway.observe.log import Log
 from gateway.observe.store_watch import StoreWatch, WatchedSessions, WatchedStore
 from gateway.sessions.cache import Channel, SessionCache
-from gateway.sessions.stateful import Stateful
+from gateway.sessions.endings import Denylist, Endings
+from gateway.sessions.stateful import Removal, Stateful
 from gateway.sessions.stateless import Stateless
-from gateway.sessions.strategy import SessionStore, Strategy, Tally
+from gateway.sessions.strategy import Seen, SessionStore, Strategy, Tally
 from gateway.settings.schema import Settings
 from gateway.store.bus import DatabaseBus
 from gateway.store.database import Database
@@ -31,7 +33,10 @@ class Trade:
     settings: Settings
     ring: KeyRing
     database: Database
+    store: WatchedStore
     watch: StoreWatch
+    tenure: Tenure
+    seen: Seen
     clock: Clock
     monotonic: Callable[[], float]
     audit: Audit
@@ -86,7 +91,7 @@ class KeepingInStore(Keeping):
 
 
 class KeepingInRedis(KeepingInStore):
-    """Stateful sessions on a Redis, which is closed after them."""
+    """Stateful sessions on a Redis."""
 
     def __init__(
         self,
@@ -108,10 +113,6 @@ class KeepingInRedis(KeepingInStore):
             self._log.event("warning", "session_store.may_evict", facts)
         await super().start()
 
-    async def close(self) -> None:
-        await super().close()
-        await self._server.close()
-
 
 def chosen(trade: Trade) -> Keeping:
     """Return the strategy that the settings name, joined to its store."""
@@ -123,17 +124,19 @@ def chosen(trade: Trade) -> Keeping:
     buses: list[Bus] = [DatabaseBus(path, monotonic=monotonic)] if pushed else []
     if session.store == "database":
         cache = SessionCache(len(buses), monotonic=monotonic)
-        strategy = _stateful(trade, trade.database.sessions, cache)
+        strategy = _stateful(trade, trade.database.sessions, cache, place="database")
         return KeepingInStore(strategy, cache=cache, buses=buses, ping=_answers(trade.database.ping))
-    server = RedisServer(redis_account(trade.settings), monotonic=monotonic)
-    store = RedisSessions(
-        server, standing=trade.database.user_standing, scope=session_policy(trade.settings).audience
+    account = redis_account(trade.settings)
+    server = trade.tenure.claim(
+        account, lambda: RedisServer(account, monotonic=monotonic), close=RedisServer.close
     )
+    scope = session_policy(trade.settings).audience
+    store = RedisSessions(server, standing=trade.database.standing_of, scope=scope)
     if pushed:  # users are in the database all the same
         buses.append(RedisBus(server, prefix=store.prefix, monotonic=monotonic))
     cache = SessionCache(len(buses), monotonic=monotonic)
     return KeepingInRedis(
-        _stateful(trade, store, cache),
+        _stateful(trade, store, cache, place=account),
         server=server,
         log=trade.log,
         cache=cache,
@@ -145,27 +148,42 @@ def chosen(trade: Trade) -> Keeping:
 def _stateless(trade: Trade) -> Stateless:
     return Stateless(
         session_policy(trade.settings),
-        sealer=trade.ring.sealer("session"),
+        sealer=trade.ring.sealer(SESSION),
         names=cookie_names(trade.settings),
-        directory=WatchedStore(trade.database, trade.watch),
+        directory=trade.store,
         clock=trade.clock,
         audit=trade.audit,
         tally=trade.tally,
+        seen=trade.seen,
+        endings=_endings(trade, trade.store, place="cookies"),
     )
 
 
-def _stateful(trade: Trade, store: SessionStore, cache: SessionCache) -> Stateful:
+def _endings(trade: Trade, denylist: Denylist, *, place: Hashable) -> Endings:
+    """Return what this node ended: who signed out stays so, whatever the configuration becomes."""
+    return trade.tenure.claim(
+        ("endings", place),
+        lambda: Endings(denylist, clock=trade.clock, audit=trade.audit),
+        close=Endings.close,
+    )
+
+
+def _stateful(trade: Trade, kept: SessionStore, cache: SessionCache, *, place: Hashable) -> Stateful:
+    store = WatchedSessions(kept, trade.watch)
     return Stateful(
         session_policy(trade.settings),
         mac=trade.ring.mac("session-id"),
         sealer=trade.ring.sealer("session-record"),
         names=cookie_names(trade.settings),
-        store=WatchedSessions(store, trade.watch),
+        store=store,
+        book=trade.store,
+        endings=_endings(trade, Removal(store, trade.store), place=place),
         cache=cache,
         most=trade.settings.session.max_sessions_per_user,
         clock=trade.clock,
         audit=trade.audit,
         tally=trade.tally,
+        seen=trade.seen,
     )
 
 

@@ -7,9 +7,10 @@ from pathlib import Path
 import pytest
 
 from gateway.keys.keyring import KeyRing
+from gateway.lasting import Lasting
 from gateway.observe.log import configure
 from gateway.observe.metrics import Metrics
-from gateway.observe.store_watch import StoreWatch
+from gateway.observe.store_watch import StoreWatch, WatchedStore
 from gateway.sessions.stateful import Stateful
 from gateway.sessions.stateless import Stateless
 from gateway.strategies import Trade, chosen
@@ -36,13 +37,17 @@ async def test_B041_B148_the_settings_choose_and_what_must_answer_is_named(
     settings = loaded(tmp_path, f"{SOUND}[session]\n{session}\n{redis}{database}").settings
     log = configure(form="json", level="info", stream=io.BytesIO(), clock=time.time)
     metrics = Metrics(version="0", dropped=lambda: 0)
+    watch, tenure = StoreWatch(metrics, monotonic=time.monotonic), Lasting().tenure()
     async with opened(tmp_path) as store:
         keeping = chosen(
             Trade(
                 settings=settings,
                 ring=KeyRing(settings.secret, scope=settings.public_url),
                 database=store,
-                watch=StoreWatch(metrics, monotonic=time.monotonic),
+                store=WatchedStore(store, watch),
+                watch=watch,
+                tenure=tenure,
+                seen=lambda session_id, moment: None,
                 clock=time.time,
                 monotonic=time.monotonic,
                 audit=lambda event: None,
@@ -56,4 +61,5 @@ async def test_B041_B148_the_settings_choose_and_what_must_answer_is_named(
         if 'store = "redis"' not in session:
             assert [await check() for check in keeping.checks.values()] == [True] * len(checks)
         await keeping.close()
+        await tenure.end()
     log.close()

@@ -1,25 +1,22 @@
-"""aiohttp's server protocol with our limits: the only file that touches its private names.
+"""One client's connection: what has come is served in turn, what answers it is written.
 
-Differences from the protocol it extends: requests are served in the connection's own task, without
-the objects that the library makes for each; a head has a budget in bytes and seconds, and so has what
-frames a chunked body; a broken body fails the request that it belongs to; requests are parsed one at
-a time, so that a fault in one never swallows those before it; after a fault nothing more is parsed;
-parse errors become our own short answers, in turn, without a byte of the client's; a connection that
-ends says so, reads on for a moment, and is aborted where its last bytes are not taken.
-`check_names()` holds the names that are relied on, at start.
+Differences from the library's protocol: requests are served in the connection's own task, or in none,
+without the objects that it makes for each; parse errors become our own short answers, in turn, without
+a byte of the client's; a connection that ends says so, reads on for a moment, and is aborted where its
+last bytes are not taken.
 """
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from typing import Any, Protocol
+from typing import Protocol
 
-from aiohttp import http_parser, web
+from aiohttp import web
 from aiohttp.http import RawRequestMessage
-from aiohttp.http_exceptions import HttpProcessingError, LineTooLong
 from aiohttp.streams import EMPTY_PAYLOAD, StreamReader
-from aiohttp.web_protocol import RequestHandler, RequestPayloadError, _ErrInfo
+from aiohttp.web_protocol import _ErrInfo
 
-from gateway.errors import GatewayError, HeadTooLarge, RequestRejected, RequestTimedOut, TargetTooLong
+from gateway.errors import GatewayError
+from gateway.front.intake import Intake
 from gateway.front.limits import Limits
 from gateway.model.inbound import Inbound
 
@@ -41,50 +38,19 @@ class UnderWay(Protocol):
     def abandon(self) -> None: ...
 
 
-_END_OF_HEAD = b"\r\n\r\n"
-# How many fields there may be is told by our own 431; this one only bounds the parser's work.
-_MANY_FIELDS = 8192
-# A byte of the body may come in a chunk of its own, and then has this much around it.
-_FRAMING_PER_BYTE = 16
-_RELIED_ON = (
-    "_buffer_paused",
-    "_close",
-    "_drain_helper",
-    "_force_close",
-    "_keepalive_handle",
-    "_messages",
-    "_next_keepalive_close_time",
-    "_pause_transport_reading",
-    "_process_keepalive",
-    "_resume_reading_if_drained",
-    "_resume_transport_reading",
-    "_task_handler",
-    "_waiter",
-    "force_close",
-)
-
-
-class Connection(RequestHandler):
+class Connection(Intake):
     """One client's connection.
 
     *serve* answers one request and says whether another may follow; *refuse* gives the bytes that
     answer a head which is none; *lane* takes what needs no task. `draining` says that the current
-    answer is the last one; `previous` is the last request that was understood here, `passing` the one
-    under way in the fast lane.
+    answer is the last one; `previous` is the last request that was understood here, and who understood
+    it, `passing` the one under way in the fast lane.
     """
 
     __slots__ = (
         "_abort_timer",
-        "_deaf",
-        "_discarded",
-        "_framing",
         "_handed",
-        "_head_seen",
-        "_head_timer",
         "_lane",
-        "_limits",
-        "_lingering",
-        "_payload",
         "_refuse",
         "_serve",
         "draining",
@@ -102,46 +68,15 @@ class Connection(RequestHandler):
         refuse: Refuse,
         lane: FastLane | None = None,
     ) -> None:
-        super().__init__(
-            manager,
-            loop=loop,
-            access_log=None,  # type: ignore[arg-type]
-            auto_decompress=False,
-            keepalive_timeout=limits.keepalive,
-            lingering_time=0.0,
-            max_line_size=limits.request_line,
-            max_field_size=limits.field,
-        )
-        self._limits = limits
+        super().__init__(manager, loop=loop, limits=limits)
         self._serve = serve
         self._refuse = refuse
         self._lane = lane
         self._handed: Callable[[], Awaitable[bool]] | None = None
-        self.passing: UnderWay | None = None
-        self.previous: Inbound | None = None
-        self._payload: StreamReader | None = None
-        self._head_seen = 0
-        self._head_timer: asyncio.TimerHandle | None = None
-        self._framing = 0
-        self._deaf = False
-        self._discarded = 0
-        self._lingering: asyncio.Future[None] | None = None
         self._abort_timer: asyncio.TimerHandle | None = None
+        self.passing: UnderWay | None = None
+        self.previous: tuple[object, Inbound] | None = None
         self.draining = False
-        self._max_msg_queue_size = limits.pipelined
-        self._msg_queue_resume_size = limits.pipelined // 2
-        self._parser = http_parser.HttpRequestParser(
-            self,
-            loop,
-            self._read_bufsize,
-            max_line_size=limits.request_line,
-            max_field_size=limits.field,
-            max_headers=_MANY_FIELDS,
-            payload_exception=RequestPayloadError,
-            auto_decompress=False,
-            # It stops after each message and keeps the rest: a fault there would lose this one.
-            max_msg_queue_size=1,
-        )
 
     @property
     def peer(self) -> str:
@@ -149,96 +84,7 @@ class Connection(RequestHandler):
         name = self.peername
         return name[0].removeprefix("::ffff:") if isinstance(name, tuple) else ""
 
-    # What comes in.
-
-    def data_received(self, data: bytes) -> None:
-        if self._force_close or self._close:
-            return
-        if self._deaf:
-            self._discard(len(data))
-        elif len(data) > self._limits.head and not self._body_open() and self._endless(data):
-            self._refuse_head(HeadTooLarge("head without end"))
-        else:
-            while self._stopped_after(data) and len(self._messages) < self._limits.pipelined:
-                data = b""
-
-    def _endless(self, data: bytes) -> bool:
-        return data.find(_END_OF_HEAD, 0, self._limits.head) < 0
-
-    def _body_open(self) -> bool:
-        return self._payload is not None and not self._payload.is_eof()
-
-    def _stopped_after(self, data: bytes) -> bool:
-        """Parse *data*, and say whether the parser stopped at the end of a message."""
-        waiting = len(self._messages)
-        body = self._payload if self._body_open() else None
-        before = body.total_bytes if body is not None else 0
-        # The library would wake the task for what may need none.
-        waiter, self._waiter = self._waiter, None
-        super().data_received(data)
-        self._waiter = waiter
-        if len(self._messages) > waiting:
-            stopped = self._arrived(data)
-            self._dispatch()
-            return stopped
-        if body is None:
-            self._head_grew(len(data))
-            return False
-        self._framed(body, len(data), body.total_bytes - before)
-        return body.is_eof()
-
-    def _arrived(self, data: bytes) -> bool:
-        ends_here = self._head_seen == 0 and data.find(_END_OF_HEAD) == len(data) - 4
-        self._head_seen = 0
-        if self._head_timer is not None:
-            self._stop_head_timer()
-        message, payload = self._messages[-1]
-        if isinstance(message, _ErrInfo):
-            # The parser reports a broken body as if it were a next request. The request under way
-            # must learn of it, or it would wait for ever.
-            self._deaf = True
-            if self._payload is not None and self._body_open():
-                self._payload.set_exception(RequestPayloadError("broken framing"))
-            return False
-        self._payload = payload
-        self._framing = 0
-        if message.chunked:
-            self._framed(payload, len(data) - data.find(_END_OF_HEAD) - 4, payload.total_bytes)
-        return not ends_here and payload.is_eof()
-
-    def _framed(self, body: StreamReader, size: int, growth: int) -> None:
-        """Bound what a body says beside its bytes: sizes, extensions, trailers (RFC 9112 7.1)."""
-        self._framing = max(0, self._framing + size - growth - _FRAMING_PER_BYTE * growth)
-        if self._framing > self._limits.framing:
-            self._deaf = True
-            body.set_exception(RequestPayloadError("too much beside the body"))
-
-    def _head_grew(self, size: int) -> None:
-        # What the parser kept of an earlier read cannot be seen: one byte stands for it.
-        self._head_seen += size or 1
-        if self._head_seen > self._limits.head:
-            self._refuse_head(HeadTooLarge("head without end"))
-        elif size and self._head_timer is None:
-            self._head_timer = self._loop.call_later(self._limits.head_time, self._head_overdue)
-
-    def _head_overdue(self) -> None:
-        self._head_timer = None
-        self._refuse_head(RequestTimedOut("head not complete in time"))
-
-    def _stop_head_timer(self) -> None:
-        if self._head_timer is not None:
-            self._head_timer.cancel()
-            self._head_timer = None
-
-    def _refuse_head(self, error: GatewayError) -> None:
-        """Answer *error* in the head's turn, after the requests before it, and read no more."""
-        self._deaf = True
-        self._stop_head_timer()
-        refusal = _ErrInfo(status=error.status, exc=error, message="")
-        self._messages.append((refusal, EMPTY_PAYLOAD))
-        self._dispatch()
-
-    def _dispatch(self) -> None:
+    def arrived(self) -> None:
         """Give the next request to the fast lane or wake the task for it, unless one is under way."""
         waiter = self._waiter
         if self.passing is not None or waiter is None or waiter.done() or not self._messages:
@@ -252,22 +98,10 @@ class Connection(RequestHandler):
                 return
         waiter.set_result(None)
 
-    def _discard(self, size: int) -> None:
-        self._discarded += size
-        if self._discarded <= self._limits.linger_bytes:
-            return
-        self._pause_transport_reading()
-        if self._lingering is not None and not self._lingering.done():
-            self._lingering.set_result(None)
-
     def connection_lost(self, exc: BaseException | None) -> None:
-        self._stop_head_timer()
         if self._abort_timer is not None:
             self._abort_timer.cancel()
             self._abort_timer = None
-        payload = self._payload
-        if payload is not None and not payload.is_eof() and payload.exception() is None:
-            payload.set_exception(ConnectionResetError("client is gone"))
         passing, self.passing = self.passing, None
         if passing is not None:
             passing.abandon()
@@ -313,13 +147,6 @@ class Connection(RequestHandler):
         finally:
             self._waiter = None
 
-    def _consumed(self) -> None:
-        """Let the parser go on after a message that was taken out."""
-        if self._parser is not None:
-            self._parser.message_consumed()
-        if self._buffer_paused and len(self._messages) <= self._msg_queue_resume_size:
-            self._resume_reading_if_drained()
-
     # What the fast lane tells.
 
     def passed(self, *, keep_alive: bool) -> None:
@@ -329,7 +156,7 @@ class Connection(RequestHandler):
             self.force_close()
             return
         self._await_another()
-        self._dispatch()
+        self.arrived()
 
     def hand_over(self, work: Callable[[], Awaitable[bool]]) -> None:
         """Let the connection's task go on with the request under way, as soon as it runs."""
@@ -348,20 +175,6 @@ class Connection(RequestHandler):
         self._next_keepalive_close_time = at = self._loop.time() + self._limits.keepalive
         if self._keepalive_handle is None:
             self._keepalive_handle = self._loop.call_at(at, self._process_keepalive)
-
-    def fault(self, exc: BaseException | None) -> GatewayError:
-        """Return our own error for what the parser refused a head with."""
-        if isinstance(exc, GatewayError):
-            return exc
-        if isinstance(exc, LineTooLong):
-            too_long = exc.args[1] == self._limits.request_line
-            return TargetTooLong("request line") if too_long else HeadTooLarge("field")
-        if isinstance(exc, HttpProcessingError):
-            return RequestRejected(type(exc).__name__)
-        return GatewayError(type(exc).__name__)
-
-    def log_exception(self, *args: Any, **kw: Any) -> None:
-        """Say nothing: the library would print what the client sent."""
 
     # What an answer calls.
 
@@ -427,10 +240,3 @@ class Connection(RequestHandler):
     def task(self) -> "asyncio.Task[None] | None":
         """The task that serves this connection, while there is one."""
         return self._task_handler
-
-
-def check_names() -> None:
-    """Raise RuntimeError unless aiohttp's protocol has the names that this file relies on."""
-    for name in _RELIED_ON:
-        if not hasattr(RequestHandler, name):
-            raise RuntimeError(f"aiohttp's server protocol has no {name}: this release is not supported")

@@ -6,7 +6,8 @@ from aiohttp import http_parser, web
 from aiohttp.web_protocol import RequestHandler
 from aiohttp.web_request import BaseRequest
 
-from gateway.front.connection import Connection, FastLane, Refuse, Serve, check_names
+from gateway.front.connection import Connection, FastLane, Refuse, Serve
+from gateway.front.intake import check_names
 from gateway.front.limits import Limits
 
 # How long a request that was cut is given to notice, in seconds.

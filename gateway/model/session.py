@@ -76,6 +76,7 @@ class SessionRecord:
     browser: str
     provider: str
     issuer: str
+    subject: str
     issuer_sid: str | None = None
 
     @property
@@ -95,3 +96,21 @@ class FoundSession:
 def session_key(session_id: str) -> bytes:
     """Return what stores keep of a session's id: a copy of their tables signs nobody in or out."""
     return hashlib.sha256(session_id.encode()).digest()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SignIn:
+    """A session as it is told to people. All times are Unix seconds.
+
+    `public_id` names it and is of no use as a cookie. `last_seen_at` is a renewal's, so it lags by
+    up to one lease; `address` and `browser` are those of the login, as the request said them.
+    """
+
+    public_id: str
+    user_id: str
+    provider: str
+    started_at: int
+    last_seen_at: int
+    ends_at: int
+    address: str
+    browser: str

@@ -1,10 +1,11 @@
 """The store as sessions and logins use it: each call timed, each outage counted, nothing else changed."""
 
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager
 from typing import Generic, Protocol, TypeVar
 
 from gateway.errors import StoreUnavailable
+from gateway.model.password import Credentials
 from gateway.model.session import FoundSession, Session, SessionRecord, Standing
 
 Ledger = TypeVar("Ledger")
@@ -15,6 +16,9 @@ class Store(Protocol):
     async def standing(self, session: Session) -> Standing | None: ...
     async def deny(self, session_id: str, until: int) -> None: ...
     async def spend(self, key: bytes, until: int) -> bool: ...
+    async def end_sessions_of(self, user_id: str, *, but: str | None = None) -> int | None: ...
+    async def forget_sessions(self, keys: Sequence[bytes]) -> None: ...
+    async def forget_others(self, user_id: str, *, but: str) -> None: ...
 
 
 class SessionStore(Protocol):
@@ -22,6 +26,7 @@ class SessionStore(Protocol):
     async def add(self, record: SessionRecord, *, most: int) -> tuple[SessionRecord, ...]: ...
     async def touch(self, seen: Mapping[bytes, int]) -> None: ...
     async def remove(self, key: bytes) -> None: ...
+    async def remove_all(self, user_id: str, *, but: bytes | None) -> None: ...
     async def sweep(
         self, *, now: int, begun_before: int, seen_before: int | None
     ) -> tuple[SessionRecord, ...]: ...
@@ -29,6 +34,11 @@ class SessionStore(Protocol):
 
 class Books(Protocol[Ledger_co]):
     def ledger(self) -> AbstractAsyncContextManager[Ledger_co]: ...
+
+
+class PasswordBook(Protocol):
+    async def find(self, name: str) -> Credentials | None: ...
+    async def rehash(self, user_id: str, *, old: str, new: str) -> None: ...
 
 
 class StoreCounts(Protocol):
@@ -78,6 +88,21 @@ class WatchedStore:
         with self._watch.over("spend"):
             return await self._store.spend(key, until)
 
+    async def end_sessions_of(self, user_id: str, *, but: str | None = None) -> int | None:
+        """End the sessions of a user; return their new epoch. Raises StoreUnavailable."""
+        with self._watch.over("end_sessions_of"):
+            return await self._store.end_sessions_of(user_id, but=but)
+
+    async def forget_sessions(self, keys: Sequence[bytes]) -> None:
+        """List sessions no more. Raises StoreUnavailable."""
+        with self._watch.over("forget_sessions"):
+            await self._store.forget_sessions(keys)
+
+    async def forget_others(self, user_id: str, *, but: str) -> None:
+        """List no other session of a user any more. Raises StoreUnavailable."""
+        with self._watch.over("forget_others"):
+            await self._store.forget_others(user_id, but=but)
+
 
 class WatchedSessions:
     """What *store* keeps of stateful sessions, watched; every verb raises StoreUnavailable."""
@@ -106,6 +131,11 @@ class WatchedSessions:
         with self._watch.over("session_remove"):
             await self._store.remove(key)
 
+    async def remove_all(self, user_id: str, *, but: bytes | None) -> None:
+        """End every session of the user except the one under *but*."""
+        with self._watch.over("session_remove_all"):
+            await self._store.remove_all(user_id, but=but)
+
     async def sweep(
         self, *, now: int, begun_before: int, seen_before: int | None
     ) -> tuple[SessionRecord, ...]:
@@ -127,3 +157,21 @@ class WatchedBooks(Generic[Ledger]):
         with self._watch.over("ledger"):
             async with self._books.ledger() as ledger:
                 yield ledger
+
+
+class WatchedPasswords:
+    """What *book* answers to a password login, watched."""
+
+    def __init__(self, book: PasswordBook, watch: StoreWatch) -> None:
+        self._book = book
+        self._watch = watch
+
+    async def find(self, name: str) -> Credentials | None:
+        """Return the user called *name* with their hash. Raises StoreUnavailable."""
+        with self._watch.over("password"):
+            return await self._book.find(name)
+
+    async def rehash(self, user_id: str, *, old: str, new: str) -> None:
+        """Replace a hash by another of the same password. Raises StoreUnavailable."""
+        with self._watch.over("rehash"):
+            await self._book.rehash(user_id, old=old, new=new)

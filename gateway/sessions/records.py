@@ -42,6 +42,7 @@ class Records:
             browser=visitor.browser,
             provider=session.provider,
             issuer=session.issuer,
+            subject=session.subject,
             issuer_sid=session.issuer_sid,
         )
 

@@ -25,7 +25,16 @@ from gateway.sessions.lookups import Lookups
 from gateway.sessions.opaque import OpaqueCookies, Presented, PresentedLines, token_id
 from gateway.sessions.pieces import SessionCookie, Shown
 from gateway.sessions.records import Records, unread
-from gateway.sessions.strategy import Loaded, Policy, SessionStore, Tally
+from gateway.sessions.strategy import (
+    Loaded,
+    Policy,
+    Seen,
+    SessionBook,
+    SessionStore,
+    Tally,
+    public_id,
+    unseen,
+)
 from gateway.sessions.touches import Touches
 from gateway.sessions.verdicts import as_read, identity_of, refusal
 
@@ -46,7 +55,8 @@ class Stateful:
 
     *most* is how many sessions a user may have, 0 for any number; *patience* how many seconds a
     lookup may take before it counts as an outage. `policy.lease` and `policy.strict` mean nothing
-    here: every session ends the moment its row does.
+    here: every session ends the moment its row does. *seen* hears, by its id, when a session's use
+    is written. *endings* are what this node ended, recorded by a `Removal`; whoever lends closes them.
     """
 
     def __init__(
@@ -57,16 +67,22 @@ class Stateful:
         sealer: Sealer,
         names: CookieNames,
         store: SessionStore,
+        book: SessionBook,
+        endings: Endings,
         cache: SessionCache,
         most: int,
         clock: Clock,
         audit: Audit,
         tally: Tally,
+        seen: Seen = unseen,
         patience: float = 0.28,
     ) -> None:
         self._policy = policy
         self._names = names
         self._store = store
+        self._book = book
+        self._endings = endings
+        self._seen = seen
         self._cache = cache
         self._most = most
         self._clock = clock
@@ -78,7 +94,6 @@ class Stateful:
         self._records = Records(sealer, audience=policy.audience)
         self._lookups = Lookups(self._read, clock=clock, tally=tally, patience=patience)
         self._touches = Touches(store.touch, every=_touch_every(policy))
-        self._endings = Endings(_Removal(store), clock=clock, audit=audit)
         self._sweeping: asyncio.Task[None] | None = None
 
     def start(self) -> None:
@@ -141,10 +156,9 @@ class Stateful:
         """Keep *session* in the store; of its user's sessions beyond the limit the oldest end now."""
         record = self._records.record(session, visitor)
         ended = await self._store.add(record, most=self._most)
-        self._tell("session.created", user_id=record.user_id, public=record.public_id)
         for old in ended:
             self._cache.drop(old.key)
-            self._tell("session.ended", user_id=old.user_id, public=old.public_id, reason="surplus")
+        self._tell("session.created", user_id=record.user_id, public=record.public_id)
 
     def cookies(self, session: Session, headers: RawHeaders) -> tuple[bytes, ...]:
         """Return the Set-Cookie values that leave *session*; their expiry is its absolute end."""
@@ -157,20 +171,41 @@ class Stateful:
         shown = [(self._cookie.name, b""), *self._cookie.shown(headers)]
         return tuple(self._cookie.cleared(shown, kept=0))
 
-    async def end(self, session: Session) -> str:
-        """End *session*: here at once, in the store now or, where that raises StoreUnavailable, later.
+    async def identified(self, session: Session) -> Session:
+        """Return *session* with whose it is: from the store, where it was not asked before."""
+        return session if session.identity.user_id else await self.confirm(session)
 
-        Returns the id of the user whose it was, empty where it was gone already.
-        """
+    async def end(self, session: Session) -> None:
+        """End *session*: here at once, in the store now or, where that raises StoreUnavailable, later."""
         key = session_key(session.id)
         self._cache.drop(key)
         try:
-            user_id = session.identity.user_id or await self._user_of(key)
             await self._endings.record(session.id, until=int(self._clock()) + self._policy.max_age)
         finally:
             self._cache.drop(key)  # what was read meanwhile
-        self._tell("session.ended", user_id=user_id, public=key.hex()[:16])
-        return user_id
+        self._tell("session.ended", user_id=session.identity.user_id, public=key.hex()[:16])
+
+    async def end_all(self, session: Session) -> None:
+        """End every session of the user: by their epoch at once, and what the store keeps of them."""
+        user_id = session.identity.user_id
+        self._endings.note(session.id, until=int(self._clock()) + self._policy.max_age)
+        await self._book.end_sessions_of(user_id)
+        with suppress(StoreUnavailable):  # the epoch refuses what is left
+            await self._store.remove_all(user_id, but=None)
+        self._cache.drop_all()
+        self._tell("session.ended", user_id=user_id, public=public_id(session.id), reason="all")
+
+    async def end_others(self, session: Session) -> Session:
+        """End every other session of the user; this one goes on as it is, in the same cookie."""
+        kept = await self.confirm(session)
+        user_id = kept.identity.user_id
+        try:
+            await self._store.remove_all(user_id, but=session_key(kept.id))
+        finally:
+            self._cache.drop_all()
+        await self._book.forget_others(user_id, but=kept.id)
+        self._tell("session.ended", user_id=user_id, public=public_id(kept.id), reason="others")
+        return kept
 
     async def sweep(self) -> None:
         """Remove, and tell, every session that is over and that nobody presented since."""
@@ -181,6 +216,8 @@ class Stateful:
             begun_before=now - self._policy.max_age,
             seen_before=None if idle is None else now - idle,
         ):
+            with suppress(StoreUnavailable):  # the list shows them until their absolute end then
+                await self._book.forget_sessions([record.key for record in gone])
             for record in gone:
                 over = now >= min(record.ends_at, record.created_at + self._policy.max_age)
                 reason = "absolute" if over else "idle"
@@ -193,7 +230,6 @@ class Stateful:
             self._sweeping.cancel()
             await asyncio.wait([self._sweeping])
         await self._touches.close()
-        await self._endings.close()
 
     async def _sweep_for_ever(self) -> None:
         while True:
@@ -234,12 +270,6 @@ class Stateful:
         ticket = self._cache.ticket()
         return _Reading(found=await self._store.find(session_key(session.id)), ticket=ticket)
 
-    async def _user_of(self, key: bytes) -> str:
-        with suppress(StoreUnavailable):
-            found = await self._store.find(key)
-            return found.record.user_id if found else ""
-        return ""
-
     async def _ask(self, session: Session, *, used: bool) -> Session:
         if session.id in self._endings:
             raise self._rejection("revoked", session_key(session.id))
@@ -251,8 +281,9 @@ class Stateful:
             raise self._rejection("unknown", session_key(session.id))
         judged = await self._judged(session.id, reading.found)
         record = reading.found.record
-        if used:
-            self._touches.note(record.key, seen_at=record.seen_at, now=self._clock())
+        now = self._clock()
+        if used and self._touches.note(record.key, seen_at=record.seen_at, now=now):
+            self._seen(session.id, int(now))
         seen_at = self._seen_at(record)
         self._cache.keep(record.key, Held(judged, seen_at=seen_at), reading.ticket)
         return judged
@@ -274,6 +305,7 @@ class Stateful:
         self._cache.drop(key)
         with suppress(StoreUnavailable):  # it is refused whether or not it goes now
             await self._store.remove(key)
+            await self._book.forget_sessions([key])
 
     def _seen_at(self, record: SessionRecord) -> int:
         return max(record.seen_at, self._touches.noted(record.key))
@@ -304,14 +336,17 @@ class Stateful:
         self._audit(AuditEvent(name=name, outcome=outcome, reason=reason, user_id=user_id, session_id=public))
 
 
-class _Removal:
-    """The store as `Endings` sees it: what is denied is removed."""
+class Removal:
+    """The store as `Endings` sees it: what is denied is removed, and listed no more."""
 
-    def __init__(self, store: SessionStore) -> None:
+    def __init__(self, store: SessionStore, book: SessionBook) -> None:
         self._store = store
+        self._book = book
 
     async def deny(self, session_id: str, until: int) -> None:
+        """Remove the session, and refuse it should it come back. Raises StoreUnavailable."""
         await self._store.remove(session_key(session_id))
+        await self._book.deny(session_id, until)
 
 
 def _to_be_left_anew(presented: Presented) -> Session:

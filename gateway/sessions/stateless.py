@@ -21,7 +21,7 @@ from gateway.sessions.endings import Endings
 from gateway.sessions.lookups import Answer, Lookups
 from gateway.sessions.opened import Opened, OpenedCookies
 from gateway.sessions.pieces import MOST_PIECES, SessionCookie, Shown, Whole
-from gateway.sessions.strategy import Directory, Loaded, Policy, Tally, public_id
+from gateway.sessions.strategy import Directory, Loaded, Policy, Seen, Tally, public_id, unseen
 from gateway.sessions.verdicts import as_read, identity_of, refusal
 
 MOST_PAYLOAD = 8 * 1024
@@ -33,7 +33,9 @@ _ABSENT = Loaded()
 class Stateless:
     """Keeps sessions in sealed cookies and asks *directory* at the end of each lease.
 
-    *patience* is how many seconds a lookup may take before it counts as an outage.
+    *seen* hears of each renewal, by the session's id. *patience* is how many seconds a lookup may
+    take before it counts as an outage. *endings*, where they are lent, are shared with whatever
+    serves the same sessions, and closed by their owner.
     """
 
     def __init__(
@@ -46,17 +48,22 @@ class Stateless:
         clock: Clock,
         audit: Audit,
         tally: Tally,
+        seen: Seen = unseen,
         patience: float = 1.0,
+        endings: Endings | None = None,
     ) -> None:
         self._policy = policy
         self._sealer = sealer
         self._clock = clock
         self._audit = audit
         self._tally = tally
+        self._directory = directory
+        self._seen = seen
         self._cookie = SessionCookie(names)
         self._opened = OpenedCookies()
         self._lookups = Lookups(directory.standing, clock=clock, tally=tally, patience=patience)
-        self._endings = Endings(directory, clock=clock, audit=audit)
+        self._lent = endings is not None
+        self._endings = Endings(directory, clock=clock, audit=audit) if endings is None else endings
 
     def load(self, headers: RawHeaders) -> Loaded:
         """Return what the cookies say; a cookie that opened before costs a look-up, not a decryption."""
@@ -128,6 +135,10 @@ class Stateless:
         self._tell("session.created", session)
         return session
 
+    async def identified(self, session: Session) -> Session:
+        """Return *session*: the cookie says it all."""
+        return session
+
     async def begin(self, session: Session, visitor: Visitor) -> None:
         """Do nothing: what the cookie says is all there is."""
 
@@ -140,7 +151,7 @@ class Stateless:
         shown = [(self._cookie.name, b""), *self._cookie.shown(headers)]
         return tuple(self._cookie.cleared(shown, kept=0))
 
-    async def end(self, session: Session) -> str:
+    async def end(self, session: Session) -> None:
         """End *session*; without `strict`, an ending that the store misses is retried, not raised."""
         self._tell("session.ended", session)
         try:
@@ -148,11 +159,25 @@ class Stateless:
         except StoreUnavailable:
             if self._policy.strict:
                 raise
-        return session.identity.user_id
+
+    async def end_all(self, session: Session) -> None:
+        """End *session* here at once, and with it every session under its user's epoch."""
+        self._endings.note(session.id, until=session.ends_at)
+        await self._directory.end_sessions_of(session.identity.user_id)
+        self._tell("session.ended", session, reason="all")
+
+    async def end_others(self, session: Session) -> Session:
+        """Raise the epoch and return the same session under it, on a new token with the same ends."""
+        epoch = await self._directory.end_sessions_of(session.identity.user_id, but=session.id)
+        if epoch is None:
+            raise self._rejection(session, "user_missing")
+        self._tell("session.ended", session, reason="others")
+        return replace(session, token_id=_token_id(), epoch=epoch)
 
     async def close(self) -> None:
         """Record what is not recorded yet, if the store answers, and stop."""
-        await self._endings.close()
+        if not self._lent:
+            await self._endings.close()
 
     def _load_shown(self, shown: Shown, lines: list[bytes], now: float) -> Loaded:
         loaded = self._load(shown, now)
@@ -255,6 +280,7 @@ class Stateless:
             )
             return session
         self._tally.renewed()
+        self._seen(renewed.id, renewed.issued_at)
         self._tell("session.renewed", renewed)
         return renewed
 

@@ -1,6 +1,6 @@
 """Where the truth about a session lives: the Protocol that every strategy keeps, and its terms."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -59,13 +59,35 @@ class Policy:
 
 
 class Directory(Protocol):
-    """The user database, as sessions see it. Both raise StoreUnavailable for an outage."""
+    """The user database, as sessions see it. Every verb raises StoreUnavailable for an outage."""
 
     async def standing(self, session: Session) -> Standing | None:
         """Return what is true of *session* now, None where its user is gone."""
 
     async def deny(self, session_id: str, until: int) -> None:
         """Refuse the session from now on, at least until Unix time *until*."""
+
+    async def end_sessions_of(self, user_id: str, *, but: str | None = None) -> int | None:
+        """End every session of the user and return the epoch of those to come, None where they are gone.
+
+        The session whose id is *but* goes on where it is issued anew under that epoch.
+        """
+
+
+class SessionBook(Protocol):
+    """What the database says of sessions wherever they are kept; raises StoreUnavailable for an outage."""
+
+    async def deny(self, session_id: str, until: int) -> None:
+        """Refuse the session from now on, and list it no more."""
+
+    async def end_sessions_of(self, user_id: str, *, but: str | None = None) -> int | None:
+        """End every session of the user by their epoch, and list none of them."""
+
+    async def forget_sessions(self, keys: Sequence[bytes]) -> None:
+        """List the sessions under *keys* no more."""
+
+    async def forget_others(self, user_id: str, *, but: str) -> None:
+        """List no session of the user any more, except the one whose id is *but*."""
 
 
 class SessionStore(Protocol):
@@ -83,10 +105,21 @@ class SessionStore(Protocol):
     async def remove(self, key: bytes) -> None:
         """End the session under *key*, which need not be there."""
 
+    async def remove_all(self, user_id: str, *, but: bytes | None) -> None:
+        """End every session of the user except the one under *but*."""
+
     async def sweep(
         self, *, now: int, begun_before: int, seen_before: int | None
     ) -> tuple[SessionRecord, ...]:
         """Remove a bounded number of sessions that are over, and return them; none: all are removed."""
+
+
+Seen = Callable[[str, int], None]
+"""Hears the id of a session and when it was seen, in Unix seconds."""
+
+
+def unseen(_session_id: str, _moment: int) -> None:
+    """Nobody wants to know when sessions were seen."""
 
 
 class Tally(Protocol):
@@ -138,11 +171,25 @@ class Strategy(Protocol):
     def clear(self, headers: RawHeaders) -> tuple[bytes, ...]:
         """Return the Set-Cookie values that leave no session in a browser that sent *headers*."""
 
-    async def end(self, session: Session) -> str:
+    async def identified(self, session: Session) -> Session:
+        """Return *session* with whose it is, which the cookie need not say; raises as `renew` does.
+
+        Asks nobody where that is known.
+        """
+
+    async def end(self, session: Session) -> None:
         """End *session*: this node refuses it at once, and goes on to record that until it is.
 
-        Returns the id of the user whose it was, empty where that is not known any more.
         Raises StoreUnavailable where it is not recorded yet, unless the strategy can do without.
+        """
+
+    async def end_all(self, session: Session) -> None:
+        """End every session of its user, *session* first; raises StoreUnavailable."""
+
+    async def end_others(self, session: Session) -> Session:
+        """End every other session of its user; return *session* as it has to be left in the browser.
+
+        Raises SessionRejected, StoreUnavailable; nothing ended then.
         """
 
     async def close(self) -> None:

@@ -35,16 +35,17 @@ class Touches:
         """Say whether a session last written at *seen_at* is to be written again."""
         return now - seen_at >= self.every
 
-    def note(self, key: bytes, *, seen_at: int, now: float) -> None:
-        """Write that the session was seen *now*, where that is due."""
+    def note(self, key: bytes, *, seen_at: int, now: float) -> bool:
+        """Write that the session was seen *now*, where that is due; say whether it is."""
         if not self.due(max(seen_at, self._noted.get(key, 0)), now):
-            return
+            return False
         if len(self._noted) >= self._most:
             del self._noted[next(iter(self._noted))]
         self._noted.pop(key, None)
         self._noted[key] = self._pending[key] = int(now)
         if self._writing is None or self._writing.done():
             self._writing = asyncio.get_running_loop().create_task(self._write_all())
+        return True
 
     def noted(self, key: bytes) -> int:
         """Return when the session was last noted here, 0 where it was not."""

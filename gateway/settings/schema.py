@@ -80,7 +80,8 @@ class SessionSettings(Table):
         description='Stateful: "push": held in process, dropped by news of changes; "off": asks every time.',
     )
     max_sessions_per_user: Annotated[int, Field(strict=True, ge=0, le=10_000)] = Field(
-        default=0, description="Stateful: a login beyond so many ends the user's oldest session; 0: no limit."
+        default=0,
+        description="A login beyond so many ends the user's oldest, as signing out does; 0: no limit.",
     )
     cookie: CookieSettings = Field(default=written({}), description="The session cookie.")
 
@@ -153,7 +154,8 @@ class Settings(Table):
     log: LogSettings = Field(default=written({}), description="What the gateway says on standard output.")
     identity: IdentitySettings = Field(default=written({}), description="What every upstream is told.")
     providers: tuple[ProviderSettings, ...] = Field(
-        default=(), description="Issuers to sign in at; one: straight on, several: a page with a button each."
+        default=(),
+        description="Where to sign in; one issuer: straight on, else a page with the form and the buttons.",
     )
     upstreams: Mapping[Slug, UpstreamSettings] = Field(default=written({}), description="Apps by name.")
     routes: tuple[RouteSettings, ...] = Field(default=(), description="What is governed, and where it leads.")

@@ -10,7 +10,9 @@ from gateway.store import schema
 from gateway.store.endings import Endings
 from gateway.store.engine import open_engine, sqlite_file
 from gateway.store.ledger import Randomness
+from gateway.store.passwords import Passwords
 from gateway.store.sessions import Sessions
+from gateway.store.sign_ins import SignIns
 from gateway.store.standing import Lookup
 from gateway.store.users import Users
 from gateway.store.writer import Writer
@@ -26,11 +28,17 @@ class Database:
         self._lookup = lookup
         self.sessions = Sessions(writer, lookup)
         self.users = Users(writer, clock=clock, randomness=randomness)
+        self.passwords = Passwords(writer, clock=clock)
         self.standing = lookup.standing
-        self.user_standing = lookup.user_standing
+        self.standing_of = lookup.standing_of
         self.ping = lookup.ping
         self.deny = endings.deny
         self.spend = endings.spend
+        self.end_sessions_of = endings.end_sessions_of
+        self.endings = endings
+        self.sign_ins = SignIns(writer, clock=clock)
+        self.forget_sessions = self.sign_ins.forget_sessions
+        self.forget_others = self.sign_ins.forget_others
 
     @classmethod
     async def open(

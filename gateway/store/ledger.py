@@ -16,7 +16,7 @@ from gateway.errors import StoreUnavailable
 from gateway.model.email import email_key
 from gateway.model.event import Clock
 from gateway.model.identity import Account, User, VerifiedLogin
-from gateway.store.tables import BY_HAND, accounts, user_roles, users
+from gateway.store.tables import BY_HAND, accounts, passwords, user_roles, users
 from gateway.store.writer import Transaction
 
 Randomness = Callable[[int], bytes]
@@ -79,6 +79,16 @@ class Ledger:
         """Return the user to whom *email* belongs; at most one, and none for what is no address."""
         key = email_key(email)
         return await self._user_where(users.c.email_key == key) if key else None
+
+    async def has_password(self, user_id: str) -> bool:
+        """Say whether the user can sign in with a password."""
+        query = select(passwords.c.user_id).where(passwords.c.user_id == user_id)
+        return await self._transaction.row(query) is not None
+
+    async def set_password(self, user_id: str, new: str) -> None:
+        """Give a user who has none the password with the hash *new*."""
+        row = insert(passwords).values(user_id=user_id, hash=new, changed_at=self._now)
+        await self._transaction.change(row)
 
     async def create_user(self, login: VerifiedLogin) -> User:
         """Add a user and their leading account from *login*; the id is random and never reused.

@@ -24,12 +24,16 @@ GRACE = 3600  # seconds after its end for which a session waits to be swept, and
 class RedisSessions:
     """Keeps session records; every verb raises StoreUnavailable for an outage.
 
-    *standing* says what is true of a user now; *scope* is the gateway's `public_url`, so that
-    gateways that share a server do not see each other's sessions.
+    *standing* says what the database holds of a session and its user now; *scope* names the gateway
+    and its cookie, so that gateways that share a server do not see each other's sessions.
     """
 
     def __init__(
-        self, server: RedisServer, *, standing: Callable[[str], Awaitable[Standing | None]], scope: str
+        self,
+        server: RedisServer,
+        *,
+        standing: Callable[[SessionRecord], Awaitable[Standing | None]],
+        scope: str,
     ) -> None:
         self._server = server
         self._standing = standing
@@ -50,7 +54,7 @@ class RedisSessions:
         if record.key != key:
             raise StoreUnavailable("redis answered for another session")
         seen = max(record.seen_at, int(seen_at or 0))
-        standing = await self._standing(record.user_id)
+        standing = await self._standing(record)
         return FoundSession(record=replace(record, seen_at=seen), standing=standing)
 
     async def add(self, record: SessionRecord, *, most: int) -> tuple[SessionRecord, ...]:
@@ -82,6 +86,15 @@ class RedisSessions:
         """End the session under *key*; one that is gone already is as good as removed."""
         async with self._server.asked() as redis:
             await self._remove(redis, [key.hex().encode()])
+
+    async def remove_all(self, user_id: str, *, but: bytes | None) -> None:
+        """End every session of the user except the one under *but*, a bounded number at a time."""
+        async with self._server.asked() as redis:
+            names: list[Any] = await redis.zrange(self._users + user_id, 0, -1)
+        others = [name for name in names if but is None or name != but.hex().encode()]
+        for start in range(0, len(others), SWEEP):
+            async with self._server.asked() as redis:
+                await self._remove(redis, others[start : start + SWEEP])
 
     async def sweep(
         self, *, now: int, begun_before: int, seen_before: int | None

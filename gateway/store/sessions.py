@@ -1,11 +1,12 @@
 """Stateful sessions on the database: written one transaction at a time, read in one query."""
 
 from collections.abc import Mapping
-from dataclasses import asdict
+from dataclasses import asdict, fields
 
-from sqlalchemy import delete, insert, or_, select, update
+from sqlalchemy import Select, delete, insert, or_, select, update
 
 from gateway.model.session import FoundSession, SessionRecord
+from gateway.store.session_keys import issuer_keys
 from gateway.store.standing import Lookup
 from gateway.store.tables import sessions
 from gateway.store.writer import Writer
@@ -34,11 +35,11 @@ class Sessions:
         async with self._writer.write() as transaction:
             surplus = []
             if most:
-                older = select(sessions).where(mine).order_by(*newest_first).offset(most - 1)
+                older = _records().where(mine).order_by(*newest_first).offset(most - 1)
                 surplus = [SessionRecord(**row) for row in await transaction.rows(older)]
             for old in surplus:
                 await transaction.change(delete(sessions).where(sessions.c.key == old.key))
-            await transaction.change(insert(sessions).values(asdict(record)))
+            await transaction.change(insert(sessions).values(_row(record)))
         return tuple(surplus)
 
     async def touch(self, seen: Mapping[bytes, int]) -> None:
@@ -53,6 +54,12 @@ class Sessions:
         async with self._writer.write() as transaction:
             await transaction.change(delete(sessions).where(sessions.c.key == key))
 
+    async def remove_all(self, user_id: str, *, but: bytes | None) -> None:
+        """End every session of the user except the one under *but*."""
+        others = [sessions.c.user_id == user_id] + ([sessions.c.key != but] if but is not None else [])
+        async with self._writer.write() as transaction:
+            await transaction.change(delete(sessions).where(*others))
+
     async def sweep(
         self, *, now: int, begun_before: int, seen_before: int | None
     ) -> tuple[SessionRecord, ...]:
@@ -64,8 +71,17 @@ class Sessions:
         if seen_before is not None:
             over.append(sessions.c.seen_at < seen_before)
         async with self._writer.write() as transaction:
-            found = await transaction.rows(select(sessions).where(or_(*over)).limit(SWEEP))
+            found = await transaction.rows(_records().where(or_(*over)).limit(SWEEP))
             gone = tuple(SessionRecord(**row) for row in found)
             for record in gone:
                 await transaction.change(delete(sessions).where(sessions.c.key == record.key))
         return gone
+
+
+def _records() -> Select[tuple[object, ...]]:
+    return select(*(sessions.c[field.name] for field in fields(SessionRecord)))
+
+
+def _row(record: SessionRecord) -> dict[str, object]:
+    named = issuer_keys(record.issuer, sid=record.issuer_sid, subject=record.subject)
+    return {**asdict(record), "sid_key": named.sid, "sub_key": named.subject}

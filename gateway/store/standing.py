@@ -13,54 +13,78 @@ from pathlib import Path
 from typing import Any
 
 import aiosqlite
-from sqlalchemy import Select, bindparam, exists, func, literal_column, select
+from sqlalchemy import ColumnElement, Select, bindparam, exists, func, literal_column, select
 from sqlalchemy.dialects import sqlite
 
 from gateway.errors import StoreUnavailable
 from gateway.model.session import FoundSession, Session, SessionRecord, Standing, session_key
 from gateway.store.engine import file_uri, place_watch
 from gateway.store.outage import outages_told
-from gateway.store.tables import denied_sessions, sessions, user_roles, users
+from gateway.store.session_keys import EVERYBODY, IssuerKeys, issuer_keys
+from gateway.store.tables import cut_offs, denied_sessions, sessions, user_roles, users
 
 DEADLINE = 0.25  # seconds for one lookup, a new connection included
 ABANDONED = 4  # connections that may still hang in a failed disk before lookups fail at once
 
 _ONE_ROW = select(literal_column("1")).subquery()
-_DENIED = exists().where(denied_sessions.c.session == bindparam("session"))
-_STANDING = (
-    users.c.id,
-    users.c.enabled,
-    users.c.epoch,
-    _DENIED,
-    users.c.email,
-    users.c.email_verified,
-    users.c.name,
-    users.c.image,
-    user_roles.c.role,
-    func.still_in_place(),
-)
 _RECORD_FIELDS = tuple(field.name for field in fields(SessionRecord))
 _RECORD = tuple(sessions.c[name] for name in _RECORD_FIELDS)
 
 
-def _named(query: Select[tuple[object, ...]]) -> str:
+def _standing_columns(
+    session: ColumnElement[Any], begun_at: ColumnElement[Any], *keys: ColumnElement[Any]
+) -> tuple[ColumnElement[Any], ...]:
+    """Return what to select about a user whose *session* began at *begun_at* and whom *keys* name too."""
+    return (
+        users.c.id,
+        users.c.enabled,
+        users.c.epoch,
+        exists().where(denied_sessions.c.session == session)
+        | exists().where(
+            cut_offs.c.sessions.in_([bindparam("everybody"), *keys]), cut_offs.c.begun_until >= begun_at
+        ),
+        users.c.email,
+        users.c.email_verified,
+        users.c.name,
+        users.c.image,
+        user_roles.c.role,
+        func.still_in_place(),
+    )
+
+
+def _named(query: Select[Any]) -> str:
     return str(query.compile(dialect=sqlite.dialect(paramstyle="named")))
 
 
 _LOOKUP = _named(
-    select(*_STANDING).select_from(
+    select(
+        *_standing_columns(
+            bindparam("session"), bindparam("begun_at"), bindparam("issuer_sid"), bindparam("issuer_sub")
+        )
+    ).select_from(
         _ONE_ROW.outerjoin(users, users.c.id == bindparam("user_id")).outerjoin(
             user_roles, user_roles.c.user_id == users.c.id
         )
     )
 )
 _FIND = _named(
-    select(*_RECORD, *_STANDING).select_from(
+    select(
+        *_RECORD,
+        *_standing_columns(sessions.c.key, sessions.c.created_at, sessions.c.sid_key, sessions.c.sub_key),
+    ).select_from(
         _ONE_ROW.outerjoin(sessions, sessions.c.key == bindparam("session"))
         .outerjoin(users, users.c.id == sessions.c.user_id)
         .outerjoin(user_roles, user_roles.c.user_id == users.c.id)
     )
 )
+_NOBODY: dict[str, object] = {
+    "user_id": "",
+    "session": b"",
+    "everybody": b"",
+    "issuer_sid": b"",
+    "issuer_sub": b"",
+    "begun_at": 0,
+}
 
 
 class Lookup:
@@ -78,15 +102,25 @@ class Lookup:
 
         The answer is not older than the call.
         """
-        return await self._of_user(session.identity.user_id, session_key(session.id))
+        return await self._standing(
+            session.identity.user_id,
+            session_key(session.id),
+            issuer_keys(session.issuer, sid=session.issuer_sid, subject=session.subject),
+            begun_at=session.authenticated_at,
+        )
 
-    async def user_standing(self, user_id: str) -> Standing | None:
-        """Return the standing of a user whatever their session; else as `standing`."""
-        return await self._of_user(user_id, b"")
+    async def standing_of(self, record: SessionRecord) -> Standing | None:
+        """Return the standing of the session in *record*, wherever it is kept; else as `standing`."""
+        return await self._standing(
+            record.user_id,
+            record.key,
+            issuer_keys(record.issuer, sid=record.issuer_sid, subject=record.subject),
+            begun_at=record.created_at,
+        )
 
     async def session(self, key: bytes) -> FoundSession | None:
         """Return the stateful session kept under *key* with its user's standing, in one query."""
-        rows = await self._ask({"session": key}, _FIND)
+        rows = await self._ask({"session": key, "everybody": EVERYBODY}, _FIND)
         record = rows[0][: len(_RECORD)]
         if record[0] is None:
             return None
@@ -96,12 +130,22 @@ class Lookup:
         standing = _standing([row[len(_RECORD) :] for row in rows], found.user_id)
         return FoundSession(record=found, standing=standing)
 
-    async def _of_user(self, user_id: str, key: bytes) -> Standing | None:
-        return _standing(await self._ask({"user_id": user_id, "session": key}), user_id)
+    async def _standing(
+        self, user_id: str, key: bytes, named: IssuerKeys, *, begun_at: int
+    ) -> Standing | None:
+        question = {
+            "user_id": user_id,
+            "session": key,
+            "everybody": EVERYBODY,
+            "issuer_sid": named.sid,
+            "issuer_sub": named.subject,
+            "begun_at": begun_at,
+        }
+        return _standing(await self._ask(question), user_id)
 
     async def ping(self) -> None:
         """Raise StoreUnavailable unless the database answers."""
-        await self._ask({"user_id": "", "session": b""})
+        await self._ask(_NOBODY)
 
     async def close(self) -> None:
         """End the connection, wait for those left behind, and look nothing up from now on."""

@@ -20,6 +20,7 @@ def record(name: str, user_id: str, **changes: Any) -> SessionRecord:
         "browser": "Firefox/1",
         "provider": "demo",
         "issuer": "https://issuer.example",
+        "subject": "sub-1",
         "issuer_sid": None,
     }
     return SessionRecord(**{**fields, **changes})

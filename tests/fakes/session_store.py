@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from gateway.errors import StoreUnavailable
@@ -10,7 +10,8 @@ from gateway.keys.keyring import KeyRing
 from gateway.model.event import AuditEvent
 from gateway.model.session import FoundSession, Session, SessionRecord, Standing, Visitor
 from gateway.sessions.cache import SessionCache
-from gateway.sessions.stateful import Stateful
+from gateway.sessions.endings import Endings
+from gateway.sessions.stateful import Removal, Stateful
 from gateway.sessions.strategy import Loaded, Policy
 from tests.fakes.clock import FakeClock
 from tests.fakes.jar import Jar
@@ -75,6 +76,11 @@ class FakeSessionStore:
         self._called("remove")
         self.records.pop(key, None)
 
+    async def remove_all(self, user_id: str, *, but: bytes | None) -> None:
+        self._called("remove_all")
+        kept = [key for key, each in self.records.items() if each.user_id != user_id or key == but]
+        self.records = {key: self.records[key] for key in kept}
+
     async def sweep(
         self, *, now: int, begun_before: int, seen_before: int | None
     ) -> tuple[SessionRecord, ...]:
@@ -91,6 +97,29 @@ class FakeSessionStore:
         return gone
 
 
+class FakeBook:
+    """The database's book of sessions, written down as it comes."""
+
+    def __init__(self) -> None:
+        self.denied: dict[str, int] = {}
+        self.forgotten: list[bytes] = []
+        self.ended: list[str] = []
+        self.others: list[tuple[str, str]] = []
+
+    async def deny(self, session_id: str, until: int) -> None:
+        self.denied[session_id] = until
+
+    async def end_sessions_of(self, user_id: str, *, but: str | None = None) -> int | None:
+        self.ended.append(user_id)
+        return 1
+
+    async def forget_sessions(self, keys: Sequence[bytes]) -> None:
+        self.forgotten += keys
+
+    async def forget_others(self, user_id: str, *, but: str) -> None:
+        self.others.append((user_id, but))
+
+
 @dataclass
 class StatefulNode:
     """A node with stateful sessions; where `pushed`, its one channel proves itself when told to."""
@@ -101,10 +130,14 @@ class StatefulNode:
     clock: FakeClock = field(default_factory=FakeClock)
     monotonic: FakeClock = field(default_factory=lambda: FakeClock(100.0))
     store: FakeSessionStore = field(default_factory=FakeSessionStore)
+    book: FakeBook = field(default_factory=FakeBook)
     browser: Jar = field(default_factory=Jar)
 
     def __post_init__(self) -> None:
         self.events: list[AuditEvent] = []
+        self.sightings: list[tuple[str, int]] = []
+        removal = Removal(self.store, self.book)
+        self.endings = Endings(removal, clock=self.clock, audit=self.events.append)
         self.tally = Tallied()
         self.cache = SessionCache(int(self.pushed), monotonic=self.monotonic)
         ring = KeyRing((SECRET,), scope=SITE)
@@ -114,11 +147,14 @@ class StatefulNode:
             sealer=ring.sealer("session-record"),
             names=NAMES,
             store=self.store,
+            book=self.book,
+            endings=self.endings,
             cache=self.cache,
             most=self.most,
             clock=self.clock,
             audit=self.events.append,
             tally=self.tally,
+            seen=lambda session_id, moment: self.sightings.append((session_id, moment)),
             patience=5.0,
         )
 
@@ -131,6 +167,10 @@ class StatefulNode:
         await self.sessions.begin(session, VISITOR)
         self.browser.take(self.sessions.cookies(session, self.browser.headers()))
         return session
+
+    async def close(self) -> None:
+        await self.sessions.close()
+        await self.endings.close()
 
     def load(self) -> Loaded:
         return self.sessions.load(self.browser.headers())

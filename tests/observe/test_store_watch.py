@@ -7,8 +7,15 @@ from dataclasses import dataclass, field
 import pytest
 
 from gateway.errors import AccountNotLinked, StoreUnavailable
+from gateway.model.password import Credentials
 from gateway.model.session import Session, Standing
-from gateway.observe.store_watch import StoreWatch, WatchedBooks, WatchedSessions, WatchedStore
+from gateway.observe.store_watch import (
+    StoreWatch,
+    WatchedBooks,
+    WatchedPasswords,
+    WatchedSessions,
+    WatchedStore,
+)
 from tests.fakes.clock import FakeClock
 from tests.fakes.records import NOW, record
 from tests.fakes.session_store import FakeSessionStore
@@ -50,6 +57,17 @@ class Slow:
         self._work()
         return True
 
+    async def end_sessions_of(self, user_id: str, *, but: str | None = None) -> int | None:
+        self._work()
+        return 7 if but == "sid" else None
+
+    async def find(self, name: str) -> Credentials | None:
+        self._work()
+        return None
+
+    async def rehash(self, user_id: str, *, old: str, new: str) -> None:
+        self._work()
+
     @asynccontextmanager
     async def ledger(self) -> AsyncIterator[str]:
         self._work()
@@ -64,9 +82,11 @@ async def test_every_call_is_timed_and_its_answer_passes() -> None:
     assert await store.standing(session) is None
     await store.deny("sid", 1)
     assert await store.spend(b"key", 1) is True
+    assert await store.end_sessions_of("u", but="sid") == 7
     async with books.ledger() as ledger:
         assert ledger == "the ledger"
-    assert counts.calls == [("standing", 0.25), ("deny", 0.25), ("spend", 0.25), ("ledger", 0.25)]
+    verbs = ["standing", "deny", "spend", "end_sessions_of", "ledger"]
+    assert counts.calls == [(verb, 0.25) for verb in verbs]
     assert counts.errors == 0
 
 
@@ -97,10 +117,25 @@ async def test_B149_calls_of_the_session_store_are_watched_like_the_others() -> 
     assert found.record == mine
     await watched.touch({mine.key: NOW + 1})
     await watched.remove(mine.key)
+    await watched.remove_all(mine.user_id, but=None)
     assert await watched.sweep(now=NOW, begun_before=0, seen_before=None) == ()
     store.down = True
     with pytest.raises(StoreUnavailable):
         await watched.find(mine.key)
     assert counts.errors == 1
     ops = [op for op, _ in counts.calls]
-    assert ops == [f"session_{op}" for op in ("add", "find", "touch", "remove", "sweep", "find")]
+    assert ops == [
+        f"session_{op}" for op in ("add", "find", "touch", "remove", "remove_all", "sweep", "find")
+    ]
+
+
+async def test_passwords_are_watched_too() -> None:
+    clock, counts = FakeClock(), Counts()
+    slow = Slow(clock)
+    book = WatchedPasswords(slow, StoreWatch(counts, monotonic=clock))
+    assert await book.find("ann@example.com") is None
+    slow.down = True
+    with pytest.raises(StoreUnavailable):
+        await book.rehash("u_ann", old="h1", new="h2")
+    assert counts.calls == [("password", 0.25), ("rehash", 0.25)]
+    assert counts.errors == 1

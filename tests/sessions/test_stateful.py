@@ -82,7 +82,7 @@ async def test_B111_an_end_that_the_store_misses_is_raised_and_refused_here() ->
         await node.sessions.end(session)
     assert node.load().rejected == "revoked"
     node.store.down = False
-    await node.sessions.close()
+    await node.close()
     assert node.store.records == {}
 
 
@@ -112,8 +112,9 @@ async def test_B102_use_is_written_when_a_tenth_of_the_limit_passed_and_by_one_r
     node.clock.advance(1)
     for _ in range(5):
         await node.request()
-    await node.sessions.close()
+    await node.close()
     assert node.store.calls["touch"] == 1
+    assert [moment for _, moment in node.sightings] == [int(node.clock())]
 
 
 async def test_B102_looking_is_not_using() -> None:
@@ -121,7 +122,7 @@ async def test_B102_looking_is_not_using() -> None:
     session = await node.sign_in()
     node.clock.advance(600)
     await node.sessions.confirm(session)
-    await node.sessions.close()
+    await node.close()
     assert node.store.calls["touch"] == 0
     node.clock.advance(1)
     with pytest.raises(SessionRejected, match="idle"):
@@ -150,15 +151,13 @@ async def test_B103_a_sweep_tells_each_session_and_why() -> None:
     assert [event.reason for event in node.events if event.name == "session.swept"] == ["idle", "absolute"]
 
 
-async def test_B118_the_oldest_beyond_the_limit_ends_and_is_told() -> None:
+async def test_B118_the_oldest_beyond_the_limit_ends() -> None:
     node = StatefulNode(most=2)
     first = await node.sign_in()
     for _ in range(2):
         node.clock.advance(1)
         await node.sign_in()
     assert session_key(first.id) not in node.store.records
-    [ended] = [event for event in node.events if event.name == "session.ended"]
-    assert (ended.session_id, ended.reason) == (public_id(first.id), "surplus")
 
 
 async def test_B053_twice_the_same_name_leaves_the_cookie_anew_with_its_own_end() -> None:
@@ -173,3 +172,47 @@ async def test_B053_twice_the_same_name_leaves_the_cookie_anew_with_its_own_end(
     [line] = node.sessions.cookies(found, headers)
     assert b"Max-Age=2591900" in line
     assert found == session
+
+
+async def test_B112_ending_all_raises_the_epoch_and_removes_what_is_kept() -> None:
+    node = StatefulNode()
+    session = await node.sign_in()
+    await node.sign_in()
+    await node.sessions.end_all(session)
+    assert node.book.ended == ["u-alice"]
+    assert node.store.records == {}
+
+
+async def test_B112_ending_the_others_keeps_this_one_as_it_is() -> None:
+    node = StatefulNode()
+    await node.sign_in()
+    session = await node.sign_in()
+    loaded = node.load().session
+    assert loaded is not None
+    assert await node.sessions.end_others(loaded) == session
+    assert list(node.store.records) == [session_key(session.id)]
+    assert node.book.others == [("u-alice", session.id)]
+    assert await node.request() == session
+
+
+async def test_B105_whose_a_session_is_is_asked_only_where_it_is_not_known() -> None:
+    node = StatefulNode()
+    session = await node.sign_in()
+    loaded = node.load().session
+    assert loaded is not None
+    known = await node.sessions.identified(loaded)
+    assert known == session
+    assert await node.sessions.identified(known) is known
+    assert node.store.calls["find"] == 1
+
+
+async def test_B113_what_ended_is_listed_no_more() -> None:
+    node = StatefulNode(policy=IDLE)
+    session = await node.sign_in()
+    node.clock.advance(601)
+    with pytest.raises(SessionRejected, match="idle"):
+        await node.request()
+    assert node.book.forgotten == [session_key(session.id)]
+    again = await node.sign_in()
+    await node.sessions.end(again)
+    assert again.id in node.book.denied

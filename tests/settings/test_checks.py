@@ -104,15 +104,52 @@ def test_an_issuer_that_signs_with_the_client_secret_needs_no_other_use_of_it(tm
     assert found(tmp_path, TOP + provider + lines + ROUTE) == {}
 
 
-def test_B118_a_limit_that_nobody_would_keep_is_refused(tmp_path: Path) -> None:
-    limit = f"{SOUND}[session]\nmax_sessions_per_user = 3\n"
-    assert list(found(tmp_path, limit)) == ["session.max_sessions_per_user"]
-    assert found(tmp_path, f'{limit}strategy = "stateful"\n') == {}
-
-
 def test_a_stateful_idle_limit_may_be_shorter_than_a_lease(tmp_path: Path) -> None:
     assert found(tmp_path, f'{SOUND}[session]\nstrategy = "stateful"\nidle_timeout = "1m"\n') == {}
 
 
 def test_a_redis_user_needs_a_password(tmp_path: Path) -> None:
     assert list(found(tmp_path, f'{SOUND}[redis]\nusername = "gateway"\n')) == ["redis.username"]
+
+
+LOCAL = '\n[[providers]]\nid = "local"\ntype = "password"\n'
+
+
+@pytest.mark.parametrize("key", ["issuer", "client_id"])
+def test_C04_an_issuer_needs_its_address_and_our_name_there(tmp_path: Path, key: str) -> None:
+    text = "\n".join(line for line in SOUND.splitlines() if not line.startswith(f"{key} ="))
+    assert found(tmp_path, text)[f"providers[0].{key}"].startswith("is required, and not set (for example")
+
+
+def test_C04_a_misspelled_type_is_told_and_nothing_concluded_from_it(tmp_path: Path) -> None:
+    text = TOP + LOCAL.replace('"password"', '"pasword"') + ROUTE
+    assert list(found(tmp_path, text)) == ["providers[0].type"]
+    assert 'did you mean "password"?' in found(tmp_path, text)["providers[0].type"]
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        'issuer = "https://login.example.com"',
+        'client_id = "x"',
+        'client_auth = "none"',
+        "trust_email = true",
+        'scopes = ["openid"]',
+    ],
+)
+def test_C04_passwords_take_no_key_of_an_issuer(tmp_path: Path, line: str) -> None:
+    key = line.partition(" ")[0]
+    faults = found(tmp_path, TOP + LOCAL + line + "\n" + ROUTE)
+    assert list(faults) == [f"providers[0].{key}"]
+    assert 'means nothing with type = "password"' in faults[f"providers[0].{key}"]
+
+
+def test_C04_an_issuer_takes_no_length_of_passwords(tmp_path: Path) -> None:
+    faults = found(tmp_path, TOP + PROVIDER + "min_length = 12\n" + ROUTE)
+    assert 'means nothing with type = "oidc"' in faults["providers[0].min_length"]
+
+
+def test_C04_passwords_are_one_provider(tmp_path: Path) -> None:
+    second = LOCAL.replace('"local"', '"other"')
+    assert found(tmp_path, TOP + LOCAL + PROVIDER + ROUTE) == {}
+    assert list(found(tmp_path, TOP + LOCAL + PROVIDER + second + ROUTE)) == ["providers[2].type"]

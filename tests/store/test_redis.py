@@ -43,8 +43,8 @@ def made(name: str, user_id: str = "u", **changes: int) -> SessionRecord:
 async def shelf(needs: Callable[[str], str]) -> AsyncIterator[Shelf]:
     needs("redis-server")
 
-    async def standing(user_id: str) -> Standing | None:
-        return STANDING if user_id == "u" else None
+    async def standing(record: SessionRecord) -> Standing | None:
+        return STANDING if record.user_id == "u" else None
 
     async with redis_process() as process:
         account = RedisAccount(host="127.0.0.1", port=process.port, number=0, tls=False)
@@ -64,7 +64,7 @@ async def test_what_is_added_is_found_with_its_user_and_expires_by_itself(shelf:
 
 
 async def test_gateways_that_share_a_server_do_not_see_each_other_s(shelf: Shelf) -> None:
-    async def standing(_: str) -> Standing | None:
+    async def standing(_: SessionRecord) -> Standing | None:
         return STANDING
 
     other = RedisSessions(shelf.server, standing=standing, scope="there")
@@ -132,3 +132,13 @@ async def test_it_answers(shelf: Shelf) -> None:
     await shelf.process.stop()
     with pytest.raises(StoreUnavailable):
         await shelf.sessions.ping()
+
+
+async def test_B112_all_of_a_user_go_but_the_one_that_is_kept(shelf: Shelf) -> None:
+    for name in ("one", "two", "three"):
+        await shelf.sessions.add(made(name), most=0)
+    await shelf.sessions.add(made("bob", "bob"), most=0)
+    await shelf.sessions.remove_all("u", but=session_key("two"))
+    assert await shelf.holds("one", "two", "three", "bob") == [False, True, False, True]
+    await shelf.sessions.remove_all("u", but=None)
+    assert await shelf.holds("two", "bob") == [False, True]

@@ -92,3 +92,33 @@ async def test_D09_a_lock_is_an_outage_for_writes_alone(database: Database, tmp_
     assert await database.sessions.find(mine.key) is not None
     other.execute("ROLLBACK")
     other.close()
+
+
+async def test_B112_all_of_a_user_go_but_the_one_that_is_kept(database: Database) -> None:
+    ann = await user_in(database)
+    for name in ("one", "two", "three"):
+        await database.sessions.add(record(name, ann), most=0)
+    await database.sessions.remove_all(ann, but=session_key("two"))
+    kept = [await database.sessions.find(session_key(name)) for name in ("one", "two", "three")]
+    assert [found is not None for found in kept] == [False, True, False]
+    await database.sessions.remove_all(ann, but=None)
+    assert await database.sessions.find(session_key("two")) is None
+
+
+@pytest.mark.parametrize("how", ["denied", "issuer's sid", "issuer's subject", "everybody", "another's"])
+async def test_B116_B119_B121_whatever_ends_sessions_is_found_with_them(database: Database, how: str) -> None:
+    mine = record("one", await user_in(database), issuer_sid="op-1")
+    await database.sessions.add(mine, most=0)
+    endings, until = database.endings, NOW + 1000
+    if how == "denied":
+        await database.deny("one", until)
+    elif how == "everybody":
+        await endings.end_everybody(until)
+    else:
+        sid = {"issuer's sid": "op-1", "another's": "op-2"}.get(how)
+        await endings.end_by_issuer(mine.issuer, sid=sid, subject=mine.subject, notice=b"n", until=until)
+    found = await database.sessions.find(mine.key)
+    assert found is not None
+    assert found.standing is not None
+    assert found.standing.denied is (how != "another's")
+    assert await database.standing_of(mine) == found.standing

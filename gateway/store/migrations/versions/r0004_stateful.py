@@ -3,8 +3,8 @@
 import sqlalchemy as sa
 from alembic import op
 
-revision = "0002_stateful"
-down_revision = "0001"
+revision = "0004_stateful"
+down_revision = "0003_passwords"
 branch_labels = None
 depends_on = None
 
@@ -22,7 +22,10 @@ def upgrade() -> None:
         sa.Column("browser", sa.Text(), nullable=False),
         sa.Column("provider", sa.String(255), nullable=False),
         sa.Column("issuer", sa.Text(), nullable=False),
+        sa.Column("subject", sa.String(255), nullable=False),
         sa.Column("issuer_sid", sa.Text()),
+        sa.Column("sid_key", sa.LargeBinary(32), nullable=False),
+        sa.Column("sub_key", sa.LargeBinary(32), nullable=False),
         sa.PrimaryKeyConstraint("key", name="pk_sessions"),
         sa.ForeignKeyConstraint(["user_id"], ["users.id"], name="fk_sessions_user_id", ondelete="CASCADE"),
     )

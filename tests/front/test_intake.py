@@ -1,0 +1,159 @@
+"""Bounds in bytes and seconds, each at limit - 1, limit and limit + 1, over real sockets (rule G6)."""
+
+import asyncio
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from aiohttp.web_protocol import RequestHandler
+
+from gateway.errors import GatewayError
+from gateway.front.connection import Connection
+from gateway.front.intake import check_names
+from gateway.front.limits import Limits
+from gateway.front.server import Server
+from tests.fakes.front import CHUNKED, ask, front
+from tests.fakes.gateway import HOST
+from tests.fakes.raw_client import get
+
+GET = b"GET / HTTP/1.1"
+HOST_LINE = f"Host: {HOST}\r\n".encode()
+SMALL = Limits(request_line=300, field=200, head=1_000, fields=10)
+
+
+def head_of(size: int) -> bytes:
+    """A GET whose head has *size* bytes, no field of it over 150."""
+    plain = GET + b"\r\n" + HOST_LINE
+    left = size - len(plain) - 2
+    fields = []
+    while left > 300:
+        fields.append(b"X: " + b"a" * 145 + b"\r\n")
+        left -= 150
+    half = left // 2
+    fields += [b"X: " + b"a" * (part - 5) + b"\r\n" for part in (half, left - half)]
+    return plain + b"".join(fields) + b"\r\n"
+
+
+def one_field(size: int) -> bytes:
+    """A GET with a field of *size* bytes, name and value together."""
+    return GET + b"\r\n" + HOST_LINE + b"X-A: " + b"a" * (size - 3) + b"\r\n\r\n"
+
+
+def request_line(size: int) -> bytes:
+    """A GET whose request line has *size* bytes, its CRLF not counted."""
+    return b"GET /" + b"a" * (size - len("GET / HTTP/1.1")) + b" HTTP/1.1\r\n" + HOST_LINE + b"\r\n"
+
+
+def fields_of(count: int) -> bytes:
+    return GET + b"\r\n" + HOST_LINE + b"X: a\r\n" * (count - 1) + b"\r\n"
+
+
+@pytest.mark.parametrize(
+    ("made", "limit", "status"),
+    [
+        (request_line, SMALL.request_line - 2, 414),
+        (one_field, SMALL.field, 431),
+        (head_of, SMALL.head, 431),
+        (fields_of, SMALL.fields, 431),
+    ],
+)
+async def test_a_bound_on_the_head_holds_to_the_byte(
+    tmp_path: Path, made: Callable[[int], bytes], limit: int, status: int
+) -> None:
+    async with front(tmp_path, limits=SMALL) as door:
+        await door.passes(made(limit - 1))
+        await door.passes(made(limit))
+        await door.refused(made(limit + 1), status)
+
+
+@pytest.mark.parametrize(
+    ("made", "limit", "status"),
+    [(request_line, 8 * 1024 - 2, 414), (one_field, 16 * 1024, 431), (fields_of, 100, 431)],
+)
+async def test_the_shipped_bounds_hold_to_the_byte(
+    tmp_path: Path, made: Callable[[int], bytes], limit: int, status: int
+) -> None:
+    async with front(tmp_path) as door:
+        await door.passes(made(limit))
+        await door.refused(made(limit + 1), status)
+
+
+@pytest.mark.parametrize("start", [b"G", b"GET / HTTP/1.1\r\nHost: a", b"GET / HTTP/1.1\r\n"])
+async def test_U01_a_head_that_does_not_come_is_408(tmp_path: Path, start: bytes) -> None:
+    async with front(tmp_path, limits=Limits(head_time=0.05)) as door:
+        await door.refused(start, 408)
+
+
+async def test_U01_a_dribbled_head_gains_no_time(tmp_path: Path) -> None:
+    async with front(tmp_path, limits=Limits(head_time=0.2)) as door, await door.open() as client:
+        reading = asyncio.create_task(client.answer())
+        loop = asyncio.get_running_loop()
+        began = loop.time()
+        await client.write(GET + b"\r\nX: ")
+        while not reading.done():
+            await client.write(b"a")
+            await asyncio.sleep(0.02)
+        assert (await reading).status == 408
+        assert loop.time() - began < 2
+
+
+async def test_U02_a_body_that_stands_still_is_408(tmp_path: Path) -> None:
+    async with front(tmp_path, limits=Limits(body_idle=0.05)) as door:
+        for start in (CHUNKED + b"5\r\nhel", ask(b"POST / HTTP/1.1", b"Content-Length: 9", body=b"hel")):
+            async with await door.open() as client:
+                await client.write(start)
+                answer = await client.answer()
+                assert (answer.status, answer.values("connection")) == (408, [b"close"])
+                assert await client.rest() == b""
+            await door.upstream.closed()
+        assert door.upstream.requests == []
+
+
+async def test_U02_a_body_that_creeps_is_408(tmp_path: Path) -> None:
+    limits = Limits(body_grace=0.1, body_rate=100_000)
+    async with front(tmp_path, limits=limits) as door, await door.open() as client:
+        await client.write(ask(b"POST / HTTP/1.1", b"Content-Length: 9000"))
+        reading = asyncio.create_task(client.answer())
+        while not reading.done():
+            await client.write(b"a")
+            await asyncio.sleep(0.01)
+        assert (await reading).status == 408
+
+
+async def test_requests_in_pieces_of_any_size_are_the_same_requests(tmp_path: Path) -> None:
+    stream = get("/1", host=HOST) + ask(b"POST /2 HTTP/1.1", b"Content-Length: 5", body=b"hello")
+    stream += get("/3", host=HOST) + ask(b"PUT /4 HTTP/1.1", b"Content-Length: 1", body=b"x")
+    async with front(tmp_path) as door:
+        for size in (*range(1, 24), 50, 97, 150, len(stream)):
+            door.upstream.requests.clear()
+            async with await door.open() as client:
+                for start in range(0, len(stream), size):
+                    await client.write(stream[start : start + size])
+                    await asyncio.sleep(0)
+                for _ in range(4):
+                    assert (await client.answer()).status == 200
+            targets = [each.split(b" ")[1] for each in door.upstream.requests]
+            assert targets == [b"/1", b"/2", b"/3", b"/4"]
+
+
+def test_C10_the_names_that_are_relied_on_are_checked(monkeypatch: pytest.MonkeyPatch) -> None:
+    check_names()
+    monkeypatch.delattr(RequestHandler, "force_close")
+    with pytest.raises(RuntimeError, match="force_close"):
+        check_names()
+
+
+async def test_an_error_that_nobody_foresaw_is_told_by_its_class() -> None:
+    told: list[GatewayError] = []
+
+    def refuse(error: GatewayError, peer: str) -> bytes:
+        told.append(error)
+        return b"no"
+
+    async def never(*_: object) -> bool:
+        raise NotImplementedError
+
+    connection: Connection = Server(never, limits=Limits(), refuse=refuse)()
+    named = connection.fault(ValueError("secret"))
+    assert (type(named), str(named)) == (GatewayError, "ValueError")
+    assert told == []
