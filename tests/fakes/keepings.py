@@ -1,6 +1,6 @@
 """The ways in which sessions are kept: what a contract test is run over, each with real parts."""
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -53,11 +53,13 @@ class Keeping:
             return len(await self.redis.named("session"))
         return len(self.rows())
 
-    def rows(self) -> list[Sequence[Any]]:
-        """Return the rows of the database's sessions."""
+    def rows(self) -> list[dict[str, Any]]:
+        """Return the rows of the database's sessions, by name of column."""
         connection = raw(self.folder)
         try:
-            return connection.execute("SELECT * FROM sessions").fetchall()
+            found = connection.execute("SELECT * FROM sessions")
+            names = [column[0] for column in found.description]
+            return [dict(zip(names, row, strict=True)) for row in found]
         finally:
             connection.close()
 

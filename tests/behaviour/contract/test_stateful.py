@@ -69,9 +69,8 @@ async def record_of(kept: Keeping, browser: Browser) -> dict[str, object]:
     """Return what the store holds of the session of *browser*, by name of field."""
     key = hashlib.sha256(value(browser).partition(".")[0].encode()).digest()
     if kept.redis is None:
-        [row] = [row for row in kept.rows() if row[0] == key]
-        names = "key user_id sealed created_at ends_at seen_at address browser provider issuer issuer_sid"
-        return dict(zip(names.split(), row, strict=True))
+        [row] = [row for row in kept.rows() if row["key"] == key]
+        return row
     [name] = [name for name in await kept.redis.named("session") if key.hex().encode() in name]
     found: dict[str, object] = json.loads(await kept.redis.ask("GET", name))
     [seen] = [index for index in await kept.redis.ask("KEYS", "vestibule:*:seen")]

@@ -1,0 +1,173 @@
+"""BEHAVIOUR group G over every way to keep sessions: whoever ends them, they end, in the time promised."""
+
+import asyncio
+import re
+from urllib.parse import parse_qs, urlencode
+
+import pytest
+
+from tests.fakes.browser import Browser, Page
+from tests.fakes.gateway import HOST
+from tests.fakes.issuer_logout import logout_token, offers_logout
+from tests.fakes.keepings import ALL, Keeping
+from tests.fakes.reloads import reloading
+from tests.fakes.scene import COOKIE, Scene
+
+pytestmark = pytest.mark.parametrize("kept", ALL, indirect=True)
+
+
+async def due(kept: Keeping, at: Scene) -> None:
+    """Let as much time pass as an ending may take."""
+    if kept.pushed:
+        await asyncio.sleep(0.05)
+    if not kept.stateful:
+        at.clock.advance(600)
+
+
+async def statuses(at: Scene, *browsers: Browser) -> list[int]:
+    return [(await browser.fetch(at.url + "/x")).status for browser in browsers]
+
+
+async def listed(at: Scene, browser: Browser) -> list[str]:
+    """Return the ids of the other sessions that the account page shows."""
+    page = await browser.navigate(f"{at.ours}/account")
+    return re.findall(r'/account/sessions/([0-9a-f]+)"', page.text)
+
+
+async def ended(at: Scene, browser: Browser, public: str) -> Page:
+    sent = {"csrfToken": await at.csrf(browser)}
+    return await browser.submit(f"{at.ours}/account/sessions/{public}", sent, follow=False)
+
+
+async def test_B112_S20_scope_all_ends_every_session_of_the_user_and_nobody_else_s(kept: Keeping) -> None:
+    async with kept.scene() as at, at.node() as second:
+        mine, other, bob = [await at.signed_in(user) for user in ("alice", "alice", "bob")]
+        at.visits(other, second)
+        assert await statuses(at, mine, other, bob) == [200, 200, 200]
+        assert (await at.signed_out(mine, scope="all")).status == 303
+        assert await kept.kept() == (1 if kept.stateful else 0)
+        await due(kept, at)
+        assert await statuses(at, mine, other, bob) == [401, 401, 200]
+        assert await statuses(at, await at.signed_in()) == [200]
+
+
+async def test_B112_scope_others_keeps_this_one_alone(kept: Keeping) -> None:
+    async with kept.scene() as at:
+        mine, other, bob = [await at.signed_in(user) for user in ("alice", "alice", "bob")]
+        assert await statuses(at, mine, other, bob) == [200, 200, 200]
+        page = await at.signed_out(mine, scope="others")
+        assert (page.status, page.location) == (303, f"{at.ours}/account")
+        assert await kept.kept() == (2 if kept.stateful else 0)
+        await due(kept, at)
+        assert await statuses(at, mine, other, bob) == [200, 401, 200]
+        assert await listed(at, mine) == []
+
+
+async def test_B113_sessions_are_listed_and_end_by_their_public_id(kept: Keeping) -> None:
+    async with kept.scene() as at:
+        mine, other, bob = [await at.signed_in(user) for user in ("alice", "alice", "bob")]
+        [public] = await listed(at, mine)
+        assert (await ended(at, bob, public)).status == 404
+        assert (await ended(at, mine, public)).location == f"{at.ours}/account"
+        assert await listed(at, mine) == []
+        await due(kept, at)
+        assert await statuses(at, mine, other, bob) == [200, 401, 200]
+        assert await kept.kept() == (2 if kept.stateful else 0)
+
+
+async def test_B113_a_session_that_signed_out_is_listed_no_more(kept: Keeping) -> None:
+    async with kept.scene() as at:
+        mine, other = [await at.signed_in() for _ in range(2)]
+        await at.signed_out(other)
+        assert await listed(at, mine) == []
+
+
+async def test_B118_beyond_the_limit_the_oldest_ends_and_is_told(kept: Keeping) -> None:
+    async with kept.scene("max_sessions_per_user = 2") as at:
+        browsers = []
+        for _ in range(3):
+            browsers.append(await at.signed_in())
+            at.clock.advance(1)
+        await due(kept, at)
+        assert await statuses(at, *browsers) == [401, 200, 200]
+    assert [line["reason"] for line in at.gate.events("session.ended")] == ["limit"]
+
+
+@pytest.mark.parametrize("by", ["sid", "sub"])
+async def test_B116_B120_a_logout_token_ends_every_session_that_it_names(kept: Keeping, by: str) -> None:
+    async with kept.scene() as at:
+        at.issuer.claims = {"sid": "op-1"}
+        first, second = [await at.signed_in() for _ in range(2)]
+        at.issuer.claims = {"sid": "op-2"}
+        bob = await at.signed_in("bob")
+        assert await statuses(at, first, second, bob) == [200, 200, 200]
+        named = {"sid": {"sid": "op-1"}, "sub": {"sub": "alice-at-the-issuer"}}[by]
+        page = await at.gate.browser().request(
+            "POST",
+            f"{at.ours}/backchannel-logout/issuer",
+            headers={"Content-Type": "application/x-www-form-urlencoded"},
+            body=urlencode({"logout_token": logout_token(at.issuer, **named)}).encode(),
+            follow=False,
+        )
+        assert page.status == 200
+        await due(kept, at)
+        assert await statuses(at, first, second, bob) == [401, 401, 200]
+
+
+async def test_B122_S18_a_frame_of_the_issuer_ends_the_presented_session_alone(kept: Keeping) -> None:
+    async with kept.scene() as at:
+        at.issuer.claims = {"sid": "op-1"}
+        mine, other = [await at.signed_in() for _ in range(2)]
+        url = f"{at.ours}/frontchannel-logout/issuer?" + urlencode({"iss": at.issuer.url, "sid": "op-1"})
+        assert (await mine.navigate(url.replace("op-1", "op-2"))).set_cookies == []
+        assert await statuses(at, mine, other) == [200, 200]
+        await mine.navigate(url)
+        assert mine.cookie(at.url, COOKIE) is None
+        assert await statuses(at, mine, other) == [401, 200]
+
+
+async def test_B115_S19_the_browser_goes_to_the_issuer_after_the_local_end(kept: Keeping) -> None:
+    async with kept.scene() as at:
+        endpoint = offers_logout(at.issuer)
+        alice = await at.signed_in()
+        page = await at.signed_out(alice, federated="1")
+        where, _, query = page.location.partition("?")
+        assert where == endpoint
+        assert parse_qs(query)["id_token_hint"][0].count(".") == 2
+        assert await kept.kept() == 0
+        assert await statuses(at, alice) == [401]
+
+
+async def test_B121_the_operator_ends_all_sessions_that_began_before(kept: Keeping) -> None:
+    async with kept.scene() as at:
+        alice, bob = await at.signed_in(), await at.signed_in("bob")
+        async with at.store() as store:
+            await store.endings.end_everybody(int(at.clock()) + 10_000_000)
+        await due(kept, at)
+        assert await statuses(at, alice, bob) == [401, 401]
+        at.clock.advance(1)
+        assert await statuses(at, await at.signed_in()) == [200]
+
+
+@pytest.mark.parametrize("scope", ["all", "others"])
+async def test_B112_a_copy_that_ended_ends_nobody_else(kept: Keeping, scope: str) -> None:
+    async with kept.scene() as at, at.node() as second:
+        mine, other = [await at.signed_in() for _ in range(2)]
+        stolen = second.browser()
+        stolen.cookies[HOST] = dict(mine.cookies[HOST])
+        await at.signed_out(mine)
+        assert (await at.signed_out(stolen, scope=scope)).status == (303 if scope == "all" else 401)
+        await due(kept, at)
+        assert await statuses(at, other) == [200]
+
+
+async def test_B131_sessions_and_endings_outlive_a_reload(kept: Keeping) -> None:
+    async with kept.scene() as at:
+        alice, bob = await at.signed_in(), await at.signed_in("bob")
+        copy = at.gate.browser()
+        copy.cookies[HOST] = dict(bob.cookies[HOST])
+        await at.signed_out(bob)
+        reload = reloading(at.gate, at.issuer)
+        assert await reload(lambda text: text.replace("[session]", "[session]\nmax_age = '20d'"))
+        assert await statuses(at, alice, copy) == [200, 401]
+        assert await statuses(at, await at.signed_in("bob")) == [200]
