@@ -79,10 +79,13 @@ class Gateway:
         url = self._settings.database.url
         database = await Database.open(url, clock=self._around.clock, create=True)
         self._stack.push_async_callback(database.close)
+        rules = frozenset((rule.provider, rule.role) for rule in self._settings.roles)
+        await database.users.drop_grants_without(rules)
         rooms = Rooms(self._settings, self._around, database=database, metrics=self._metrics)
         listener = self._listener = rooms.listener()
         for close in rooms.closing:
             self._stack.push_async_callback(close)
+        rooms.trail.start()
         await self._open_admin(database, rooms.jwks)
         address = listen_address(self._settings.listen)
         await listener.start(address.host, address.port, bound=self._around.public_socket)

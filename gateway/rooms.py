@@ -14,6 +14,7 @@ from gateway.flows.recent import RecentLogins
 from gateway.flows.resume import Resume
 from gateway.flows.targets import ReturnTargets
 from gateway.flows.transactions import Transactions
+from gateway.flows.unlink import Unlinking
 from gateway.front.forwarded import TrustedProxies
 from gateway.front.inbound import Receiver
 from gateway.front.ledger import RequestLedger
@@ -26,12 +27,14 @@ from gateway.model.route import Upstream
 from gateway.observe.log import Log
 from gateway.observe.metrics import Metrics
 from gateway.observe.store_watch import StoreWatch, WatchedBooks, WatchedStore
+from gateway.observe.trail import Trail
 from gateway.pipeline import Pipeline
 from gateway.relying_party.http import IssuerHttp
 from gateway.relying_party.provider import RelyingParty
 from gateway.routing.table import Table
 from gateway.sessions.stateless import Stateless
 from gateway.settings.addresses import url
+from gateway.settings.providers import ProviderSettings
 from gateway.settings.schema import Settings
 from gateway.store.database import Database
 from gateway.upstream.assertion import Assertions
@@ -83,10 +86,13 @@ class Rooms:
         self._signing = self._ring.signing_keys()
         self.jwks = self._signing.jwks
         self.table = Table(build_routes(settings))
-        self._ledger = RequestLedger(log=around.log, counts=metrics, monotonic=around.monotonic)
+        self.trail = self._make_trail()
+        self._ledger = RequestLedger(
+            log=around.log, counts=metrics, trail=self.trail.put, monotonic=around.monotonic
+        )
         self._audit = self._ledger.audit
         self._strategy = self._make_strategy()
-        self.closing: list[Close] = [self._strategy.close]
+        self.closing: list[Close] = [self.trail.close, self._strategy.close]
         self._resume = Resume(self._strategy)
         self._targets = ReturnTargets(
             public_url=settings.public_url, hosts=self.table.hosts, prefix=settings.prefix
@@ -132,6 +138,16 @@ class Rooms:
             limits=around.limits,
             clock=around.clock,
             monotonic=around.monotonic,
+        )
+
+    def _make_trail(self) -> Trail:
+        keep = self._settings.audit.keep
+        return Trail(
+            self._database.audit,
+            clock=self._around.clock,
+            keep=None if keep is None else int(keep),
+            log=self._around.log,
+            counts=self._metrics,
         )
 
     def _make_strategy(self) -> Stateless:
@@ -207,6 +223,9 @@ class Rooms:
         return AccountPage(
             accounts=self._database.users,
             logins=logins,
+            unlinking=Unlinking(self._books),
+            strategy=self._strategy,
+            audit=self._audit,
             resume=self._resume,
             csrf=self._csrf,
             pages=self._pages,
@@ -241,7 +260,11 @@ class Rooms:
                 name=each.name,
                 issuer=each.issuer,
                 client_id=each.client_id,
-                party=RelyingParty(registration(each), http=http, clock=self._around.clock),
+                party=self._party(each, http),
             )
             for each in self._settings.providers
         ]
+
+    def _party(self, provider: ProviderSettings, http: IssuerHttp) -> RelyingParty:
+        ours = registration(provider, grants=self._settings.roles)
+        return RelyingParty(ours, http=http, clock=self._around.clock)

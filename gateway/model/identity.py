@@ -55,7 +55,8 @@ class Account:
 class VerifiedLogin:
     """What a provider proved about somebody, every check passed (OpenID Connect Core 3.1.3.7).
 
-    `email_verified` is true only where the issuer sent the JSON value `true`.
+    `email_verified` is true only where the issuer sent the JSON value `true`. `roles` are those that
+    the configuration grants for what the provider said.
     """
 
     provider: str
@@ -66,6 +67,7 @@ class VerifiedLogin:
     name: str | None = None
     image: str | None = None
     groups: tuple[str, ...] = ()
+    roles: tuple[str, ...] = ()
     claims: tuple[tuple[str, tuple[str, ...]], ...] = ()
     issuer_sid: str | None = None
     acr: str | None = None

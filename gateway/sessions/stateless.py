@@ -113,6 +113,20 @@ class Stateless:
         self._tell("session.created", session)
         return session
 
+    def reissue(self, session: Session, user: User) -> Session:
+        """Return *session* under a new token and the epoch that *user* has now; copies of it end."""
+        now = int(self._clock())
+        reissued = replace(
+            session,
+            token_id=_token_id(),
+            issued_at=now,
+            lease_until=min(now + self._policy.lease, self._policy.ends_at(session)),
+            epoch=user.epoch,
+            identity=_as_read(session.identity, user),
+        )
+        self._tell("session.reissued", reissued)
+        return reissued
+
     def cookies(self, session: Session, headers: RawHeaders) -> tuple[bytes, ...]:
         """Return the Set-Cookie values that leave *session*; their expiry is its absolute end."""
         return self._left(session, self._cookie.shown(headers))
@@ -303,7 +317,7 @@ def _identity(login: VerifiedLogin, user: User) -> Identity:
     )
 
 
-def _as_read(identity: Identity, standing: Standing) -> Identity:
+def _as_read(identity: Identity, standing: Standing | User) -> Identity:
     return replace(
         identity,
         email=standing.email,

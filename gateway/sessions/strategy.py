@@ -97,6 +97,10 @@ class Strategy(Protocol):
     def issue(self, login: VerifiedLogin, user: User, *, persistent: bool) -> Session:
         """Return a new session of *user*, begun now."""
 
+    def reissue(self, session: Session, user: User) -> Session:
+        """Return *session* under a new token and the epoch that *user* has now: the one that outlives
+        a raised epoch."""
+
     def cookies(self, session: Session, headers: RawHeaders) -> tuple[bytes, ...]:
         """Return the Set-Cookie values that leave exactly *session* in a browser that sent *headers*.
 

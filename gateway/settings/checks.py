@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from functools import partial
 
 from gateway.settings.addresses import Address, listen_address, url, within
+from gateway.settings.notation import nearest
 from gateway.settings.providers import ProviderSettings
 from gateway.settings.refusal import Finding
 from gateway.settings.route_checks import ROUTE_CHECKS
@@ -152,6 +153,24 @@ def _claims(path: tuple[str, int], provider: ProviderSettings) -> Iterator[Findi
         )
 
 
+def _roles(settings: Settings) -> Iterator[Finding]:
+    known = [provider.id for provider in settings.providers]
+    seen: dict[object, int] = {}
+    for index, grant in enumerate(settings.roles):
+        path = ("roles", index)
+        if grant.provider not in known:
+            close = nearest(grant.provider, known)
+            yield Finding(
+                path=(*path, "provider"),
+                message="is no provider",
+                suggestion=f'did you mean "{close}"?' if close else f"known: {', '.join(known) or 'none'}",
+                because=(("providers",),),
+            )
+        first = seen.setdefault(grant, index)
+        if first != index:
+            yield Finding(path=path, message=f"says the same as roles[{first}]", because=(("roles", first),))
+
+
 def _no_loops(settings: Settings) -> Iterator[Finding]:
     """An upstream that is one of our own sockets would send every request back to ourselves."""
     ours = {key: listen_address(getattr(settings, key)) for key in ("listen", "admin_listen")}
@@ -178,4 +197,4 @@ def _ours(path: tuple[str | int, ...], target: str, ours: dict[str, Address]) ->
 
 
 Check = Callable[[Settings], Iterator[Finding]]
-CHECKS: tuple[Check, ...] = (_listeners, _cookie, _session, _providers, *ROUTE_CHECKS, _no_loops)
+CHECKS: tuple[Check, ...] = (_listeners, _cookie, _session, _providers, _roles, *ROUTE_CHECKS, _no_loops)

@@ -7,6 +7,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from gateway.model.event import Clock
 from gateway.store import schema
+from gateway.store.audit import AuditTrail
 from gateway.store.endings import Endings
 from gateway.store.engine import open_engine, sqlite_file
 from gateway.store.ledger import Randomness
@@ -23,6 +24,7 @@ class Database:
         endings = Endings(writer, clock=clock)
         self._engine = engine
         self._lookup = lookup
+        self.audit = AuditTrail(engine)
         self.users = Users(writer, clock=clock, randomness=randomness)
         self.standing = lookup.standing
         self.ping = lookup.ping

@@ -19,6 +19,7 @@ from gateway.flows.recent import RecentLogins
 from gateway.flows.resume import Resume
 from gateway.flows.targets import ReturnTargets
 from gateway.flows.transactions import Transactions
+from gateway.flows.unlink import Unlinking
 from gateway.keys.keyring import KeyRing
 from gateway.model.answer import Answer
 from gateway.model.cookies import CookieNames
@@ -271,6 +272,9 @@ def _composed(
         account=AccountPage(
             accounts=database.users,
             logins=logins,
+            unlinking=Unlinking(database.users),
+            strategy=sessions,
+            audit=events.append,
             resume=resume,
             csrf=csrf,
             pages=pages,
