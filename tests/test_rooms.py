@@ -40,8 +40,8 @@ async def rooms_of(directory: Path, settings: Settings) -> Rooms:
 
 async def test_everything_that_was_opened_can_be_closed(tmp_path: Path) -> None:
     rooms = await rooms_of(tmp_path, loaded(tmp_path, SOUND + TWO_APPS).settings)
-    # sessions, one pool for each of two upstreams, and the connections to issuers
-    assert len(rooms.closing) == 4
+    # the audit trail, sessions, one pool for each of two upstreams, and the connections to issuers
+    assert len(rooms.closing) == 5
 
 
 async def test_the_table_and_the_published_keys_are_those_of_the_configuration(tmp_path: Path) -> None:

@@ -54,6 +54,7 @@ class Stateless:
         self._tally = tally
         self._cookie = SessionCookie(names)
         self._opened = OpenedCookies()
+        self._directory = directory
         self._lookups = Lookups(directory, clock=clock, tally=tally, patience=patience)
         self._endings = Endings(directory, clock=clock, audit=audit)
 
@@ -85,8 +86,13 @@ class Stateless:
         return confirmed if running else self._renewed(confirmed, answer)
 
     async def confirm(self, session: Session) -> Session:
-        """Return *session* with roles and profile from a lookup sent after this call."""
-        self._hold(session, self._clock())
+        """Return *session* with roles and profile as they are now: from a lookup sent after this call,
+        or, unless `strict` has every request ask, from an earlier one that would find the same."""
+        now = self._clock()
+        self._hold(session, now)
+        known = None if self._policy.strict else self._directory.known(session)
+        if known is not None:
+            return self._confirmed(session, Answer(asked_at=now, standing=known))
         return self._confirmed(session, await self._lookups.ask(session, fresh=True))
 
     def issue(self, login: VerifiedLogin, user: User, *, persistent: bool) -> Session:

@@ -58,7 +58,10 @@ class Policy:
 
 
 class Directory(Protocol):
-    """The user database, as sessions see it. Both raise StoreUnavailable for an outage."""
+    """The user database, as sessions see it; what awaits raises StoreUnavailable for an outage."""
+
+    def known(self, session: Session) -> Standing | None:
+        """Return what `standing` would answer now, None where it has to be asked."""
 
     async def standing(self, session: Session) -> Standing | None:
         """Return what is true of *session* now, None where its user is gone."""

@@ -55,8 +55,8 @@ def test_D11_a_newer_database_is_refused_and_kept(tmp_path: Path) -> None:
 
 def test_D11_an_older_database_is_told_what_to_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     url = made_in(tmp_path)
-    monkeypatch.setattr(schema, "HEAD", "0002")
-    with pytest.raises(SchemaMismatch, match="needs 0002: run `gateway db upgrade`"):
+    monkeypatch.setattr(schema, "HEAD", "next")
+    with pytest.raises(SchemaMismatch, match="needs next: run `gateway db upgrade`"):
         schema.check(url)
 
 
@@ -91,16 +91,17 @@ def test_D11_a_migration_that_fails_leaves_nothing(tmp_path: Path, monkeypatch: 
     url = made_in(tmp_path)
     migrations = tmp_path / "migrations"
     shutil.copytree(schema._MIGRATIONS, migrations, ignore=shutil.ignore_patterns("__pycache__"))
-    (migrations / "versions" / "r0002_half.py").write_text(
+    (migrations / "versions" / "next_half.py").write_text(
         "from alembic import op\n"
-        "revision = '0002'\n"
-        "down_revision = '0001'\n"
+        "revision = 'next'\n"
+        f"down_revision = '{schema.HEAD}'\n"
         "def upgrade():\n"
         "    op.execute('CREATE TABLE half (id INTEGER)')\n"
         "    op.execute('SELECT * FROM nowhere')\n"
     )
     monkeypatch.setattr(schema, "_MIGRATIONS", migrations)
-    monkeypatch.setattr(schema, "HEAD", "0002")
+    before = schema.HEAD
+    monkeypatch.setattr(schema, "HEAD", "next")
     with pytest.raises(StoreUnavailable, match="cannot be upgraded"):
         schema.upgrade(url)
     connection = raw(tmp_path)
@@ -108,7 +109,7 @@ def test_D11_a_migration_that_fails_leaves_nothing(tmp_path: Path, monkeypatch: 
     version = connection.execute("SELECT version_num FROM alembic_version").fetchone()
     connection.close()
     assert "half" not in tables
-    assert version == ("0001",)
+    assert version == (before,)
 
 
 def test_D11_nodes_may_upgrade_at_the_same_time(tmp_path: Path) -> None:
