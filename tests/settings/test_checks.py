@@ -102,3 +102,19 @@ def test_an_issuer_that_signs_with_the_client_secret_needs_no_other_use_of_it(tm
     provider = PROVIDER.replace('client_secret = "not-so-secret"\n', "")
     lines = f'client_auth = "none"\nid_token_algorithms = ["HS256"]\n{LONG}'
     assert found(tmp_path, TOP + provider + lines + ROUTE) == {}
+
+
+GRANT = '[[roles]]\nrole = "admin"\nprovider = "company"\nclaim = "groups"\nvalue = "admins"\n'
+
+
+def test_B146_a_role_granted_by_no_provider_is_told_with_the_nearest(tmp_path: Path) -> None:
+    assert found(tmp_path, SOUND + GRANT) == {}
+    near = found(tmp_path, SOUND + GRANT.replace("company", "compny"))
+    assert 'did you mean "company"?' in near["roles[0].provider"]
+    far = found(tmp_path, SOUND + GRANT.replace("company", "zzz"))
+    assert "known: company" in far["roles[0].provider"]
+
+
+def test_B146_a_grant_written_twice_is_a_fault(tmp_path: Path) -> None:
+    assert "roles[0]" in found(tmp_path, SOUND + GRANT + GRANT)["roles[1]"]
+    assert found(tmp_path, SOUND + GRANT + GRANT.replace('"admins"', '"owners"')) == {}
