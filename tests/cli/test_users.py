@@ -3,6 +3,7 @@
 import asyncio
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -103,10 +104,10 @@ def test_a_role_granted_and_revoked_at_once_is_wrong_usage(run: Run) -> None:
     assert "granted and revoked at once: admin" in result.stderr
 
 
-@pytest.mark.parametrize("verb", ["disable", "enable", "roles"])
-def test_somebody_unknown_is_told(run: Run, verb: str) -> None:
+@pytest.mark.parametrize("verb", [("disable",), ("enable",), ("roles",), ("delete", "--yes")])
+def test_somebody_unknown_is_told(run: Run, verb: tuple[str, ...]) -> None:
     added(run)
-    result = run(verb, "nobody@example.com")
+    result = run(*verb, "nobody@example.com")
     assert result.exit_code == 1
     assert "no user has the id or e-mail nobody@example.com" in result.stderr
 
@@ -152,8 +153,59 @@ def test_A15_an_added_user_waits_for_their_first_login(run: Run, tmp_path: Path)
     assert asyncio.run(owner()) == ann
 
 
-@pytest.mark.parametrize("verb", ["list", "add", "disable", "enable", "roles"])
+@pytest.mark.parametrize("verb", ["list", "add", "disable", "enable", "delete", "roles"])
 def test_every_verb_has_help_with_an_example(verb: str) -> None:
     result = CliRunner().invoke(command, [verb, "--help"])
     assert result.exit_code == 0
     assert f"Example: gateway users {verb}" in " ".join(result.stdout.split())
+
+
+def told(directory: Path) -> list[tuple[str, ...]]:
+    connection = raw(directory)
+    found = connection.execute(
+        "SELECT event, outcome, reason, user_id, detail FROM audit ORDER BY id"
+    ).fetchall()
+    connection.close()
+    return found
+
+
+def test_B144_every_change_is_in_the_audit_trail_and_a_look_is_not(run: Run, tmp_path: Path) -> None:
+    ann = added(run, "ann@example.com", "--role", "guest")
+    run("add", "ann@example.com")
+    run("disable", ann)
+    run("enable", "ann@example.com")
+    run("roles", ann, "--grant", "admin", "--grant", "editor", "--revoke", "guest")
+    run("roles", ann)
+    run("list")
+    run("disable", "nobody@example.com")
+    run("delete", ann, "--yes")
+    assert told(tmp_path) == [
+        ("admin.users.add", "success", "", ann, "ann@example.com granted guest"),
+        ("admin.users.add", "failure", "email_in_use", "", "ann@example.com"),
+        ("admin.users.disable", "success", "", ann, ""),
+        ("admin.users.enable", "success", "", ann, ""),
+        ("admin.users.roles", "success", "", ann, "granted admin, editor; revoked guest"),
+        ("admin.users.disable", "failure", "no_such_user", "", "nobody@example.com"),
+        ("admin.users.delete", "success", "", ann, ""),
+    ]
+
+
+def test_a_user_is_deleted_only_when_asked_twice(run: Run) -> None:
+    ann = added(run)
+    assert run("delete", ann).exit_code == 1
+    assert len(json.loads(run("list", "--json").stdout)) == 1
+    result = run("delete", "ann@example.com", "--yes")
+    assert result.exit_code == 0, result.output
+    assert json.loads(run("list", "--json").stdout) == []
+
+
+def test_B75_what_a_provider_grants_is_not_revoked_by_hand_and_that_is_said(run: Run, tmp_path: Path) -> None:
+    async def by_provider() -> str:
+        async with opened(tmp_path) as database, database.users.ledger() as ledger:
+            return (await ledger.create_user(replace(ANN, roles=("admin",)))).id
+
+    ann = asyncio.run(by_provider())
+    result = run("roles", ann, "--revoke", "admin", "--json")
+    assert result.exit_code == 0
+    assert json.loads(result.stdout)["roles"] == ["admin"]
+    assert "admin stays: a provider grants it" in result.stderr
