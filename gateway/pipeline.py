@@ -11,12 +11,12 @@ from dataclasses import dataclass
 from typing import Protocol
 from urllib.parse import unquote
 
-from gateway.errors import AccessDenied, ContentTooLarge, LoginRequired, RequestRejected
+from gateway.errors import AccessDenied, ContentTooLarge, LoginRequired, MethodRefused, RequestRejected
 from gateway.flows.resume import Resume, Resumed
 from gateway.model.inbound import Inbound
 from gateway.model.route import Access, Route
 from gateway.model.session import Session
-from gateway.routing.policy import Outcome, admit
+from gateway.routing.policy import Outcome, admit, covers_method
 from gateway.routing.table import Table
 from gateway.upstream.exchange import UpstreamAnswer
 from gateway.upstream.headers import Dresser, Outbound
@@ -109,6 +109,9 @@ class Pipeline:
         LoginRequired, AccessDenied, StoreUnavailable.
         """
         route = passage.route = self.match(inbound)
+        if route.methods is not None and not covers_method(route.methods, inbound.method):
+            passage.decision, passage.reason = Outcome.DENY.value, "methods"
+            raise MethodRefused(inbound.method, allow=sorted(route.methods))
         if not _session_counts(route, inbound):
             return self._decide(passage, inbound, route)
         resumed = self._resume.at_once(inbound, asks_for_roles=route.asks_for_roles)

@@ -3,6 +3,7 @@
 Nothing is sent and nobody is asked: the caller says who is signed in.
 """
 
+import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from urllib.parse import urlsplit
@@ -19,6 +20,7 @@ from gateway.model.identity import Identity, User
 from gateway.model.inbound import Inbound
 from gateway.model.route import Access
 from gateway.model.session import Session
+from gateway.observe.trace import NewTraces
 from gateway.pipeline import Passage, Pipeline
 from gateway.routing.explain import Explanation, explain
 from gateway.routing.table import Table
@@ -69,6 +71,7 @@ class Rehearsals:
             reserved=reserved_by(self._table.ordered),
             cookies=cookie_names(settings),
             assertions=Assertions(signing, issuer=settings.public_url, clock=clock),
+            new_trace=NewTraces(secrets.token_bytes),
         )
 
     async def rehearse(

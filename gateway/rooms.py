@@ -27,6 +27,7 @@ from gateway.model.route import Upstream
 from gateway.observe.log import Log
 from gateway.observe.metrics import Metrics
 from gateway.observe.store_watch import StoreWatch, WatchedBooks, WatchedStore
+from gateway.observe.trace import NewTraces
 from gateway.observe.trail import Trail
 from gateway.pipeline import Pipeline
 from gateway.relying_party.http import IssuerHttp
@@ -169,7 +170,12 @@ class Rooms:
         return Pipeline(
             table=self.table,
             resume=self._resume,
-            dresser=Dresser(reserved=reserved, cookies=self._names, assertions=assertions),
+            dresser=Dresser(
+                reserved=reserved,
+                cookies=self._names,
+                assertions=assertions,
+                new_trace=NewTraces(secrets.token_bytes),
+            ),
             pools=pools,
             monotonic=self._around.monotonic,
         )

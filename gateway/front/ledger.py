@@ -120,6 +120,7 @@ def _line(passage: Passage, inbound: Inbound | None, route: str, duration: float
         route=route,
         decision=passage.decision,
         reason=passage.reason or passage.code,
+        trace_id=inbound.traceparent[3:35] if inbound and inbound.traceparent else "",
         user_id=session.identity.user_id if session else "",
         sid_hash=short_hash(session.id) if session else "",
     )

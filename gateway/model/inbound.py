@@ -6,9 +6,9 @@ RawHeaders = tuple[tuple[bytes, bytes], ...]
 
 
 class Notes:
-    """What a stage worked out from a head's fields alone.
+    """What a stage worked out from a head's fields alone; `size` is what they take on the wire.
 
-    `size` is what the fields take on the wire. Clients repeat their fields from request to request: a connection that sees the same ones again
+    Clients repeat their fields from request to request: a connection that sees the same ones again
     hands on the same notes, and the work is done once. Nothing that depends on the time, the target
     or the session may be noted.
     """

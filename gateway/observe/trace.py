@@ -7,6 +7,8 @@ from dataclasses import dataclass
 RandomBytes = Callable[[int], bytes]
 _FORM = re.compile(r"([0-9a-f]{2})-([0-9a-f]{32})-([0-9a-f]{16})-([0-9a-f]{2})(-.*)?", re.ASCII)
 _LONGEST = 256
+_HEX = 2 * (16 + 8)  # digits of a trace id and a span id
+_DRAW = 24 * 256  # bytes
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,19 +41,26 @@ def parse(header: str) -> Trace | None:
     return Trace(trace_id=trace_id, span_id=span_id, sampled=bool(int(flags, 16) & 1))
 
 
-def start(*, random: RandomBytes) -> Trace:
-    """Return a new trace, sampled: an app whose sampler follows its parent goes on recording."""
-    return Trace(trace_id=_id(16, random), span_id=_id(8, random), sampled=True)
+class NewTraces:
+    """Begins traces, sampled: an app whose sampler follows its parent goes on recording.
 
+    Ids are unique, not secret: randomness is drawn for many at once, since each draw is a system call.
+    """
 
-def proceed(header: str | None, *, random: RandomBytes) -> Trace:
-    """Return this hop of the trace that *header* names, or of a new one where it names none."""
-    parent = parse(header) if header else None
-    if parent is None:
-        return start(random=random)
-    return Trace(trace_id=parent.trace_id, span_id=_id(8, random), sampled=parent.sampled)
+    def __init__(self, random: RandomBytes) -> None:
+        self._random = random
+        self._drawn = ""
+        self._place = 0
 
-
-def _id(size: int, random: RandomBytes) -> str:
-    drawn = random(size)
-    return drawn.hex() if any(drawn) else f"{1:0{2 * size}x}"
+    def __call__(self) -> str:
+        """Return a new `traceparent`."""
+        place = self._place
+        if place >= len(self._drawn):
+            self._drawn = self._random(_DRAW).hex()
+            place = 0
+        self._place = place + _HEX
+        trace_id = self._drawn[place : place + 32]
+        span_id = self._drawn[place + 32 : place + _HEX]
+        if not trace_id.strip("0") or not span_id.strip("0"):
+            return self()  # all zeros mean that there is none (section 3.2.2)
+        return f"00-{trace_id}-{span_id}-01"

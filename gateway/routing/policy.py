@@ -65,7 +65,7 @@ def admit(route: Route, identity: Identity | None, *, method: str, client_ip: st
 def weigh(route: Route, identity: Identity | None, *, method: str, client_ip: str) -> Iterator[Finding]:
     """Yield each rule that *route* has, in the order in which it is asked; the first verdict stands."""
     if route.methods is not None:
-        yield _must(("methods", _covers_method(route.methods, method)))
+        yield _must(("methods", covers_method(route.methods, method)))
     yield from _refusals(route.deny, identity, client_ip)
     for hit in _networks(route.allow, client_ip, unreadable=False):
         yield _must(hit)
@@ -116,8 +116,11 @@ def _unasked(prefix: str, rules: Rules) -> Iterator[Finding]:
             yield Finding(rule=prefix + rule, hit=None)
 
 
-def _covers_method(methods: frozenset[str], method: str) -> bool:
-    """HEAD is GET without a body (RFC 9110 9.3.2); no other method opens another."""
+def covers_method(methods: frozenset[str], method: str) -> bool:
+    """Say whether *method* is among *methods*.
+
+    HEAD is GET without a body (RFC 9110 9.3.2); no other method opens another.
+    """
     return method in methods or (method == "HEAD" and "GET" in methods)
 
 

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping
 from ipaddress import IPv4Network, IPv6Network
 
 from gateway.settings.addresses import Network, url
-from gateway.settings.routes import RouteSettings, RuleSettings
+from gateway.settings.routes import PERSONAL, RouteSettings, RuleSettings
 from gateway.settings.schema import Settings
 
 _WORDS = ("roles", "groups", "emails", "email_domains", "users")
@@ -26,6 +26,8 @@ def cautions(settings: Settings, secrets: Mapping[str, str]) -> Iterator[str]:
     for index, route in enumerate(settings.routes):
         for key in _never(route):
             yield f"routes[{index}].{key} can never let anybody pass"
+        if route.access == "optional" and any(getattr(route, key) for key in PERSONAL):
+            yield f'routes[{index}] is "optional": strangers pass, and whoever is signed in must meet its rules'
         if route.identity is not None and route.identity.headers is not None:
             yield from _names_by_email(f"routes[{index}].identity", route.identity.headers)
 

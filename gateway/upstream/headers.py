@@ -6,7 +6,6 @@ the framing. So nothing that a client sends, and nothing it names in `Connection
 or double a line of ours.
 """
 
-import secrets
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
@@ -79,12 +78,12 @@ class Dresser:
         reserved: Reserved,
         cookies: CookieNames,
         assertions: Assertions,
-        random: Callable[[int], bytes] = secrets.token_bytes,
+        new_trace: Callable[[], str],
     ) -> None:
         self._fates = reserved.requests
         self._knife = CookieKnife(cookies)
         self._assertions = assertions
-        self._random = random
+        self._new_trace = new_trace
         self._legs: dict[int, _Leg] = {}
         self._rendered: dict[tuple[str, int], tuple[Session, bytes]] = {}
 
@@ -178,11 +177,6 @@ class Dresser:
             f"X-Request-Id: {inbound.request_id}\r\n"
             f"traceparent: {inbound.traceparent or self._new_trace()}\r\n"
         ).encode("latin-1")
-
-    def _new_trace(self) -> str:
-        """Return a W3C `traceparent` that begins a trace and leaves nobody downstream unsampled."""
-        drawn = self._random(24).hex()
-        return f"00-{drawn[:32]}-{drawn[32:]}-01"
 
     def _identity(self, leg: _Leg, session: Session) -> bytes:
         place = (session.token_id, id(leg))

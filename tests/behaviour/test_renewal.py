@@ -386,6 +386,8 @@ async def test_B066_strict_never_answers_from_an_earlier_question(
         async with at.store() as store:
             await store.users.set_enabled(user_id, enabled=False)
         second = asyncio.create_task(at.raw(get("/second", cookie_line(value), host=HOST)))
+        while at.gate.app._metrics._flying < 2:
+            await asyncio.sleep(0)
         calls.gate.set()
         await first
         assert (await second).status == 401

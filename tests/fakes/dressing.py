@@ -8,6 +8,7 @@ from gateway.model.identity import Identity
 from gateway.model.inbound import Inbound, RawHeaders
 from gateway.model.route import IdentityHeaders, Route, Upstream
 from gateway.model.session import Session
+from gateway.observe.trace import NewTraces
 from gateway.upstream.assertion import Assertions
 from gateway.upstream.headers import Dresser, Outbound, reserved_by
 from tests.fakes.clock import FakeClock
@@ -87,7 +88,7 @@ def dresser(*routes: Route, clock: FakeClock | None = None) -> Dresser:
             issuer=PUBLIC_URL,
             clock=clock or FakeClock(),
         ),
-        random=lambda count: b"\x11" * count,
+        new_trace=NewTraces(lambda count: b"\x11" * count),
     )
 
 

