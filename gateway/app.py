@@ -18,6 +18,7 @@ from gateway.rooms import Rooms, Surroundings
 from gateway.settings.addresses import listen_address
 from gateway.settings.schema import Settings
 from gateway.store.database import Database
+from gateway.store.grants import drop_grants_without
 from gateway.web.admin import AdminPort, Stage
 
 FLOORS = {
@@ -80,7 +81,7 @@ class Gateway:
         database = await Database.open(url, clock=self._around.clock, create=True)
         self._stack.push_async_callback(database.close)
         rules = frozenset((rule.provider, rule.role) for rule in self._settings.roles)
-        await database.users.drop_grants_without(rules)
+        await asyncio.to_thread(drop_grants_without, url, rules)
         rooms = Rooms(self._settings, self._around, database=database, metrics=self._metrics)
         listener = self._listener = rooms.listener()
         for close in rooms.closing:

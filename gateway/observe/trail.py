@@ -2,8 +2,9 @@
 
 Laws: `put` only appends to a bounded queue; one task writes, in batches and in order; what cannot
 be written is tried again while the queue has room, then dropped and counted. Everything is in the
-log as well, whose lines do not depend on the database. What strangers can cause without end has an
-allowance, so that nobody fills the disk.
+log as well, whose lines do not depend on the database. What anybody can send us without having been
+here, a cookie that never opened or the end of a login that never began, is in the log alone (rule
+S26); other refusals and failures have an allowance, so that nobody fills the disk.
 """
 
 import asyncio
@@ -14,7 +15,7 @@ from dataclasses import asdict
 from itertools import islice
 from typing import Protocol
 
-from gateway.errors import StoreUnavailable
+from gateway.errors import LoginExpired, StoreUnavailable
 from gateway.model.event import AuditEvent, Clock
 from gateway.observe.redact import scrubbed
 
@@ -107,6 +108,8 @@ class Trail:
     def put(self, event: AuditEvent) -> None:
         """Queue *event*; never waits and never raises."""
         now = self._clock()
+        if _of_a_stranger(event):
+            return
         if event.outcome != "success" and not self._allowance(event).admits(now):
             self._counts.audit_dropped("limit", 1)
         elif len(self._queue) >= self._capacity:
@@ -177,8 +180,8 @@ class Trail:
             return False
         try:
             gone = await self._store.sweep(int(self._clock()) - self._keep)
-        except StoreUnavailable as outage:
-            self._log.event("warning", "audit.unswept", {"detail": str(outage)})
+        except Exception as fault:  # whatever it is, entries are written on
+            self._log.event("warning", "audit.unswept", {"error": fault})
             return False
         self._swept += gone
         if not gone and self._swept:
@@ -195,13 +198,20 @@ class Trail:
     def _tell_failure(self, error: Exception) -> None:
         if not self._failing:
             self._failing = True
-            self._log.event("error", "audit.unwritten", {"detail": str(error), "error": error})
+            outage = {"detail": str(error)} if isinstance(error, StoreUnavailable) else {}
+            self._log.event("error", "audit.unwritten", {**outage, "error": error})
 
     def _drop(self, count: int, reason: str) -> None:
         if count:
             self._counts.audit_dropped(reason, count)
             self._log.event("error", "audit.dropped", {"entries": count})
             self._queue.clear()
+
+
+def _of_a_stranger(event: AuditEvent) -> bool:
+    if event.user_id or event.outcome == "success":
+        return False
+    return event.name.startswith("session.") or event.reason == LoginExpired.code
 
 
 def fit(event: AuditEvent) -> AuditEvent:

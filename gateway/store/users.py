@@ -1,15 +1,15 @@
 """Users and their accounts, as logins and administrators see them."""
 
-from collections.abc import AsyncIterator, Collection, Sequence
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 
-from sqlalchemy import delete, select, tuple_, update
+from sqlalchemy import delete, update
 
 from gateway.model.email import email_key
 from gateway.model.event import Clock
 from gateway.model.identity import Account, User
 from gateway.store.ledger import Ledger, Randomness, accounts_where_user, as_account, as_users, users_where
-from gateway.store.tables import BY_HAND, user_roles, users
+from gateway.store.tables import users
 from gateway.store.writer import Writer
 
 
@@ -83,21 +83,6 @@ class Users:
             await ledger.grant(user_id, grant)
             await ledger.revoke(user_id, revoke)
             return await ledger.user(user_id)
-
-    async def drop_grants_without(self, rules: Collection[tuple[str, str]]) -> int:
-        """Take the roles that providers granted by a rule that is not among *rules*; return how many.
-
-        A rule is a provider and a role. What was granted by hand stays.
-        """
-        kinds = (user_roles.c.source, user_roles.c.role)
-        query = select(*kinds).where(user_roles.c.source != BY_HAND).distinct()
-        async with self._writer.read() as transaction:
-            found = {(row["source"], row["role"]) for row in await transaction.rows(query)}
-        gone = sorted(found - set(rules))
-        if not gone:
-            return 0
-        async with self._writer.write() as transaction:
-            return await transaction.change(delete(user_roles).where(tuple_(*kinds).in_(gone)))
 
     async def delete(self, user_id: str) -> bool:
         """Remove the user with their accounts and roles; say whether there was one."""

@@ -8,6 +8,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from gateway.cli.db import command
+from gateway.store.schema import HEAD
 from tests.fakes.configuration import SOUND, write
 from tests.fakes.databases import file_in, raw
 
@@ -27,14 +28,14 @@ def run(tmp_path: Path) -> Run:
 def test_upgrade_makes_the_database_and_then_has_nothing_to_do(run: Run) -> None:
     first, second = run("upgrade"), run("upgrade")
     assert (first.exit_code, second.exit_code) == (0, 0)
-    assert first.stdout == "The schema went from none to 0001.\n"
-    assert second.stdout == "The schema was 0001 already.\n"
+    assert first.stdout == f"The schema went from none to {HEAD}.\n"
+    assert second.stdout == f"The schema was {HEAD} already.\n"
 
 
 def test_check_of_a_sound_database(run: Run) -> None:
     run("upgrade")
-    assert run("check").stdout == "The database is sound and has schema 0001.\n"
-    assert json.loads(run("check", "--json").stdout) == {"ok": True, "schema": "0001", "fault": None}
+    assert run("check").stdout == f"The database is sound and has schema {HEAD}.\n"
+    assert json.loads(run("check", "--json").stdout) == {"ok": True, "schema": HEAD, "fault": None}
 
 
 def test_D11_check_of_a_missing_database(run: Run, tmp_path: Path) -> None:

@@ -1,5 +1,4 @@
 from contextlib import suppress
-from dataclasses import replace
 from pathlib import Path
 
 from tests.fakes.clock import FakeClock
@@ -101,27 +100,3 @@ async def test_a_ledger_whose_body_raises_is_undone(tmp_path: Path) -> None:
                 await ledger.create_user(ANN)
                 raise ZeroDivisionError
         assert await database.users.everyone() == ()
-
-
-async def test_B75_a_rule_that_is_taken_out_takes_its_grants_along(tmp_path: Path) -> None:
-    async with opened(tmp_path) as database:
-        async with database.users.ledger() as ledger:
-            ann = await ledger.create_user(replace(ANN, roles=("admin", "editor")))
-            await ledger.link(ann.id, at_other_provider(ANN, roles=("admin",)))
-            await ledger.grant(ann.id, ["editor", "guest"])
-        assert await database.users.drop_grants_without({("corp", "editor"), ("other", "admin")}) == 1
-        (user,) = await database.users.everyone()
-        assert user.roles == ("admin", "editor", "guest")
-        assert await database.users.drop_grants_without(set()) == 2
-        (user,) = await database.users.everyone()
-        assert user.roles == ("editor", "guest")
-
-
-async def test_where_every_rule_is_still_there_nothing_is_written(tmp_path: Path) -> None:
-    async with opened(tmp_path) as database:
-        async with database.users.ledger() as ledger:
-            await ledger.create_user(replace(ANN, roles=("admin",)))
-        other = raw(tmp_path)
-        other.execute("BEGIN IMMEDIATE")
-        assert await database.users.drop_grants_without({("corp", "admin")}) == 0
-        other.close()

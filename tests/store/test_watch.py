@@ -182,7 +182,7 @@ def test_without_a_database_nothing_is_known(tmp_path: Path) -> None:
 
 
 @given(steps=st.lists(st.sampled_from(["ask", "grant", "revoke", "disable", "enable", "other"]), max_size=12))
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 async def test_what_is_known_is_always_what_would_be_found(tmp_path: Path, steps: list[str]) -> None:
     async with opened(tmp_path) as database:
         async with database.users.ledger() as ledger:
