@@ -20,6 +20,7 @@ from gateway.routing.policy import Outcome, admit, covers_method
 from gateway.routing.table import Table
 from gateway.upstream.exchange import UpstreamAnswer
 from gateway.upstream.headers import Dresser, Outbound
+from gateway.upstream.wire import Connection
 
 
 @dataclass(slots=True, kw_only=True)
@@ -65,8 +66,9 @@ class Reply(Protocol):
 
 class UpstreamPool(Protocol):
     def send(
-        self, outbound: Outbound, body: AsyncIterator[bytes] | None
+        self, outbound: Outbound, body: AsyncIterator[bytes] | None, *, again: bool = False
     ) -> AbstractAsyncContextManager[UpstreamAnswer]: ...
+    def idle(self) -> Connection | None: ...
 
 
 class Pipeline:
@@ -87,8 +89,8 @@ class Pipeline:
         self._pools = pools
         self._monotonic = monotonic
 
-    async def proxy(self, passage: Passage, body: Body, reply: Reply) -> None:
-        """Authorize, forward, and relay the answer as it comes."""
+    async def proxy(self, passage: Passage, body: Body, reply: Reply, *, again: bool = False) -> None:
+        """Authorize, forward, and relay the answer as it comes; *again*: after one vain attempt."""
         inbound = passage.inbound
         if inbound is None:
             raise RequestRejected("nothing was received")
@@ -98,7 +100,7 @@ class Pipeline:
         outbound = self._dresser.dress(inbound, route, session)
         content = body.chunks(most=route.max_body) if inbound.has_body else None
         began = self._monotonic()
-        async with self._pools[route.upstream.name].send(outbound, content) as answer:
+        async with self._pools[route.upstream.name].send(outbound, content, again=again) as answer:
             passage.upstream_seconds = self._monotonic() - began
             await reply.relay(answer, passage)
 
@@ -119,6 +121,22 @@ class Pipeline:
             resumed = await self._resume.resume(inbound, asks_for_roles=route.asks_for_roles)
         _note(passage, resumed)
         return self._decide(passage, inbound, route)
+
+    def at_once(self, passage: Passage, inbound: Inbound) -> tuple[Outbound, UpstreamPool] | None:
+        """Return what is sent and where, if the caller may pass and nobody has to be asked; else None.
+
+        Decides by the same calls as `authorize`, tells nobody, and can be repeated. Raises what they
+        raise.
+        """
+        route = passage.route = self.match(inbound)
+        if _session_counts(route, inbound):
+            resumed = self._resume.warm(inbound, asks_for_roles=route.asks_for_roles)
+            if resumed is None:
+                return None
+            _note(passage, resumed)
+        self._decide(passage, inbound, route)
+        session = None if route.access is Access.PUBLIC else passage.session
+        return self._dresser.dress(inbound, route, session), self._pools[route.upstream.name]
 
     def match(self, inbound: Inbound) -> Route:
         """Return the route of a canonical request; refuse spellings that it does not allow."""

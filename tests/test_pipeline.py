@@ -57,7 +57,9 @@ class Sent:
     bodies: list[bytes | None] = field(default_factory=list)
 
     @asynccontextmanager
-    async def send(self, outbound: Outbound, body: AsyncIterator[bytes] | None) -> AsyncIterator[object]:
+    async def send(
+        self, outbound: Outbound, body: AsyncIterator[bytes] | None, *, again: bool = False
+    ) -> AsyncIterator[object]:
         self.outbound.append(outbound)
         self.bodies.append(None if body is None else b"".join([chunk async for chunk in body]))
         yield object()

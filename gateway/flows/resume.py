@@ -37,6 +37,16 @@ class Resume:
             return None
         return Resumed(session=loaded.session, leave=loaded.clear)
 
+    def warm(self, inbound: Inbound, *, asks_for_roles: bool) -> Resumed | None:
+        """Return what was found out before and still holds; None where there is anything to find out.
+
+        Tells nobody, so that it can be asked in vain.
+        """
+        loaded = self._strategy.warm(inbound.headers)
+        if loaded is None or (asks_for_roles and loaded.session is not None):
+            return None
+        return Resumed(session=loaded.session)
+
     async def resume(self, inbound: Inbound, *, asks_for_roles: bool) -> Resumed:
         """Return who is calling, renewed where due, with roles as they are now where asked for.
 

@@ -11,7 +11,7 @@ ends says so, reads on for a moment, and is aborted where its last bytes are not
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from typing import Any
+from typing import Any, Protocol
 
 from aiohttp import http_parser, web
 from aiohttp.http import RawRequestMessage
@@ -25,6 +25,21 @@ from gateway.model.inbound import Inbound
 
 Refuse = Callable[[GatewayError, str], bytes]
 Serve = Callable[["Connection", RawRequestMessage, StreamReader], Awaitable[bool]]
+
+
+class FastLane(Protocol):
+    """Passes requests on without the connection's task."""
+
+    def take(self, connection: "Connection", message: RawRequestMessage) -> bool:
+        """Begin *message* and set `connection.passing`, or return False with nothing done."""
+        ...
+
+
+class UnderWay(Protocol):
+    """A request that the fast lane has begun."""
+
+    def abandon(self) -> None: ...
+
 
 _END_OF_HEAD = b"\r\n\r\n"
 # How many fields there may be is told by our own 431; this one only bounds the parser's work.
@@ -53,8 +68,9 @@ class Connection(RequestHandler):
     """One client's connection.
 
     *serve* answers one request and says whether another may follow; *refuse* gives the bytes that
-    answer a head which is none. `draining` says that the current answer is the last one; `previous`
-    is the last request that was understood here.
+    answer a head which is none; *lane* takes what needs no task. `draining` says that the current
+    answer is the last one; `previous` is the last request that was understood here, `passing` the one
+    under way in the fast lane.
     """
 
     __slots__ = (
@@ -62,14 +78,17 @@ class Connection(RequestHandler):
         "_deaf",
         "_discarded",
         "_framing",
+        "_handed",
         "_head_seen",
         "_head_timer",
+        "_lane",
         "_limits",
         "_lingering",
         "_payload",
         "_refuse",
         "_serve",
         "draining",
+        "passing",
         "previous",
     )
 
@@ -81,6 +100,7 @@ class Connection(RequestHandler):
         limits: Limits,
         serve: Serve,
         refuse: Refuse,
+        lane: FastLane | None = None,
     ) -> None:
         super().__init__(
             manager,
@@ -95,6 +115,9 @@ class Connection(RequestHandler):
         self._limits = limits
         self._serve = serve
         self._refuse = refuse
+        self._lane = lane
+        self._handed: Callable[[], Awaitable[bool]] | None = None
+        self.passing: UnderWay | None = None
         self.previous: Inbound | None = None
         self._payload: StreamReader | None = None
         self._head_seen = 0
@@ -150,9 +173,14 @@ class Connection(RequestHandler):
         waiting = len(self._messages)
         body = self._payload if self._body_open() else None
         before = body.total_bytes if body is not None else 0
+        # The library would wake the task for what may need none.
+        waiter, self._waiter = self._waiter, None
         super().data_received(data)
+        self._waiter = waiter
         if len(self._messages) > waiting:
-            return self._arrived(data)
+            stopped = self._arrived(data)
+            self._dispatch()
+            return stopped
         if body is None:
             self._head_grew(len(data))
             return False
@@ -208,8 +236,21 @@ class Connection(RequestHandler):
         self._stop_head_timer()
         refusal = _ErrInfo(status=error.status, exc=error, message="")
         self._messages.append((refusal, EMPTY_PAYLOAD))
-        if self._waiter is not None and not self._waiter.done():
-            self._waiter.set_result(None)
+        self._dispatch()
+
+    def _dispatch(self) -> None:
+        """Give the next request to the fast lane or wake the task for it, unless one is under way."""
+        waiter = self._waiter
+        if self.passing is not None or waiter is None or waiter.done() or not self._messages:
+            return
+        if self._lane is not None and len(self._messages) == 1:
+            message, payload = self._messages[0]
+            bodiless = payload is EMPTY_PAYLOAD
+            if bodiless and not isinstance(message, _ErrInfo) and self._lane.take(self, message):
+                self._messages.popleft()
+                self._consumed()
+                return
+        waiter.set_result(None)
 
     def _discard(self, size: int) -> None:
         self._discarded += size
@@ -227,6 +268,9 @@ class Connection(RequestHandler):
         payload = self._payload
         if payload is not None and not payload.is_eof() and payload.exception() is None:
             payload.set_exception(ConnectionResetError("client is gone"))
+        passing, self.passing = self.passing, None
+        if passing is not None:
+            passing.abandon()
         super().connection_lost(exc)
 
     # What is served.
@@ -235,11 +279,7 @@ class Connection(RequestHandler):
         """Serve the requests of this connection, one after the other, until one was the last."""
         try:
             while not self._force_close:
-                message, payload = await self._next()
-                if isinstance(message, _ErrInfo):
-                    self.write(self._refuse(self.fault(message.exc), self.peer))
-                    await self.end(linger=True)
-                elif await self._serve(self, message, payload) and not self._close:
+                if await self._served_next() and not self._close:
                     self._await_another()
                 else:
                     break
@@ -251,19 +291,57 @@ class Connection(RequestHandler):
         if not self._force_close and self.transport is not None:
             self.transport.close()
 
-    async def _next(self) -> tuple[RawRequestMessage | _ErrInfo, StreamReader]:
-        if not self._messages:
-            try:
-                self._waiter = self._loop.create_future()
-                await self._waiter
-            finally:
-                self._waiter = None
-        found = self._messages.popleft()
+    async def _served_next(self) -> bool:
+        await self._something_to_do()
+        handed, self._handed, self.passing = self._handed, None, None
+        if handed is not None:
+            return await handed()
+        message, payload = self._messages.popleft()
+        self._consumed()
+        if not isinstance(message, _ErrInfo):
+            return await self._serve(self, message, payload)
+        self.write(self._refuse(self.fault(message.exc), self.peer))
+        await self.end(linger=True)
+        return False
+
+    async def _something_to_do(self) -> None:
+        if self._messages:
+            return
+        try:
+            self._waiter = self._loop.create_future()
+            await self._waiter
+        finally:
+            self._waiter = None
+
+    def _consumed(self) -> None:
+        """Let the parser go on after a message that was taken out."""
         if self._parser is not None:
             self._parser.message_consumed()
         if self._buffer_paused and len(self._messages) <= self._msg_queue_resume_size:
             self._resume_reading_if_drained()
-        return found
+
+    # What the fast lane tells.
+
+    def passed(self, *, keep_alive: bool) -> None:
+        """The request under way has been answered."""
+        self.passing = None
+        if not keep_alive or self.draining or self._close:
+            self.force_close()
+            return
+        self._await_another()
+        self._dispatch()
+
+    def hand_over(self, work: Callable[[], Awaitable[bool]]) -> None:
+        """Let the connection's task go on with the request under way, as soon as it runs."""
+        self._handed = work
+        if self._waiter is not None and not self._waiter.done():
+            self._waiter.set_result(None)
+
+    def _process_keepalive(self) -> None:
+        if self.passing is None:
+            super()._process_keepalive()
+        else:
+            self._keepalive_handle = None  # it begins anew after the answer
 
     def _await_another(self) -> None:
         """Begin the time that the connection may idle. A timer that runs already moves on by itself."""
@@ -342,7 +420,7 @@ class Connection(RequestHandler):
     def wind_down(self) -> None:
         """Let the request under way be the last one; close at once where there is none."""
         self.draining = True
-        if self._waiter is not None and not self._messages:
+        if self._waiter is not None and not self._messages and self.passing is None:
             self.force_close()
 
     @property

@@ -13,6 +13,7 @@ from gateway.front.body import RequestBody
 from gateway.front.connection import Connection
 from gateway.front.date import HttpDate
 from gateway.front.inbound import RawRequest, Receiver
+from gateway.front.lane import Lane, Work
 from gateway.front.limits import Limits
 from gateway.front.reply import ClientReply, reason
 from gateway.front.server import Server
@@ -63,7 +64,9 @@ class Listener:
         limits: Limits,
         clock: Clock,
         monotonic: Callable[[], float],
+        fast_lane: bool = True,
     ) -> None:
+        self._fast_lane = fast_lane
         self._receiver = receiver
         self._pipeline = pipeline
         self._endpoints = endpoints
@@ -79,12 +82,18 @@ class Listener:
 
     async def start(self, host: str, port: int, *, bound: socket.socket | None = None) -> None:
         """Listen on *host* and *port*, or on the socket that is *bound* already."""
-        self._server = Server(self._handle, limits=self._limits, refuse=self._refuse)
+        lane = self._lane()
+        self._server = Server(self._handle, limits=self._limits, refuse=self._refuse, lane=lane)
         loop = asyncio.get_running_loop()
         if bound is not None:
             self._listening = await loop.create_server(self._server, sock=bound, backlog=_BACKLOG)
         else:
             self._listening = await loop.create_server(self._server, host, port, backlog=_BACKLOG)
+
+    def _lane(self) -> Lane | None:
+        if not self._fast_lane:
+            return None
+        return Lane(self, pipeline=self._pipeline, limits=self._limits, monotonic=self._monotonic)
 
     async def drain(self, seconds: float) -> None:
         """Stop accepting, let running requests finish for at most *seconds*, then close."""
@@ -99,11 +108,23 @@ class Listener:
         """Answer one request; say whether another may follow on its connection."""
         passage = self._new_passage(connection.peer)
         body = RequestBody(payload, limits=self._limits)
-        reply = self._reply(connection, message, body)
-        error: BaseException | None = None
+        reply = self.reply(connection, message, body)
         self._ledger.began(passage)
+        return await self.conclude(
+            connection,
+            passage,
+            body,
+            reply,
+            lambda reply: self._attempt(connection, message, passage, body, reply),
+        )
+
+    async def conclude(
+        self, connection: Connection, passage: Passage, body: RequestBody, reply: ClientReply, work: Work
+    ) -> bool:
+        """See a request that has begun through to its end by *work*; say whether another may follow."""
+        error: BaseException | None = None
         try:
-            error = await self._serve(connection, message, passage, body, reply)
+            error = await self._worked(passage, body, reply, work)
         except Exception as caught:
             # The client is gone, or there is no answer that could be trusted.
             error = caught
@@ -118,19 +139,11 @@ class Listener:
         await connection.end(linger=body.unread)
         return False
 
-    async def _serve(
-        self,
-        connection: Connection,
-        message: RawRequestMessage,
-        passage: Passage,
-        body: RequestBody,
-        reply: ClientReply,
+    async def _worked(
+        self, passage: Passage, body: RequestBody, reply: ClientReply, work: Work
     ) -> GatewayError | None:
         try:
-            inbound = passage.inbound = self._receive(connection, message, passage)
-            # A large head is not worth keeping while its connection idles.
-            connection.previous = inbound if inbound.notes.size <= _KEPT_HEAD else None
-            await self._attempt(inbound, passage, body, reply)
+            await work(reply)
         except GatewayError as error:
             await self._apologise(error, passage, reply)
             return error
@@ -146,6 +159,23 @@ class Listener:
             reply.keep_alive = False
         return None
 
+    async def _attempt(
+        self,
+        connection: Connection,
+        message: RawRequestMessage,
+        passage: Passage,
+        body: RequestBody,
+        reply: ClientReply,
+    ) -> None:
+        inbound = self._receive(connection, message, passage)
+        if inbound.expects_continue:
+            body.ask_with(reply.proceed)
+        if self._endpoints.covers(inbound.path):
+            passage.ours = True
+            await reply.send(await self._endpoints.handle(inbound, body.read, passage), passage)
+            return
+        await self._pipeline.proxy(passage, body, reply)
+
     def _receive(self, connection: Connection, message: RawRequestMessage, passage: Passage) -> Inbound:
         raw = RawRequest(
             method=message.method,
@@ -154,18 +184,29 @@ class Listener:
             headers=message.raw_headers,
             peer=passage.peer,
         )
-        return self._receiver.receive(raw, passage.request_id, previous=connection.previous)
+        inbound = self._receiver.receive(raw, passage.request_id, previous=connection.previous)
+        # A large head is not worth keeping while its connection idles.
+        connection.previous = inbound if inbound.notes.size <= _KEPT_HEAD else None
+        passage.inbound = inbound
+        return inbound
 
-    async def _attempt(
-        self, inbound: Inbound, passage: Passage, body: RequestBody, reply: ClientReply
-    ) -> None:
-        if inbound.expects_continue:
-            body.ask_with(reply.proceed)
-        if self._endpoints.covers(inbound.path):
-            passage.ours = True
-            await reply.send(await self._endpoints.handle(inbound, body.read, passage), passage)
-            return
-        await self._pipeline.proxy(passage, body, reply)
+    # What the fast lane asks.
+
+    def opened(self, connection: Connection, message: RawRequestMessage) -> Passage:
+        """Return the passage of a request that is understood; raises RequestRejected."""
+        passage = self._new_passage(connection.peer)
+        self._receive(connection, message, passage)
+        return passage
+
+    def ours(self, inbound: Inbound) -> bool:
+        """Say whether a page of our own is asked for."""
+        return self._endpoints.covers(inbound.path)
+
+    def began(self, passage: Passage) -> None:
+        self._ledger.began(passage)
+
+    def ended(self, passage: Passage, error: BaseException | None) -> None:
+        self._ledger.ended(passage, error)
 
     async def _apologise(self, error: GatewayError, passage: Passage, reply: ClientReply) -> None:
         """Turn *error* into the one answer, unless one has begun, which then was cut."""
@@ -189,7 +230,7 @@ class Listener:
     def _new_passage(self, peer: str) -> Passage:
         return Passage(request_id=self._receiver.next_id(), peer=peer, started=self._monotonic())
 
-    def _reply(self, connection: Connection, message: RawRequestMessage, body: RequestBody) -> ClientReply:
+    def reply(self, connection: Connection, message: RawRequestMessage, body: RequestBody) -> ClientReply:
         return ClientReply(
             connection,
             rest=body,

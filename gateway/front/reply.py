@@ -91,13 +91,38 @@ class ClientReply:
         body = b"" if self._head_only else answer.body
         self._begin(answer.status, reason(answer.status), lines, passage, body)
         passage.sent = len(body)
-        await self._settle()
+        await self.settle()
 
     async def relay(self, answer: UpstreamAnswer, passage: Passage) -> None:
         """Write the upstream's answer as it comes, with backpressure.
 
         A body that breaks cuts the connection, so that the client sees it incomplete.
         """
+        if self.relay_whole(answer, passage):
+            await self.settle()
+            return
+        lines, chunked = self._head_of(answer, passage)
+        self._begin(answer.status, answer.reason, lines, passage)
+        try:
+            await self._stream(answer, passage, chunked=chunked)
+        except BaseException:
+            self.keep_alive = False
+            self._wire.cut()
+            raise
+
+    def relay_whole(self, answer: UpstreamAnswer, passage: Passage) -> bool:
+        """Write an answer whose body is all here, in one write; say whether it is."""
+        whole = answer.whole()
+        if whole is None:
+            return False
+        lines, chunked = self._head_of(answer, passage)
+        passage.sent = len(whole)
+        body = _in_one_chunk(whole) if chunked else whole
+        self._begin(answer.status, answer.reason, lines, passage, body)
+        return True
+
+    def _head_of(self, answer: UpstreamAnswer, passage: Passage) -> tuple[list[bytes], bool]:
+        """Return the lines of an answer's head, and whether its body goes out in chunks."""
         bodiless = answer.status in _NO_BODY or self._head_only
         chunked = not bodiless and answer.length is None and self._version == (1, 1)
         if not bodiless and answer.length is None and not chunked:
@@ -110,27 +135,14 @@ class ClientReply:
         lines.append(_line(b"X-Request-Id", passage.request_id.encode()))
         if chunked:
             lines.append(b"Transfer-Encoding: chunked\r\n")
-        whole = answer.whole()
-        if whole is not None:
-            passage.sent = len(whole)
-            body = _in_one_chunk(whole) if chunked else whole
-            self._begin(answer.status, answer.reason, lines, passage, body)
-            await self._settle()
-            return
-        self._begin(answer.status, answer.reason, lines, passage)
-        try:
-            await self._stream(answer, passage, chunked=chunked)
-        except BaseException:
-            self.keep_alive = False
-            self._wire.cut()
-            raise
+        return lines, chunked
 
     async def _stream(self, answer: UpstreamAnswer, passage: Passage, *, chunked: bool) -> None:
         async for chunk in answer.chunks():
             passage.sent += len(chunk)
             self._wire.write(b"%x\r\n%b\r\n" % (len(chunk), chunk) if chunked else chunk)
             if self._wire.congested:
-                await self._settle()
+                await self.settle()
         if answer.length is not None and passage.sent > answer.length:
             raise UpstreamBroken("more bytes than announced")
         if chunked:
@@ -169,7 +181,8 @@ class ClientReply:
         head = b"".join([b"HTTP/1.1 %d %b\r\n" % (status, reason), *lines, connection, b"\r\n", body])
         self._wire.write(head)
 
-    async def _settle(self) -> None:
+    async def settle(self) -> None:
+        """Return once the client has taken enough of what was written; cut it off where it does not."""
         while self._wire.congested:
             backlog = self._wire.backlog
             try:

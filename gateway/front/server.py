@@ -6,7 +6,7 @@ from aiohttp import http_parser, web
 from aiohttp.web_protocol import RequestHandler
 from aiohttp.web_request import BaseRequest
 
-from gateway.front.connection import Connection, Refuse, Serve, check_names
+from gateway.front.connection import Connection, FastLane, Refuse, Serve, check_names
 from gateway.front.limits import Limits
 
 # How long a request that was cut is given to notice, in seconds.
@@ -16,17 +16,25 @@ _CANCELLING = 1.0
 class Server(web.Server):
     """Makes our connections, and ends them."""
 
-    def __init__(self, serve: Serve, *, limits: Limits, refuse: Refuse) -> None:
+    def __init__(self, serve: Serve, *, limits: Limits, refuse: Refuse, lane: FastLane | None = None) -> None:
         super().__init__(_never, handler_cancellation=True)
         self._serve = serve
         self._limits = limits
         self._refuse = refuse
+        self._lane = lane
         self._open: dict[Connection, asyncio.Transport] = {}
         self._all_gone: asyncio.Future[None] | None = None
 
     def __call__(self) -> Connection:
         loop = asyncio.get_running_loop()
-        return Connection(self, loop=loop, limits=self._limits, serve=self._serve, refuse=self._refuse)
+        return Connection(
+            self,
+            loop=loop,
+            limits=self._limits,
+            serve=self._serve,
+            refuse=self._refuse,
+            lane=self._lane,
+        )
 
     @property
     def open_connections(self) -> int:

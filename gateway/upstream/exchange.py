@@ -61,13 +61,21 @@ class UpstreamAnswer:
                 await connection.more()
 
 
+def may_repeat(connection: Connection, reader: AnswerReader) -> bool:
+    """Say whether a safe request without a body found its connection dead, so that it did nothing."""
+    return connection.used and not reader.begun and isinstance(connection.failure, UpstreamBroken)
+
+
 class Exchange:
     """The context in which an answer can be read; leaving it early closes the connection."""
 
-    __slots__ = ("_body", "_connection", "_outbound", "_reader", "_source", "_upload")
+    __slots__ = ("_again", "_body", "_connection", "_outbound", "_reader", "_source", "_upload")
 
-    def __init__(self, source: Source, outbound: Outbound, body: AsyncIterator[bytes] | None) -> None:
+    def __init__(
+        self, source: Source, outbound: Outbound, body: AsyncIterator[bytes] | None, *, again: bool = False
+    ) -> None:
         self._source = source
+        self._again = again
         self._outbound = outbound
         self._body = body if outbound.has_body else None
         self._upload: asyncio.Task[None] | None = None
@@ -79,9 +87,10 @@ class Exchange:
 
         Raises UpstreamUnreachable, UpstreamBroken, UpstreamTimeout, and what the body itself raises.
         """
-        connection = self._source.idle() or await self._source.connect()
+        connection = None if self._again else self._source.idle()
+        connection = connection or await self._source.connect()
         await self._ask(connection)
-        if connection.failure is not None and self._may_repeat(connection):
+        if connection.failure is not None and not self._again and self._may_repeat(connection):
             connection = await self._source.connect()
             await self._ask(connection)
         if not self._reader.head_done:
@@ -118,11 +127,9 @@ class Exchange:
     def _may_repeat(self, connection: Connection) -> bool:
         """Say whether the request surely did nothing: safe, bodyless, and on a connection found dead."""
         return (
-            connection.used
-            and not self._reader.begun
-            and isinstance(connection.failure, UpstreamBroken)
-            and self._body is None
+            self._body is None
             and self._outbound.method in _REPEATABLE
+            and may_repeat(connection, self._reader)
         )
 
     # The request's body, sent while the answer is awaited.

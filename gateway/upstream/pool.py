@@ -41,13 +41,16 @@ class Pool:
         self._waiting: deque[asyncio.Future[Connection | None]] = deque()
         self._closing: asyncio.Future[None] | None = None
 
-    def send(self, outbound: Outbound, body: AsyncIterator[bytes] | None = None) -> Exchange:
+    def send(
+        self, outbound: Outbound, body: AsyncIterator[bytes] | None = None, *, again: bool = False
+    ) -> Exchange:
         """Return the context in which *outbound* is sent and its answer read.
 
-        *body* is read where *outbound* announces one. Entering raises UpstreamUnreachable,
-        UpstreamBroken or UpstreamTimeout, and what *body* raises.
+        *body* is read where *outbound* announces one. *again* says that this is the one repetition,
+        which takes a new connection. Entering raises UpstreamUnreachable, UpstreamBroken or
+        UpstreamTimeout, and what *body* raises.
         """
-        return Exchange(self, outbound, body)
+        return Exchange(self, outbound, body, again=again)
 
     async def close(self) -> None:
         """Close every connection, at once, and return when they are gone."""

@@ -6,6 +6,7 @@ because a late byte would be taken for the answer to somebody else's request (ru
 
 import asyncio
 import select
+from collections.abc import Callable
 from typing import Protocol, cast
 
 from gateway.errors import UpstreamBroken, UpstreamTimeout
@@ -49,12 +50,19 @@ class Connection(asyncio.Protocol):
         self.closed = False
         self.used = False
         self.failure: BaseException | None = None
+        self.told: Callable[[], None] | None = None
 
     # What an exchange calls. It names its reader: once its answer is whole, the connection may
     # already carry somebody else's, and nothing said about the old one touches that.
 
-    def begin(self, method: str, head: bytes, *, body_follows: bool) -> AnswerReader:
-        """Send *head* and return the reader that the answer will fill."""
+    def begin(
+        self, method: str, head: bytes, *, body_follows: bool, told: Callable[[], None] | None = None
+    ) -> AnswerReader:
+        """Send *head* and return the reader that the answer will fill.
+
+        *told* is called once, when the head of the answer is here or will not come; nobody need wait.
+        """
+        self.told = told
         reader = self._reader = AnswerReader(method, self._fates)
         self._sent = not body_follows
         if body_follows:
@@ -141,7 +149,7 @@ class Connection(asyncio.Protocol):
             self._hold_back()
         elif reader.head_done and self._sent:
             self._arm(self._timeouts.idle)
-        if self._waiter is not None and reader.head_done:
+        if reader.head_done:
             self._wake()
 
     def eof_received(self) -> None:
@@ -201,6 +209,10 @@ class Connection(asyncio.Protocol):
             self._transport.pause_reading()
 
     def _wake(self) -> None:
+        told, self.told = self.told, None
+        if told is not None:
+            told()
+            return
         waiter = self._waiter
         if waiter is not None and not waiter.done():
             waiter.set_result(None)

@@ -1,0 +1,163 @@
+"""The fast lane: a request that needs no waiting is passed on inside its connection's own callback.
+
+No task, no future, no context: the decision is a handful of plain calls, the head goes to an idle
+upstream connection at once, and an answer that comes whole is written back as it comes. Whatever does
+not fit (a body, a cold session, our own pages, no idle connection, a refusal) is left untouched to
+the ordinary lane; whatever turns out not to fit (a long answer, a failure) is handed over to it. Both
+lanes use the same validation, the same decision, the same dress, the same wire and the same reply.
+"""
+
+from collections.abc import Awaitable, Callable
+from typing import Protocol
+
+from aiohttp.http import RawRequestMessage
+from aiohttp.streams import EMPTY_PAYLOAD
+
+from gateway.errors import GatewayError, UpstreamBroken
+from gateway.front.body import RequestBody
+from gateway.front.connection import Connection
+from gateway.front.limits import Limits
+from gateway.front.reply import ClientReply
+from gateway.model.inbound import Inbound
+from gateway.pipeline import Passage, Pipeline
+from gateway.upstream.answer import AnswerReader
+from gateway.upstream.exchange import UpstreamAnswer, may_repeat
+from gateway.upstream.headers import Outbound
+from gateway.upstream.wire import Connection as UpstreamConnection
+
+_METHODS = frozenset({"GET", "HEAD"})
+Work = Callable[[ClientReply], Awaitable[None]]
+
+
+class OrdinaryLane(Protocol):
+    """What both lanes do alike, and where a request goes on that the fast lane cannot finish."""
+
+    def opened(self, connection: Connection, message: RawRequestMessage) -> Passage: ...
+    def ours(self, inbound: Inbound) -> bool: ...
+    def reply(self, connection: Connection, message: RawRequestMessage, body: RequestBody) -> ClientReply: ...
+    def began(self, passage: Passage) -> None: ...
+    def ended(self, passage: Passage, error: BaseException | None) -> None: ...
+    async def conclude(
+        self, connection: Connection, passage: Passage, body: RequestBody, reply: ClientReply, work: Work
+    ) -> bool: ...
+
+
+class Lane:
+    """Takes the requests that fit."""
+
+    def __init__(
+        self, ordinary: OrdinaryLane, *, pipeline: Pipeline, limits: Limits, monotonic: Callable[[], float]
+    ) -> None:
+        self.ordinary = ordinary
+        self.pipeline = pipeline
+        self.limits = limits
+        self.monotonic = monotonic
+
+    def take(self, connection: Connection, message: RawRequestMessage) -> bool:
+        """Pass *message* on and return True, or return False with nothing done that anybody sees."""
+        if message.method not in _METHODS or message.should_close or message.upgrade:
+            return False
+        if connection.draining or connection.congested:
+            return False
+        try:
+            passage = self.ordinary.opened(connection, message)
+            inbound = passage.inbound
+            if inbound is None or inbound.has_body or self.ordinary.ours(inbound):
+                return False
+            leaving = self.pipeline.at_once(passage, inbound)
+        except GatewayError:
+            return False  # the ordinary lane comes to the same, and answers it
+        if leaving is None:
+            return False
+        outbound, pool = leaving
+        upstream = pool.idle()
+        if upstream is None:
+            return False
+        self.ordinary.began(passage)
+        Passing(self, connection, message, passage, outbound=outbound, upstream=upstream)
+        return True
+
+
+class Passing:
+    """One request under way in the fast lane."""
+
+    __slots__ = ("_began", "_connection", "_lane", "_message", "_passage", "_reader", "_upstream")
+
+    def __init__(
+        self,
+        lane: Lane,
+        connection: Connection,
+        message: RawRequestMessage,
+        passage: Passage,
+        *,
+        outbound: Outbound,
+        upstream: UpstreamConnection,
+    ) -> None:
+        self._lane = lane
+        self._connection = connection
+        self._message = message
+        self._passage = passage
+        self._upstream = upstream
+        self._began = lane.monotonic()
+        connection.passing = self
+        self._reader: AnswerReader = upstream.begin(
+            outbound.method, outbound.head, body_follows=False, told=self._moved
+        )
+
+    def abandon(self) -> None:
+        """The client is gone: nobody waits for the answer."""
+        self._upstream.told = None
+        self._upstream.abandon(self._reader)
+        self._lane.ordinary.ended(self._passage, ConnectionResetError("client is gone"))
+
+    def _moved(self) -> None:
+        """The answer is here, or has begun, or will not come."""
+        self._passage.upstream_seconds = self._lane.monotonic() - self._began
+        if self._reader.complete:
+            self._answer()
+        elif self._reader.head_done:
+            self._hand_over(self._stream)
+        else:
+            self._hand_over(self._again if may_repeat(self._upstream, self._reader) else self._fail)
+
+    def _answer(self) -> None:
+        connection = self._connection
+        reply = self._lane.ordinary.reply(connection, self._message, self._body())
+        try:
+            reply.relay_whole(UpstreamAnswer(self._upstream, self._reader), self._passage)
+        except Exception as fault:  # never into the upstream's callback
+            connection.passing = None
+            self._lane.ordinary.ended(self._passage, fault)
+            connection.cut()
+            return
+        if connection.congested:
+            self._hand_over(_taken, reply)
+            return
+        self._lane.ordinary.ended(self._passage, None)
+        connection.passed(keep_alive=reply.keep_alive)
+
+    def _body(self) -> RequestBody:
+        return RequestBody(EMPTY_PAYLOAD, limits=self._lane.limits)
+
+    def _hand_over(self, work: Work, begun: ClientReply | None = None) -> None:
+        """Let the ordinary lane go on with *work*, by the reply that has *begun* or by a new one."""
+        ordinary, connection, body = self._lane.ordinary, self._connection, self._body()
+        reply = begun or ordinary.reply(connection, self._message, body)
+        connection.hand_over(lambda: ordinary.conclude(connection, self._passage, body, reply, work))
+
+    async def _stream(self, reply: ClientReply) -> None:
+        try:
+            await reply.relay(UpstreamAnswer(self._upstream, self._reader), self._passage)
+        finally:
+            self._upstream.abandon(self._reader)
+
+    async def _again(self, reply: ClientReply) -> None:
+        await self._lane.pipeline.proxy(self._passage, self._body(), reply, again=True)
+
+    async def _fail(self, _: ClientReply) -> None:
+        raise self._upstream.failure or UpstreamBroken("no answer came")
+
+
+async def _taken(reply: ClientReply) -> None:
+    """Wait until the client has taken its answer."""
+    await reply.settle()
