@@ -31,6 +31,7 @@ run: $(VENV)/.runtime ## Try it: a sample app, a local issuer and the gateway on
 test: $(VENV)/.dev parts ## Check and test everything
 	$(MAKE) --no-print-directory check
 	$(BIN)/python -m pytest -n auto -rs
+	TEST_LOOP=uvloop TEST_LANE=off $(BIN)/python -m pytest -n auto -rs tests/attacks tests/front tests/upstream
 
 .PHONY: parts
 parts:

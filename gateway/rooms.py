@@ -63,6 +63,7 @@ class Surroundings:
     clock: Clock = time.time
     monotonic: Callable[[], float] = time.monotonic
     limits: Limits = Limits()  # noqa: RUF009 - frozen
+    fast_lane: bool = True
     public_socket: socket.socket | None = None
     admin_socket: socket.socket | None = None
 
@@ -139,6 +140,7 @@ class Rooms:
             limits=around.limits,
             clock=around.clock,
             monotonic=around.monotonic,
+            fast_lane=around.fast_lane,
         )
 
     def _make_trail(self) -> Trail:

@@ -95,7 +95,7 @@ class Ledger:
             email=login.email, verified=login.email_verified, name=login.name, image=login.image
         )
         await self._add_account(user_id, login, leading=True)
-        await self._grant_by(login, user_id)
+        await self._add_roles(user_id, login.roles, source=login.provider)
         return await self._present(user_id)
 
     async def add_user(

@@ -28,6 +28,8 @@ from tests.fakes.browser import Browser
 from tests.fakes.issuer import HostileIssuer
 from tests.fakes.ports import listening_socket
 
+# Every test of the front holds with and without the fast lane: `TEST_LANE=off pytest tests/front`.
+FAST_LANE = os.environ.get("TEST_LANE") != "off"
 HOST = "app.example.com"
 SECRET = "only for tests: a secret that is long enough"
 
@@ -125,6 +127,7 @@ async def running_gateway(
     secret: str = f'"{SECRET}"',
     environ: dict[str, str] | None = None,
     limits: Limits | None = None,
+    fast_lane: bool | None = None,
 ) -> AsyncIterator[RunningGateway]:
     """Start a gateway on free ports; *top* and *tables* are more TOML before and after the tables."""
     public, admin = listening_socket(), listening_socket()
@@ -152,6 +155,7 @@ async def running_gateway(
             log=log,
             clock=clock,
             limits=limits or Limits(),
+            fast_lane=FAST_LANE if fast_lane is None else fast_lane,
             public_socket=public,
             admin_socket=admin,
         ),

@@ -1,0 +1,244 @@
+"""The fast lane changes the plumbing and nothing else: the same bytes go both ways, with it and without."""
+
+import asyncio
+import re
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from gateway.front.lane import Lane
+from gateway.front.limits import Limits
+from tests.fakes.front import Door, ask, front
+from tests.fakes.raw_client import RawConnection
+from tests.fakes.upstream import ok
+
+GET = b"GET /x HTTP/1.1"
+
+
+@dataclass
+class Taken:
+    """How many requests the lane took, and how many it left."""
+
+    yes: int = 0
+    no: int = 0
+
+
+@pytest.fixture
+def taken(monkeypatch: pytest.MonkeyPatch) -> Taken:
+    """Count what the lane takes."""
+    counted, take = Taken(), Lane.take
+
+    def counting(self: Lane, *given: object) -> bool:
+        took = take(self, *given)  # type: ignore[arg-type]
+        counted.yes += took
+        counted.no += not took
+        return took
+
+    monkeypatch.setattr(Lane, "take", counting)
+    return counted
+
+
+@asynccontextmanager
+async def warm(tmp_path: Path, **more: object) -> AsyncIterator[tuple[Door, RawConnection]]:
+    """A gateway with the lane on and one idle upstream connection, and a client's connection to it."""
+    async with front(tmp_path, fast_lane=True, **more) as door, await door.open() as client:  # type: ignore[arg-type]
+        await client.write(ask(GET))
+        assert (await client.answer()).status == 200
+        yield door, client
+
+
+async def test_a_warm_request_takes_the_lane_and_a_body_does_not(tmp_path: Path, taken: Taken) -> None:
+    async with warm(tmp_path) as (door, client):
+        assert (taken.yes, taken.no) == (0, 1)  # no upstream connection was open yet
+        for _ in range(3):
+            await client.write(ask(GET))
+            assert (await client.answer()).status == 200
+        assert taken.yes == 3
+        await client.write(ask(b"POST /x HTTP/1.1", b"Content-Length: 2", body=b"hi"))
+        assert (await client.answer()).status == 200
+        await client.write(ask(b"GET /.gateway/session HTTP/1.1"))
+        assert (await client.answer()).body == b"null"
+        assert taken.yes == 3
+        assert door.upstream.connections == 1
+
+
+VARIED = (
+    ask(GET),
+    ask(b"HEAD /y HTTP/1.1", b"Accept: text/html", b"X-User-Id: admin"),
+    ask(b"GET /a%20b?c=%2F HTTP/1.1", b"Connection: X-Gone", b"X-Gone: 1", b"Cookie: a=b; session=c"),
+    ask(b"GET /../x HTTP/1.1"),
+    ask(b"GET /gone HTTP/1.1", b"Range: bytes=0-1", b"If-None-Match: x"),
+    ask(b"DELETE /x HTTP/1.1"),
+)
+ANSWERS = (
+    ok(b"hello", b"X-A: 1", b"Set-Cookie: a=b", b"Set-Cookie: session=evil"),
+    b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\n\r\n",
+    b"HTTP/1.1 304 Not Modified\r\nETag: x\r\n\r\n",
+    b"HTTP/1.1 204 No Content\r\n\r\n",
+)
+
+
+@pytest.mark.parametrize("answer", ANSWERS, ids=range(len(ANSWERS)))
+async def test_the_same_bytes_go_both_ways_with_the_lane_and_without(tmp_path: Path, answer: bytes) -> None:
+    told = []
+    for fast_lane in (True, False):
+        folder = tmp_path / str(fast_lane)
+        folder.mkdir()
+        async with front(folder, fast_lane=fast_lane) as door:
+            door.upstream.answer_with(answer)
+            seen = []
+            async with await door.open() as client:
+                for request in VARIED:
+                    if client.writer.is_closing() or client.reader.at_eof():
+                        break
+                    await client.write(request)
+                    got = await client.answer(head_only=request.startswith(b"HEAD"))
+                    seen.append((got.status, _steady(got.head), got.body if got.status < 400 else b""))
+                    if got.values("connection") == [b"close"]:
+                        break
+            told.append((seen, [_steady(each) for each in door.upstream.requests]))
+    assert told[0] == told[1]
+
+
+def _steady(head: bytes) -> bytes:
+    """What of a head does not change from run to run."""
+    head = re.sub(rb"(?im)^(x-request-id|traceparent|date|host): [^\r]*", rb"\1: -", head)
+    return re.sub(rb"(?im)^(content-length): [^\r]*", rb"\1: -", head)
+
+
+async def test_a_connection_found_dead_is_replaced_once(tmp_path: Path, taken: Taken) -> None:
+    async with warm(tmp_path) as (door, client):
+        door.upstream.fault = "hang up"
+        await client.write(ask(GET))
+        answer = await client.answer()
+        assert answer.status == 502
+        assert taken.yes == 1
+        assert door.upstream.connections == 2
+        door.upstream.fault = ""
+        await client.write(ask(GET))
+        assert (await client.answer()).status == 200
+
+
+@pytest.mark.parametrize(("fault", "status"), [("garbage", 502), ("two lengths", 502), ("huge head", 502)])
+async def test_an_answer_that_is_none_is_refused_and_the_client_served_on(
+    tmp_path: Path, taken: Taken, fault: str, status: int
+) -> None:
+    async with warm(tmp_path) as (door, client):
+        door.upstream.fault = fault
+        await client.write(ask(GET))
+        assert (await client.answer()).status == status
+        assert taken.yes == 1
+        door.upstream.fault = ""
+        await client.write(ask(GET))
+        assert (await client.answer()).status == 200
+    assert [line["status"] for line in door.gateway.events("request")] == [200, status, 200]
+
+
+async def test_a_silent_upstream_is_504(tmp_path: Path, taken: Taken) -> None:
+    tables = (
+        '[upstreams.slow]\nurls = ["{upstream}"]\ntimeouts = { first_byte = "100ms" }\n'
+        '[[routes]]\npath = "/slow"\nupstream = "slow"\naccess = "public"\n'
+    )
+    async with warm(tmp_path, tables=tables) as (door, client):
+        await client.write(ask(b"GET /slow HTTP/1.1"))
+        assert (await client.answer()).status == 200
+        door.upstream.fault = "silent"
+        await client.write(ask(b"GET /slow HTTP/1.1"))
+        assert (await client.answer()).status == 504
+        assert taken.yes == 1
+        door.upstream.release.set()
+
+
+async def test_U26_a_client_that_leaves_ends_the_request(tmp_path: Path, taken: Taken) -> None:
+    async with warm(tmp_path) as (door, client):
+        door.upstream.fault = "silent"
+        await client.write(ask(GET))
+        await door.upstream.request()
+        await door.upstream.request()
+        client.close()
+        async with asyncio.timeout(5):
+            while door.gateway.app._metrics._flying:
+                await asyncio.sleep(0.01)
+        door.upstream.release.set()
+        await door.upstream.closed()
+        assert taken.yes == 1
+    assert [line["status"] for line in door.gateway.events("request")] == [200, 499]
+
+
+async def test_a_long_answer_is_handed_over_and_streams(tmp_path: Path, taken: Taken) -> None:
+    body = bytes(range(256)) * 8192
+    async with warm(tmp_path) as (door, client):
+        door.upstream.answer_with(ok(body))
+        for _ in range(3):
+            await client.write(ask(GET))
+            assert (await client.answer()).body == body
+        assert taken.yes == 3
+        assert door.upstream.connections == 1
+
+
+async def test_H42_a_cut_answer_is_seen_cut(tmp_path: Path, taken: Taken) -> None:
+    async with warm(tmp_path) as (door, client):
+        door.upstream.fault = "truncated"
+        await client.write(ask(GET))
+        with pytest.raises((asyncio.IncompleteReadError, ConnectionError)):
+            await client.answer()
+        assert taken.yes == 1
+
+
+async def test_H24_pipelined_requests_are_answered_in_order(tmp_path: Path, taken: Taken) -> None:
+    async with warm(tmp_path) as (door, client):
+        await client.write(b"".join(ask(b"GET /%d HTTP/1.1" % place) for place in range(50)))
+        for _ in range(50):
+            assert (await client.answer()).status == 200
+        targets = [each.split(b" ")[1] for each in door.upstream.requests[1:]]
+        assert targets == [b"/%d" % place for place in range(50)]
+        assert taken.yes > 0
+
+
+async def test_a_bad_head_behind_a_request_under_way_waits_its_turn(tmp_path: Path, taken: Taken) -> None:
+    async with warm(tmp_path) as (door, client):
+        door.upstream.fault = "late"
+        await client.write(ask(GET))
+        await door.upstream.request()
+        await door.upstream.request()
+        await client.write(b"NONSENSE\r\n\r\n")
+        await asyncio.sleep(0)
+        door.upstream.release.set()
+        assert (await client.answer()).status == 200
+        assert (await client.answer()).status == 400
+        assert await client.rest() == b""
+        assert taken.yes == 1
+
+
+async def test_an_idle_end_does_not_cut_a_request_under_way(tmp_path: Path, taken: Taken) -> None:
+    async with warm(tmp_path, limits=Limits(keepalive=0.05)) as (door, client):
+        door.upstream.fault = "late"
+        await client.write(ask(GET))
+        await door.upstream.request()
+        await door.upstream.request()
+        await asyncio.sleep(0.15)  # the idle time is over, and somebody still waits
+        door.upstream.release.set()
+        assert (await client.answer()).status == 200
+        assert await client.rest() == b""  # idle from here on: it ends in its time
+        assert taken.yes == 1
+
+
+async def test_C01_a_drain_lets_the_request_under_way_finish(tmp_path: Path, taken: Taken) -> None:
+    async with warm(tmp_path) as (door, client):
+        door.stopped = True
+        door.upstream.fault = "late"
+        await client.write(ask(GET))
+        await door.upstream.request()
+        await door.upstream.request()
+        stopping = asyncio.create_task(door.gateway.app.stop(drain=5))
+        await asyncio.sleep(0.05)
+        door.upstream.release.set()
+        answer = await client.answer()
+        assert answer.status == 200
+        assert answer.values("connection") == [b"close"]
+        assert await client.rest() == b""
+        await stopping
+        assert taken.yes == 1
