@@ -27,7 +27,7 @@ def cautions(settings: Settings, secrets: Mapping[str, str]) -> Iterator[str]:
         for key in _never(route):
             yield f"routes[{index}].{key} can never let anybody pass"
         if route.access == "optional" and any(getattr(route, key) for key in PERSONAL):
-            yield f'routes[{index}] is "optional": strangers pass, and whoever is signed in must meet its rules'
+            yield f'routes[{index}] is "optional": strangers pass, whoever is signed in must meet its rules'
         if route.identity is not None and route.identity.headers is not None:
             yield from _names_by_email(f"routes[{index}].identity", route.identity.headers)
 

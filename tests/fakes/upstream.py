@@ -89,7 +89,8 @@ CUTS: dict[str, bytes] = {
     "no last chunk": _CHUNKED + b"5\r\nhello\r\n",
 }
 # Faults of time: "silent" never answers, "slow head" stops in the head, "slow body" in the body;
-# "late" answers well once it is released; "early" answers 413 before the body; "deaf" does not read the body; each until `release` is set.
+# "late" answers well once it is released; "early" answers 413 before the body; "deaf" does not read
+# the body; each until `release` is set.
 HOLDS = {
     "silent": b"",
     "slow head": b"HTTP/1.1 200 OK\r\nX: ",
