@@ -12,14 +12,21 @@ from importlib.util import find_spec
 from aiohttp import web
 
 from gateway import __version__
+from gateway.front.ledger import RequestLedger
 from gateway.front.listener import Listener
 from gateway.front.server import check_server
+from gateway.front.snapshot import Snapshot
+from gateway.lasting import Tenure
 from gateway.observe.metrics import Metrics
+from gateway.observe.trail import Trail
+from gateway.reload import Reload
 from gateway.rooms import Rooms, Surroundings
 from gateway.settings.addresses import listen_address
+from gateway.settings.loader import Loaded
 from gateway.settings.schema import Settings
 from gateway.store.database import Database
 from gateway.store.grants import drop_grants_without
+from gateway.succession import Succession
 from gateway.web.admin import AdminPort, Stage
 
 FLOORS = {
@@ -49,6 +56,8 @@ class Gateway:
         self._metrics = Metrics(version=__version__, dropped=lambda: around.log.dropped)
         self._stack = AsyncExitStack()
         self._listener: Listener | None = None
+        self._trail: Trail | None = None
+        self._succession: Succession | None = None
 
     async def start(self) -> None:
         """Open the store and both ports.
@@ -78,22 +87,78 @@ class Gateway:
             await self._stack.aclose()
         self._tell("gateway.stopped", {})
 
+    async def take_over(self, settings: Settings) -> None:
+        """Serve *settings* from the next request on; requests that run finish by what they began with.
+
+        Ports, database and log stay as they were opened. Raises whatever keeps *settings* from being
+        served; then nothing has changed.
+        """
+        if self._succession is None or self._stage.draining:
+            raise RuntimeError("there is no running gateway to reload")
+        await self._succession.take_over(settings)
+        self._settings = settings
+        if self._trail is not None:
+            self._trail.keep_for(settings.audit.keep)
+        self._metrics.configuration_taken(at=self._around.clock())
+
+    def keep(self) -> None:
+        """Note that a new configuration was refused, and the one in force stays."""
+        self._metrics.configuration_refused()
+
     async def _open(self) -> None:
-        url = self._settings.database.url
-        database = await Database.open(url, clock=self._around.clock, create=True)
+        database = await Database.open(self._settings.database.url, clock=self._around.clock, create=True)
         self._stack.push_async_callback(database.close)
-        rules = frozenset((rule.provider, rule.role) for rule in self._settings.roles)
-        await asyncio.to_thread(drop_grants_without, url, rules)
-        rooms = Rooms(self._settings, self._around, database=database, metrics=self._metrics)
-        listener = self._listener = rooms.listener()
-        for close in rooms.closing:
-            self._stack.push_async_callback(close)
-        rooms.trail.start()
-        await self._open_admin(database, rooms.jwks)
-        address = listen_address(self._settings.listen)
-        await listener.start(address.host, address.port, bound=self._around.public_socket)
+        trail = self._trail = self._make_trail(database)
+        self._stack.push_async_callback(trail.close)
+        ledger = self._make_ledger(trail)
+        succession = self._succession = Succession(
+            lambda settings, tenure: self._furnished(settings, database, ledger, tenure),
+            prepare=self._take_grants,
+            serve=self._serve,
+        )
+        self._stack.push_async_callback(succession.end)
+        await self.take_over(self._settings)
+        trail.start()
+        await self._open_admin(database, succession.jwks)
+        await self._open_public()
         self._stage.started = True
-        self._tell("gateway.started", self._facts(rooms))
+        self._tell("gateway.started", self._facts(succession.rooms))
+
+    def _make_trail(self, database: Database) -> Trail:
+        around, counts = self._around, self._metrics
+        return Trail(database.audit, clock=around.clock, keep=None, log=around.log, counts=counts)
+
+    def _make_ledger(self, trail: Trail) -> RequestLedger:
+        around, counts = self._around, self._metrics
+        return RequestLedger(log=around.log, counts=counts, trail=trail.put, monotonic=around.monotonic)
+
+    async def _take_grants(self, settings: Settings) -> None:
+        """Take the roles that only the configurations before *settings* granted."""
+        rules = frozenset((rule.provider, rule.role) for rule in settings.roles)
+        await asyncio.to_thread(drop_grants_without, self._settings.database.url, rules)
+
+    def _furnished(
+        self, settings: Settings, database: Database, ledger: RequestLedger, tenure: Tenure
+    ) -> Rooms:
+        return Rooms(
+            settings,
+            self._around,
+            database=database,
+            metrics=self._metrics,
+            ledger=ledger,
+            tenure=tenure,
+        )
+
+    def _serve(self, snapshot: Snapshot) -> None:
+        if self._listener is not None:
+            self._listener.serve(snapshot)
+            return
+        self._listener = Listener(snapshot, limits=self._around.limits)
+
+    async def _open_public(self) -> None:
+        if self._listener is not None:
+            address = listen_address(self._settings.listen)
+            await self._listener.start(address.host, address.port, bound=self._around.public_socket)
 
     async def _open_admin(self, database: Database, jwks: Callable[[], dict[str, object]]) -> None:
         port = AdminPort(
@@ -150,16 +215,23 @@ def _numbers(version: str) -> tuple[int, ...]:
     return tuple(int(part) for part in version.split(".") if part.isdigit())
 
 
-async def serve(settings: Settings, around: Surroundings) -> None:
-    """Run until SIGTERM or SIGINT, then drain; a second signal ends at once."""
-    gateway = Gateway(settings, around)
-    asked = asyncio.Event()
+async def serve(loaded: Loaded, around: Surroundings, *, read: Callable[[], Loaded]) -> None:
+    """Run until SIGTERM or SIGINT, then drain; a second signal ends at once.
+
+    SIGHUP takes over what *read* returns, if nothing is wrong with it.
+    """
+    gateway = Gateway(loaded.settings, around)
+    asked, asked_to_reload = asyncio.Event(), asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, asked.set)
+    loop.add_signal_handler(signal.SIGHUP, asked_to_reload.set)
     await gateway.start()
     leave_the_start_alone()
+    reload = Reload(gateway, loaded, read=read, log=around.log)
+    reloading = asyncio.create_task(reload.when(asked_to_reload))
     await asked.wait()
+    reloading.cancel()
     stopping = asyncio.create_task(gateway.stop())
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stopping.cancel)
@@ -179,10 +251,10 @@ def leave_the_start_alone() -> None:
     gc.set_threshold(_COLLECT_AFTER, 50, 50)
 
 
-def run(settings: Settings, around: Surroundings) -> None:
-    """Serve on uvloop where it is installed, else on asyncio."""
+def run(loaded: Loaded, around: Surroundings, *, read: Callable[[], Loaded]) -> None:
+    """Serve on uvloop where it is installed, else on asyncio; *read* reads the configuration again."""
     with asyncio.Runner(loop_factory=fastest_loop()) as runner:
-        runner.run(serve(settings, around))
+        runner.run(serve(loaded, around, read=read))
 
 
 def fastest_loop() -> Callable[[], asyncio.AbstractEventLoop] | None:

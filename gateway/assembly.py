@@ -98,12 +98,15 @@ def session_policy(settings: Settings) -> Policy:
 
 
 def registration(provider: ProviderSettings, *, grants: Sequence[RoleGrantSettings] = ()) -> Registration:
-    """Return our registration at one issuer; of *grants*, those for what it says."""
+    """Return our registration at one issuer, which the checks of the configuration found whole.
+
+    Of *grants* it has those for what this issuer says.
+    """
     return Registration(
         id=provider.id,
         name=provider.name,
-        issuer=provider.issuer,
-        client_id=provider.client_id,
+        issuer=provider.issuer or "",
+        client_id=provider.client_id or "",
         client_secret=provider.client_secret.get_secret_value() if provider.client_secret else None,
         client_auth=provider.client_auth,
         scopes=tuple(provider.scopes),

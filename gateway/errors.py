@@ -27,7 +27,10 @@
     │   ├── UserRefused            403  the user is disabled
     │   ├── FreshLoginRequired     403  linking wants a login made within the last minutes
     │   ├── LoginLoop              400  the browser does not keep the session
+    │   ├── CredentialsRefused     401  this name and this password do not belong together
+    │   ├── TooManyAttempts        429  too many wrong passwords; `retry_after` says when to come back
     │   └── SessionTooLarge        500  the claims do not fit the cookie
+    ├── LogoutRefused              400  a logout token, or an issuer's word about one, that does not hold
     ├── Unavailable                503  an outage: never a logout, never a pass
     │   ├── StoreUnavailable
     │   ├── IssuerUnavailable
@@ -38,6 +41,7 @@
     ├── IdentityUnrepresentable    500  an identity value that no header can carry unaltered
     ├── SessionRejected            -    a presented session does not hold; `reason` says why
     ├── SealBroken                 -    a sealed value does not open
+    ├── KeyFileRefused             -    a file of keys that cannot be made or rotated
     ├── SchemaMismatch             -    the database is older, newer or not ours
     └── SettingsInvalid            -    the configuration, with every fault at once
         └── SettingsUnreadable     -    no configuration to look at: no file, or no TOML
@@ -194,9 +198,32 @@ class LoginLoop(LoginFailed):
     status = 400
 
 
+class CredentialsRefused(LoginFailed):
+    """Never says which half was wrong, nor whether there is such a user."""
+
+    code = "CredentialsSignin"
+    status = 401
+
+
+class TooManyAttempts(LoginFailed):
+    """*retry_after* is in whole seconds."""
+
+    code = "TooManyAttempts"
+    status = 429
+
+    def __init__(self, text: str = "", *, retry_after: int = 60) -> None:
+        super().__init__(text)
+        self.retry_after = retry_after
+
+
 class SessionTooLarge(LoginFailed):
     code = "SessionTooLarge"
     status = 500
+
+
+class LogoutRefused(GatewayError):
+    code = "invalid_request"
+    status = 400
 
 
 class Unavailable(GatewayError):
@@ -259,6 +286,12 @@ class SessionRejected(GatewayError):
 
 class SealBroken(GatewayError):
     code = "seal_broken"
+
+
+class KeyFileRefused(GatewayError):
+    """The text says what to do about it."""
+
+    code = "key_file_refused"
 
 
 class SchemaMismatch(GatewayError):

@@ -7,45 +7,56 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
 from gateway.assembly import build_routes, cookie_names, hosts_served, registration, session_policy
+from gateway.flows.arrival import Arrivals
+from gateway.flows.departures import Departures, LogoutProvider
+from gateway.flows.issuer_logout import IssuerLogout
 from gateway.flows.link import Linking
 from gateway.flows.login import LoginProvider, Logins
 from gateway.flows.logout import Logout
+from gateway.flows.password import PasswordLogins, PasswordProvider
 from gateway.flows.recent import RecentLogins
 from gateway.flows.resume import Resume
+from gateway.flows.sign_ins import SignInBook
 from gateway.flows.targets import ReturnTargets
+from gateway.flows.throttle import Throttle
 from gateway.flows.transactions import Transactions
 from gateway.flows.unlink import Unlinking
 from gateway.front.forwarded import TrustedProxies
 from gateway.front.inbound import Receiver
 from gateway.front.ledger import RequestLedger
 from gateway.front.limits import Limits
-from gateway.front.listener import Listener
 from gateway.front.request_id import RequestIds
-from gateway.keys.keyring import KeyRing
+from gateway.front.snapshot import Snapshot
+from gateway.keys.keyring import SESSION, KeyRing
+from gateway.keys.password import Passwords
+from gateway.lasting import Tenure
 from gateway.model.event import Clock
 from gateway.model.route import Upstream
 from gateway.observe.log import Log
 from gateway.observe.metrics import Metrics
-from gateway.observe.store_watch import StoreWatch, WatchedBooks, WatchedStore
+from gateway.observe.store_watch import StoreWatch, WatchedBooks, WatchedPasswords, WatchedStore
 from gateway.observe.trace import NewTraces
-from gateway.observe.trail import Trail
 from gateway.pipeline import Pipeline
 from gateway.relying_party.http import IssuerHttp
 from gateway.relying_party.provider import RelyingParty
+from gateway.relying_party.registration import Registration
 from gateway.routing.table import Table
+from gateway.sessions.endings import Endings
+from gateway.sessions.sightings import Sightings
 from gateway.sessions.stateless import Stateless
 from gateway.settings.addresses import url
-from gateway.settings.providers import ProviderSettings
 from gateway.settings.schema import Settings
 from gateway.store.database import Database
 from gateway.upstream.assertion import Assertions
 from gateway.upstream.headers import Dresser, reserved_by
 from gateway.upstream.pool import Pool
+from gateway.upstream.reserved import Reserved
 from gateway.web.account import AccountPage
 from gateway.web.csrf import Csrf
 from gateway.web.endpoints import Endpoints
 from gateway.web.errors import ErrorPages
 from gateway.web.home import Home
+from gateway.web.issuer_logout import IssuerLogoutEndpoints
 from gateway.web.pages import Pages
 from gateway.web.programs import Programs
 from gateway.web.replies import Replies
@@ -69,17 +80,29 @@ class Surroundings:
 
 
 class Rooms:
-    """The rooms of one gateway on an open database. What `closing` lists is to be closed, last first."""
+    """The rooms of one configuration on an open database.
+
+    What it shares with the configurations before and after it is claimed from *tenure*. What `closing`
+    lists is to be closed, last first, when nothing runs in these rooms any more.
+    """
 
     def __init__(
-        self, settings: Settings, around: Surroundings, *, database: Database, metrics: Metrics
+        self,
+        settings: Settings,
+        around: Surroundings,
+        *,
+        database: Database,
+        metrics: Metrics,
+        ledger: RequestLedger,
+        tenure: Tenure,
     ) -> None:
         self._settings = settings
         self._around = around
         self._database = database
-        watch = StoreWatch(metrics, monotonic=around.monotonic)
-        self._store = WatchedStore(database, watch)
-        self._books = WatchedBooks(database.users, watch)
+        self._tenure = tenure
+        self._watch = StoreWatch(metrics, monotonic=around.monotonic)
+        self._store = WatchedStore(database, self._watch)
+        self._books = WatchedBooks(database.users, self._watch)
         self._metrics = metrics
         self._names = cookie_names(settings)
         self._root = settings.public_url + settings.prefix
@@ -88,13 +111,15 @@ class Rooms:
         self._signing = self._ring.signing_keys()
         self.jwks = self._signing.jwks
         self.table = Table(build_routes(settings))
-        self.trail = self._make_trail()
-        self._ledger = RequestLedger(
-            log=around.log, counts=metrics, trail=self.trail.put, monotonic=around.monotonic
-        )
-        self._audit = self._ledger.audit
+        self._ledger = ledger
+        self._audit = ledger.audit
+        self._sightings = Sightings(database.sign_ins)
         self._strategy = self._make_strategy()
-        self.closing: list[Close] = [self.trail.close, self._strategy.close]
+        self.closing: list[Close] = [tenure.end, self._sightings.close, self._strategy.close]
+        self._issuers = [
+            registration(each, grants=settings.roles) for each in settings.providers if each.type == "oidc"
+        ]
+        self._parties = {each.id: self._party(each) for each in self._issuers}
         self._resume = Resume(self._strategy)
         self._targets = ReturnTargets(
             public_url=settings.public_url, hosts=self.table.hosts, prefix=settings.prefix
@@ -106,7 +131,7 @@ class Rooms:
             public_url=settings.public_url,
             prefix=settings.prefix,
         )
-        issuers = [provider.issuer for provider in settings.providers]
+        issuers = [each.issuer for each in self._issuers]
         self._pages = Pages(replies=self._replies, prefix=settings.prefix, issuers=issuers)
         self._errors = ErrorPages(
             pages=self._pages,
@@ -120,10 +145,20 @@ class Rooms:
             sealer=self._ring.sealer("recent-logins"), names=self._names, clock=around.clock
         )
 
-    def listener(self) -> Listener:
-        """Return the public port, not listening yet."""
+        self._book = SignInBook(
+            database.sign_ins,
+            sealer=self._ring.sealer("at-rest"),
+            most=settings.session.max_sessions_per_user,
+            audit=self._audit,
+        )
+        self._logout = Logout(
+            strategy=self._strategy, recent=self._recent, hints=self._book, audit=self._audit
+        )
+
+    def snapshot(self) -> Snapshot:
+        """Return what serves requests in these rooms."""
         around = self._around
-        return Listener(
+        return Snapshot(
             receiver=Receiver(
                 scheme=self._scheme,
                 serves=hosts_served(self._settings, self.table),
@@ -143,32 +178,26 @@ class Rooms:
             fast_lane=around.fast_lane,
         )
 
-    def _make_trail(self) -> Trail:
-        keep = self._settings.audit.keep
-        return Trail(
-            self._database.audit,
-            clock=self._around.clock,
-            keep=None if keep is None else int(keep),
-            log=self._around.log,
-            counts=self._metrics,
-        )
+    def _make_endings(self) -> Endings:
+        return Endings(self._store, clock=self._around.clock, audit=self._audit)
 
     def _make_strategy(self) -> Stateless:
         return Stateless(
             session_policy(self._settings),
-            sealer=self._ring.sealer("session"),
+            sealer=self._ring.sealer(SESSION),
             names=self._names,
             directory=self._store,
             clock=self._around.clock,
             audit=self._audit,
             tally=self._metrics,
+            seen=self._sightings.note,
+            # Who signed out stays signed out on this node, whatever the configuration becomes.
+            endings=self._tenure.claim("endings", self._make_endings, close=Endings.close),
         )
 
     def _pipeline(self) -> Pipeline:
         reserved = reserved_by(self.table.ordered)
         assertions = Assertions(self._signing, issuer=self._settings.public_url, clock=self._around.clock)
-        pools = {upstream.name: Pool(upstream, reserved=reserved) for upstream in self._upstreams()}
-        self.closing += [pool.close for pool in pools.values()]
         return Pipeline(
             table=self.table,
             resume=self._resume,
@@ -178,35 +207,45 @@ class Rooms:
                 assertions=assertions,
                 new_trace=NewTraces(secrets.token_bytes),
             ),
-            pools=pools,
+            pools={upstream.name: self._pool(upstream, reserved) for upstream in self._upstreams()},
             monotonic=self._around.monotonic,
+        )
+
+    def _pool(self, upstream: Upstream, reserved: Reserved) -> Pool:
+        """Return the connections to *upstream*, kept while nothing changes that they know of."""
+        identities = frozenset(route.identity for route in self.table.ordered)
+        return self._tenure.claim(
+            ("pool", upstream, identities), lambda: Pool(upstream, reserved=reserved), close=Pool.close
         )
 
     def _upstreams(self) -> list[Upstream]:
         return list({route.upstream.name: route.upstream for route in self.table.ordered}.values())
 
     def _endpoints(self) -> Endpoints:
-        logins = self._logins()
+        logins, passwords = self._logins(), self._password_logins()
         return Endpoints(
             prefix=self._settings.prefix,
             home=self._home,
-            signin=self._sign_in(logins),
+            signin=self._sign_in(logins, passwords),
             signout=self._sign_out(),
-            account=self._account(logins),
+            account=self._account(logins, passwords),
             programs=Programs(
                 resume=self._resume,
                 csrf=self._csrf,
                 replies=self._replies,
                 errors=self._errors,
                 providers=logins.providers,
+                passwords=passwords.provider if passwords else None,
                 jwks=self.jwks,
                 root=self._root,
             ),
+            issuer_logout=self._issuer_logout(),
         )
 
-    def _sign_in(self, logins: Logins) -> SignIn:
+    def _sign_in(self, logins: Logins, passwords: PasswordLogins | None) -> SignIn:
         return SignIn(
             logins=logins,
+            passwords=passwords,
             resume=self._resume,
             targets=self._targets,
             home=self._home,
@@ -218,7 +257,8 @@ class Rooms:
 
     def _sign_out(self) -> SignOut:
         return SignOut(
-            logout=Logout(strategy=self._strategy, recent=self._recent, audit=self._audit),
+            logout=self._logout,
+            departures=self._departures(),
             resume=self._resume,
             targets=self._targets,
             csrf=self._csrf,
@@ -227,13 +267,18 @@ class Rooms:
             prefix=self._settings.prefix,
         )
 
-    def _account(self, logins: Logins) -> AccountPage:
+    def _account(self, logins: Logins, passwords: PasswordLogins | None) -> AccountPage:
         return AccountPage(
             accounts=self._database.users,
-            logins=logins,
-            unlinking=Unlinking(self._books),
-            strategy=self._strategy,
+            sign_ins=self._database.sign_ins,
+            endings=self._database.endings,
+            logout=self._logout,
+            max_age=int(self._settings.session.max_age),
             audit=self._audit,
+            logins=logins,
+            unlinking=Unlinking(self._books, passwords=passwords is not None),
+            strategy=self._strategy,
+            passwords=passwords.provider if passwords else None,
             resume=self._resume,
             csrf=self._csrf,
             pages=self._pages,
@@ -254,25 +299,76 @@ class Rooms:
             linking=Linking(self._books, trust_email=trusted, audit=self._audit, clock=clock),
             strategy=self._strategy,
             live=self._resume,
+            book=self._book,
             audit=self._audit,
             clock=clock,
             counts=self._metrics,
         )
 
     def _providers(self) -> list[LoginProvider]:
-        http = IssuerHttp()
-        self.closing.append(http.close)
         return [
             LoginProvider(
                 id=each.id,
                 name=each.name,
                 issuer=each.issuer,
                 client_id=each.client_id,
-                party=self._party(each, http),
+                party=self._parties[each.id],
             )
-            for each in self._settings.providers
+            for each in self._issuers
         ]
 
-    def _party(self, provider: ProviderSettings, http: IssuerHttp) -> RelyingParty:
-        ours = registration(provider, grants=self._settings.roles)
-        return RelyingParty(ours, http=http, clock=self._around.clock)
+    def _party(self, registered: Registration) -> RelyingParty:
+        """Return who talks to an issuer; its metadata and keys are kept while the registration is."""
+        http = self._tenure.claim("issuers", IssuerHttp, close=IssuerHttp.close)
+        return self._tenure.claim(
+            ("issuer", registered), lambda: RelyingParty(registered, http=http, clock=self._around.clock)
+        )
+
+    def _departures(self) -> Departures:
+        return Departures(
+            providers=[
+                LogoutProvider(id=each.id, name=each.name, party=self._parties[each.id])
+                for each in self._issuers
+            ],
+            landing=f"{self._root}/signout",
+            sealer=self._ring.sealer("logout"),
+            names=self._names,
+            audit=self._audit,
+            clock=self._around.clock,
+        )
+
+    def _issuer_logout(self) -> IssuerLogoutEndpoints:
+        return IssuerLogoutEndpoints(
+            logout=IssuerLogout(
+                announcers=self._parties,
+                endings=self._database.endings,
+                strategy=self._strategy,
+                recent=self._recent,
+                max_age=int(self._settings.session.max_age),
+                audit=self._audit,
+                clock=self._around.clock,
+            ),
+            issuers={each.id: each.issuer for each in self._issuers},
+            pages=self._pages,
+            replies=self._replies,
+        )
+
+    def _password_logins(self) -> PasswordLogins | None:
+        """Return the logins by password where they are configured; nothing hashes elsewhere."""
+        found = next((each for each in self._settings.providers if each.type == "password"), None)
+        if found is None:
+            return None
+        # A reload must not forgive failures, nor double the threads that hash.
+        passwords = self._tenure.claim("passwords", Passwords, close=Passwords.close)
+        throttle = self._tenure.claim("throttle", lambda: Throttle(monotonic=self._around.monotonic))
+        return PasswordLogins(
+            provider=PasswordProvider(id=found.id, name=found.name, issuer=self._settings.public_url),
+            book=WatchedPasswords(self._database.passwords, self._watch),
+            passwords=passwords,
+            throttle=throttle,
+            arrivals=Arrivals(
+                recent=self._recent, strategy=self._strategy, live=self._resume, book=self._book
+            ),
+            audit=self._audit,
+            counts=self._metrics,
+        )

@@ -18,7 +18,7 @@ from gateway.app import FLOORS, Gateway, check_versions, fastest_loop, serve
 from gateway.errors import SchemaMismatch
 from gateway.observe.log import configure
 from gateway.rooms import Surroundings
-from gateway.settings.loader import load
+from gateway.settings.loader import Loaded, load
 from tests.fakes.gateway import KeptLog, running_gateway
 from tests.fakes.ports import free_port, listening_socket
 from tests.fakes.raw_client import RawConnection, get, send_raw
@@ -43,6 +43,7 @@ class Idle:
     """A gateway that was not started, and its log."""
 
     gateway: Gateway
+    loaded: Loaded
     written: KeptLog
     port: int
     admin_port: int
@@ -57,10 +58,10 @@ async def idle(
     path.write_text(_TOML.format(port=public, admin_port=admin))
     written = KeptLog()
     log = configure(form="json", level="info", stream=written, clock=time.time)
-    settings = load(path, environ={}).settings
-    gateway = Gateway(settings, Surroundings(log=log))
+    loaded = load(path, environ={})
+    gateway = Gateway(loaded.settings, Surroundings(log=log))
     try:
-        yield Idle(gateway=gateway, written=written, port=public, admin_port=admin)
+        yield Idle(gateway=gateway, loaded=loaded, written=written, port=public, admin_port=admin)
     finally:
         await gateway.stop(drain=0.5)
         log.close()
@@ -167,7 +168,7 @@ async def test_C01_a_cancelled_stop_still_closes_everything(tmp_path: Path) -> N
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 async def test_one_signal_ends_the_serving(tmp_path: Path, number: signal.Signals) -> None:
     async with idle(tmp_path) as house:
-        serving = asyncio.create_task(serve(house.gateway._settings, house.gateway._around))
+        serving = asyncio.create_task(serve(house.loaded, house.gateway._around, read=lambda: house.loaded))
         while not await taken(house.port):
             await asyncio.sleep(0.01)
         os.kill(os.getpid(), number)

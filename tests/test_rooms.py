@@ -4,11 +4,14 @@ import io
 import time
 from pathlib import Path
 
+from gateway.front.ledger import RequestLedger
 from gateway.keys.keyring import KeyRing
+from gateway.lasting import Lasting, Tenure
 from gateway.observe.log import configure
 from gateway.observe.metrics import Metrics
 from gateway.rooms import Rooms, Surroundings
 from gateway.settings.schema import Settings
+from gateway.store.database import Database
 from tests.fakes.configuration import SECRET, SOUND, loaded
 from tests.fakes.databases import opened
 
@@ -22,26 +25,69 @@ upstream = "http://127.0.0.1:4000"
 """
 
 
-async def rooms_of(directory: Path, settings: Settings) -> Rooms:
+def furnished(settings: Settings, database: Database, tenure: Tenure) -> Rooms:
     log = configure(form="json", level="info", stream=io.BytesIO(), clock=time.time)
-    async with opened(directory) as database:
-        rooms = Rooms(
-            settings,
-            Surroundings(log=log),
-            database=database,
-            metrics=Metrics(version="0", dropped=lambda: 0),
-        )
-        rooms.listener()
-        for close in reversed(rooms.closing):
-            await close()
     log.close()
+    metrics = Metrics(version="0", dropped=lambda: 0)
+    return Rooms(
+        settings,
+        Surroundings(log=log),
+        database=database,
+        metrics=metrics,
+        ledger=RequestLedger(log=log, counts=metrics, trail=lambda event: None, monotonic=time.monotonic),
+        tenure=tenure,
+    )
+
+
+async def closed(rooms: Rooms) -> None:
+    for close in reversed(rooms.closing):
+        await close()
+
+
+async def rooms_of(directory: Path, settings: Settings, lasting: Lasting | None = None) -> Rooms:
+    async with opened(directory) as database:
+        rooms = furnished(settings, database, (lasting or Lasting()).tenure())
+        rooms.snapshot()
+        await closed(rooms)
     return rooms
 
 
 async def test_everything_that_was_opened_can_be_closed(tmp_path: Path) -> None:
-    rooms = await rooms_of(tmp_path, loaded(tmp_path, SOUND + TWO_APPS).settings)
-    # the audit trail, sessions, one pool for each of two upstreams, and the connections to issuers
-    assert len(rooms.closing) == 5
+    lasting = Lasting()
+    await rooms_of(tmp_path, loaded(tmp_path, SOUND + TWO_APPS).settings, lasting)
+    assert not lasting._held
+
+
+async def test_the_next_configuration_takes_over_what_did_not_change(tmp_path: Path) -> None:
+    lasting = Lasting()
+    before = loaded(tmp_path, SOUND + TWO_APPS).settings
+    after = loaded(tmp_path, SOUND + TWO_APPS.replace("4000", "5000")).settings
+    async with opened(tmp_path) as database:
+        rooms = []
+        held = []
+        for settings in (before, after):
+            rooms.append(furnished(settings, database, lasting.tenure()))
+            rooms[-1].snapshot()
+            held.append({key: each.thing for key, each in lasting._held.items()})
+        await closed(rooms[0])
+        left = {key: each.thing for key, each in lasting._held.items()}
+        await closed(rooms[1])
+    # known endings, the way to issuers, one issuer, an app on port 3000, and one on port 4000
+    assert len(held[0]) == 5
+    assert len(held[1]) == 6
+    assert held[0].items() <= held[1].items()
+    assert len(left) == 5
+    assert left.items() < held[1].items()
+    assert not lasting._held
+
+
+async def test_other_identity_headers_mean_other_connections(tmp_path: Path) -> None:
+    """What an upstream may answer depends on the names that are ours."""
+    lasting = Lasting()
+    async with opened(tmp_path) as database:
+        for text in (SOUND, SOUND + '[identity.headers]\nRemote-User = "id"\n'):
+            furnished(loaded(tmp_path, text).settings, database, lasting.tenure()).snapshot()
+    assert len([key for key in lasting._held if key[0] == "pool"]) == 2
 
 
 async def test_the_table_and_the_published_keys_are_those_of_the_configuration(tmp_path: Path) -> None:

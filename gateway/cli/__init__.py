@@ -28,12 +28,16 @@ def _verb(name: str, summary: str) -> Verb:
 VERBS: Mapping[str, Verb] = {
     "run": _verb("run", "Serve what gateway.toml says."),
     "demo": _verb("demo", "Try it out: a sample app, a local issuer, and the gateway in front."),
+    "init": _verb("init", "Write a commented gateway.toml, a key, and the first administrator."),
     "check": _verb("check", "Read the configuration; tell every fault, or what is in force."),
     "routes": _verb("routes", "List the routes, the most specific first."),
     "explain": _verb("explain", "Tell what would become of one request, rule by rule."),
-    "users": _verb("users", "List, add, disable, enable and delete users."),
+    "keys": _verb("keys", "List the keys, put a new one first, print the public ones."),
+    "users": _verb("users", "List, add, disable, enable and delete users; roles, accounts and passwords."),
     "audit": _verb("audit", "Read what was done, by whom, and what became of it."),
-    "db": _verb("db", "Create the database or bring it up to date."),
+    "hash-password": _verb("hash_password", "Print the hash of a password."),
+    "sessions": _verb("sessions", "List who is signed in, and end sessions."),
+    "db": _verb("db", "Create the database, bring it up to date, or copy it."),
     "schema": _verb("schema", "Print the JSON Schema of gateway.toml, or every key with its default."),
     "healthcheck": _verb("healthcheck", "Ask a running gateway whether it is ready, for containers."),
 }

@@ -1,4 +1,4 @@
-"""`gateway db`: the database's schema."""
+"""`gateway db`: the database's schema, and copies of it."""
 
 from pathlib import Path
 
@@ -9,7 +9,7 @@ from gateway.cli.configuration import config_option, load_or_exit
 
 @click.group("db", epilog="Example: gateway db upgrade")
 def command() -> None:
-    """Check and upgrade the database.
+    """Check, upgrade and copy the database.
 
     Exit status: 0 the schema fits; 1 it does not, the database cannot be used, or the configuration
     has faults; 2 wrong usage or an unreadable configuration.
@@ -59,3 +59,26 @@ def check(config: Path, *, as_json: bool) -> None:
         click.echo(f"The database is sound and has schema {schema.HEAD}.")
     if fault:
         raise click.ClickException(fault)
+
+
+@command.command(epilog="Example: gateway db backup /var/backups/gateway-$(date +%F).db")
+@click.argument("file", type=click.Path(path_type=Path))
+@config_option
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+def backup(config: Path, *, file: Path, as_json: bool) -> None:
+    """Copy the database to FILE while the gateway runs, readable by you alone.
+
+    FILE must not exist. It is a database like the original: to restore it, stop the gateway and put
+    it in the place of the old one, without its -wal and -shm.
+    """
+    import json
+
+    from gateway.errors import SchemaMismatch, StoreUnavailable
+    from gateway.store.backup import backup as write
+
+    url = load_or_exit(config).settings.database.url
+    try:
+        size = write(url, file)
+    except (SchemaMismatch, StoreUnavailable) as error:
+        raise click.ClickException(str(error)) from error
+    click.echo(json.dumps({"file": str(file), "bytes": size}) if as_json else f"Wrote {file}: {size} bytes.")

@@ -28,11 +28,11 @@ def command(config: Path) -> None:
     Makes var/secret.key beside the configuration where there is none. Ctrl-C stops all of it.
     """
     from gateway.demo.run import DemoFailed, run
-    from gateway.demo.secret_file import make_secret
+    from gateway.keys.key_file import make
 
     if not config.is_file():
         raise click.ClickException(f"{config} does not exist: run the demo where gateway.toml is")
-    if make_secret(config.parent / KEY_FILE):
+    if make(config.parent / KEY_FILE):
         click.echo(f"Made {config.parent / KEY_FILE}.")
     plan = _plan(config)
     try:
@@ -53,7 +53,7 @@ def _plan(config: Path) -> "Plan":
 
 def plan_of(settings: "Settings", config: Path, *, client_secret: str) -> "Plan":
     """Return where the parts of the demo live; raise `ValueError` where the configuration is no demo's."""
-    from gateway.assembly import build_routes
+    from gateway.assembly import build_routes, registration
     from gateway.demo.issuer import Client
     from gateway.demo.run import Plan, Port, gateway_command
     from gateway.settings.addresses import Address, listen_address, url
@@ -62,9 +62,9 @@ def plan_of(settings: "Settings", config: Path, *, client_secret: str) -> "Plan"
         host = "127.0.0.1" if address.host == "localhost" else address.host
         return Port(part=part, host=host, port=address.port, key=f"{key} in {config}")
 
-    if len(settings.providers) != 1 or not settings.routes:
-        raise ValueError(f"{config} is no demo's: it needs one provider, and a route to the sample app")
-    provider, upstream = settings.providers[0], build_routes(settings)[0].upstream
+    if [each.type for each in settings.providers] != ["oidc"] or not settings.routes:
+        raise ValueError(f"{config} is no demo's: it needs one issuer, and a route to the sample app")
+    provider, upstream = registration(settings.providers[0]), build_routes(settings)[0].upstream
     callback = f"{settings.public_url}{settings.prefix}/callback/{provider.id}"
     return Plan(
         app=port("the sample app", Address(host=upstream.host, port=upstream.port), "routes.upstream"),

@@ -1,5 +1,7 @@
 """`gateway run`: serve until told to stop."""
 
+import os
+import signal
 import sys
 import time
 from pathlib import Path
@@ -17,14 +19,23 @@ from gateway.cli.configuration import config_option, load_or_exit
 def command(config: Path) -> None:
     """Serve what the configuration says until SIGTERM or Ctrl-C.
 
+    SIGHUP reads the configuration again and takes it over between two requests; if anything is
+    wrong with it, the log says what, and the one in force stays.
+
     SIGTERM turns /readyz red, lets running requests finish for at most 30 seconds, and ends with
     0; a second one ends at once.
     """
+    # One that comes before the gateway listens for it must not be the end.
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    from gateway.memory import forbid_dumps
+
+    forbid_dumps()
     loaded = load_or_exit(config)
     from gateway.app import run
     from gateway.errors import GatewayError
     from gateway.observe.log import configure
     from gateway.rooms import Surroundings
+    from gateway.settings.loader import load
 
     settings = loaded.settings
     shape = settings.log
@@ -32,7 +43,7 @@ def command(config: Path) -> None:
     for warning in loaded.warnings:
         log.event("warning", "configuration.warning", {"detail": warning})
     try:
-        run(settings, Surroundings(log=log))
+        run(loaded, Surroundings(log=log), read=lambda: load(config, environ=os.environ))
     except GatewayError as error:
         fail(f"the gateway cannot start: {error}")
     except OSError as error:

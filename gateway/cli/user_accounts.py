@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from gateway.cli import layout
-from gateway.cli.configuration import config_option
+from gateway.cli.configuration import config_option, load_or_exit
 from gateway.cli.desk import Refusal, change_user, nobody, visit
 
 if TYPE_CHECKING:
@@ -49,10 +49,11 @@ def unlink_account(config: Path, *, user: str, provider: str, subject: str | Non
 
     The last way to sign in stays: disable or delete the user instead.
     """
+    passwords = any(each.type == "password" for each in load_or_exit(config).settings.providers)
 
     async def unlinked(database: "Database", found: "User") -> "User | None":
         accounts = await database.users.accounts_of(found.id)
-        return await _unlinked(database, _chosen(accounts, provider, subject))
+        return await _unlinked(database, _chosen(accounts, provider, subject), passwords=passwords)
 
     change_user(config, user, unlinked, provider=provider)
     click.echo(f"{user} no longer signs in at {provider}.")
@@ -67,12 +68,13 @@ def _chosen(accounts: "Sequence[Account]", provider: str, subject: str | None) -
     return chosen[0]
 
 
-async def _unlinked(database: "Database", account: "Account") -> "User | None":
+async def _unlinked(database: "Database", account: "Account", *, passwords: bool) -> "User | None":
     from gateway.errors import AccountKept
     from gateway.flows.unlink import Unlinking, handle_of
 
     try:
-        done = await Unlinking(database.users).unlink(account.user_id, handle_of(account))
+        unlinking = Unlinking(database.users, passwords=passwords)
+        done = await unlinking.unlink(account.user_id, handle_of(account))
     except AccountKept as kept:
         raise Refusal(kept.code, "it is the only way in which the user signs in") from kept
     return done.user if done else None

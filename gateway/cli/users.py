@@ -3,7 +3,7 @@
 import re
 from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
@@ -11,6 +11,8 @@ from gateway.cli import layout
 from gateway.cli.configuration import config_option
 from gateway.cli.desk import change_user, nobody, record, visit
 from gateway.cli.user_accounts import list_accounts, unlink_account
+from gateway.cli.user_password import change_password, new_hash
+from gateway.cli.user_table import show_user, show_users
 
 if TYPE_CHECKING:
     from gateway.model.identity import User
@@ -18,7 +20,6 @@ if TYPE_CHECKING:
     from gateway.store.users import Users
 
 _ROLE = re.compile(r"[^\s,\x00-\x1f\x7f]{1,255}")
-_COLUMNS = ("ID", "E-MAIL", "NAME", "ROLES", "STATE")
 
 
 def _checked_roles(_: click.Context, __: click.Parameter, roles: tuple[str, ...]) -> tuple[str, ...]:
@@ -41,11 +42,11 @@ user_argument = click.argument("user", metavar="ID|EMAIL")
 
 @click.group("users", epilog="Example: gateway users add ann@example.com --role admin")
 def command() -> None:
-    """List, add, disable, enable and delete users; grant and revoke roles; unlink accounts.
+    """List, add, disable, enable and delete users; grant and revoke roles; unlink accounts; set passwords.
 
     What changes anything is recorded in the audit trail. Exit status: 0 done; 1 no such user, one
-    already there, no database, or faults in the configuration; 2 wrong usage or an unreadable
-    configuration.
+    already there, a password that is not taken, no database, or faults in the configuration; 2 wrong
+    usage or an unreadable configuration.
     """
 
 
@@ -54,24 +55,40 @@ def command() -> None:
 @layout.json_option
 def list_users(config: Path, *, as_json: bool) -> None:
     """List every user, the oldest first."""
-    _show(visit(config, lambda database: database.users.everyone()), as_json=as_json)
+    show_users(visit(config, lambda database: database.users.everyone()), as_json=as_json)
 
 
 @command.command("add", epilog='Example: gateway users add ann@example.com --name "Ann" --role admin')
 @click.argument("email", callback=_checked_email)
 @click.option("--name", help="Shown until a provider tells another.")
 @click.option("--role", "roles", multiple=True, callback=_checked_roles, help="Granted by hand; repeatable.")
+@click.option("--password", is_flag=True, help="Ask twice for a password to sign in with.")
+@click.option("--password-stdin", is_flag=True, help="Read the password as one line of standard input.")
 @config_option
 @layout.json_option
-def add_user(config: Path, *, email: str, name: str | None, roles: Sequence[str], as_json: bool) -> None:
+def add_user(
+    config: Path,
+    *,
+    email: str,
+    name: str | None,
+    roles: Sequence[str],
+    password: bool,
+    password_stdin: bool,
+    as_json: bool,
+) -> None:
     """Add a user before their first login.
 
-    The first login by a provider with `trust_email` and this verified e-mail takes the user over;
-    any other provider that brings this e-mail is refused.
+    With a password they sign in by it. Without, the first login by a provider with `trust_email`
+    and this verified e-mail takes the user over. Any other provider that brings this e-mail is
+    refused.
     """
+    new = None
+    if password or password_stdin:
+        names = [email, *([name] if name else [])]
+        new = new_hash(config, from_stdin=password_stdin, names=names)
 
     async def added(database: "Database") -> "User | None":
-        user = await database.users.add(email, name=name, roles=roles)
+        user = await database.users.add(email, name=name, roles=roles, password_hash=new)
         known, reason = (user.id, "") if user else ("", "email_in_use")
         await record(database, user_id=known, reason=reason, detail=f"{email} {_told(grant=roles)}".rstrip())
         return user
@@ -79,7 +96,7 @@ def add_user(config: Path, *, email: str, name: str | None, roles: Sequence[str]
     user = visit(config, added, create=True)
     if user is None:
         raise click.ClickException(f"{email} belongs to a user already")
-    _show_one(user, as_json=as_json)
+    show_user(user, as_json=as_json)
 
 
 @command.command("disable", epilog="Example: gateway users disable ann@example.com")
@@ -142,7 +159,7 @@ def change_roles(
     if both := set(grant) & set(revoke):
         raise click.UsageError(f"granted and revoked at once: {', '.join(sorted(both))}")
     if not grant and not revoke:
-        _show_one(_found(config, user), as_json=as_json)
+        show_user(_found(config, user), as_json=as_json)
         return
     _change(
         config,
@@ -156,6 +173,7 @@ def change_roles(
 
 command.add_command(list_accounts)
 command.add_command(unlink_account)
+command.add_command(change_password)
 
 
 def _change(
@@ -176,7 +194,7 @@ def _change(
         return await act(database.users, found.id)
 
     user = change_user(config, name, changed, detail=detail)
-    _show_one(user, as_json=as_json)
+    show_user(user, as_json=as_json)
     for role in sorted(set(stays) & set(user.roles)):
         click.echo(f"{role} stays: a provider grants it, see [[roles]]", err=True)
 
@@ -195,29 +213,3 @@ def _told(*, grant: Sequence[str] = (), revoke: Sequence[str] = ()) -> str:
     """Return what changes in roles as one line of the audit trail."""
     parts = [("granted", grant), ("revoked", revoke)]
     return "; ".join(f"{verb} {', '.join(roles)}" for verb, roles in parts if roles)
-
-
-def _show_one(user: "User", *, as_json: bool) -> None:
-    click.echo(layout.as_json(_described(user)) if as_json else layout.as_table(_COLUMNS, [_row(user)]))
-
-
-def _show(users: "Sequence[User]", *, as_json: bool) -> None:
-    described = [_described(user) for user in users]
-    click.echo(layout.as_json(described) if as_json else layout.as_table(_COLUMNS, map(_row, users)))
-
-
-def _described(user: "User") -> dict[str, Any]:
-    return {
-        "id": user.id,
-        "email": user.email,
-        "email_verified": user.email_verified,
-        "name": user.name,
-        "enabled": user.enabled,
-        "roles": list(user.roles),
-        "created_at": user.created_at,
-    }
-
-
-def _row(user: "User") -> tuple[str, ...]:
-    state = "enabled" if user.enabled else "disabled"
-    return user.id, user.email or "", user.name or "", ",".join(user.roles), state

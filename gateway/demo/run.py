@@ -18,6 +18,8 @@ from gateway.verify import Verifier
 READY_WITHIN = 20.0
 DRAIN = 5.0
 _POLL = 0.05
+# A terminal that is closed ends the demo; the gateway itself would take SIGHUP for a reload.
+_ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 class DemoFailed(Exception):
@@ -139,15 +141,15 @@ def _is_ready(admin: Port) -> bool:
 
 @asynccontextmanager
 async def _signals() -> AsyncIterator[asyncio.Event]:
-    """Hand out an event that SIGINT and SIGTERM set, instead of what they do otherwise."""
+    """Hand out an event that signals to end set, instead of what they do otherwise."""
     stopped = asyncio.Event()
     loop = asyncio.get_running_loop()
-    for number in (signal.SIGINT, signal.SIGTERM):
+    for number in _ENDING:
         loop.add_signal_handler(number, stopped.set)
     try:
         yield stopped
     finally:
-        for number in (signal.SIGINT, signal.SIGTERM):
+        for number in _ENDING:
             loop.remove_signal_handler(number)
 
 

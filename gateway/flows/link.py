@@ -1,8 +1,9 @@
 """Whose login is this: the table of BEHAVIOUR 3, decided on facts of one write transaction.
 
 Laws: (provider, issuer, subject) alone names an account. An e-mail links only where the operator
-trusts the provider's word and both sides are verified (nOAuth). A session links only if it asked
-to, from our own page, and was begun minutes ago: that somebody is signed in proves no intent.
+trusts the provider's word and both sides are verified (nOAuth), and never to a user who has a
+password. A session links only if it asked to, from our own page, and was begun minutes ago: that
+somebody is signed in proves no intent.
 """
 
 from contextlib import AbstractAsyncContextManager
@@ -27,6 +28,8 @@ class Ledger(Protocol):
     async def user(self, user_id: str) -> User | None: ...
 
     async def user_with_email(self, email: str) -> User | None: ...
+
+    async def has_password(self, user_id: str) -> bool: ...
 
     async def create_user(self, login: VerifiedLogin) -> User: ...
 
@@ -54,14 +57,16 @@ class Settled:
 class Facts:
     """What the table asks for.
 
-    `known` is the user of the login's `account`, `owner` the user to whom its e-mail belongs,
-    `linker` the live user whose session asked for this link; `fresh` says that this session's
-    login is recent, `email_trusted` that the provider vouches for e-mails and did so here.
+    `known` is the user of the login's `account`, `owner` the user to whom its e-mail belongs and
+    `by_password` whether that one has a password, `linker` the live user whose session asked for
+    this link; `fresh` says that this session's login is recent, `email_trusted` that the provider
+    vouches for e-mails and did so here.
     """
 
     account: Account | None = None
     known: User | None = None
     owner: User | None = None
+    by_password: bool = False
     linker: User | None = None
     fresh: bool = False
     email_trusted: bool = False
@@ -121,7 +126,7 @@ def _by_intent(facts: Facts, linker: User) -> Decision:
 
 
 def _by_email(facts: Facts, owner: User) -> Decision:
-    if not (facts.email_trusted and owner.email_verified):
+    if facts.by_password or not (facts.email_trusted and owner.email_verified):
         return _EMAIL_TAKEN
     return Link(user=owner, by="email") if owner.enabled else _DISABLED
 
@@ -155,10 +160,12 @@ class Linking:
     ) -> Facts:
         account = await ledger.account(login.provider, login.issuer, login.subject)
         linker = await _linker(ledger, live, intent)
+        owner = await ledger.user_with_email(login.email) if login.email else None
         return Facts(
             account=account,
             known=await ledger.user(account.user_id) if account else None,
-            owner=await ledger.user_with_email(login.email) if login.email else None,
+            owner=owner,
+            by_password=owner is not None and await ledger.has_password(owner.id),
             linker=linker,
             fresh=live is not None and self._clock() - live.authenticated_at <= FRESH,
             email_trusted=login.email_verified and login.provider in self._trust_email,

@@ -12,11 +12,12 @@ from dataclasses import dataclass, replace
 from typing import Protocol
 
 from gateway.errors import GatewayError, LoginExpired, LoginFailed, NoSuchPage
+from gateway.flows.arrival import Arrivals, Book, Live
 from gateway.flows.link import Settled
 from gateway.flows.recent import RecentLogins
 from gateway.flows.transactions import LIFE, Binding, Transactions
 from gateway.model.event import Audit, AuditEvent, Clock
-from gateway.model.identity import VerifiedLogin
+from gateway.model.identity import User, VerifiedLogin
 from gateway.model.inbound import Inbound
 from gateway.model.login import LinkIntent, PendingLogin
 from gateway.model.session import Session
@@ -50,12 +51,6 @@ class Linking(Protocol):
     async def settle(
         self, login: VerifiedLogin, *, live: Session | None, intent: LinkIntent | None
     ) -> Settled: ...
-
-
-class Live(Protocol):
-    async def live(self, inbound: Inbound) -> Session | None:
-        """Return the presented session if it passes the store's lookup at this moment."""
-        ...
 
 
 class LoginCounts(Protocol):
@@ -95,6 +90,7 @@ class Logins:
         linking: Linking,
         strategy: Strategy,
         live: Live,
+        book: Book,
         audit: Audit,
         clock: Clock,
         counts: LoginCounts | None = None,
@@ -103,11 +99,10 @@ class Logins:
         self._providers = {provider.id: provider for provider in providers}
         self._callback_url = callback_url
         self._transactions = transactions
-        self._recent = recent
         self._spender = spender
         self._linking = linking
-        self._strategy = strategy
         self._live = live
+        self._arrivals = Arrivals(recent=recent, strategy=strategy, live=live, book=book)
         self._audit = audit
         self._clock = clock
         self._counts = counts
@@ -220,17 +215,16 @@ class Logins:
         return replace(departure, cookies=_once(departure.cookies + cleared))
 
     async def _sign_in(self, login: VerifiedLogin, pending: PendingLogin, inbound: Inbound) -> Departure:
-        held = self._strategy.load(inbound.headers).session is not None
-        counted = self._recent.forget(inbound.headers) if held else (self._recent.note(inbound.headers),)
-        old = await self._live.live(inbound) if held else None
-        settled = await self._linking.settle(login, live=old, intent=pending.link)
-        session = self._strategy.issue(login, settled.user, persistent=pending.persistent)
-        cookies = self._strategy.cookies(session, inbound.headers)
-        if old is not None:
-            await self._strategy.end(old)
-        self._tell_success(session, settled, inbound)
+        changed: list[Settled] = []
+
+        async def settle(live: Session | None) -> User:
+            changed.append(await self._linking.settle(login, live=live, intent=pending.link))
+            return changed[0].user
+
+        arrival = await self._arrivals.arrive(login, settle, inbound=inbound, persistent=pending.persistent)
+        self._tell_success(arrival.session, changed[0], inbound)
         swept = self._transactions.sweep(inbound.headers, state=pending.state)
-        return Departure(location=pending.return_to, cookies=(*cookies, *counted, *swept))
+        return Departure(location=pending.return_to, cookies=(*arrival.cookies, *swept))
 
     def _known(self, provider_id: str) -> LoginProvider:
         provider = self._providers.get(provider_id)

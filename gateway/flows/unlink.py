@@ -1,7 +1,8 @@
 """Unlink: one way to sign in is given up, and every session that may rest on it ends (rule G114).
 
 Laws: the account that the present session was signed in with is never given up, so that a way that
-just worked is left; nor is the last one. What is left is counted in the transaction that removes.
+just worked is left; nor is the last one, where a password counts as one if passwords are taken.
+What is left is counted in the transaction that removes.
 """
 
 from contextlib import AbstractAsyncContextManager
@@ -21,8 +22,13 @@ class Ledger(Protocol):
 
     async def accounts_of(self, user_id: str) -> tuple[Account, ...]: ...
 
-    async def unlink(self, account: Account) -> User:
-        """Remove *account* and raise the user's epoch; return the user as they are then."""
+    async def has_password(self, user_id: str) -> bool: ...
+
+    async def unlink(self, account: Account, *, but: str | None = None) -> User:
+        """Remove *account* and raise the user's epoch; return the user as they are then.
+
+        The session whose id is *but* goes on where it is issued anew under that epoch.
+        """
         ...
 
 
@@ -41,25 +47,29 @@ class Unlinked:
 
 
 class Unlinking:
-    """Gives up accounts."""
+    """Gives up accounts; *passwords* says that users sign in with a password here."""
 
-    def __init__(self, books: Books) -> None:
+    def __init__(self, books: Books, *, passwords: bool) -> None:
         self._books = books
+        self._passwords = passwords
 
-    async def unlink(self, user_id: str, handle: str, *, in_use: AccountKey | None = None) -> Unlinked | None:
+    async def unlink(
+        self, user_id: str, handle: str, *, in_use: AccountKey | None = None, but: str | None = None
+    ) -> Unlinked | None:
         """Remove the account that *handle* names of this user's; None where they have none of it.
 
-        *in_use* is the account that must stay. Raises AccountKept, with nothing changed, and
-        StoreUnavailable.
+        *in_use* is the account that must stay, *but* the id of the session that is to be issued anew.
+        Raises AccountKept, with nothing changed, and StoreUnavailable.
         """
         async with self._books.ledger() as ledger:
             accounts = await ledger.accounts_of(user_id)
             chosen = next((each for each in accounts if handle_of(each) == handle), None)
             if chosen is None:
                 return None
-            if len(accounts) == 1 or key_of(chosen) == in_use:
+            last = len(accounts) == 1 and not (self._passwords and await ledger.has_password(user_id))
+            if last or key_of(chosen) == in_use:
                 raise AccountKept("the account in use, or the last one")
-            return Unlinked(user=await ledger.unlink(chosen), account=chosen)
+            return Unlinked(user=await ledger.unlink(chosen, but=but), account=chosen)
 
 
 def key_of(account: Account) -> AccountKey:

@@ -69,8 +69,8 @@ class Connection(RequestHandler):
 
     *serve* answers one request and says whether another may follow; *refuse* gives the bytes that
     answer a head which is none; *lane* takes what needs no task. `draining` says that the current
-    answer is the last one; `previous` is the last request that was understood here, `passing` the one
-    under way in the fast lane.
+    answer is the last one; `previous` is the last request that was understood here, and who understood
+    it, `passing` the one under way in the fast lane.
     """
 
     __slots__ = (
@@ -118,7 +118,7 @@ class Connection(RequestHandler):
         self._lane = lane
         self._handed: Callable[[], Awaitable[bool]] | None = None
         self.passing: UnderWay | None = None
-        self.previous: Inbound | None = None
+        self.previous: tuple[object, Inbound] | None = None
         self._payload: StreamReader | None = None
         self._head_seen = 0
         self._head_timer: asyncio.TimerHandle | None = None

@@ -6,6 +6,7 @@ another `public_url`, is noise to every other.
 """
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
@@ -17,9 +18,20 @@ from gateway.keys.seal import Sealer, SealKey
 from gateway.keys.signing import SEED, SigningKey, SigningKeys
 
 MIN_SECRET = 32
+SESSION = "session"
+"""The purpose of the seal on sessions."""
+
 _KEY = 32
 _KEY_ID = 6
 _FORMAT = "vestibule/1"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KeyNames:
+    """The ids by which the keys of one secret are known: in sealed sessions, and in assertions."""
+
+    session: str
+    assertion: str
 
 
 class KeyRing:
@@ -47,6 +59,14 @@ class KeyRing:
         """Return the keys that sign assertions for upstreams."""
         seeds = (self._derive(secret, "es256", "assertion", SEED) for secret in self._secrets)
         return SigningKeys([SigningKey(seed) for seed in seeds])
+
+    def names(self) -> tuple[KeyNames, ...]:
+        """Return the public ids of every secret's keys, in the order of the ring."""
+        signing = self.signing_keys()
+        return tuple(
+            KeyNames(session=self._seal_key(secret, SESSION).kid, assertion=kid)
+            for secret, kid in zip(self._secrets, signing.kids, strict=True)
+        )
 
     def _seal_key(self, secret: bytes, purpose: str) -> SealKey:
         return SealKey(

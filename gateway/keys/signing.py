@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
 from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from jwcrypto.jwk import JWK  # type: ignore[import-untyped]
 
 SEED = 48
@@ -38,6 +39,11 @@ class SigningKey:
         r, s = decode_dss_signature(self._private.sign(signed, _ECDSA))
         return r.to_bytes(32, "big") + s.to_bytes(32, "big")
 
+    def pem(self) -> str:
+        """Return the public half as PEM."""
+        public = self._private.public_key()
+        return public.public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo).decode("ascii")
+
 
 class SigningKeys:
     """The signing keys of a ring: the first signs, all are published."""
@@ -48,6 +54,14 @@ class SigningKeys:
     @property
     def current(self) -> SigningKey:
         return self._keys[0]
+
+    @property
+    def kids(self) -> tuple[str, ...]:
+        return tuple(key.kid for key in self._keys)
+
+    def pem(self) -> str:
+        """Return the same public keys, in the same order, as PEM (RFC 7468, section 13)."""
+        return "".join(key.pem() for key in self._keys)
 
     def jwks(self) -> dict[str, object]:
         """Return the public keys of the whole ring, the current one first."""

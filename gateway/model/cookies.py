@@ -31,7 +31,7 @@ class CookieNames:
 
     @property
     def host_prefix(self) -> str:
-        """The prefix of cookies that never carry a domain: transactions, CSRF."""
+        """The prefix of cookies that never carry a domain: transactions, CSRF, logouts."""
         return "__Host-" if self.secure else ""
 
     @property
@@ -47,6 +47,11 @@ class CookieNames:
     def recent_logins(self) -> str:
         return f"{self.host_prefix}{self.base}-logins"
 
+    @property
+    def logout(self) -> str:
+        """The cookie of a logout that went on to the issuer."""
+        return f"{self.host_prefix}{self.base}-logout"
+
     def owns(self, name: bytes) -> bool:
         """Say whether a cookie called *name* is ours in any variant, piece or earlier spelling."""
         lowered = name.lower()
@@ -59,7 +64,7 @@ class CookieNames:
             return False
         rest = lowered[len(base) :]
         return (
-            rest in (b"-csrf", b"-logins")
+            rest in (b"-csrf", b"-logins", b"-logout")
             or rest.startswith(b"-login-")
             or (rest[:1] == b"." and rest[1:].isdigit())
         )

@@ -1,6 +1,6 @@
 """Who somebody is: the person, the accounts they sign in with, and what upstreams are told."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,7 +56,8 @@ class VerifiedLogin:
     """What a provider proved about somebody, every check passed (OpenID Connect Core 3.1.3.7).
 
     `email_verified` is true only where the issuer sent the JSON value `true`. `roles` are those that
-    the configuration grants for what the provider said.
+    the configuration grants for what the provider said. `id_token` is there where the issuer will
+    want it back at a logout.
     """
 
     provider: str
@@ -75,3 +76,4 @@ class VerifiedLogin:
     authenticated_at: int | None = None
     scope: str = ""
     access_expires_at: int | None = None
+    id_token: str | None = field(default=None, repr=False)

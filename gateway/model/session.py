@@ -46,3 +46,21 @@ class Standing:
     name: str | None
     image: str | None
     roles: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SignIn:
+    """A session as it is told to people. All times are Unix seconds.
+
+    `public_id` names it and is of no use as a cookie. `last_seen_at` is a renewal's, so it lags by
+    up to one lease; `address` and `browser` are those of the login, as the request said them.
+    """
+
+    public_id: str
+    user_id: str
+    provider: str
+    started_at: int
+    last_seen_at: int
+    ends_at: int
+    address: str
+    browser: str

@@ -40,7 +40,8 @@ class Log:
         self._settled: int | None = None
         self._by_hand = form == "json"
         self._storms = {"requests": Limit(), "audit": Limit(), "events": Limit()}
-        self._lines = _logger(sink, self._render(form), floor=self._floor)
+        self._processors = self._render(form)
+        self._lines = _logger(sink, self._processors, floor=self._floor)
         self._bridge = Bridge(self.event)
         self._bridge.attach()
 
@@ -83,6 +84,11 @@ class Log:
         if not self._admits("events", level, now):
             return
         self._write(level, name, facts)
+
+    def retune(self, *, level: str) -> None:
+        """Say from now on what is of *level* or above."""
+        self._floor = LEVELS[level]
+        self._lines = _logger(self._sink, self._processors, floor=self._floor)
 
     def close(self) -> None:
         """Say what was suppressed, write what is queued, and stop listening to libraries."""

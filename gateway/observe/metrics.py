@@ -56,6 +56,8 @@ class Metrics:
         self._flying = 0
         self._version = version
         self._dropped = dropped
+        self._configured_at = 0.0
+        self._configured_well = False
         self._requests: dict[tuple[str, str, int], int] = {}
         self._decisions: dict[tuple[str, str, str], int] = {}
         self._duration: dict[str, _Timing] = {}
@@ -127,6 +129,14 @@ class Metrics:
         """Time one store call in seconds."""
         self._store.labels(op).observe(duration)
 
+    def configuration_taken(self, *, at: float) -> None:
+        """Note that the configuration in force was taken over *at* this Unix time."""
+        self._configured_at, self._configured_well = at, True
+
+    def configuration_refused(self) -> None:
+        """Note that the last reload failed, and what was in force stays so."""
+        self._configured_well = False
+
     def exposition(self) -> bytes:
         """Return every series in the text format that `CONTENT_TYPE` names."""
         return generate_latest(self._registry)
@@ -150,6 +160,16 @@ class Metrics:
         yield _histogram("gateway_upstream_duration_seconds", "Until the upstream's head.", self._upstream)
         yield GaugeMetricFamily(
             "gateway_requests_in_flight", "Requests not yet answered.", value=self._flying
+        )
+        yield GaugeMetricFamily(
+            "gateway_config_last_reload_successful",
+            "Whether the last start or reload took its configuration over.",
+            value=int(self._configured_well),
+        )
+        yield GaugeMetricFamily(
+            "gateway_config_last_reload_timestamp_seconds",
+            "When the configuration in force was taken over.",
+            value=self._configured_at,
         )
         yield CounterMetricFamily("gateway_log_dropped", "Log lines lost.", value=self._dropped())
         yield build

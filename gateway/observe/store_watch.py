@@ -5,6 +5,7 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager, context
 from typing import Generic, Protocol, TypeVar
 
 from gateway.errors import StoreUnavailable
+from gateway.model.password import Credentials
 from gateway.model.session import Session, Standing
 
 Ledger = TypeVar("Ledger")
@@ -16,10 +17,16 @@ class Store(Protocol):
     async def standing(self, session: Session) -> Standing | None: ...
     async def deny(self, session_id: str, until: int) -> None: ...
     async def spend(self, key: bytes, until: int) -> bool: ...
+    async def end_sessions_of(self, user_id: str, *, but: str | None = None) -> int | None: ...
 
 
 class Books(Protocol[Ledger_co]):
     def ledger(self) -> AbstractAsyncContextManager[Ledger_co]: ...
+
+
+class PasswordBook(Protocol):
+    async def find(self, name: str) -> Credentials | None: ...
+    async def rehash(self, user_id: str, *, old: str, new: str) -> None: ...
 
 
 class StoreCounts(Protocol):
@@ -73,6 +80,11 @@ class WatchedStore:
         with self._watch.over("spend"):
             return await self._store.spend(key, until)
 
+    async def end_sessions_of(self, user_id: str, *, but: str | None = None) -> int | None:
+        """End the sessions of a user; return their new epoch. Raises StoreUnavailable."""
+        with self._watch.over("end_sessions_of"):
+            return await self._store.end_sessions_of(user_id, but=but)
+
 
 class WatchedBooks(Generic[Ledger]):
     """The transactions of *books*, each watched from its beginning to its end."""
@@ -87,3 +99,21 @@ class WatchedBooks(Generic[Ledger]):
         with self._watch.over("ledger"):
             async with self._books.ledger() as ledger:
                 yield ledger
+
+
+class WatchedPasswords:
+    """What *book* answers to a password login, watched."""
+
+    def __init__(self, book: PasswordBook, watch: StoreWatch) -> None:
+        self._book = book
+        self._watch = watch
+
+    async def find(self, name: str) -> Credentials | None:
+        """Return the user called *name* with their hash. Raises StoreUnavailable."""
+        with self._watch.over("password"):
+            return await self._book.find(name)
+
+    async def rehash(self, user_id: str, *, old: str, new: str) -> None:
+        """Replace a hash by another of the same password. Raises StoreUnavailable."""
+        with self._watch.over("rehash"):
+            await self._book.rehash(user_id, old=old, new=new)

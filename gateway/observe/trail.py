@@ -77,7 +77,7 @@ class Trail:
         store: AuditStore,
         *,
         clock: Clock,
-        keep: int | None,
+        keep: float | None,
         log: Told,
         counts: TrailCounts,
         capacity: int = CAPACITY,
@@ -104,6 +104,10 @@ class Trail:
     def start(self) -> None:
         """Begin to write and to sweep, until `close`."""
         self._task = asyncio.get_running_loop().create_task(self._run())
+
+    def keep_for(self, seconds: float | None) -> None:
+        """Let entries stay for *seconds*, None for ever; the next sweep goes by it."""
+        self._keep = seconds
 
     def put(self, event: AuditEvent) -> None:
         """Queue *event*; never waits and never raises."""
@@ -179,13 +183,14 @@ class Trail:
         if self._keep is None:
             return False
         try:
-            gone = await self._store.sweep(int(self._clock()) - self._keep)
+            gone = await self._store.sweep(int(self._clock() - self._keep))
         except Exception as fault:  # whatever it is, entries are written on
             self._log.event("warning", "audit.unswept", {"error": fault})
             return False
         self._swept += gone
         if not gone and self._swept:
-            event = AuditEvent(name="audit.swept", detail=f"{self._swept} entries older than {self._keep} s")
+            told = f"{self._swept} entries older than {self._keep:.0f} s"
+            event = AuditEvent(name="audit.swept", detail=told)
             self._swept = 0
             self._log.audit(event)
             self.put(event)

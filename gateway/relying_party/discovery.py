@@ -25,6 +25,7 @@ class IssuerMetadata:
     token_endpoint: str
     jwks_uri: str
     userinfo_endpoint: str | None = None
+    end_session_endpoint: str | None = None
     promises_iss: bool = False
 
 
@@ -39,6 +40,11 @@ class Discovery:
     async def metadata(self) -> IssuerMetadata:
         """Return the checked metadata. Raises IssuerUnavailable, also where it does not hold."""
         return await self._fetched.current()
+
+    @property
+    def known(self) -> IssuerMetadata | None:
+        """The metadata as last seen, None before the first; nothing is asked."""
+        return self._fetched.known
 
     async def _fetch(self) -> IssuerMetadata:
         answer = await self._http.get(discovery_url(self._issuer), deadline=DEADLINE)
@@ -70,6 +76,7 @@ def read_metadata(document: dict[str, object], *, issuer: str) -> IssuerMetadata
             if document.get("userinfo_endpoint") is None
             else _endpoint(document, "userinfo_endpoint", issuer)
         ),
+        end_session_endpoint=_logout_endpoint(document, issuer),
         promises_iss=document.get("authorization_response_iss_parameter_supported") is True,
     )
 
@@ -79,3 +86,10 @@ def _endpoint(document: dict[str, object], name: str, issuer: str) -> str:
     if not isinstance(url, str) or not is_endpoint(url, plain_http=is_plain_http(issuer)):
         raise IssuerUnavailable(f"{issuer}: its metadata has no usable {name}")
     return url
+
+
+def _logout_endpoint(document: dict[str, object], issuer: str) -> str | None:
+    """Return where one signs out of the issuer; an unusable address keeps nobody from signing in."""
+    url = document.get("end_session_endpoint")
+    usable = is_endpoint(url, plain_http=is_plain_http(issuer))
+    return url if isinstance(url, str) and usable else None

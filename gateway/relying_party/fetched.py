@@ -40,6 +40,11 @@ class Fetched(Generic[T]):
         self._retry_at = 0.0
         self._flight: asyncio.Task[T] | None = None
 
+    @property
+    def known(self) -> T | None:
+        """The document as last fetched, however old, None where there is none."""
+        return self._value
+
     async def current(self) -> T:
         """Return the document, fetched if there is none or it is too old."""
         if self._value is not None and self._clock() < self._fresh_until:

@@ -25,11 +25,12 @@ EXPIRY_LEEWAY = 30
 AHEAD = 60
 DAY = 86400
 MOST_CANDIDATES = 4
+ID_TOKEN_KINDS = frozenset({"jwt"})
 
 Claims = dict[str, object]
 
 _COMPACT = re.compile(r"([A-Za-z0-9_-]+)\.([A-Za-z0-9_-]+)\.([A-Za-z0-9_-]+)")
-_SUBJECT = re.compile(r"[\x20-\x7e]{1,255}")
+SUBJECT = re.compile(r"[\x20-\x7e]{1,255}")
 _HASHES = {
     **{f"{family}256": hashlib.sha256 for family in ("RS", "PS", "ES", "HS")},
     **{f"{family}384": hashlib.sha384 for family in ("RS", "PS", "ES", "HS")},
@@ -70,7 +71,7 @@ async def verify(raw: str, *, expectation: Expectation, keys: KeySource) -> Clai
     The claims are read only to be thrown away where the signature does not hold.
     """
     token = take_apart(raw, algorithms=expectation.algorithms)
-    await _check_signature(token, keys)
+    await check_signature(token, keys)
     for check in CHECKS:
         check(token.claims, expectation)
     _check_hash("at_hash", token, expectation.access_token)
@@ -78,8 +79,13 @@ async def verify(raw: str, *, expectation: Expectation, keys: KeySource) -> Clai
     return token.claims
 
 
-def take_apart(raw: str, *, algorithms: tuple[str, ...]) -> SignedToken:
-    """Return *raw* as header, claims and signature: compact form only, canonical base64url, 16 KiB."""
+def take_apart(
+    raw: str, *, algorithms: tuple[str, ...], kinds: frozenset[str] = ID_TOKEN_KINDS
+) -> SignedToken:
+    """Return *raw* as header, claims and signature: compact form only, canonical base64url, 16 KiB.
+
+    *kinds* are the values of `typ` that will do, in lower case and without `application/`.
+    """
     parts = _COMPACT.fullmatch(raw) if len(raw) <= LARGEST else None
     if parts is None:
         raise LoginFailed("the ID token is not a compact JWS of at most 16 KiB")
@@ -90,7 +96,7 @@ def take_apart(raw: str, *, algorithms: tuple[str, ...]) -> SignedToken:
     except JsonRefused as error:
         raise LoginFailed(f"the ID token: {error}") from None
     return SignedToken(
-        algorithm=_algorithm(head, algorithms),
+        algorithm=_algorithm(head, algorithms, kinds),
         kid=_kid(head),
         claims=claims,
         signing_input=raw.rpartition(".")[0].encode("ascii"),
@@ -108,7 +114,7 @@ def _decode(part: str) -> bytes:
     return decoded
 
 
-def _algorithm(header: dict[str, object], allowed: tuple[str, ...]) -> str:
+def _algorithm(header: dict[str, object], allowed: tuple[str, ...], kinds: frozenset[str]) -> str:
     """Return `alg`, which must be a configured one (RFC 8725 3.1); extensions are refused.
 
     `jwk`, `jku`, `x5u` and `x5c` are not looked at (RFC 8725 3.10).
@@ -119,8 +125,8 @@ def _algorithm(header: dict[str, object], allowed: tuple[str, ...]) -> str:
     if "crit" in header or "b64" in header:
         raise LoginFailed("the ID token needs an extension that we do not know")
     kind = header.get("typ", "JWT")
-    if not isinstance(kind, str) or kind.lower().removeprefix("application/") != "jwt":
-        raise LoginFailed("the token is of another type than an ID token")
+    if not isinstance(kind, str) or kind.lower().removeprefix("application/") not in kinds:
+        raise LoginFailed("the token is of another type than the one expected")
     return algorithm
 
 
@@ -133,7 +139,7 @@ def _kid(header: dict[str, object]) -> str | None:
     return kid
 
 
-async def _check_signature(token: SignedToken, source: KeySource) -> None:
+async def check_signature(token: SignedToken, source: KeySource) -> None:
     """Hold the signature against the known keys, and once more where the issuer has newer ones."""
     keys = await source.current()
     if _signed_by_one(token, keys):
@@ -179,7 +185,7 @@ def _check_authorized_party(claims: Claims, expected: Expectation) -> None:
 
 def _check_expiry(claims: Claims, expected: Expectation) -> None:
     """3.1.3.7 (9): a finite `exp`, less than a day away; with the leeway spent, the edge is over."""
-    expiry = _moment(claims, "exp")
+    expiry = moment_in(claims, "exp")
     if expiry is None or not 0 < expiry < expected.now + DAY:
         raise LoginFailed("the ID token's exp is missing or not a moment within a day")
     if expected.now >= expiry + EXPIRY_LEEWAY:
@@ -188,14 +194,14 @@ def _check_expiry(claims: Claims, expected: Expectation) -> None:
 
 def _check_issued(claims: Claims, expected: Expectation) -> None:
     """3.1.3.7 (10): issued within the last day, and not in the future."""
-    issued = _moment(claims, "iat")
+    issued = moment_in(claims, "iat")
     if issued is None or not expected.now - DAY <= issued <= expected.now + AHEAD:
         raise LoginFailed("the ID token's iat is missing, too old or ahead")
 
 
 def _check_not_before(claims: Claims, expected: Expectation) -> None:
     """RFC 7519 4.1.5."""
-    start = _moment(claims, "nbf")
+    start = moment_in(claims, "nbf")
     if start is not None and start > expected.now + AHEAD:
         raise LoginFailed("the ID token is not valid yet")
 
@@ -210,7 +216,7 @@ def _check_nonce(claims: Claims, expected: Expectation) -> None:
 def _check_subject(claims: Claims, _: Expectation) -> None:
     """Section 2: 1 to 255 ASCII characters."""
     subject = claims.get("sub")
-    if not isinstance(subject, str) or not _SUBJECT.fullmatch(subject):
+    if not isinstance(subject, str) or not SUBJECT.fullmatch(subject):
         raise LoginFailed("the ID token's sub is not 1 to 255 printable ASCII characters")
 
 
@@ -222,7 +228,7 @@ def _check_kind(claims: Claims, _: Expectation) -> None:
 
 def _check_login_time(claims: Claims, expected: Expectation) -> None:
     """3.1.3.7 (13): a plausible `auth_time`, and a young one where the operator asks for that."""
-    moment = _moment(claims, "auth_time")
+    moment = moment_in(claims, "auth_time")
     if moment is not None and not 0 < moment <= expected.now + AHEAD:
         raise LoginFailed("the ID token's auth_time is not a moment of the past")
     if expected.max_age is None:
@@ -259,7 +265,7 @@ def _check_hash(name: str, token: SignedToken, hashed: str) -> None:
         raise LoginFailed(f"the ID token's {name} does not match")
 
 
-def _moment(claims: Claims, name: str) -> float | None:
+def moment_in(claims: Claims, name: str) -> float | None:
     """Return the NumericDate *name* (RFC 7519 2), None where it is absent; anything else is refused."""
     if name not in claims:
         return None

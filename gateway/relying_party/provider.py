@@ -1,17 +1,20 @@
 """The relying party towards one provider: begins a login, and redeems what comes back."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 from gateway.errors import LoginFailed
 from gateway.model.event import Clock
 from gateway.model.identity import VerifiedLogin
 from gateway.model.login import PendingLogin
-from gateway.relying_party import id_token, tokens, userinfo
+from gateway.relying_party import id_token, logout_token, tokens, userinfo
 from gateway.relying_party.authorization import CallbackResponse, accept_response, authorization_url
 from gateway.relying_party.claims import merged, verified_login
 from gateway.relying_party.discovery import Discovery
+from gateway.relying_party.end_session import LogoutDeparture, end_session_url
 from gateway.relying_party.http import IssuerHttp
 from gateway.relying_party.jwks import ClientSecretKey, IssuerKeys, KeySource
+from gateway.relying_party.logout_token import LogoutNotice
 from gateway.relying_party.registration import Registration
 
 
@@ -54,12 +57,36 @@ class RelyingParty:
                 http=self._http,
             )
             claims = merged(claims, told)
-        return verified_login(
+        login = verified_login(
             claims,
             registration=self.registration,
             scope=answer.scope,
             access_expires_at=self._moment_in(answer.expires_in),
         )
+        return login if metadata.end_session_endpoint is None else replace(login, id_token=answer.id_token)
+
+    @property
+    def ends_sessions(self) -> bool:
+        """Whether the issuer, as far as it is known by now, lets one sign out there."""
+        metadata = self._discovery.known
+        return metadata is not None and metadata.end_session_endpoint is not None
+
+    async def end_session_url(self, departure: LogoutDeparture) -> str | None:
+        """Return where the browser signs out at the issuer, None where it cannot.
+
+        Raises IssuerUnavailable.
+        """
+        return end_session_url(await self._discovery.metadata(), self.registration, departure)
+
+    async def verify_logout(self, raw: str) -> LogoutNotice:
+        """Return what a logout token says, every check passed. Raises LogoutRefused, IssuerUnavailable."""
+        expectation = logout_token.Expectation(
+            issuer=self.registration.issuer,
+            client_id=self.registration.client_id,
+            algorithms=self.registration.algorithms,
+            now=self._clock(),
+        )
+        return await logout_token.verify(raw, expectation=expectation, keys=self._keys)
 
     def _key_source(self) -> KeySource:
         if self.registration.symmetric and self.registration.client_secret is not None:

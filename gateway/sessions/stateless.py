@@ -6,6 +6,7 @@ answer is good for one lease after the question at most.
 """
 
 import secrets
+from collections.abc import Callable
 from dataclasses import replace
 
 from gateway.errors import SealBroken, SessionRejected, SessionTooLarge, StoreUnavailable
@@ -28,11 +29,19 @@ MOST_PAYLOAD = 8 * 1024
 
 _ABSENT = Loaded()
 
+Seen = Callable[[str, int], None]
+
+
+def _unseen(_session_id: str, _moment: int) -> None:
+    """Nobody wants to know when sessions were seen."""
+
 
 class Stateless:
     """Keeps sessions in sealed cookies and asks *directory* at the end of each lease.
 
-    *patience* is how many seconds a lookup may take before it counts as an outage.
+    *seen* hears of each renewal, by the session's id. *patience* is how many seconds a lookup may
+    take before it counts as an outage. *endings*, where they are lent, are shared with whatever
+    serves the same sessions, and closed by their owner.
     """
 
     def __init__(
@@ -45,18 +54,23 @@ class Stateless:
         clock: Clock,
         audit: Audit,
         tally: Tally,
+        seen: Seen = _unseen,
         patience: float = 1.0,
+        endings: Endings | None = None,
     ) -> None:
         self._policy = policy
         self._sealer = sealer
         self._clock = clock
         self._audit = audit
         self._tally = tally
+        self._directory = directory
+        self._seen = seen
         self._cookie = SessionCookie(names)
         self._opened = OpenedCookies()
         self._directory = directory
         self._lookups = Lookups(directory, clock=clock, tally=tally, patience=patience)
-        self._endings = Endings(directory, clock=clock, audit=audit)
+        self._lent = endings is not None
+        self._endings = Endings(directory, clock=clock, audit=audit) if endings is None else endings
 
     def load(self, headers: RawHeaders) -> Loaded:
         """Return what the cookies say; a cookie that opened before costs a look-up, not a decryption."""
@@ -165,9 +179,24 @@ class Stateless:
             if self._policy.strict:
                 raise
 
+    async def end_all(self, session: Session) -> None:
+        """End *session* here at once, and with it every session under its user's epoch."""
+        self._endings.note(session.id, until=session.ends_at)
+        await self._directory.end_sessions_of(session.identity.user_id)
+        self._tell("session.ended", session, reason="all")
+
+    async def end_others(self, session: Session) -> Session:
+        """Raise the epoch and return the same session under it, on a new token with the same ends."""
+        epoch = await self._directory.end_sessions_of(session.identity.user_id, but=session.id)
+        if epoch is None:
+            raise self._rejection(session, "user_missing")
+        self._tell("session.ended", session, reason="others")
+        return replace(session, token_id=_token_id(), epoch=epoch)
+
     async def close(self) -> None:
         """Record what is not recorded yet, if the store answers, and stop."""
-        await self._endings.close()
+        if not self._lent:
+            await self._endings.close()
 
     def _load_shown(self, shown: Shown, lines: list[bytes], now: float) -> Loaded:
         loaded = self._load(shown, now)
@@ -270,6 +299,7 @@ class Stateless:
             )
             return session
         self._tally.renewed()
+        self._seen(renewed.id, renewed.issued_at)
         self._tell("session.renewed", renewed)
         return renewed
 

@@ -69,6 +69,12 @@ class Directory(Protocol):
     async def deny(self, session_id: str, until: int) -> None:
         """Refuse the session from now on, at least until Unix time *until*."""
 
+    async def end_sessions_of(self, user_id: str, *, but: str | None = None) -> int | None:
+        """End every session of the user and return the epoch of those to come, None where they are gone.
+
+        The session whose id is *but* goes on where it is issued anew under that epoch.
+        """
+
 
 class Tally(Protocol):
     """Who counts what happens to sessions."""
@@ -119,6 +125,15 @@ class Strategy(Protocol):
 
     async def end(self, session: Session) -> None:
         """End *session*: this node refuses it at once; raises StoreUnavailable only under `strict`."""
+
+    async def end_all(self, session: Session) -> None:
+        """End every session of its user, *session* first; raises StoreUnavailable."""
+
+    async def end_others(self, session: Session) -> Session:
+        """End every other session of its user; return *session* as it has to be left in the browser.
+
+        Raises SessionRejected, StoreUnavailable; nothing ended then.
+        """
 
     async def close(self) -> None:
         """Record what is not recorded yet, if the store answers, and stop."""

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from functools import partial
 
 from gateway.settings.addresses import Address, listen_address, url, within
-from gateway.settings.notation import nearest
+from gateway.settings.notation import nearest, toml
 from gateway.settings.providers import ProviderSettings
 from gateway.settings.refusal import Finding
 from gateway.settings.route_checks import ROUTE_CHECKS
@@ -86,10 +86,44 @@ def _providers(settings: Settings) -> Iterator[Finding]:
                 suggestion="accounts are keyed by it: give each provider its own",
                 because=(("providers", first, "id"),),
             )
-        yield from _registration(path, provider)
-        yield from _algorithms(path, provider)
-        yield from _login(path, provider)
-        yield from _claims(path, provider)
+        yield from _keys_of_type(path, provider)
+        if provider.type == "oidc":
+            yield from _registration(path, provider)
+            yield from _algorithms(path, provider)
+            yield from _login(path, provider)
+            yield from _claims(path, provider)
+    yield from _one_for_passwords(settings)
+
+
+def _keys_of_type(path: tuple[str, int], provider: ProviderSettings) -> Iterator[Finding]:
+    """Yield the keys that this type of provider lacks, and those that it cannot obey."""
+    because = ((*path, "type"),)
+    for name in ("issuer", "client_id"):
+        if provider.type == "oidc" and getattr(provider, name) is None:
+            field = ProviderSettings.model_fields[name]
+            example = f"for example {name} = {toml(next(iter(field.examples or ())))}"
+            yield Finding(
+                path=(*path, name), message="is required, and not set", suggestion=example, because=because
+            )
+    for name in sorted(provider.idle_keys() & provider.model_fields_set):
+        yield Finding(
+            path=(*path, name),
+            message=f'means nothing with type = "{provider.type}"',
+            suggestion="leave it out",
+            because=because,
+        )
+
+
+def _one_for_passwords(settings: Settings) -> Iterator[Finding]:
+    """A user has one password, so two providers would be one under two names."""
+    found = [index for index, each in enumerate(settings.providers) if each.type == "password"]
+    for index in found[1:]:
+        yield Finding(
+            path=("providers", index, "type"),
+            message=f"providers[{found[0]}] is for passwords already",
+            suggestion="one is enough: leave this one out",
+            because=(("providers", found[0], "type"),),
+        )
 
 
 def _registration(path: tuple[str, int], provider: ProviderSettings) -> Iterator[Finding]:
@@ -99,7 +133,7 @@ def _registration(path: tuple[str, int], provider: ProviderSettings) -> Iterator
     finding = partial(
         Finding,
         path=(*path, "client_secret"),
-        because=((*path, "client_auth"), (*path, "id_token_algorithms")),
+        because=tuple((*path, key) for key in ("type", "client_auth", "id_token_algorithms")),
     )
     if provider.client_auth != "none" and not secret:
         yield finding(

@@ -9,6 +9,7 @@ from pydantic.fields import FieldInfo
 from gateway.settings.notation import KeyPath
 from gateway.settings.references import source
 from gateway.settings.shape import is_hidden
+from gateway.settings.table import Table
 
 MASK = "********"
 
@@ -26,7 +27,10 @@ class Entry:
 def entries(model: BaseModel, raw: object, around: KeyPath = ()) -> Iterator[Entry]:
     """Yield every key of *model* as *raw* writes it, else its default; never a secret's value."""
     written = raw if isinstance(raw, Mapping) else {}
+    idle = model.idle_keys() if isinstance(model, Table) else frozenset()
     for name, field in type(model).model_fields.items():
+        if name in idle:
+            continue
         path = (*around, name)
         value = getattr(model, name)
         if is_hidden(field):

@@ -10,14 +10,14 @@ from types import MappingProxyType
 
 from pydantic import ValidationError
 
-from gateway.errors import SettingsInvalid
+from gateway.errors import Fault, SettingsInvalid
 from gateway.settings.cautions import cautions
 from gateway.settings.checks import contradictions
 from gateway.settings.document import Document, read
 from gateway.settings.effective import Entry, entries
 from gateway.settings.notation import KeyPath, render
 from gateway.settings.overrides import Override, from_environment, from_flags
-from gateway.settings.references import Surroundings
+from gateway.settings.references import Source, Surroundings, sources
 from gateway.settings.refusal import Finding, related
 from gateway.settings.schema import Settings
 from gateway.settings.translate import findings, mended
@@ -40,6 +40,15 @@ class Loaded:
     written: Mapping[str, object] = field(default_factory=dict)
     secrets: Mapping[str, str] = field(default_factory=dict)
 
+    def fault(self, key: str, message: str, suggestion: str) -> Fault:
+        """Return a fault of *key* at the place where it was set."""
+        origin = self.origins.get(key, "")
+        file, _, line = origin.rpartition(":")
+        if file and line.isdigit():
+            return Fault(message=message, key=key, file=file, line=int(line), suggestion=suggestion)
+        place = "" if origin == "default" else origin
+        return Fault(message=message, key=key, file=place, suggestion=suggestion)
+
 
 def load(path: Path | None, *, environ: Mapping[str, str], flags: Mapping[str, str] = _NONE) -> Loaded:
     """Return the configuration at *path* under *environ* and *flags*.
@@ -57,6 +66,14 @@ def load(path: Path | None, *, environ: Mapping[str, str], flags: Mapping[str, s
     if settings is None or found:
         raise _invalid(found, document, overrides)
     return _loaded(settings, list(entries(settings, raw)), document, overrides)
+
+
+def ring(path: Path | None, *, environ: Mapping[str, str]) -> tuple[Source, ...]:
+    """Return where each part of `secret` comes from, in a configuration that `load` found sound."""
+    document = read(path)
+    overrides = [each for each in from_environment(environ) if isinstance(each, Override)]
+    around = Surroundings(directory=document.directory, environ=environ)
+    return sources(_merged(document.values, overrides).get("secret"), around)
 
 
 def _validated(raw: dict[str, object], around: Surroundings) -> tuple[Settings | None, list[Finding]]:

@@ -14,7 +14,7 @@ _FEWEST = 12
 def production_faults(loaded: Loaded) -> tuple[Fault, ...]:
     """Return what forbids running *loaded* in production; empty where nothing does."""
     found = chain(_literals(loaded), _plain_http(loaded), _weak(loaded), _proxies(loaded))
-    return tuple(_at(loaded, *each) for each in found)
+    return tuple(loaded.fault(*each) for each in found)
 
 
 def _literals(loaded: Loaded) -> Iterator[tuple[str, str, str]]:
@@ -38,7 +38,7 @@ def _plain_http(loaded: Loaded) -> Iterator[tuple[str, str, str]]:
             "listen on 127.0.0.1, or name the proxy in trusted_proxies",
         )
     for index, provider in enumerate(settings.providers):
-        if not url(provider.issuer).tls:
+        if provider.issuer is not None and not url(provider.issuer).tls:
             yield f"providers[{index}].issuer", "is http", "write https://…"
 
 
@@ -52,12 +52,3 @@ def _weak(loaded: Loaded) -> Iterator[tuple[str, str, str]]:
 def _proxies(loaded: Loaded) -> Iterator[tuple[str, str, str]]:
     if any(network.prefixlen == 0 for network in loaded.settings.trusted_proxies):
         yield "trusted_proxies", "believes every address", "name the networks of your own proxies"
-
-
-def _at(loaded: Loaded, key: str, message: str, suggestion: str) -> Fault:
-    """Return a fault at the place where *key* was set."""
-    origin = loaded.origins.get(key, "")
-    file, _, line = origin.rpartition(":")
-    if file and line.isdigit():
-        return Fault(message=message, key=key, file=file, line=int(line), suggestion=suggestion)
-    return Fault(message=message, key=key, file="" if origin == "default" else origin, suggestion=suggestion)

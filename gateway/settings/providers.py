@@ -1,9 +1,9 @@
-"""`[[providers]]`: issuers, and our registration at each."""
+"""`[[providers]]`: issuers and our registration at each, or passwords of our own."""
 
 from collections.abc import Mapping
 from typing import Annotated, Literal
 
-from pydantic import BeforeValidator, Field, StrictBool
+from pydantic import BeforeValidator, Field, StrictBool, StrictInt
 
 from gateway.settings.addresses import IssuerUrl
 from gateway.settings.fields import ClaimName, Scope, Slug, Word
@@ -25,8 +25,22 @@ def _with_standard(value: object) -> object:
 Claims = Annotated[Mapping[ClaimName, Word], BeforeValidator(_with_standard)]
 
 
+KEYS_OF: Mapping[str, frozenset[str]] = {
+    "oidc": frozenset(
+        {"issuer", "client_id", "client_secret", "client_auth", "scopes", "trust_email"}
+        | {"authorization_params", "claims", "id_token_algorithms"}
+    ),
+    "password": frozenset({"min_length"}),
+}
+"""The keys that mean something for one type of provider alone."""
+
+
+class Needed:
+    """Marks a key that the usual type of its table cannot do without."""
+
+
 class ProviderSettings(Table):
-    """An OpenID Connect issuer that people sign in at."""
+    """Where people sign in: at an OpenID Connect issuer, or here with a password."""
 
     id: Slug = Field(description="In URLs and in accounts: never change it.", examples=["company"])
     name: Word = Field(
@@ -34,12 +48,18 @@ class ProviderSettings(Table):
         description="What the sign-in button says. Default: the id.",
         examples=["Company login"],
     )
-    type: Literal["oidc"] = Field(default="oidc", description="The protocol spoken with the issuer.")
-    issuer: IssuerUrl = Field(
+    type: Literal["oidc", "password"] = Field(
+        default="oidc",
+        description='"oidc": at an issuer; "password": here, of these keys only id, name and min_length.',
+    )
+    issuer: Annotated[IssuerUrl | None, Needed()] = Field(
+        default=None,
         description="The issuer exactly as its discovery document spells it; https unless loopback.",
         examples=["https://login.example.com"],
     )
-    client_id: Word = Field(description="What the issuer calls this gateway.", examples=["gateway"])
+    client_id: Annotated[Word | None, Needed()] = Field(
+        default=None, description="What the issuer calls this gateway.", examples=["gateway"]
+    )
     client_secret: ClientSecret = Field(
         default=None,
         description='A reference to the secret agreed with the issuer; none with client_auth = "none".',
@@ -71,3 +91,14 @@ class ProviderSettings(Table):
         default=written(["RS256", "PS256", "ES256", "ES384", "EdDSA", "Ed25519"]),
         description="Signatures accepted on ID tokens, whatever the issuer's metadata says.",
     )
+    min_length: StrictInt = Field(
+        default=12,
+        ge=8,
+        le=128,
+        description='With type = "password": how many characters a new password has at least.',
+        examples=[12],
+    )
+
+    def idle_keys(self) -> frozenset[str]:
+        """Return the keys that mean nothing for this type."""
+        return frozenset().union(*(keys for name, keys in KEYS_OF.items() if name != self.type))

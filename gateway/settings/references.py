@@ -7,11 +7,20 @@ import os
 import stat
 from collections.abc import Mapping
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 from typing import Annotated
 
-from pydantic import AfterValidator, BeforeValidator, SecretStr, ValidationInfo, WithJsonSchema
+from pydantic import (
+    AfterValidator,
+    BeforeValidator,
+    GetPydanticSchema,
+    SecretStr,
+    ValidationInfo,
+    WithJsonSchema,
+)
 
+from gateway.model.secret_file import secrets_in
 from gateway.settings.notation import nearest, one_of
 from gateway.settings.refusal import Refused
 
@@ -54,6 +63,33 @@ def resolve(value: object, around: Surroundings) -> bytes:
     if kind == "env":
         return _from_environment(name, around)
     return _from_file(name, around) if kind == "file" else _from_credential(name, around)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Source:
+    """One reference of `secret`: its key, where it leads, and how many keys are there.
+
+    `file` is the file's path, None for what is no file of ours to write.
+    """
+
+    key: str
+    told: str
+    file: Path | None
+    keys: int
+
+
+def sources(value: object, around: Surroundings) -> tuple[Source, ...]:
+    """Return each reference of the ring that *value* writes, in order; raise Refused as `resolve` does."""
+    several = isinstance(value, list)
+    return tuple(
+        Source(
+            key=f"secret[{index}]" if several else "secret",
+            told=source(each),
+            file=around.directory / each["file"] if isinstance(each, dict) and "file" in each else None,
+            keys=len(secrets_in(resolve(each, around))),
+        )
+        for index, each in enumerate(_listed(value))
+    )
 
 
 def source(value: object) -> str:
@@ -119,10 +155,14 @@ def _inspect(path: Path, mode: int, *, private: bool) -> None:
         raise Refused(f"{path} can be read by others (mode {mode & 0o777:04o})", f"chmod 600 {path}")
 
 
-def _key(value: object, info: ValidationInfo) -> bytes:
-    found = resolve(value, _surroundings(info))
-    if len(found) < SHORTEST:
-        raise Refused(f"must be at least {SHORTEST} bytes long, and is {len(found)}", _HOW_TO_MAKE)
+def _keys(value: object, info: ValidationInfo) -> tuple[bytes, ...]:
+    found = secrets_in(resolve(value, _surroundings(info)))
+    if not found:
+        raise Refused("holds no key", _HOW_TO_MAKE)
+    for number, key in enumerate(found, start=1):
+        if len(key) < SHORTEST:
+            which = f"key {number} in it " if len(found) > 1 else ""
+            raise Refused(f"{which}must be at least {SHORTEST} bytes long, and is {len(key)}", _HOW_TO_MAKE)
     return found
 
 
@@ -138,11 +178,12 @@ def _client_secret(value: object, info: ValidationInfo) -> SecretStr | None:
     return SecretStr(found)
 
 
-def _ring(value: object) -> object:
-    return value if isinstance(value, list | tuple) else [value]
+def _listed(value: object) -> list[object]:
+    return list(value) if isinstance(value, list | tuple) else [value]
 
 
-def _at_least_one_and_distinct(ring: tuple[bytes, ...]) -> tuple[bytes, ...]:
+def _at_least_one_and_distinct(found: tuple[tuple[bytes, ...], ...]) -> tuple[bytes, ...]:
+    ring = tuple(chain.from_iterable(found))
     if not ring:
         raise Refused("is an empty list", _FORM)
     if len(set(ring)) != len(ring):
@@ -171,9 +212,12 @@ _REFERENCE: dict[str, object] = {
     ]
 }
 
+_References = tuple[Annotated[tuple[bytes, ...], BeforeValidator(_keys)], ...]
 SecretRing = Annotated[
-    tuple[Annotated[bytes, BeforeValidator(_key)], ...],
-    BeforeValidator(_ring),
+    tuple[bytes, ...],
+    # Each reference may hold several keys; the ring is all of them.
+    GetPydanticSchema(lambda _, handler: handler.generate_schema(_References)),
+    BeforeValidator(_listed),
     AfterValidator(_at_least_one_and_distinct),
     Hidden(),
     WithJsonSchema({"anyOf": [_REFERENCE, {"type": "array", "items": _REFERENCE, "minItems": 1}]}),

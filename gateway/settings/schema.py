@@ -68,6 +68,10 @@ class SessionSettings(Table):
         default="renewal",
         description='"renewal": a stolen copy lives one lease at most; "strict": asks at every request.',
     )
+    max_sessions_per_user: Annotated[int, Field(strict=True, ge=0, le=10_000)] = Field(
+        default=0,
+        description="A login beyond so many ends the user's oldest session at its next renewal; 0: no limit.",
+    )
     cookie: CookieSettings = Field(default=written({}), description="The session cookie.")
 
 
@@ -132,7 +136,8 @@ class Settings(Table):
     log: LogSettings = Field(default=written({}), description="What the gateway says on standard output.")
     identity: IdentitySettings = Field(default=written({}), description="What every upstream is told.")
     providers: tuple[ProviderSettings, ...] = Field(
-        default=(), description="Issuers to sign in at; one: straight on, several: a page with a button each."
+        default=(),
+        description="Where to sign in; one issuer: straight on, else a page with the form and the buttons.",
     )
     upstreams: Mapping[Slug, UpstreamSettings] = Field(default=written({}), description="Apps by name.")
     routes: tuple[RouteSettings, ...] = Field(default=(), description="What is governed, and where it leads.")

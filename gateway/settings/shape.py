@@ -7,6 +7,7 @@ from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
 from gateway.settings.notation import KeyPath
+from gateway.settings.providers import Needed
 from gateway.settings.references import Hidden
 from gateway.settings.schema import Settings
 
@@ -36,6 +37,11 @@ def is_table(field: FieldInfo) -> bool:
 
 def is_hidden(field: FieldInfo) -> bool:
     return any(isinstance(mark, Hidden) for mark in field.metadata)
+
+
+def is_needed(field: FieldInfo) -> bool:
+    """Say whether a table of its usual kind has to have *field*."""
+    return field.is_required() or any(isinstance(mark, Needed) for mark in field.metadata)
 
 
 def is_text(field: FieldInfo) -> bool:

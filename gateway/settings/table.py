@@ -18,6 +18,10 @@ class Table(BaseModel):
         hide_input_in_errors=True,
     )
 
+    def idle_keys(self) -> frozenset[str]:
+        """Return the keys that mean nothing beside what the others say."""
+        return frozenset()
+
 
 def written(value: Any) -> Any:
     """Return a default as it would be written in the file; the schema reads it like any value."""

@@ -12,6 +12,8 @@ from gateway.store.audit import AuditTrail
 from gateway.store.endings import Endings
 from gateway.store.engine import open_engine, sqlite_file
 from gateway.store.ledger import Randomness
+from gateway.store.passwords import Passwords
+from gateway.store.sign_ins import SignIns
 from gateway.store.standing import DEADLINE, Lookup
 from gateway.store.users import Users
 from gateway.store.watch import Remembered, Watch
@@ -34,9 +36,13 @@ class Database:
         self.audit = AuditTrail(engine)
         self.users = Users(writer, clock=clock, randomness=randomness)
         self.known = self._remembered.known
+        self.passwords = Passwords(writer, clock=clock)
         self.ping = lookup.ping
         self.deny = endings.deny
         self.spend = endings.spend
+        self.end_sessions_of = endings.end_sessions_of
+        self.endings = endings
+        self.sign_ins = SignIns(writer, clock=clock)
 
     @classmethod
     async def open(

@@ -16,7 +16,8 @@ from gateway.errors import StoreUnavailable
 from gateway.model.email import email_key
 from gateway.model.event import Clock
 from gateway.model.identity import Account, User, VerifiedLogin
-from gateway.store.tables import BY_HAND, accounts, user_roles, users
+from gateway.store.endings import raise_epoch
+from gateway.store.tables import BY_HAND, accounts, passwords, user_roles, users
 from gateway.store.writer import Transaction
 
 Randomness = Callable[[int], bytes]
@@ -86,6 +87,16 @@ class Ledger:
         key = email_key(email)
         return await self._user_where(users.c.email_key == key) if key else None
 
+    async def has_password(self, user_id: str) -> bool:
+        """Say whether the user can sign in with a password."""
+        query = select(passwords.c.user_id).where(passwords.c.user_id == user_id)
+        return await self._transaction.row(query) is not None
+
+    async def set_password(self, user_id: str, new: str) -> None:
+        """Give a user who has none the password with the hash *new*."""
+        row = insert(passwords).values(user_id=user_id, hash=new, changed_at=self._now)
+        await self._transaction.change(row)
+
     async def create_user(self, login: VerifiedLogin) -> User:
         """Add a user and their leading account from *login*; the id is random and never reused.
 
@@ -154,11 +165,12 @@ class Ledger:
         """Return the user's accounts, the oldest first."""
         return tuple(map(as_account, await self._transaction.rows(accounts_where_user(user_id))))
 
-    async def unlink(self, account: Account) -> User:
+    async def unlink(self, account: Account, *, but: str | None = None) -> User:
         """Remove *account*, with what its provider granted, and raise the user's epoch.
 
+        The sign-in of the session whose id is *but* stays, to be issued anew under that epoch.
         Where it led, the oldest that is left leads from now on, and its e-mail takes the place of the
-        one that nobody vouches for any more.
+        one that nobody vouches for any more, unless it is what a password is given with.
         """
         user_id = account.user_id
         key = _keyed(account.provider, account.issuer, account.subject)
@@ -166,8 +178,7 @@ class Ledger:
         await self._transaction.change(delete(accounts).where(key))
         granted = (user_roles.c.user_id == user_id) & (user_roles.c.source == account.provider)
         await self._transaction.change(delete(user_roles).where(granted))
-        epoch = users.c.epoch + 1
-        await self._transaction.change(update(users).where(users.c.id == user_id).values(epoch=epoch))
+        await raise_epoch(self._transaction, user_id, but=but)
         if row is not None and row["leading"]:
             await self._let_oldest_lead(user_id)
         return await self._present(user_id)
@@ -229,6 +240,8 @@ class Ledger:
             return
         key = _keyed(oldest["provider"], oldest["issuer"], oldest["subject"])
         await self._transaction.change(update(accounts).where(key).values(leading=True))
+        if await self.has_password(user_id):
+            return
         await self._transaction.change(
             update(users)
             .where(users.c.id == user_id, users.c.email_by_admin.is_(False))

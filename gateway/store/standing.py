@@ -7,7 +7,6 @@ is one whose file was moved or replaced, since SQLite would go on reading the ol
 
 import asyncio
 import sqlite3
-from hashlib import sha256
 from pathlib import Path
 
 import aiosqlite
@@ -18,7 +17,8 @@ from gateway.errors import StoreUnavailable
 from gateway.model.session import Session, Standing
 from gateway.store.engine import file_uri, place_watch
 from gateway.store.outage import outages_told
-from gateway.store.tables import denied_sessions, user_roles, users
+from gateway.store.session_keys import EVERYBODY, issuer_keys, session_key
+from gateway.store.tables import cut_offs, denied_sessions, user_roles, users
 
 DEADLINE = 0.25  # seconds for one lookup, a new connection included
 ABANDONED = 4  # connections that may still hang in a failed disk before lookups fail at once
@@ -29,7 +29,11 @@ _LOOKUP = str(
         users.c.id,
         users.c.enabled,
         users.c.epoch,
-        exists().where(denied_sessions.c.session == bindparam("session")),
+        exists().where(denied_sessions.c.session == bindparam("session"))
+        | exists().where(
+            cut_offs.c.sessions.in_([bindparam(name) for name in ("everybody", "issuer_sid", "issuer_sub")]),
+            cut_offs.c.begun_until >= bindparam("begun_at"),
+        ),
         users.c.email,
         users.c.email_verified,
         users.c.name,
@@ -45,10 +49,14 @@ _LOOKUP = str(
     .compile(dialect=sqlite.dialect(paramstyle="named"))
 )
 
-
-def session_key(session_id: str) -> bytes:
-    """Return what the denylist keeps of a session's id: a copy of the table signs nobody out."""
-    return sha256(session_id.encode()).digest()
+_NOBODY: dict[str, object] = {
+    "user_id": "",
+    "session": b"",
+    "everybody": b"",
+    "issuer_sid": b"",
+    "issuer_sub": b"",
+    "begun_at": 0,
+}
 
 
 class Lookup:
@@ -67,7 +75,7 @@ class Lookup:
         The answer is not older than the call.
         """
         user_id = session.identity.user_id
-        rows = await self._ask({"user_id": user_id, "session": session_key(session.id)})
+        rows = await self._ask(_question(session))
         found, enabled, epoch, denied, email, verified, name, image, *_ = rows[0]
         if found is None:
             return None
@@ -87,7 +95,7 @@ class Lookup:
 
     async def ping(self) -> None:
         """Raise StoreUnavailable unless the database answers."""
-        await self._ask({"user_id": "", "session": b""})
+        await self._ask(_NOBODY)
 
     async def close(self) -> None:
         """End the connection, wait for those left behind, and look nothing up from now on."""
@@ -137,3 +145,15 @@ def _whole(rows: list[sqlite3.Row]) -> list[sqlite3.Row]:
     if not rows[0][-1]:
         raise sqlite3.OperationalError("another file lies where this one was")
     return rows
+
+
+def _question(session: Session) -> dict[str, object]:
+    keys = issuer_keys(session.issuer, sid=session.issuer_sid, subject=session.subject)
+    return {
+        "user_id": session.identity.user_id,
+        "session": session_key(session.id),
+        "everybody": EVERYBODY,
+        "issuer_sid": keys.sid,
+        "issuer_sub": keys.subject,
+        "begun_at": session.authenticated_at,
+    }

@@ -20,7 +20,7 @@ from sqlalchemy import (
     Text,
 )
 
-REVISIONS = ("0001", "0002")
+REVISIONS = ("0001", "0002_logout", "0003_passwords", "0004_roles")
 """Every schema revision there has been, oldest first; a test holds it to the migrations."""
 
 BY_HAND = ""
@@ -36,13 +36,14 @@ metadata = MetaData(
 )
 
 
-def _owner(*, primary_key: bool = False) -> Column[str]:
+def _owner(*, primary_key: bool = False, index: bool | None = None) -> Column[str]:
     return Column(
         "user_id",
         String(64),
         ForeignKey("users.id", ondelete="CASCADE"),
         primary_key=primary_key,
         nullable=False,
+        index=index,
     )
 
 
@@ -86,6 +87,14 @@ user_roles = Table(
     Column("source", String(255), primary_key=True),
 )
 
+passwords = Table(
+    "passwords",
+    metadata,
+    _owner(primary_key=True),
+    Column("hash", Text, nullable=False),
+    Column("changed_at", BigInteger, nullable=False),
+)
+
 denied_sessions = Table(
     "denied_sessions",
     metadata,
@@ -119,3 +128,31 @@ audit_sweeps = Table(
     Column("before", BigInteger, primary_key=True, autoincrement=False),
 )
 """Before when entries may leave: one row, once a sweep has removed any."""
+
+sign_ins = Table(
+    "sign_ins",
+    metadata,
+    Column("session", LargeBinary(32), primary_key=True),
+    Column("public_id", String(32), nullable=False, index=True),
+    _owner(index=True),
+    Column("provider", String(255), nullable=False),
+    Column("sid_key", LargeBinary(32), nullable=False, index=True),
+    Column("sub_key", LargeBinary(32), nullable=False, index=True),
+    Column("epoch", BigInteger, nullable=False),
+    Column("started_at", BigInteger, nullable=False),
+    Column("last_seen_at", BigInteger, nullable=False),
+    Column("ends_at", BigInteger, nullable=False, index=True),
+    Column("address", String(64), nullable=False),
+    Column("browser", String(255), nullable=False),
+    Column("id_token", Text),
+)
+"""A login that still counts, for people to see and to end. It grants nothing: no session needs its row."""
+
+cut_offs = Table(
+    "cut_offs",
+    metadata,
+    Column("sessions", LargeBinary(32), primary_key=True),
+    Column("begun_until", BigInteger, nullable=False),
+    Column("until", BigInteger, nullable=False, index=True),
+)
+"""Of the sessions that `sessions` names (a hash), those that began at `begun_until` or before are over."""

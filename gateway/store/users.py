@@ -3,13 +3,13 @@
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 
-from sqlalchemy import delete, update
+from sqlalchemy import delete, select, update
 
 from gateway.model.email import email_key
 from gateway.model.event import Clock
 from gateway.model.identity import Account, User
 from gateway.store.ledger import Ledger, Randomness, accounts_where_user, as_account, as_users, users_where
-from gateway.store.tables import users
+from gateway.store.tables import passwords, users
 from gateway.store.writer import Writer
 
 
@@ -45,16 +45,31 @@ class Users:
         async with self._writer.read() as transaction:
             return tuple(map(as_account, await transaction.rows(accounts_where_user(user_id))))
 
-    async def add(self, email: str, *, name: str | None = None, roles: Sequence[str] = ()) -> User | None:
+    async def has_password(self, user_id: str) -> bool:
+        """Say whether the user can sign in with a password."""
+        query = select(passwords.c.user_id).where(passwords.c.user_id == user_id)
+        async with self._writer.read() as transaction:
+            return await transaction.row(query) is not None
+
+    async def add(
+        self,
+        email: str,
+        *,
+        name: str | None = None,
+        roles: Sequence[str] = (),
+        password_hash: str | None = None,
+    ) -> User | None:
         """Add a user by e-mail, vouched for by an administrator; None where it belongs to somebody.
 
-        The first login by a provider with `trust_email` claims the user.
+        Without a password, the first login by a provider with `trust_email` claims the user.
         """
         async with self.ledger() as ledger:
             if await ledger.user_with_email(email) is not None:
                 return None
             user_id = await ledger.add_user(email=email, verified=True, name=name, by_admin=True)
             await ledger.grant(user_id, roles)
+            if password_hash is not None:
+                await ledger.set_password(user_id, password_hash)
             return await ledger.user(user_id)
 
     async def set_enabled(self, user_id: str, *, enabled: bool) -> User | None:

@@ -8,6 +8,7 @@ from gateway.model.inbound import Inbound
 from gateway.pipeline import Passage
 from gateway.web.account import AccountPage
 from gateway.web.home import Handler, Home
+from gateway.web.issuer_logout import IssuerLogoutEndpoints
 from gateway.web.programs import Programs
 from gateway.web.query import parse_fields
 from gateway.web.signin import SignIn
@@ -29,6 +30,7 @@ class Endpoints:
         signout: SignOut,
         account: AccountPage,
         programs: Programs,
+        issuer_logout: IssuerLogoutEndpoints,
     ) -> None:
         self._prefix = prefix
         self._folded = prefix.casefold()
@@ -46,8 +48,11 @@ class Endpoints:
         }
         self._with_provider: Mapping[str, Methods] = {
             "/signin": {"GET": home.starts(signin.follow), "POST": signin.start},
-            "/callback": {"GET": home.only(signin.callback)},
+            "/callback": {"GET": home.only(signin.callback), "POST": signin.receive},
             "/account/link": {"POST": account.link},
+            "/account/sessions": {"POST": account.end},
+            "/backchannel-logout": {"POST": issuer_logout.backchannel},
+            "/frontchannel-logout": {"GET": issuer_logout.frontchannel},
         }
 
     def covers(self, path: str) -> bool:

@@ -6,7 +6,15 @@ Both carry the code and the request id, never the text of the error, which is fo
 from collections.abc import Sequence
 from urllib.parse import quote
 
-from gateway.errors import GatewayError, LoginCancelled, LoginRequired, MethodRefused, Unavailable
+from gateway.errors import (
+    CredentialsRefused,
+    GatewayError,
+    LoginCancelled,
+    LoginRequired,
+    MethodRefused,
+    TooManyAttempts,
+    Unavailable,
+)
 from gateway.flows.targets import ReturnTargets
 from gateway.model.answer import Answer
 from gateway.model.inbound import Inbound, RawHeaders
@@ -49,7 +57,7 @@ class ErrorPages:
         cookies = set_cookies(extra_cookies)
         if isinstance(error, LoginRequired) and inbound is not None and inbound.navigation:
             return self._replies.redirect(self._way_in(inbound), status=302, headers=cookies)
-        headers = (*_explaining(error), *cookies)
+        headers = (*explaining(error), *cookies)
         if inbound is None or not _reads_pages(error, inbound):
             return self._document(error, request_id, headers)
         name = "cancelled.html" if isinstance(error, LoginCancelled) else "error.html"
@@ -80,9 +88,12 @@ class ErrorPages:
         return {"words": words, "href": href, "new_tab": new_tab, "code": code, "request_id": request_id}
 
 
-def _explaining(error: GatewayError) -> RawHeaders:
-    if isinstance(error, LoginRequired):
+def explaining(error: GatewayError) -> RawHeaders:
+    """Return the headers that belong to the status of *error*, on whatever page it is told."""
+    if isinstance(error, LoginRequired | CredentialsRefused):
         return ((b"WWW-Authenticate", _CHALLENGE),)
+    if isinstance(error, TooManyAttempts):
+        return ((b"Retry-After", str(error.retry_after).encode()),)
     if isinstance(error, Unavailable):
         return ((b"Retry-After", RETRY_AFTER),)
     if isinstance(error, MethodRefused) and error.allow:

@@ -13,6 +13,7 @@ from gateway.web.replies import Replies, set_cookies
 
 _STYLE = "style.css"
 _TEMPLATES = ("signin.html", "signout.html", "account.html", "error.html", "cancelled.html")
+_NOTHING = '<!doctype html><html lang="en"><meta charset="utf-8"><title>Sign-out</title></html>'
 _FORM_REFERRER: RawHeaders = ((b"Referrer-Policy", b"same-origin"),)
 
 
@@ -37,6 +38,7 @@ class Pages:
         self._forms = _policy(digest, "'self'")
         # Browsers hold every redirect that follows a form to form-action (CSP 3, 4.2.6), so also those
         # by which an issuer hands on to another one, whose address nobody here knows: all of https.
+        self._framing = {issuer: _framing_policy(issuer) for issuer in issuers}
         self._departures = _policy(digest, " ".join(["'self'", "https:", *_plain_origins(issuers)]))
 
     def message(self, name: str, facts: Mapping[str, object], *, status: int, headers: RawHeaders) -> Answer:
@@ -44,13 +46,26 @@ class Pages:
         html = self._templates[name].render(facts)
         return self._replies.page(html, policy=self._closed, status=status, headers=headers)
 
+    def framed(self, *, issuer: str, cookies: Sequence[bytes]) -> Answer:
+        """Return the empty page that only *issuer*, one of the configured ones, may show in a frame."""
+        policy = self._framing[issuer]
+        return self._replies.framed(_NOTHING, policy=policy, headers=set_cookies(cookies))
+
     def form(
-        self, name: str, facts: Mapping[str, object], *, cookies: Sequence[bytes], departs: bool = False
+        self,
+        name: str,
+        facts: Mapping[str, object],
+        *,
+        cookies: Sequence[bytes],
+        departs: bool = False,
+        status: int = 200,
+        headers: RawHeaders = (),
     ) -> Answer:
-        """Return a page with forms; *departs* where one of them leads on to an issuer."""
+        """Return a page with forms; *departs* where one of them leads on to another origin."""
         html = self._templates[name].render(facts)
         policy = self._departures if departs else self._forms
-        return self._replies.page(html, policy=policy, headers=(*_FORM_REFERRER, *set_cookies(cookies)))
+        headers = (*_FORM_REFERRER, *headers, *set_cookies(cookies))
+        return self._replies.page(html, policy=policy, status=status, headers=headers)
 
 
 def _policy(digest: str, form_action: str) -> bytes:
@@ -58,6 +73,12 @@ def _policy(digest: str, form_action: str) -> bytes:
         f"default-src 'none'; style-src 'sha256-{digest}'; form-action {form_action}; "
         "frame-ancestors 'none'; base-uri 'none'"
     ).encode()
+
+
+def _framing_policy(issuer: str) -> bytes:
+    parts = urlsplit(issuer)
+    origin = f"{parts.scheme}://{parts.netloc}"
+    return f"default-src 'none'; form-action 'none'; frame-ancestors {origin}; base-uri 'none'".encode()
 
 
 def _plain_origins(urls: Sequence[str]) -> list[str]:

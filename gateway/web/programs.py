@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 
 from gateway.errors import FormRefused
 from gateway.flows.login import LoginProvider
+from gateway.flows.password import PasswordProvider
 from gateway.flows.resume import Resume, Resumed
 from gateway.model.answer import Answer
 from gateway.model.session import Session
@@ -27,6 +28,7 @@ class Programs:
         replies: Replies,
         errors: ErrorPages,
         providers: tuple[LoginProvider, ...],
+        passwords: PasswordProvider | None,
         jwks: Callable[[], dict[str, object]],
         root: str,
     ) -> None:
@@ -34,7 +36,9 @@ class Programs:
         self._csrf = csrf
         self._replies = replies
         self._errors = errors
-        self._providers = providers
+        self._providers = [(provider.id, provider.name, "oidc") for provider in providers]
+        if passwords is not None:
+            self._providers.append((passwords.id, passwords.name, "credentials"))
         self._jwks = jwks
         self._root = root
 
@@ -63,9 +67,7 @@ class Programs:
 
     async def providers(self, _visit: Visit) -> Answer:
         """GET /providers: how one can sign in here."""
-        return self._replies.document(
-            {provider.id: self._told_provider(provider) for provider in self._providers}
-        )
+        return self._replies.document({each[0]: self._told_provider(*each) for each in self._providers})
 
     async def jwks(self, _visit: Visit) -> Answer:
         """GET /jwks.json: the public keys of assertions."""
@@ -79,13 +81,13 @@ class Programs:
     def _told(self, session: Session | None) -> Answer:
         return self._replies.document(_shown(session) if session else None)
 
-    def _told_provider(self, provider: LoginProvider) -> dict[str, str]:
+    def _told_provider(self, provider_id: str, name: str, kind: str) -> dict[str, str]:
         return {
-            "id": provider.id,
-            "name": provider.name,
-            "type": "oidc",
-            "signinUrl": f"{self._root}/signin/{provider.id}",
-            "callbackUrl": f"{self._root}/callback/{provider.id}",
+            "id": provider_id,
+            "name": name,
+            "type": kind,
+            "signinUrl": f"{self._root}/signin/{provider_id}",
+            "callbackUrl": f"{self._root}/callback/{provider_id}",
         }
 
 

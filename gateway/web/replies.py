@@ -75,6 +75,15 @@ class Replies:
         kept = tuple(pair for pair in fixed if pair[0] not in given)
         return Answer(status=status, headers=(*kept, *headers), body=html.encode())
 
+    def framed(self, html: str, *, policy: bytes, headers: RawHeaders = ()) -> Answer:
+        """Return a page that may be framed as *policy* says; X-Frame-Options could only forbid it."""
+        fixed: RawHeaders = (
+            (b"Content-Type", b"text/html; charset=utf-8"),
+            (b"Content-Security-Policy", policy),
+            *self._quiet,
+        )
+        return Answer(status=200, headers=(*fixed, *headers), body=html.encode())
+
 
 def set_cookies(lines: Sequence[bytes]) -> RawHeaders:
     return tuple((b"Set-Cookie", line) for line in lines)

@@ -1,16 +1,25 @@
-"""Sign-in: the page of buttons, the start at a provider, and the way back from it."""
+"""Sign-in: the page of form and buttons, the start at a provider, and the way back from it."""
 
 from collections.abc import Mapping
-from urllib.parse import quote
+from urllib.parse import quote, urlencode
 
-from gateway.errors import LoginFailed, NoSuchPage, Unavailable
+from gateway.errors import (
+    CredentialsRefused,
+    GatewayError,
+    LoginFailed,
+    MethodRefused,
+    NoSuchPage,
+    Unavailable,
+)
 from gateway.flows.login import Departure, Logins
+from gateway.flows.password import Claimed, PasswordLogins
 from gateway.flows.resume import Resume
 from gateway.flows.targets import ReturnTargets
 from gateway.model.answer import Answer
 from gateway.model.inbound import Inbound
 from gateway.web.csrf import Csrf
 from gateway.web.destination import destination
+from gateway.web.errors import explaining
 from gateway.web.home import Home
 from gateway.web.pages import Pages
 from gateway.web.person import display_name
@@ -30,6 +39,7 @@ class SignIn:
         self,
         *,
         logins: Logins,
+        passwords: PasswordLogins | None,
         resume: Resume,
         targets: ReturnTargets,
         home: Home,
@@ -39,6 +49,7 @@ class SignIn:
         root: str,
     ) -> None:
         self._logins = logins
+        self._passwords = passwords
         self._resume = resume
         self._targets = targets
         self._home = home
@@ -48,17 +59,19 @@ class SignIn:
         self._root = root
 
     async def choose(self, visit: Visit) -> Answer:
-        """GET /signin: one button a provider; with one provider straight on to its issuer."""
+        """GET /signin: the form and a button a provider; with one issuer alone straight on to it."""
         return_to = destination(visit.query, self._targets, host=visit.inbound.host)
-        if not self._logins.providers:
+        if self._passwords is None and not self._logins.providers:
             raise NoSuchPage("nobody signs in here")
-        if len(self._logins.providers) > 1:
+        if self._passwords is not None or len(self._logins.providers) > 1:
             return self._page(visit.inbound, return_to)
         return await self._depart(self._logins.providers[0].id, visit, return_to or "/")
 
     async def follow(self, visit: Visit) -> Answer:
         """GET /signin/{provider}: our own redirect names a target and starts; anybody else chooses."""
         return_to = destination(visit.query, self._targets, host=visit.inbound.host)
+        if self._is_for_passwords(visit):
+            return self._page(visit.inbound, return_to)
         if visit.tail not in [provider.id for provider in self._logins.providers]:
             raise NoSuchPage("no such provider")
         if return_to is None:
@@ -81,6 +94,8 @@ class SignIn:
 
     async def callback(self, visit: Visit) -> Answer:
         """GET /callback/{provider}: the issuer sends the browser back."""
+        if self._is_for_passwords(visit):  # where the form's answer stood, reloaded
+            return self._replies.redirect(f"{self._root}/signin")
         try:
             departure = await self._logins.finish(visit.tail, visit.query.pairs, inbound=visit.inbound)
         except LoginFailed:
@@ -88,8 +103,47 @@ class SignIn:
             raise
         return self._replies.redirect(departure.location, cookies=departure.cookies)
 
-    async def _begin(self, visit: Visit, fields: Fields) -> Departure:
+    async def receive(self, visit: Visit) -> Answer:
+        """POST /callback/{provider}: the password form was sent."""
+        if self._passwords is None or not self._is_for_passwords(visit):
+            raise MethodRefused("no form comes back from this provider", allow=("GET", "HEAD"))
+        self._csrf.check_origin(visit.inbound)
+        fields = await visit.fields()
+        self._csrf.check(visit.inbound, fields.one("csrfToken"))
         if not self._home.is_here(visit):
+            return self._replies.redirect(self._home.signin(visit, fields))
+        claimed = Claimed(name=fields.one("username") or "", password=fields.one("password") or "")
+        return_to = destination(fields, self._targets, host=visit.inbound.host)
+        try:
+            departure = await self._passwords.sign_in(
+                claimed, inbound=visit.inbound, return_to=return_to or "/", persistent=_is_persistent(fields)
+            )
+        except (LoginFailed, Unavailable) as error:
+            return self._refused(visit, fields, return_to, error)
+        if visit.wants_url(fields):
+            return self._replies.next_url(self._absolute(departure.location), cookies=departure.cookies)
+        return self._replies.redirect(departure.location, cookies=departure.cookies)
+
+    def _refused(
+        self, visit: Visit, fields: Fields, return_to: str | None, error: LoginFailed | Unavailable
+    ) -> Answer:
+        """Return the form once more, or tell a script; other ends than a wrong password are raised."""
+        visit.passage.code = error.code
+        if visit.wants_url(fields):
+            url = f"{self._root}/error?{urlencode({'error': error.code, 'code': _auth_js_code(error)})}"
+            return self._replies.document({"url": url}, status=error.status, headers=explaining(error))
+        if not isinstance(error, CredentialsRefused) or not visit.inbound.wants_html:
+            raise error
+        return self._page(visit.inbound, return_to, refused=error, typed=fields)
+
+    def _is_for_passwords(self, visit: Visit) -> bool:
+        return self._passwords is not None and visit.tail == self._passwords.provider.id
+
+    def _absolute(self, location: str) -> str:
+        return self._targets.origin(self._targets.host) + location if location.startswith("/") else location
+
+    async def _begin(self, visit: Visit, fields: Fields) -> Departure:
+        if self._is_for_passwords(visit) or not self._home.is_here(visit):
             return Departure(location=self._home.signin(visit, fields))
         return await self._logins.start(
             visit.tail,
@@ -109,20 +163,46 @@ class SignIn:
         )
         return self._replies.redirect(departure.location, status=302, cookies=departure.cookies)
 
-    def _page(self, inbound: Inbound, return_to: str | None) -> Answer:
+    def _page(
+        self,
+        inbound: Inbound,
+        return_to: str | None,
+        *,
+        refused: CredentialsRefused | None = None,
+        typed: Fields | None = None,
+    ) -> Answer:
+        """Return the sign-in page; after a wrong password with what was *typed*, less the password."""
         resumed = self._resume.at_once(inbound, asks_for_roles=False)
         token = self._csrf.issue(inbound.headers)
         facts = {
             "providers": self._logins.providers,
+            "passwords": self._passwords.provider if self._passwords else None,
             "return_to": return_to,
             "csrf": token.text,
             "name": display_name(resumed.session.identity) if resumed and resumed.session else "",
+            "refused": refused is not None,
+            "username": (typed.one("username") or "") if typed else "",
+            "shared": typed is not None and not _is_persistent(typed),
         }
-        return self._pages.form("signin.html", facts, cookies=token.cookies, departs=True)
+        # Browsers hold the redirect after a form to the page's policy too.
+        departs = bool(self._logins.providers) or not (return_to or "/").startswith("/")
+        return self._pages.form(
+            "signin.html",
+            facts,
+            cookies=token.cookies,
+            departs=departs,
+            status=refused.status if refused else 200,
+            headers=explaining(refused) if refused else (),
+        )
 
 
 def _is_persistent(fields: Fields) -> bool:
     return fields.one("remember") != "false"
+
+
+def _auth_js_code(error: GatewayError) -> str:
+    """Return the `code` that Auth.js clients read beside `error`: `credentials` is a wrong password."""
+    return "credentials" if isinstance(error, CredentialsRefused) else error.code
 
 
 def _hints(query: Fields) -> Mapping[str, str]:

@@ -152,6 +152,14 @@ _BY_CODE = {
             "Too many cookies are stored: delete the cookies of this site.",
         ),
     ),
+    "CredentialsSignin": _login(
+        "Sign-in did not succeed", "This e-mail address and this password do not belong together."
+    ),
+    "TooManyAttempts": _login(
+        "Too many attempts",
+        "The password was wrong too often, so sign-in here pauses for up to a quarter of an hour. Who is "
+        "signed in already stays so.",
+    ),
     "SessionTooLarge": _wait(
         "Your profile is too large",
         "The sign-in provider sent more about you, often group memberships, than a session can hold. The "

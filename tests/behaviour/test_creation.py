@@ -55,9 +55,17 @@ async def test_B033_a_login_sets_one_sealed_cookie_and_writes_no_session(tmp_pat
             "users": 1,
             "accounts": 1,
             "user_roles": 0,
+            "passwords": 0,
             "denied_sessions": 0,
             "spent_logins": 1,
+            "cut_offs": 0,
+            "sign_ins": 1,  # the event for people to see: deleting it ends nothing
         }
+        connection = raw(tmp_path)
+        connection.execute("DELETE FROM sign_ins")
+        connection.close()
+        at.clock.advance(601)
+        assert (await browser.fetch(at.url + "/")).status == 200
 
 
 async def test_B034_the_token_has_these_claims_and_none_is_readable(tmp_path: Path) -> None:

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from gateway.keys.keyring import KeyRing
 from tests.fakes.gateway import HOST, SECRET
 from tests.fakes.scene import COOKIE, PREFIX, ours_in, scene, seen, told
 from tests.fakes.store_calls import watched
@@ -101,7 +102,7 @@ async def test_B132_G4_a_session_is_no_transaction(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("version", [0, 2, 2**31, "1"])
-async def test_B133_a_session_of_another_version_leads_to_a_login_and_no_crash(
+async def test_B133_C06_a_session_of_another_version_leads_to_a_login_and_no_crash(
     tmp_path: Path, version: object
 ) -> None:
     async with scene(tmp_path) as at:
@@ -113,3 +114,18 @@ async def test_B133_a_session_of_another_version_leads_to_a_login_and_no_crash(
         assert any("Max-Age=0" in line for line in ours_in(page))
         assert (await alice.navigate(f"{at.url}/x")).status == 200
         assert PREFIX not in alice.visited[-1]
+
+
+async def test_B133_C06_a_login_begun_by_another_release_is_refused_and_begun_anew(tmp_path: Path) -> None:
+    async with scene(tmp_path) as at:
+        browser = at.gate.browser()
+        callback = await at.departed(browser, "/x")
+        [name] = [name for name in browser.cookies[HOST] if "-login-" in name]
+        sealer = KeyRing([SECRET.encode()], scope=at.url).sealer("login")
+        known = sealer.open(browser.cookies[HOST][name])
+        for payload in (b"", b"{}", b"\xc1", known + b"\x00", known[:-1]):
+            browser.cookies[HOST][name] = sealer.seal(payload)
+            page = await browser.fetch(callback)
+            assert page.status == 400
+        assert at.issuer.seen.get("token", 0) == 0
+        assert (await browser.navigate(at.url + "/x")).status == 200

@@ -11,6 +11,7 @@ from gateway.store.standing import Lookup
 from tests.fakes.browser import Browser
 from tests.fakes.gateway import route
 from tests.fakes.issuer import HostileIssuer
+from tests.fakes.reloads import reloading
 from tests.fakes.scene import Scene, scene, second_provider, seen
 
 EDITORS = 'roles = ["editor"]'
@@ -141,6 +142,28 @@ async def test_B075_a_rule_that_left_the_file_grants_nothing_after_the_next_star
         async with at.node(tables="") as second:
             at.visits(alice, second)
             assert await status(at, alice) == 403
+
+
+async def test_B075_a_rule_that_left_the_file_grants_nothing_after_a_reload(tmp_path: Path) -> None:
+    async with scene(tmp_path, route_keys=EDITORS, tables=GRANTS) as at:
+        at.issuer.users["alice"]["groups"] = ["wiki-editors"]
+        alice = await visited(at)
+        assert await status(at, alice) == 200
+        reload = reloading(at.gate, at.issuer)
+        assert await reload(lambda text: text.replace(GRANTS, ""))
+        assert await status(at, alice) == 403
+        assert await reload(lambda text: text + GRANTS)
+        again = await visited(at)
+        assert await status(at, again) == 200
+
+
+async def test_B144_the_audit_trail_goes_on_after_a_reload(tmp_path: Path) -> None:
+    async with scene(tmp_path) as at:
+        assert await reloading(at.gate, at.issuer)(lambda text: text + '\n[audit]\nkeep = "90d"\n')
+        await at.signed_in()
+        async with asyncio.timeout(10), at.store() as store:
+            while not await store.audit.entries(event="session.created"):
+                await asyncio.sleep(0.02)
 
 
 @pytest.mark.parametrize("asks", [EDITORS, ""])

@@ -71,7 +71,24 @@ def test_a_configuration_that_cannot_be_read_is_2(tmp_path: Path) -> None:
     assert result.exit_code == 2
 
 
-@pytest.mark.parametrize("verb", ["upgrade", "check"])
+def test_D09_backup_writes_a_private_copy_and_never_over_anything(run: Run, tmp_path: Path) -> None:
+    run("upgrade")
+    target = tmp_path / "copy.db"
+    first, second = run("backup", str(target), "--json"), run("backup", str(target))
+    assert json.loads(first.stdout) == {"file": str(target), "bytes": target.stat().st_size}
+    assert target.stat().st_mode & 0o777 == 0o600
+    assert second.exit_code == 1
+    assert second.stderr == f"Error: {target} is there already: name another file\n"
+    assert run("backup", str(tmp_path / "other.db")).stdout.startswith(f"Wrote {tmp_path}/other.db: ")
+
+
+def test_D11_there_is_no_backup_of_nothing(run: Run, tmp_path: Path) -> None:
+    result = run("backup", str(tmp_path / "copy.db"))
+    assert result.exit_code == 1
+    assert not (tmp_path / "copy.db").exists()
+
+
+@pytest.mark.parametrize("verb", ["upgrade", "check", "backup"])
 def test_every_verb_has_help_with_an_example(verb: str) -> None:
     result = CliRunner().invoke(command, [verb, "--help"])
     assert result.exit_code == 0

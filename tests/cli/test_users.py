@@ -153,7 +153,7 @@ def test_A15_an_added_user_waits_for_their_first_login(run: Run, tmp_path: Path)
     assert asyncio.run(owner()) == ann
 
 
-@pytest.mark.parametrize("verb", ["list", "add", "disable", "enable", "delete", "roles"])
+@pytest.mark.parametrize("verb", ["list", "add", "disable", "enable", "delete", "roles", "passwd"])
 def test_every_verb_has_help_with_an_example(verb: str) -> None:
     result = CliRunner().invoke(command, [verb, "--help"])
     assert result.exit_code == 0

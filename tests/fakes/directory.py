@@ -46,6 +46,15 @@ class FakeDirectory:
         self.denied[session_id] = until
         self.recorded.set()
 
+    async def end_sessions_of(self, user_id: str, *, but: str | None = None) -> int | None:
+        if self.down:
+            raise StoreUnavailable("down")
+        user = self.users.get(user_id)
+        if user is None:
+            return None
+        self.change(user_id, epoch=user.epoch + 1)
+        return user.epoch + 1
+
     def _standing(self, session: Session) -> Standing | None:
         user = self.users.get(session.identity.user_id)
         if user is None:

@@ -37,12 +37,17 @@ class ForeignIssuer:
 
 
 @asynccontextmanager
-async def foreign_issuer(redirect_uri: str) -> AsyncIterator[ForeignIssuer]:
-    """Start the issuer on a free loopback port; it ends with the block, by its own process id."""
+async def foreign_issuer(
+    redirect_uri: str, *, port: int = 0, more: dict[str, object] | None = None
+) -> AsyncIterator[ForeignIssuer]:
+    """Start the issuer on a loopback port, a free one by default; it ends with the block, by its process id.
+
+    *more* are further settings of `issuer.mjs`.
+    """
     node = shutil.which("node")
     assert node, "node is not installed"
-    port = free_port()
-    settings = {"port": port, "redirectUris": [redirect_uri], "clientSecret": CLIENT_SECRET}
+    port = port or free_port()
+    settings = {"port": port, "redirectUris": [redirect_uri], "clientSecret": CLIENT_SECRET, **(more or {})}
     process = await asyncio.create_subprocess_exec(
         node,
         "issuer.mjs",

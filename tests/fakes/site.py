@@ -11,13 +11,19 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from urllib.parse import parse_qs, urlencode, urlsplit
 
-from gateway.errors import GatewayError
+from gateway.errors import GatewayError, LogoutRefused
+from gateway.flows.arrival import Arrivals
+from gateway.flows.departures import Departures, LogoutProvider
+from gateway.flows.issuer_logout import IssuerLogout
 from gateway.flows.link import Linking
 from gateway.flows.login import LoginProvider, Logins
 from gateway.flows.logout import Logout
+from gateway.flows.password import PasswordLogins, PasswordProvider
 from gateway.flows.recent import RecentLogins
 from gateway.flows.resume import Resume
+from gateway.flows.sign_ins import SignInBook
 from gateway.flows.targets import ReturnTargets
+from gateway.flows.throttle import Throttle
 from gateway.flows.transactions import Transactions
 from gateway.flows.unlink import Unlinking
 from gateway.keys.keyring import KeyRing
@@ -29,6 +35,8 @@ from gateway.model.inbound import Inbound
 from gateway.model.login import PendingLogin
 from gateway.pipeline import Passage
 from gateway.relying_party.authorization import CallbackResponse
+from gateway.relying_party.end_session import LogoutDeparture
+from gateway.relying_party.logout_token import LogoutNotice
 from gateway.sessions.stateless import Stateless
 from gateway.sessions.strategy import Policy
 from gateway.store.database import Database
@@ -37,6 +45,7 @@ from gateway.web.csrf import Csrf
 from gateway.web.endpoints import Endpoints
 from gateway.web.errors import ErrorPages
 from gateway.web.home import Home
+from gateway.web.issuer_logout import IssuerLogoutEndpoints
 from gateway.web.pages import Pages
 from gateway.web.programs import Programs
 from gateway.web.replies import Replies
@@ -45,6 +54,7 @@ from gateway.web.signout import SignOut
 from tests.fakes.clock import FakeClock
 from tests.fakes.databases import opened
 from tests.fakes.jar import Jar
+from tests.fakes.passwords import CountedPasswords
 from tests.fakes.sessions import Tallied
 
 HOST = "gw.example.com"
@@ -67,6 +77,9 @@ class Issuer:
         self.begun: list[PendingLogin] = []
         self.hints: list[Mapping[str, str]] = []
         self.redeemed: list[PendingLogin] = []
+        self.ends_sessions = False
+        self.departed: list[LogoutDeparture] = []
+        self.notices: dict[str, LogoutNotice] = {}
 
     async def begin(self, pending: PendingLogin, hints: Mapping[str, str]) -> str:
         if self.down is not None:
@@ -75,6 +88,17 @@ class Issuer:
         self.hints.append(hints)
         asked = {"state": pending.state, "redirect_uri": pending.redirect_uri}
         return f"{self.url}/authorize?{urlencode(asked)}"
+
+    async def end_session_url(self, departure: LogoutDeparture) -> str | None:
+        if self.down is not None:
+            raise self.down
+        self.departed.append(departure)
+        return f"{self.url}/logout?{urlencode({'state': departure.state})}" if self.ends_sessions else None
+
+    async def verify_logout(self, raw: str) -> LogoutNotice:
+        if raw not in self.notices:
+            raise LogoutRefused("not a token of mine")
+        return self.notices[raw]
 
     async def redeem(self, pending: PendingLogin, response: CallbackResponse) -> VerifiedLogin:
         self.redeemed.append(pending)
@@ -92,12 +116,16 @@ class Site:
     issuers: dict[str, Issuer]
     logins: Logins
     sessions: Stateless
+    book: SignInBook
+    departures: Departures
+    issuer_logout: IssuerLogout
     endpoints: Endpoints
     errors: ErrorPages
     names: CookieNames
     ring: KeyRing
     targets: ReturnTargets
     events: list[AuditEvent]
+    passwords: CountedPasswords | None
     browser: Jar = field(default_factory=Jar)
 
     def inbound(
@@ -198,16 +226,27 @@ class Site:
 
 @asynccontextmanager
 async def site(
-    directory: Path, *, providers: Sequence[str] = ("demo",), trust_email: Sequence[str] = ()
+    directory: Path,
+    *,
+    providers: Sequence[str] = ("demo",),
+    trust_email: Sequence[str] = (),
+    by_password: bool = False,
 ) -> AsyncIterator[Site]:
-    """Open a gateway on a database of its own."""
+    """Open a gateway on a database of its own; *by_password* adds that provider, id `local`."""
     clock = FakeClock()
     async with opened(directory, clock) as database:
-        yield _composed(clock, database, providers, frozenset(trust_email))
+        passwords = CountedPasswords() if by_password else None
+        yield _composed(clock, database, providers, frozenset(trust_email), passwords)
+        if passwords is not None:
+            await passwords.close()
 
 
 def _composed(
-    clock: FakeClock, database: Database, providers: Sequence[str], trust_email: frozenset[str]
+    clock: FakeClock,
+    database: Database,
+    providers: Sequence[str],
+    trust_email: frozenset[str],
+    passwords: CountedPasswords | None,
 ) -> Site:
     ring = KeyRing([b"s" * 32], scope=URL)
     names = CookieNames(base="session", secure=True, hostname=HOST)
@@ -225,6 +264,27 @@ def _composed(
     resume = Resume(sessions)
     recent = RecentLogins(sealer=ring.sealer("recent"), names=names, clock=clock)
     issuers = {provider: Issuer(provider) for provider in providers}
+    book = SignInBook(database.sign_ins, sealer=ring.sealer("at-rest"), most=0, audit=events.append)
+    logout = Logout(strategy=sessions, recent=recent, hints=book, audit=events.append)
+    departures = Departures(
+        providers=[
+            LogoutProvider(id=name, name=name.capitalize(), party=each) for name, each in issuers.items()
+        ],
+        landing=f"{URL}{PREFIX}/signout",
+        sealer=ring.sealer("logout"),
+        names=names,
+        audit=events.append,
+        clock=clock,
+    )
+    issuer_logout = IssuerLogout(
+        announcers=issuers,
+        endings=database.endings,
+        strategy=sessions,
+        recent=recent,
+        max_age=policy.max_age,
+        audit=events.append,
+        clock=clock,
+    )
     known = [
         LoginProvider(id=name, name=name.capitalize(), issuer=issuer.url, client_id="gateway", party=issuer)
         for name, issuer in issuers.items()
@@ -238,8 +298,17 @@ def _composed(
         linking=Linking(database.users, trust_email=trust_email, audit=events.append, clock=clock),
         strategy=sessions,
         live=resume,
+        book=book,
         audit=events.append,
         clock=clock,
+    )
+    by_password = passwords and PasswordLogins(
+        provider=PasswordProvider(id="local", name="Password", issuer=URL),
+        book=database.passwords,
+        passwords=passwords,
+        throttle=Throttle(monotonic=clock),
+        arrivals=Arrivals(recent=recent, strategy=sessions, live=resume, book=book),
+        audit=events.append,
     )
     targets = ReturnTargets(public_url=URL, hosts=frozenset({"wiki.example.com"}), prefix=PREFIX)
     replies = Replies(secure=True)
@@ -252,6 +321,7 @@ def _composed(
         home=home,
         signin=SignIn(
             logins=logins,
+            passwords=by_password,
             resume=resume,
             targets=targets,
             home=home,
@@ -261,7 +331,8 @@ def _composed(
             root=URL + PREFIX,
         ),
         signout=SignOut(
-            logout=Logout(strategy=sessions, recent=recent, audit=events.append),
+            logout=logout,
+            departures=departures,
             resume=resume,
             targets=targets,
             csrf=csrf,
@@ -271,10 +342,15 @@ def _composed(
         ),
         account=AccountPage(
             accounts=database.users,
-            logins=logins,
-            unlinking=Unlinking(database.users),
-            strategy=sessions,
+            sign_ins=database.sign_ins,
+            endings=database.endings,
+            logout=logout,
+            max_age=policy.max_age,
             audit=events.append,
+            logins=logins,
+            unlinking=Unlinking(database.users, passwords=by_password is not None),
+            strategy=sessions,
+            passwords=by_password.provider if by_password else None,
             resume=resume,
             csrf=csrf,
             pages=pages,
@@ -288,8 +364,15 @@ def _composed(
             replies=replies,
             errors=errors,
             providers=logins.providers,
+            passwords=by_password.provider if by_password else None,
             jwks=ring.signing_keys().jwks,
             root=URL + PREFIX,
+        ),
+        issuer_logout=IssuerLogoutEndpoints(
+            logout=issuer_logout,
+            issuers={name: issuer.url for name, issuer in issuers.items()},
+            pages=pages,
+            replies=replies,
         ),
     )
     return Site(
@@ -298,12 +381,16 @@ def _composed(
         issuers=issuers,
         logins=logins,
         sessions=sessions,
+        book=book,
+        departures=departures,
+        issuer_logout=issuer_logout,
         endpoints=endpoints,
         errors=errors,
         names=names,
         ring=ring,
         targets=targets,
         events=events,
+        passwords=passwords,
     )
 
 

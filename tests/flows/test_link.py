@@ -45,6 +45,7 @@ def account_of(user: User) -> Account:
         (Facts(owner=ANN), AccountNotLinked),
         (Facts(owner=replace(ANN, email_verified=False), email_trusted=True), AccountNotLinked),
         (Facts(owner=ANN, email_trusted=True), Link(user=ANN, by="email")),
+        (Facts(owner=ANN, email_trusted=True, by_password=True), AccountNotLinked),
         (Facts(owner=OFF, email_trusted=True), UserRefused),
         (Facts(owner=OFF), AccountNotLinked),
         (Facts(linker=ANN, fresh=True), Link(user=ANN, by="intent")),

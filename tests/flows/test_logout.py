@@ -13,7 +13,7 @@ from tests.fakes.site import Site, site
 
 def logout(gate: Site) -> Logout:
     recent = RecentLogins(sealer=gate.ring.sealer("recent"), names=gate.names, clock=gate.clock)
-    return Logout(strategy=gate.sessions, recent=recent, audit=gate.events.append)
+    return Logout(strategy=gate.sessions, recent=recent, hints=gate.book, audit=gate.events.append)
 
 
 async def test_B105_every_cookie_of_the_session_is_cleared_and_a_copy_is_refused(tmp_path: Path) -> None:

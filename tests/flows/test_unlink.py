@@ -32,7 +32,9 @@ async def person(database: Database, *more: str) -> tuple[User, tuple[Account, .
 
 async def test_G114_an_account_is_given_up_and_the_epoch_raised(database: Database) -> None:
     user, (corp, other) = await person(database, "other")
-    done = await Unlinking(database.users).unlink(user.id, handle_of(other), in_use=key_of(corp))
+    done = await Unlinking(database.users, passwords=True).unlink(
+        user.id, handle_of(other), in_use=key_of(corp)
+    )
     assert done is not None
     assert (done.account, done.user.epoch) == (other, user.epoch + 1)
     assert await database.users.accounts_of(user.id) == (corp,)
@@ -40,7 +42,7 @@ async def test_G114_an_account_is_given_up_and_the_epoch_raised(database: Databa
 
 async def test_G114_neither_the_last_way_nor_the_one_in_use_is_given_up(database: Database) -> None:
     user, (corp, other) = await person(database, "other")
-    unlinking = Unlinking(database.users)
+    unlinking = Unlinking(database.users, passwords=True)
     with pytest.raises(AccountKept):
         await unlinking.unlink(user.id, handle_of(other), in_use=key_of(other))
     assert await database.users.accounts_of(user.id) == (corp, other)
@@ -51,9 +53,26 @@ async def test_G114_neither_the_last_way_nor_the_one_in_use_is_given_up(database
     assert (await database.users.everyone())[0].epoch == user.epoch + 1, "a refusal ends no session"
 
 
+@pytest.mark.parametrize("taken", [True, False])
+async def test_G114_a_password_is_a_way_to_sign_in_where_passwords_are_taken(
+    database: Database, taken: bool
+) -> None:
+    user, (corp,) = await person(database)
+    await database.passwords.change(user.id, "$argon2id$")
+    unlinking = Unlinking(database.users, passwords=taken)
+    if taken:
+        done = await unlinking.unlink(user.id, handle_of(corp))
+        assert done is not None
+        assert done.user.email == user.email, "it is what they sign in with"
+    else:
+        with pytest.raises(AccountKept):
+            await unlinking.unlink(user.id, handle_of(corp))
+    assert await database.users.accounts_of(user.id) == (() if taken else (corp,))
+
+
 async def test_G114_two_at_once_leave_one_way(database: Database) -> None:
     user, accounts = await person(database, "other")
-    unlinking = Unlinking(database.users)
+    unlinking = Unlinking(database.users, passwords=True)
     done = await asyncio.gather(
         *[unlinking.unlink(user.id, handle_of(account)) for account in accounts], return_exceptions=True
     )
@@ -66,7 +85,7 @@ async def test_somebody_else_s_account_and_one_that_is_gone_are_none_of_theirs(d
     async with database.users.ledger() as ledger:
         bob = await ledger.create_user(BOB)
     (his,) = await database.users.accounts_of(bob.id)
-    unlinking = Unlinking(database.users)
+    unlinking = Unlinking(database.users, passwords=True)
     assert await unlinking.unlink(user.id, handle_of(his)) is None
     assert await unlinking.unlink(user.id, "") is None
     await unlinking.unlink(user.id, handle_of(other))

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from gateway.front.limits import Limits
-from gateway.front.listener import whole
+from gateway.front.snapshot import whole
 from gateway.model.answer import Answer
 from tests.fakes.front import CHUNKED, Door, ask, front
 from tests.fakes.gateway import HOST

@@ -58,10 +58,18 @@ RUNS = {
     "gateway explain GET https://wiki.example.com/ --user ann@example.com --json": 0,
     "gateway audit list --event admin --since 24h": 0,
     "gateway audit list --user ann@example.com --limit 20 --json": 0,
+    "gateway sessions list --user ann@example.com": 0,
+    "gateway sessions end --user ann@example.com": 0,
+    "gateway sessions end --all": 0,
     "gateway schema": 0,
     "gateway schema --reference": 0,
     "gateway db check": 0,
     "gateway db upgrade": 0,
+    "gateway db backup copy.db": 0,
+    "gateway keys rotate": 0,
+    "gateway keys list": 0,
+    "gateway keys export": 0,
+    "gateway keys export --pem": 0,
     "gateway healthcheck": 1,  # nothing runs there
 }
 # Commands that serve, or that run this very suite, and the file that stands for them.

@@ -5,6 +5,7 @@
 
 import os
 import subprocess
+import time
 from collections.abc import AsyncIterator, Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -13,9 +14,11 @@ from urllib.parse import urlsplit
 import pytest
 from playwright.async_api import Browser, BrowserContext, Page, ViewportSize, async_playwright, expect
 
+from tests.fakes.databases import opened
 from tests.fakes.demo import Demo
 from tests.fakes.gateway import RunningGateway, running_gateway
 from tests.fakes.issuer import HostileIssuer
+from tests.fakes.passwords import RIGHT, hash_of
 from tests.fakes.upstream import RecordingUpstream, ok
 
 IMAGES = Path(__file__).parents[2] / "docs" / "images"
@@ -207,3 +210,32 @@ async def test_no_script_runs_on_our_pages(gateway: RunningGateway, profile: Pro
     await page.evaluate(PLANTED)
     assert await page.evaluate("window.ran") is None
     assert any("Content Security Policy" in text for text in profile.complaints)
+
+
+LOCAL = '\n[[providers]]\nid = "local"\nname = "Password"\ntype = "password"\n'
+
+
+async def test_B19_B20_a_password_is_typed_wrong_then_right(tmp_path: Path, profile: Profile) -> None:
+    async with (
+        RecordingUpstream() as app,
+        running_gateway(tmp_path, upstream=app.url, tables=LOCAL, http=True) as gateway,
+    ):
+        app.answer_with(
+            ok(b"<!doctype html><title>Wiki</title><h1>The wiki</h1>", b"Content-Type: text/html")
+        )
+        async with opened(tmp_path, time.time) as store:
+            await store.users.add("ann@example.com", password_hash=await hash_of())
+        page = await profile.tab()
+        await page.goto(f"{gateway.url}/wiki?page=1")
+        await expect(page.get_by_label("E-mail address")).to_be_focused()
+        await page.keyboard.type("ann@example.com")
+        await page.keyboard.press("Tab")
+        await page.keyboard.type("not this one")
+        await page.keyboard.press("Enter")
+        await expect(page.get_by_role("alert")).to_be_visible()
+        await expect(page.get_by_label("Password")).to_be_focused()
+        await page.keyboard.type(RIGHT)
+        await page.keyboard.press("Enter")
+        await says(page, "The wiki")
+        assert page.url == f"{gateway.url}/wiki?page=1"
+        assert not [each for each in profile.complaints if "401" not in each]

@@ -1,9 +1,11 @@
+import json
 from itertools import permutations
 
 import pytest
 
 from gateway.errors import SealBroken, SettingsInvalid
-from gateway.keys.keyring import MIN_SECRET, KeyRing
+from gateway.keys import base64url
+from gateway.keys.keyring import MIN_SECRET, SESSION, KeyRing
 
 OLD, NEW = b"o" * 32, b"n" * 32
 SITE = "https://gw.example.com"
@@ -66,3 +68,13 @@ def test_B130_a_key_taken_out_opens_nothing() -> None:
 
 def test_a_secret_listed_twice_is_one_key() -> None:
     assert len(KeyRing([NEW, NEW], scope=SITE).signing_keys().jwks()["keys"]) == 1
+
+
+def test_keys_are_named_by_what_values_carry_and_in_order() -> None:
+    ring = KeyRing([NEW, OLD], scope=SITE)
+    new, old = ring.names()
+    assert KeyRing([OLD], scope=SITE).names() == (old,)
+    assert new.assertion == ring.signing_keys().current.kid
+    assert [key["kid"] for key in ring.signing_keys().jwks()["keys"]] == [new.assertion, old.assertion]  # type: ignore[attr-defined]
+    header = base64url.decode(ring.sealer(SESSION).seal(b"x").partition(".")[0].encode())
+    assert json.loads(header)["kid"] == new.session

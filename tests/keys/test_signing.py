@@ -51,3 +51,15 @@ def test_B129_the_first_key_signs_and_all_are_published() -> None:
     ring = SigningKeys([new, old])
     assert ring.current is new
     assert ring.jwks() == {"keys": [new.jwk, old.jwk]}
+
+
+def test_pem_is_the_public_half_of_every_key_in_order() -> None:
+    other = SigningKey(b"t" * SEED)
+    keys = SigningKeys([KEY, other])
+    blocks = keys.pem().split("-----END PUBLIC KEY-----\n")[:-1]
+    assert [ECKey.import_key(f"{each}-----END PUBLIC KEY-----\n").thumbprint() for each in blocks] == [
+        KEY.kid,
+        other.kid,
+    ]
+    assert keys.kids == (KEY.kid, other.kid)
+    assert "PRIVATE" not in keys.pem()

@@ -27,7 +27,16 @@ def test_names_have_the_strongest_prefix_that_a_browser_keeps(
 
 @pytest.mark.parametrize("prefix", [b"", b"__Host-", b"__Secure-", b"__host-", b"__SECURE-"])
 @pytest.mark.parametrize(
-    "name", [b"session", b"Session", b"session.1", b"session-csrf", b"session-logins", b"session-login-abc"]
+    "name",
+    [
+        b"session",
+        b"Session",
+        b"session.1",
+        b"session-csrf",
+        b"session-logins",
+        b"session-logout",
+        b"session-login-abc",
+    ],
 )
 @pytest.mark.parametrize("names", [SECURE, SHARED, PLAIN])
 def test_every_spelling_of_ours_is_ours(names: CookieNames, name: bytes, prefix: bytes) -> None:
@@ -38,7 +47,8 @@ def test_every_spelling_of_ours_is_ours(names: CookieNames, name: bytes, prefix:
     "name",
     [
         b"", b"sessions", b"session2", b"xsession", b"session-", b"session-other", b"session.", b"session.x",
-        b"session-loginx", b"__Host-", b"__Host-other", b"sess", b"session-csrf2", b"\xa0session",
+        b"session-loginx", b"__Host-", b"__Host-other", b"sess", b"session-csrf2",
+        b"session-logout2", b"\xa0session",
     ],
 )  # fmt: skip
 def test_names_that_only_begin_alike_are_not_ours(name: bytes) -> None:
@@ -49,3 +59,7 @@ def test_names_that_only_begin_alike_are_not_ours(name: bytes) -> None:
 def test_any_name_is_ours_or_not_whatever_its_case(name: bytes) -> None:
     assert SECURE.owns(name) is SECURE.owns(name.lower())
     assert SECURE.owns(name) is PLAIN.owns(name)
+
+
+def test_a_logout_s_cookie_belongs_to_one_host() -> None:
+    assert (SHARED.logout, PLAIN.logout) == ("__Host-session-logout", "session-logout")

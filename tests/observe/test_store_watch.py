@@ -7,8 +7,9 @@ from dataclasses import dataclass, field
 import pytest
 
 from gateway.errors import AccountNotLinked, StoreUnavailable
+from gateway.model.password import Credentials
 from gateway.model.session import Session, Standing
-from gateway.observe.store_watch import StoreWatch, WatchedBooks, WatchedStore
+from gateway.observe.store_watch import StoreWatch, WatchedBooks, WatchedPasswords, WatchedStore
 from tests.fakes.clock import FakeClock
 from tests.fakes.sessions import Node
 
@@ -51,6 +52,17 @@ class Slow:
         self._work()
         return True
 
+    async def end_sessions_of(self, user_id: str, *, but: str | None = None) -> int | None:
+        self._work()
+        return 7 if but == "sid" else None
+
+    async def find(self, name: str) -> Credentials | None:
+        self._work()
+        return None
+
+    async def rehash(self, user_id: str, *, old: str, new: str) -> None:
+        self._work()
+
     @asynccontextmanager
     async def ledger(self) -> AsyncIterator[str]:
         self._work()
@@ -66,9 +78,11 @@ async def test_every_call_is_timed_and_its_answer_passes() -> None:
     assert await store.standing(session) is None
     await store.deny("sid", 1)
     assert await store.spend(b"key", 1) is True
+    assert await store.end_sessions_of("u", but="sid") == 7
     async with books.ledger() as ledger:
         assert ledger == "the ledger"
-    assert counts.calls == [("standing", 0.25), ("deny", 0.25), ("spend", 0.25), ("ledger", 0.25)]
+    verbs = ["standing", "deny", "spend", "end_sessions_of", "ledger"]
+    assert counts.calls == [(verb, 0.25) for verb in verbs]
     assert counts.errors == 0
 
 
@@ -87,3 +101,15 @@ async def test_B149_an_outage_is_counted_and_raised_and_a_refusal_is_no_outage()
             raise AccountNotLinked("taken")
     assert counts.errors == 2
     assert len(counts.calls) == 3
+
+
+async def test_passwords_are_watched_too() -> None:
+    clock, counts = FakeClock(), Counts()
+    slow = Slow(clock)
+    book = WatchedPasswords(slow, StoreWatch(counts, monotonic=clock))
+    assert await book.find("ann@example.com") is None
+    slow.down = True
+    with pytest.raises(StoreUnavailable):
+        await book.rehash("u_ann", old="h1", new="h2")
+    assert counts.calls == [("password", 0.25), ("rehash", 0.25)]
+    assert counts.errors == 1

@@ -218,6 +218,16 @@ async def test_B144_what_is_too_old_is_swept_and_that_is_an_event() -> None:
     assert store.entries[-1][1] == told.audited[0]
 
 
+async def test_how_long_entries_stay_can_be_changed_while_it_writes() -> None:
+    store, clock = Kept(old=[1]), FakeClock()
+    async with trail(store, Told(), clock=clock, keep=None) as on:
+        on.keep_for(DAY)
+        async with asyncio.timeout(5):
+            while not store.swept_before:
+                await asyncio.sleep(0.005)
+    assert set(store.swept_before) == {int(clock()) - DAY}
+
+
 async def test_nothing_is_swept_where_entries_stay_for_ever() -> None:
     store = Kept(old=[3])
     async with trail(store, Told(), keep=None) as on:

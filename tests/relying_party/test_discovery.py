@@ -87,3 +87,26 @@ async def test_an_issuer_that_is_down_at_the_start_is_found_when_it_is_up() -> N
         clock.now += 2
         assert (await discovery.metadata()).issuer == issuer.url
     await http.close()
+
+
+@pytest.mark.parametrize(
+    "url", ["http://issuer.example/logout", "javascript:alert(1)", "/logout", 7, ["x"], ""]
+)
+def test_R12_a_logout_endpoint_that_is_none_keeps_nobody_from_signing_in(url: object) -> None:
+    assert read_metadata(document(end_session_endpoint=url), issuer=ISSUER).end_session_endpoint is None
+
+
+def test_B115_a_logout_endpoint_is_taken_where_it_is_one() -> None:
+    told = document(end_session_endpoint=f"{ISSUER}/logout")
+    assert read_metadata(told, issuer=ISSUER).end_session_endpoint == f"{ISSUER}/logout"
+
+
+async def test_what_is_known_of_an_issuer_is_said_without_asking() -> None:
+    async with HostileIssuer() as issuer:
+        http = IssuerHttp()
+        discovery = Discovery(issuer.url, http=http, clock=Hands())
+        assert discovery.known is None
+        assert issuer.seen["discovery"] == 0
+        metadata = await discovery.metadata()
+        assert discovery.known is metadata
+        await http.close()

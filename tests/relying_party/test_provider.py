@@ -2,9 +2,11 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from gateway.errors import IssuerUnavailable, LoginFailed
+from gateway.errors import IssuerUnavailable, LoginFailed, LogoutRefused
 from gateway.relying_party.authorization import CallbackResponse
+from gateway.relying_party.end_session import LogoutDeparture
 from tests.fakes.issuer import HostileIssuer
+from tests.fakes.issuer_logout import logout_token, offers_logout
 from tests.fakes.login import NOON, Login, at
 
 
@@ -85,3 +87,37 @@ async def test_B9_a_token_that_does_not_hold_ends_the_login(login: Login, fault:
     with pytest.raises(LoginFailed):
         await login.run()
     assert login.issuer.seen["userinfo"] == 0
+
+
+DEPARTURE = LogoutDeparture(return_uri="https://gw.example/.gateway/signout", state="s")
+
+
+async def test_B115_the_id_token_is_kept_only_for_an_issuer_that_wants_it_back(login: Login) -> None:
+    assert (await login.run()).id_token is None
+    assert not login.party.ends_sessions
+    assert await login.party.end_session_url(DEPARTURE) is None
+
+
+async def test_B115_an_issuer_that_ends_sessions_is_known_after_the_first_login(login: Login) -> None:
+    endpoint = offers_logout(login.issuer)
+    assert not login.party.ends_sessions
+    verified = await login.run()
+    assert verified.id_token is not None
+    assert verified.id_token not in repr(verified)
+    assert login.party.ends_sessions
+    assert (await login.party.end_session_url(DEPARTURE) or "").startswith(endpoint)
+
+
+async def test_B116_a_logout_token_is_held_to_the_issuer_s_keys(login: Login) -> None:
+    raw = logout_token(login.issuer, sid="op-1")
+    assert (await login.party.verify_logout(raw)).sid == "op-1"
+    login.issuer.rotate()
+    assert (await login.party.verify_logout(logout_token(login.issuer, sid="op-2"))).sid == "op-2"
+    with pytest.raises(LogoutRefused):
+        await login.party.verify_logout(raw[:-4])
+
+
+async def test_B9_a_logout_token_is_no_id_token_and_the_other_way_round(login: Login) -> None:
+    id_token = login.issuer.id_token(user="alice", nonce="n" * 43, access_token="a")
+    with pytest.raises(LogoutRefused):
+        await login.party.verify_logout(id_token)

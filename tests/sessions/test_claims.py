@@ -100,7 +100,7 @@ def test_B83_a_missing_field_is_refused(field: str) -> None:
 
 
 @pytest.mark.parametrize("version", [0, 2, 10**6, "1", None, 1.0])
-def test_B133_another_version_is_refused(version: object) -> None:
+def test_B133_C06_another_version_is_refused(version: object) -> None:
     refused(msgspec.json.encode(json.loads(written()) | {"ver": version}))
 
 

@@ -239,3 +239,54 @@ async def test_C66_under_strict_every_request_asks_whatever_is_known(monkeypatch
     await node.sessions.confirm(session)
     await node.sessions.renew(session)
     assert node.directory.lookups == 2
+
+
+async def test_B112_ending_all_refuses_this_one_here_at_once_and_raises_the_epoch() -> None:
+    node = Node()
+    session = node.sign_in()
+    await node.sessions.end_all(session)
+    assert node.load().rejected == "revoked"
+    assert node.directory.users["u-alice"].epoch == session.epoch + 1
+
+
+async def test_B112_ending_all_is_never_taken_for_done_during_an_outage() -> None:
+    node = Node()
+    session = node.sign_in()
+    node.directory.down = True
+    with pytest.raises(StoreUnavailable):
+        await node.sessions.end_all(session)
+    assert node.load().rejected == "revoked"
+
+
+async def test_B112_ending_the_others_moves_no_end_and_no_lease() -> None:
+    node = Node()
+    session = node.sign_in()
+    node.clock.advance(100)
+    kept = await node.sessions.end_others(session)
+    assert replace(kept, token_id=session.token_id, epoch=session.epoch) == session
+    assert kept.epoch == session.epoch + 1
+    assert kept.token_id != session.token_id
+    node.clock.advance(500)
+    assert (await node.sessions.renew(kept)).id == session.id
+    with pytest.raises(SessionRejected, match="epoch"):
+        await node.sessions.renew(session)
+
+
+async def test_B112_the_others_of_a_user_who_is_gone_are_no_session() -> None:
+    node = Node()
+    session = node.sign_in()
+    del node.directory.users["u-alice"]
+    with pytest.raises(SessionRejected, match="user_missing"):
+        await node.sessions.end_others(session)
+
+
+async def test_B113_a_renewal_is_seen_and_a_running_lease_is_not() -> None:
+    node = Node()
+    seen: list[tuple[str, int]] = []
+    node.sessions._seen = lambda session_id, moment: seen.append((session_id, moment))
+    session = node.sign_in()
+    await node.request()
+    assert seen == []
+    node.clock.advance(600)
+    renewed = await node.request()
+    assert seen == [(session.id, renewed.issued_at)]

@@ -118,3 +118,46 @@ def test_B146_a_role_granted_by_no_provider_is_told_with_the_nearest(tmp_path: P
 def test_B146_a_grant_written_twice_is_a_fault(tmp_path: Path) -> None:
     assert "roles[0]" in found(tmp_path, SOUND + GRANT + GRANT)["roles[1]"]
     assert found(tmp_path, SOUND + GRANT + GRANT.replace('"admins"', '"owners"')) == {}
+
+
+LOCAL = '\n[[providers]]\nid = "local"\ntype = "password"\n'
+
+
+@pytest.mark.parametrize("key", ["issuer", "client_id"])
+def test_C04_an_issuer_needs_its_address_and_our_name_there(tmp_path: Path, key: str) -> None:
+    text = "\n".join(line for line in SOUND.splitlines() if not line.startswith(f"{key} ="))
+    assert found(tmp_path, text)[f"providers[0].{key}"].startswith("is required, and not set (for example")
+
+
+def test_C04_a_misspelled_type_is_told_and_nothing_concluded_from_it(tmp_path: Path) -> None:
+    text = TOP + LOCAL.replace('"password"', '"pasword"') + ROUTE
+    assert list(found(tmp_path, text)) == ["providers[0].type"]
+    assert 'did you mean "password"?' in found(tmp_path, text)["providers[0].type"]
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        'issuer = "https://login.example.com"',
+        'client_id = "x"',
+        'client_auth = "none"',
+        "trust_email = true",
+        'scopes = ["openid"]',
+    ],
+)
+def test_C04_passwords_take_no_key_of_an_issuer(tmp_path: Path, line: str) -> None:
+    key = line.partition(" ")[0]
+    faults = found(tmp_path, TOP + LOCAL + line + "\n" + ROUTE)
+    assert list(faults) == [f"providers[0].{key}"]
+    assert 'means nothing with type = "password"' in faults[f"providers[0].{key}"]
+
+
+def test_C04_an_issuer_takes_no_length_of_passwords(tmp_path: Path) -> None:
+    faults = found(tmp_path, TOP + PROVIDER + "min_length = 12\n" + ROUTE)
+    assert 'means nothing with type = "oidc"' in faults["providers[0].min_length"]
+
+
+def test_C04_passwords_are_one_provider(tmp_path: Path) -> None:
+    second = LOCAL.replace('"local"', '"other"')
+    assert found(tmp_path, TOP + LOCAL + PROVIDER + ROUTE) == {}
+    assert list(found(tmp_path, TOP + LOCAL + PROVIDER + second + ROUTE)) == ["providers[2].type"]

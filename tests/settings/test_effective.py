@@ -1,7 +1,7 @@
 from pathlib import Path
 
 from gateway.settings.effective import MASK
-from tests.fakes.configuration import SECRET, SOUND, loaded
+from tests.fakes.configuration import ROUTE, SECRET, SOUND, TOP, loaded
 
 
 def test_each_key_is_told_as_it_was_written(tmp_path: Path) -> None:
@@ -41,3 +41,10 @@ def test_an_upstream_is_told_by_its_name(tmp_path: Path) -> None:
     written = loaded(tmp_path, f'{SOUND}[upstreams.wiki]\nurls = ["http://10.0.0.1"]\n').written
     assert written["upstreams.wiki.urls"] == ["http://10.0.0.1"]
     assert written["upstreams.wiki.timeouts.connect"] == "5s"
+
+
+def test_keys_that_mean_nothing_for_a_provider_are_not_told(tmp_path: Path) -> None:
+    local = '[[providers]]\nid = "local"\ntype = "password"\n'
+    written = loaded(tmp_path, TOP + local + ROUTE).written
+    assert written["providers[0].min_length"] == 12
+    assert "providers[0].scopes" not in written

@@ -3,7 +3,7 @@ from pathlib import Path
 import pytest
 
 from gateway.errors import SettingsInvalid, SettingsUnreadable
-from gateway.settings.loader import load
+from gateway.settings.loader import load, ring
 from tests.fakes.configuration import (
     PROVIDER,
     ROUTE,
@@ -149,3 +149,22 @@ def test_B147_two_configurations_in_one_process_do_not_touch(tmp_path: Path) -> 
     second = loaded(tmp_path, TOP + PROVIDER + ROUTE + '[session]\nlease = "9m"\n')
     assert (first.settings.session.lease, second.settings.session.lease) == (60, 540)
     assert first.settings.identity.headers is not second.settings.identity.headers
+
+
+def test_the_parts_of_the_ring_are_those_that_outrank(tmp_path: Path) -> None:
+    path = write(tmp_path, SOUND)
+    assert [each.key for each in ring(path, environ={})] == ["secret"]
+    [part] = ring(path, environ={"GATEWAY_SECRET": "x" * 40})
+    assert (part.told, part.file, part.keys) == ("literal", None, 1)
+
+
+def test_a_fault_can_be_told_where_its_key_was_set(tmp_path: Path) -> None:
+    text = 'listen = "127.0.0.1:1"\n' + SOUND
+    found = loaded(tmp_path, text, environ={"GATEWAY_PREFIX": "/x"})
+    told = [str(found.fault(key, "no", "do")) for key in ("listen", "prefix", "admin_listen", "nothing")]
+    assert told == [
+        f"{tmp_path}/gateway.toml:1: listen: no (do)",
+        "environment GATEWAY_PREFIX: prefix: no (do)",
+        "admin_listen: no (do)",
+        "nothing: no (do)",
+    ]

@@ -1,5 +1,7 @@
 from pathlib import Path
 
+import pytest
+
 from tests.fakes.configuration import SOUND, TOP, faults_by_key, loaded
 
 BARE = '[[providers]]\nid = "a"\nissuer = "https://a.example"\nclient_id = "x"\nclient_auth = "none"\n'
@@ -40,3 +42,27 @@ def test_C04_what_no_provider_can_be_is_refused_with_the_nearest_word(tmp_path: 
 def test_T02_no_signature_none_can_be_configured(tmp_path: Path) -> None:
     text = SOUND.replace("[[routes]]", 'id_token_algorithms = ["none"]\n[[routes]]')
     assert "providers[0].id_token_algorithms[0]" in faults_by_key(tmp_path, text)
+
+
+LOCAL = '[[providers]]\nid = "local"\ntype = "password"\n'
+
+
+def test_passwords_need_an_id_and_nothing_else(tmp_path: Path) -> None:
+    (provider,) = loaded(tmp_path, TOP + LOCAL + ROUTE).settings.providers
+    assert (provider.type, provider.name, provider.min_length) == ("password", "local", 12)
+
+
+@pytest.mark.parametrize(("least", "sound"), [(7, False), (8, True), (128, True), (129, False)])
+def test_no_password_may_be_shorter_than_8_characters(tmp_path: Path, least: int, sound: bool) -> None:
+    found = faults_by_key(tmp_path, TOP + LOCAL + f"min_length = {least}\n" + ROUTE)
+    assert ("providers[0].min_length" not in found) is sound
+
+
+def test_each_type_has_the_keys_that_it_obeys(tmp_path: Path) -> None:
+    mixed = loaded(tmp_path, TOP + BARE + LOCAL + ROUTE)
+    issuer, local = mixed.settings.providers
+    assert issuer.idle_keys() == {"min_length"}
+    assert "issuer" in local.idle_keys()
+    told = {key.removeprefix("providers[1].") for key in mixed.written if key.startswith("providers[1].")}
+    assert told == {"id", "name", "type", "min_length"}
+    assert "providers[0].min_length" not in mixed.written

@@ -88,7 +88,8 @@ def test_every_key_says_what_it_does() -> None:
 
 
 def test_the_commented_examples_load_too(tmp_path: Path) -> None:
-    text = re.sub(r"^# ([a-z_]+ = )", r"\1", reference_toml(), flags=re.MULTILINE)
+    others = "min_length"  # a key of another type of provider
+    text = re.sub(rf"^# (?!{others})([a-z_]+ = )", r"\1", reference_toml(), flags=re.MULTILINE)
     assert tomllib.loads(text)["routes"][0]["roles"] == ["admin"]
     path = tmp_path / "all.toml"
     path.write_text(text.replace("gateway.example.com", "auth.example.com"))

@@ -5,8 +5,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.settings.references import Surroundings, resolve, source
+from gateway.model.secret_file import written
+from gateway.settings.references import Surroundings, resolve, source, sources
 from gateway.settings.refusal import Refused
+from tests.fakes.configuration import SECRET, SOUND, faults_of, loaded
 
 CANARY = "canary-that-nobody-may-ever-print"
 
@@ -116,3 +118,46 @@ def test_what_the_environment_does_not_hold_is_named(tmp_path: Path) -> None:
 def test_where_a_secret_comes_from_is_told_by_its_name(kind: str, name: str) -> None:
     assert source({kind: name}).endswith(name)
     assert source(name) == "literal"
+
+
+KEYS = [b"the newest key of all, long enough to be one", b"one of the keys that went before it, as long"]
+
+
+def test_B129_a_file_of_keys_is_a_ring_in_its_order(tmp_path: Path) -> None:
+    private(tmp_path / "key", written(KEYS))
+    text = SOUND.replace(f'"{SECRET}"', f'[{{ file = "key" }}, "{SECRET}"]')
+    assert loaded(tmp_path, text).settings.secret == (*KEYS, SECRET.encode())
+
+
+@pytest.mark.parametrize(
+    ("content", "told"),
+    [
+        (written([]), "holds no key"),
+        (written([KEYS[0], b"short"]), "key 2 in it must be at least 32 bytes long, and is 5"),
+        (written([b"short"]), "must be at least 32 bytes long, and is 5"),
+        (written([KEYS[0], KEYS[0]]), "holds the same secret twice"),
+        (written([KEYS[0], SECRET.encode()]), "holds the same secret twice"),
+    ],
+)
+def test_a_file_of_keys_with_a_fault_is_refused_by_its_reference(
+    tmp_path: Path, content: bytes, told: str
+) -> None:
+    private(tmp_path / "key", content)
+    text = SOUND.replace(f'"{SECRET}"', f'["{SECRET}", {{ file = "key" }}]')
+    [fault] = faults_of(tmp_path, text)
+    assert told in fault.message
+    assert fault.key == ("secret" if "twice" in told else "secret[1]")
+    assert KEYS[0].decode() not in str(fault)
+
+
+def test_where_each_part_of_a_ring_comes_from_is_told(tmp_path: Path) -> None:
+    private(tmp_path / "key", written(KEYS))
+    here = around(tmp_path, NAME="x" * 32)
+    found = sources([{"file": "key"}, {"env": "NAME"}, "y" * 32], here)
+    assert [(each.key, each.told, each.keys) for each in found] == [
+        ("secret[0]", "file key", 2),
+        ("secret[1]", "environment NAME", 1),
+        ("secret[2]", "literal", 1),
+    ]
+    assert [each.file for each in found] == [tmp_path / "key", None, None]
+    assert [each.key for each in sources({"file": "key"}, here)] == ["secret"]

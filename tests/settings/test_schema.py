@@ -93,3 +93,15 @@ def test_C04_no_key_of_a_later_release_is_accepted(tmp_path: Path) -> None:
         "routes[0].websocket",
         "routes[0].max_auth_age",
     }
+
+
+@pytest.mark.parametrize("value", ["-1", "10001", '"3"', "1.5", "true"])
+def test_B118_a_limit_of_sessions_is_a_whole_number(tmp_path: Path, value: str) -> None:
+    text = f"{SOUND}\n[session]\nmax_sessions_per_user = {value}\n"
+    assert "session.max_sessions_per_user" in faults_by_key(tmp_path, text)
+
+
+def test_B118_without_a_word_there_is_no_limit(tmp_path: Path) -> None:
+    assert loaded(tmp_path, SOUND).settings.session.max_sessions_per_user == 0
+    limited = loaded(tmp_path, f"{SOUND}\n[session]\nmax_sessions_per_user = 3\n")
+    assert limited.settings.session.max_sessions_per_user == 3

@@ -3,7 +3,7 @@ import pytest
 from gateway.settings.notation import KeyPath, render
 from gateway.settings.routes import RouteSettings, RuleSettings, UpstreamSettings
 from gateway.settings.schema import SessionSettings, Settings
-from gateway.settings.shape import field_at, homes, is_hidden, model_at, settable
+from gateway.settings.shape import field_at, homes, is_hidden, is_needed, model_at, settable
 
 
 @pytest.mark.parametrize(
@@ -45,3 +45,12 @@ def test_a_misplaced_key_has_a_home() -> None:
 def _hidden(path: KeyPath) -> bool:
     field = field_at(path)
     return field is not None and is_hidden(field)
+
+
+@pytest.mark.parametrize(
+    ("key", "needed"), [("id", True), ("issuer", True), ("client_id", True), ("name", False), ("type", False)]
+)
+def test_what_the_usual_provider_needs_is_marked(key: str, needed: bool) -> None:
+    field = field_at(("providers", 0, key))
+    assert field is not None
+    assert is_needed(field) is needed

@@ -23,3 +23,7 @@ def test_C05_an_error_never_repeats_what_was_written() -> None:
 def test_a_table_cannot_be_changed() -> None:
     with pytest.raises(ValidationError):
         Example().lease = 5  # type: ignore[misc]
+
+
+def test_no_key_is_idle_unless_its_table_says_so() -> None:
+    assert Example().idle_keys() == frozenset()

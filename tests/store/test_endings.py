@@ -1,14 +1,20 @@
 import asyncio
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from gateway.errors import StoreUnavailable
+from gateway.model.session import Session
+from gateway.sessions.strategy import public_id
 from gateway.store import endings
+from gateway.store.database import Database
 from gateway.store.endings import KEPT
 from tests.fakes.clock import FakeClock
 from tests.fakes.databases import made_in, opened, raw
+from tests.fakes.logins import ANN, session_of
 
 SPEND = """
 import asyncio, sys
@@ -116,3 +122,131 @@ async def test_a_sweep_is_bounded(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
         clock.advance(900 + KEPT + 1)
         await database.spend(b"new", int(clock()) + 900)
     assert rows(tmp_path, "spent_logins") == 10 - 3 + 1
+
+
+def of_issuer(user_id: str, name: str, at: float, **changes: object) -> Session:
+    session = session_of(user_id, authenticated_at=int(at), session_id=name)
+    return replace(session, issuer_sid="op-1", **changes)  # type: ignore[arg-type]
+
+
+async def is_denied(database: Database, session: Session) -> bool:
+    standing = await database.standing(session)
+    if standing is None:
+        raise LookupError("no user")
+    return standing.denied or standing.epoch != session.epoch
+
+
+async def ann_of(database: Database) -> str:
+    async with database.users.ledger() as ledger:
+        return (await ledger.create_user(ANN)).id
+
+
+async def test_B113_one_session_ends_by_its_public_id_and_only_its_owner_s(tmp_path: Path) -> None:
+    clock = FakeClock()
+    async with opened(tmp_path, clock) as database:
+        user_id = await ann_of(database)
+        session, other = (of_issuer(user_id, name, clock()) for name in ("sid-1", "sid-2"))
+        for each in (session, other):
+            await database.sign_ins.record(each, address="", browser="")
+        name = public_id(session.id)
+        assert not await database.endings.end(name, user_id="u_somebody_else")
+        assert not await database.endings.end("0" * 16)
+        assert await database.endings.end(name, user_id=user_id)
+        assert await is_denied(database, session)
+        assert not await is_denied(database, other)
+        assert not await database.endings.end(name)
+
+
+async def test_B112_the_epoch_ends_all_and_spares_the_one_that_is_issued_anew(tmp_path: Path) -> None:
+    clock = FakeClock()
+    async with opened(tmp_path, clock) as database:
+        user_id = await ann_of(database)
+        mine, other = (of_issuer(user_id, name, clock()) for name in ("sid-1", "sid-2"))
+        for each in (mine, other):
+            await database.sign_ins.record(each, address="", browser="")
+        epoch = await database.end_sessions_of(user_id, but=mine.id)
+        assert epoch == 1
+        assert await is_denied(database, other)
+        assert not await is_denied(database, replace(mine, epoch=epoch))
+        assert [shown.public_id for shown in await database.sign_ins.listed()] == [public_id(mine.id)]
+        assert await database.end_sessions_of(user_id) == 2
+        assert await database.sign_ins.listed() == ()
+        assert await database.end_sessions_of("u_nobody") is None
+
+
+async def test_B121_everybody_s_sessions_up_to_now_are_refused_and_later_ones_hold(tmp_path: Path) -> None:
+    clock = FakeClock()
+    async with opened(tmp_path, clock) as database:
+        user_id = await ann_of(database)
+        before = of_issuer(user_id, "sid-1", clock())
+        await database.sign_ins.record(before, address="", browser="")
+        assert await database.endings.end_everybody(until=before.ends_at) == 1
+        assert await is_denied(database, before)
+        assert not await is_denied(database, of_issuer(user_id, "sid-2", clock() + 1))
+
+
+async def test_B119_B120_the_issuer_s_sid_ends_a_set_and_no_other_issuer_s(tmp_path: Path) -> None:
+    clock = FakeClock()
+    async with opened(tmp_path, clock) as database:
+        user_id = await ann_of(database)
+        first, second = (of_issuer(user_id, name, clock()) for name in ("sid-1", "sid-2"))
+        foreign = of_issuer(user_id, "sid-3", clock(), issuer="https://other.example")
+        other_sid = replace(of_issuer(user_id, "sid-4", clock()), issuer_sid="op-2")
+        without = replace(of_issuer(user_id, "sid-5", clock()), issuer_sid=None)
+        everything = (first, second, foreign, other_sid, without)
+        for each in everything:
+            await database.sign_ins.record(each, address="", browser="")
+        ended = await database.endings.end_by_issuer(
+            first.issuer, sid="op-1", subject="ann-1", notice=b"n", until=first.ends_at
+        )
+        assert ended == 2
+        assert [await is_denied(database, each) for each in everything] == [True, True, False, False, False]
+
+
+async def test_B119_B120_a_sub_ends_what_began_up_to_now_and_hides_no_newer_one(tmp_path: Path) -> None:
+    clock = FakeClock()
+    async with opened(tmp_path, clock) as database:
+        user_id = await ann_of(database)
+        old = of_issuer(user_id, "sid-1", clock())
+        foreign = of_issuer(user_id, "sid-2", clock(), issuer="https://other.example")
+        clock.advance(10)
+
+        async def end(notice: bytes) -> int | None:
+            return await database.endings.end_by_issuer(
+                old.issuer, sid=None, subject="ann-1", notice=notice, until=old.ends_at
+            )
+
+        await end(b"n1")
+        newer = of_issuer(user_id, "sid-3", clock() + 1)
+        assert [await is_denied(database, each) for each in (old, foreign, newer)] == [True, False, False]
+        clock.advance(20)
+        await end(b"n2")
+        assert await is_denied(database, newer)
+        clock.advance(-25)
+        await end(b"n3")
+        assert await is_denied(database, newer), "a clock set back takes nothing back"
+
+
+async def test_S17_a_notice_is_obeyed_once(tmp_path: Path) -> None:
+    clock = FakeClock()
+    async with opened(tmp_path, clock) as database:
+        verb = database.endings.end_by_issuer
+        assert await verb("https://a.example", sid="x", subject=None, notice=b"n", until=int(clock())) == 0
+        assert await verb("https://a.example", sid="y", subject=None, notice=b"n", until=int(clock())) is None
+
+
+async def test_S17_a_notice_that_could_not_be_recorded_is_not_used_up(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clock = FakeClock()
+    async with opened(tmp_path, clock) as database:
+        verb = database.endings.end_by_issuer
+
+        async def failing(*_: object, **__: object) -> None:
+            raise StoreUnavailable("disk full")
+
+        with monkeypatch.context() as broken:
+            broken.setattr(database.endings, "_cut_off", failing)
+            with pytest.raises(StoreUnavailable):
+                await verb("https://a.example", sid="x", subject=None, notice=b"n", until=int(clock()))
+        assert await verb("https://a.example", sid="x", subject=None, notice=b"n", until=int(clock())) == 0

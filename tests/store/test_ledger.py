@@ -264,6 +264,13 @@ async def test_an_e_mail_that_nobody_vouches_for_any_more_is_given_up(database: 
     assert again.name == "Ann Home", "the account that is left leads"
 
 
+async def test_an_e_mail_that_somebody_signs_in_with_by_password_is_kept(database: Database) -> None:
+    ann = await linked(database, ANN, at_other_provider(ANN, email="ann@home.example", email_verified=False))
+    await database.passwords.change(ann.id, "$argon2id$")
+    assert (await unlinked(database, ann.id, "corp")).email == ann.email
+    assert await database.passwords.find(ann.email or "") is not None
+
+
 async def test_without_an_e_mail_at_the_account_that_is_left_there_is_none(database: Database) -> None:
     ann = await linked(database, ANN, at_other_provider(ANN, email=None, email_verified=False))
     after = await unlinked(database, ann.id, "corp")

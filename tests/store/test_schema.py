@@ -55,8 +55,8 @@ def test_D11_a_newer_database_is_refused_and_kept(tmp_path: Path) -> None:
 
 def test_D11_an_older_database_is_told_what_to_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     url = made_in(tmp_path)
-    monkeypatch.setattr(schema, "HEAD", "next")
-    with pytest.raises(SchemaMismatch, match="needs next: run `gateway db upgrade`"):
+    monkeypatch.setattr(schema, "HEAD", "9999")
+    with pytest.raises(SchemaMismatch, match="needs 9999: run `gateway db upgrade`"):
         schema.check(url)
 
 
@@ -88,20 +88,19 @@ def test_D11_another_program_s_database_is_not_touched(tmp_path: Path) -> None:
 
 
 def test_D11_a_migration_that_fails_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    url = made_in(tmp_path)
+    url, before = made_in(tmp_path), schema.HEAD
     migrations = tmp_path / "migrations"
     shutil.copytree(schema._MIGRATIONS, migrations, ignore=shutil.ignore_patterns("__pycache__"))
-    (migrations / "versions" / "next_half.py").write_text(
+    (migrations / "versions" / "r9999_half.py").write_text(
         "from alembic import op\n"
-        "revision = 'next'\n"
-        f"down_revision = '{schema.HEAD}'\n"
+        "revision = '9999'\n"
+        f"down_revision = '{before}'\n"
         "def upgrade():\n"
         "    op.execute('CREATE TABLE half (id INTEGER)')\n"
         "    op.execute('SELECT * FROM nowhere')\n"
     )
     monkeypatch.setattr(schema, "_MIGRATIONS", migrations)
-    before = schema.HEAD
-    monkeypatch.setattr(schema, "HEAD", "next")
+    monkeypatch.setattr(schema, "HEAD", "9999")
     with pytest.raises(StoreUnavailable, match="cannot be upgraded"):
         schema.upgrade(url)
     connection = raw(tmp_path)

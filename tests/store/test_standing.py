@@ -8,7 +8,8 @@ from gateway.errors import StoreUnavailable
 from gateway.model.session import Standing
 from gateway.store import standing
 from gateway.store.database import Database
-from gateway.store.standing import ABANDONED, Lookup, session_key
+from gateway.store.session_keys import session_key
+from gateway.store.standing import ABANDONED, Lookup
 from tests.fakes.databases import file_in, made_in, opened, raw
 from tests.fakes.logins import ANN, session_of
 

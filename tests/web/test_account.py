@@ -5,8 +5,12 @@ from pathlib import Path
 
 import pytest
 
+from gateway.errors import StoreUnavailable
 from gateway.flows.unlink import handle_of
+from gateway.model.session import Session
+from gateway.sessions.strategy import public_id
 from tests.fakes.jar import Jar
+from tests.fakes.passwords import RIGHT, hash_of
 from tests.fakes.site import FETCH, PREFIX, Site, header, site
 
 
@@ -107,6 +111,20 @@ async def test_G114_an_account_is_removed_and_all_other_sessions_end(tmp_path: P
         assert (await gate.get(f"{PREFIX}/account", FETCH)).status == 401, "a copy of this session ends too"
 
 
+async def test_G114_the_session_that_goes_on_is_still_listed_and_no_other(tmp_path: Path) -> None:
+    async with site(tmp_path, providers=("demo", "corp")) as gate:
+        await gate.sign_in("demo")
+        gate.browser = Jar()
+        await with_two_accounts(gate)
+        (handle,) = handles((await gate.get(f"{PREFIX}/account")).body.decode())
+        session = gate.sessions.load(gate.browser.headers()).session
+        assert session is not None
+        await gate.post(f"{PREFIX}/account/unlink", {"account": handle})
+        shown = await gate.database.sign_ins.listed(session.identity.user_id)
+        assert [each.public_id for each in shown] == [public_id(session.id)]
+        assert "this one" in (await gate.get(f"{PREFIX}/account")).body.decode()
+
+
 async def test_G114_the_account_in_use_stays_whatever_is_posted(tmp_path: Path) -> None:
     async with site(tmp_path, providers=("demo", "corp")) as gate:
         await with_two_accounts(gate)
@@ -180,3 +198,108 @@ async def test_A17_a_session_that_ended_removes_nothing(tmp_path: Path) -> None:
         await gate.database.users.set_enabled(user_id, enabled=False)
         assert (await gate.post(f"{PREFIX}/account/unlink", {"account": handle})).status == 401
         assert len(await gate.database.users.accounts_of(user_id)) == 2
+
+
+async def test_B113_sessions_are_listed_and_this_one_is_marked(tmp_path: Path) -> None:
+    async with site(tmp_path) as gate:
+        await gate.sign_in()
+        page = (await gate.get(f"{PREFIX}/account")).body.decode()
+        assert page.count("this one") == 1
+        assert "Demo · 192.0.2.1" in page
+        assert "End all others" not in page
+        gate.browser.cookies.clear()
+        await gate.sign_in()
+        page = (await gate.get(f"{PREFIX}/account")).body.decode()
+        assert page.count(f'action="{PREFIX}/account/sessions/') == 1
+        assert "End all others" in page
+
+
+@pytest.mark.parametrize("name", ["x", "0" * 16, "%2e%2e", "A" * 16])
+async def test_B113_a_name_that_is_none_of_mine_is_404(tmp_path: Path, name: str) -> None:
+    async with site(tmp_path) as gate:
+        await gate.sign_in()
+        assert (await gate.post(f"{PREFIX}/account/sessions/{name}")).status in (400, 404)
+        assert gate.signed_in
+
+
+@pytest.mark.parametrize("token", ["", "x" * 86])
+async def test_S16_without_a_valid_token_no_session_is_ended(tmp_path: Path, token: str) -> None:
+    async with site(tmp_path) as gate:
+        await gate.sign_in()
+        (shown,) = await gate.database.sign_ins.listed()
+        target = f"{PREFIX}/account/sessions/{shown.public_id}"
+        assert (await gate.post(target, token=token)).status == 403
+        assert (await gate.get(target)).status == 405
+        assert len(await gate.database.sign_ins.listed()) == 1
+
+
+async def test_nobody_signed_in_ends_nothing(tmp_path: Path) -> None:
+    async with site(tmp_path) as gate:
+        await gate.sign_in()
+        (shown,) = await gate.database.sign_ins.listed()
+        gate.browser.cookies.clear()
+        assert (await gate.post(f"{PREFIX}/account/sessions/{shown.public_id}", headers=FETCH)).status == 401
+        assert len(await gate.database.sign_ins.listed()) == 1
+
+
+async def test_this_one_ended_by_name_whose_end_is_not_recorded_is_503_and_out(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with site(tmp_path) as gate:
+        await gate.sign_in()
+        (shown,) = await gate.database.sign_ins.listed()
+
+        async def down(_session: Session) -> None:
+            raise StoreUnavailable("locked")
+
+        monkeypatch.setattr(gate.sessions, "end", down)
+        assert (await gate.post(f"{PREFIX}/account/sessions/{shown.public_id}")).status == 503
+        assert gate.signed_in == ""
+
+
+async def by_password(gate: Site) -> None:
+    await gate.database.users.add("ann@example.com", name="Ann", password_hash=await hash_of())
+    await gate.post(f"{PREFIX}/callback/local", {"username": "ann@example.com", "password": RIGHT})
+
+
+async def test_a_password_is_a_way_to_sign_in(tmp_path: Path) -> None:
+    async with site(tmp_path, by_password=True) as gate:
+        await by_password(gate)
+        page = (await gate.get(f"{PREFIX}/account")).body.decode()
+        assert "<span>Password<small>ann@example.com</small></span>" in page
+        assert page.count("in use") == 1
+        assert f'action="{PREFIX}/account/link/demo"' in page
+
+
+async def test_G114_with_a_password_the_only_account_can_be_removed_and_the_password_not(
+    tmp_path: Path,
+) -> None:
+    async with site(tmp_path, by_password=True) as gate:
+        await by_password(gate)
+        assert handles((await gate.get(f"{PREFIX}/account")).body.decode()) == []
+        await gate.post(f"{PREFIX}/account/link/demo")
+        await gate.come_back("demo")
+        await gate.post(f"{PREFIX}/callback/local", {"username": "ann@example.com", "password": RIGHT})
+        (handle,) = handles((await gate.get(f"{PREFIX}/account")).body.decode())
+        assert (await gate.post(f"{PREFIX}/account/unlink", {"account": handle})).status == 303
+        assert await gate.database.users.accounts_of(gate.signed_in) == ()
+        assert (await gate.get(f"{PREFIX}/account")).status == 200
+
+
+async def test_who_has_no_password_is_not_shown_one(tmp_path: Path) -> None:
+    async with site(tmp_path, by_password=True) as gate:
+        await gate.sign_in("demo")
+        assert "Password" not in (await gate.get(f"{PREFIX}/account")).body.decode()
+
+
+async def test_B16_an_old_login_by_password_is_made_anew_at_the_form(tmp_path: Path) -> None:
+    async with site(tmp_path, by_password=True) as gate:
+        await by_password(gate)
+        gate.clock.advance(301)
+        answer = await gate.post(f"{PREFIX}/account/link/demo")
+        assert answer.status == 303
+        assert header(answer, b"Location") == f"{PREFIX}/signin?return_to={PREFIX}/account"
+        assert gate.issuers["demo"].begun == []
+        await gate.post(f"{PREFIX}/callback/local", {"username": "ann@example.com", "password": RIGHT})
+        answer = await gate.post(f"{PREFIX}/account/link/demo")
+        assert header(answer, b"Location").startswith("https://demo.example/authorize?")

@@ -75,7 +75,10 @@ async def test_a_page_with_a_form_lets_its_origin_be_seen_and_leads_to_issuers_o
 
 def test_of_an_issuer_on_loopback_only_the_origin_is_in_a_policy() -> None:
     page = PAGES.form(
-        "signin.html", {"providers": (), "return_to": None, "csrf": "t", "name": ""}, cookies=(), departs=True
+        "signout.html",
+        {"signed_in": True, "return_to": None, "csrf": "t", "name": "", "issuer": "", "others": False},
+        cookies=(),
+        departs=True,
     )
     assert "form-action 'self' https: http://localhost:9400;" in header(page, b"Content-Security-Policy")
 
@@ -93,3 +96,15 @@ async def test_pages_are_accessible_and_run_no_script(tmp_path: Path, path: str)
         assert " style=" not in body
         assert "src=" not in body
         assert not re.search(r"<title>\s*</title>", body)
+
+
+def test_B122_the_framed_page_is_empty_and_only_its_issuer_may_show_it() -> None:
+    answer = PAGES.framed(issuer="https://issuer.example/realms/x", cookies=[b"a=b"])
+    policy = header(answer, b"Content-Security-Policy")
+    assert policy == (
+        "default-src 'none'; form-action 'none'; frame-ancestors https://issuer.example; base-uri 'none'"
+    )
+    assert header(answer, b"X-Frame-Options") == ""
+    assert header(answer, b"Set-Cookie") == "a=b"
+    assert b"<body" not in answer.body
+    assert b"<script" not in answer.body

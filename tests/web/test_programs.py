@@ -107,10 +107,26 @@ async def test_the_published_keys_are_public(tmp_path: Path) -> None:
         assert all("d" not in key and key["kty"] == "EC" for key in answer["keys"])
 
 
-@pytest.mark.parametrize("code", ["AccessDenied", "LoginLoop", "OAuthAccountNotLinked"])
+@pytest.mark.parametrize(
+    "code", ["AccessDenied", "LoginLoop", "OAuthAccountNotLinked", "CredentialsSignin", "TooManyAttempts"]
+)
 async def test_each_client_safe_code_has_a_page(tmp_path: Path, code: str) -> None:
     async with site(tmp_path) as gate:
         answer = await gate.get(f"{PREFIX}/error?error={code}")
         assert answer.status == 200
         assert b"<h1>" in answer.body
         assert b"Something went wrong" not in answer.body
+
+
+async def test_passwords_are_credentials_to_auth_js(tmp_path: Path) -> None:
+    async with site(tmp_path, by_password=True) as gate:
+        providers = told(await gate.get(f"{PREFIX}/providers", FETCH))
+        assert isinstance(providers, dict)
+        assert providers["local"] == {
+            "id": "local",
+            "name": "Password",
+            "type": "credentials",
+            "signinUrl": f"{URL}{PREFIX}/signin/local",
+            "callbackUrl": f"{URL}{PREFIX}/callback/local",
+        }
+        assert providers["demo"]["type"] == "oidc"

@@ -1,12 +1,14 @@
 """Sign-in pages and starts; the story of a whole login is in tests/behaviour/test_login.py."""
 
 from pathlib import Path
+from urllib.parse import urlencode
 
 import msgspec
 import pytest
 
 from gateway.errors import IssuerUnavailable
-from tests.fakes.site import FETCH, PREFIX, URL, header, site
+from tests.fakes.passwords import RIGHT, hash_of
+from tests.fakes.site import FETCH, PREFIX, URL, Site, header, site
 
 SCRIPT = (*FETCH, (b"X-Auth-Return-Redirect", b"1"))
 
@@ -97,3 +99,123 @@ async def test_the_page_names_who_is_signed_in_already(tmp_path: Path) -> None:
     async with site(tmp_path, providers=("demo", "corp")) as gate:
         await gate.sign_in("demo")
         assert b"You are signed in as Ann." in (await gate.get(f"{PREFIX}/signin")).body
+
+
+FORM = f'action="{PREFIX}/callback/local"'
+
+
+async def with_ann(gate: Site) -> str:
+    user = await gate.database.users.add("ann@example.com", name="Ann", password_hash=await hash_of())
+    return user.id if user else ""
+
+
+def sent(password: str = RIGHT, **more: str) -> dict[str, str]:
+    return {"username": "ann@example.com", "password": password, **more}
+
+
+@pytest.mark.parametrize("path", ["/signin?return_to=/x", "/signin/local?return_to=/x", "/signin/local"])
+async def test_passwords_alone_show_the_form_and_no_button_of_an_issuer(tmp_path: Path, path: str) -> None:
+    async with site(tmp_path, providers=(), by_password=True) as gate:
+        page = await gate.get(PREFIX + path)
+        text = page.body.decode()
+        assert page.status == 200
+        assert FORM in text
+        assert text.count("<button") == 1
+        assert ('name="return_to" value="/x"' in text) is ("return_to" in path)
+        for hint in ('autocomplete="username"', 'autocomplete="current-password"', 'type="password"'):
+            assert hint in text
+        assert "maxlength" not in text
+        assert "form-action 'self';" in header(page, b"Content-Security-Policy")
+
+
+async def test_beside_an_issuer_each_has_a_form_of_its_own(tmp_path: Path) -> None:
+    async with site(tmp_path, by_password=True) as gate:
+        page = (await gate.get(f"{PREFIX}/signin")).body.decode()
+        assert page.count("<form") == 2
+        before, after = page.split('<div class="or">')
+        assert 'type="password"' in before
+        assert 'type="password"' not in after
+        assert f'formaction="{PREFIX}/signin/demo"' in after
+
+
+async def test_a_form_that_leads_to_another_host_may_redirect_there(tmp_path: Path) -> None:
+    async with site(tmp_path, providers=(), by_password=True) as gate:
+        await with_ann(gate)
+        page = await gate.get(f"{PREFIX}/signin?return_to=https://wiki.example.com/x")
+        assert "form-action 'self' https:;" in header(page, b"Content-Security-Policy")
+        form = sent(return_to="https://wiki.example.com/x")
+        answer = await gate.post(f"{PREFIX}/callback/local", form)
+        assert header(answer, b"Location") == "https://wiki.example.com/x"
+
+
+async def test_B19_the_form_signs_in_with_303(tmp_path: Path) -> None:
+    async with site(tmp_path, by_password=True) as gate:
+        ann = await with_ann(gate)
+        answer = await gate.post(f"{PREFIX}/callback/local", sent(return_to="/x"))
+        assert (answer.status, header(answer, b"Location")) == (303, "/x")
+        assert gate.signed_in == ann
+
+
+async def test_B20_a_script_that_wants_no_page_gets_json(tmp_path: Path) -> None:
+    async with site(tmp_path, by_password=True) as gate:
+        await with_ann(gate)
+        answer = await gate.post(f"{PREFIX}/callback/local", sent("wrong"), FETCH)
+        assert answer.status == 401
+        assert msgspec.json.decode(answer.body) == {"error": "CredentialsSignin", "request_id": "req-1"}
+        assert header(answer, b"WWW-Authenticate") == 'Vestibule realm="sign-in"'
+
+
+async def test_O34_no_password_comes_back_whatever_was_typed(tmp_path: Path) -> None:
+    async with site(tmp_path, by_password=True) as gate:
+        form = {"username": '"><script>x</script>', "password": "very-secret-word"}
+        page = await gate.post(f"{PREFIX}/callback/local", form)
+        assert page.status == 401
+        assert b"very-secret-word" not in page.body
+        assert b"<script>" not in page.body
+
+
+@pytest.mark.parametrize("fields", [{}, {"username": "ann@example.com"}, {"password": RIGHT}])
+async def test_what_is_left_out_is_wrong(tmp_path: Path, fields: dict[str, str]) -> None:
+    async with site(tmp_path, by_password=True) as gate:
+        await with_ann(gate)
+        assert (await gate.post(f"{PREFIX}/callback/local", fields)).status == 401
+
+
+@pytest.mark.parametrize("by_password", [True, False])
+async def test_no_form_comes_back_from_an_issuer(tmp_path: Path, by_password: bool) -> None:
+    async with site(tmp_path, by_password=by_password) as gate:
+        answer = await gate.post(f"{PREFIX}/callback/demo", sent())
+        assert (answer.status, header(answer, b"Allow")) == (405, "GET, HEAD")
+
+
+async def test_the_address_of_the_form_reloaded_is_the_sign_in_page(tmp_path: Path) -> None:
+    async with site(tmp_path, by_password=True) as gate:
+        answer = await gate.get(f"{PREFIX}/callback/local")
+        assert (answer.status, header(answer, b"Location")) == (303, f"{URL}{PREFIX}/signin")
+
+
+async def test_a_start_by_password_leads_to_the_form(tmp_path: Path) -> None:
+    async with site(tmp_path, by_password=True) as gate:
+        answer = await gate.post(f"{PREFIX}/signin/local", {"return_to": "/x"})
+        assert answer.status == 303
+        place = header(answer, b"Location")
+        assert place.startswith(f"{URL}{PREFIX}/signin/local?")
+        assert FORM in (await gate.get(place.removeprefix(URL))).body.decode()
+
+
+async def test_a_form_on_another_host_of_ours_is_led_home_and_counts_nothing(tmp_path: Path) -> None:
+    async with site(tmp_path, by_password=True) as gate:
+        await with_ann(gate)
+        token = gate.token()
+        form = (
+            (b"Content-Type", b"application/x-www-form-urlencoded"),
+            (b"Origin", b"https://wiki.example.com"),
+        )
+        inbound = gate.inbound(
+            f"{PREFIX}/callback/local", method="POST", headers=form, host="wiki.example.com"
+        )
+        answer = await gate.send(inbound, urlencode({"csrfToken": token, **sent("wrong")}).encode())
+        assert answer.status == 303
+        assert header(answer, b"Location").startswith(f"{URL}{PREFIX}/signin")
+        assert gate.passwords is not None
+        assert gate.passwords.comparisons == []

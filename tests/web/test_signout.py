@@ -43,8 +43,13 @@ async def test_B106_S16_get_shows_a_page_and_ends_nothing(tmp_path: Path) -> Non
         assert gate.signed_in
 
 
-@pytest.mark.parametrize("wish", [{"scope": "all"}, {"scope": "others"}, {"federated": "1"}, {"scope": "x"}])
-async def test_a_wider_wish_is_refused_and_not_ignored(tmp_path: Path, wish: dict[str, str]) -> None:
+@pytest.mark.parametrize(
+    "wish",
+    [{"scope": "x"}, {"scope": "ALL"}, {"federated": "yes"}, {"federated": "1", "scope": "others"}],
+)
+async def test_a_wish_that_is_not_understood_is_refused_and_not_ignored(
+    tmp_path: Path, wish: dict[str, str]
+) -> None:
     async with site(tmp_path) as gate:
         await gate.sign_in()
         assert (await gate.post(f"{PREFIX}/signout", wish)).status == 400
@@ -91,3 +96,49 @@ async def test_after_the_lease_the_page_asks_no_store(tmp_path: Path) -> None:
         page = await gate.get(f"{PREFIX}/signout")
         assert page.status == 200
         assert b"This ends your session in this browser." in page.body
+
+
+async def test_B112_all_and_others_end_what_they_say(tmp_path: Path) -> None:
+    async with site(tmp_path) as gate:
+        await gate.sign_in()
+        assert header(await gate.post(f"{PREFIX}/signout", {"scope": "others"}), b"Location") == (
+            f"{PREFIX}/account"
+        )
+        session = gate.sessions.load(gate.browser.headers()).session
+        assert session is not None
+        assert session.epoch == 1
+        assert (await gate.post(f"{PREFIX}/signout", {"scope": "all"})).status == 303
+        assert gate.signed_in == ""
+
+
+async def test_B112_without_a_session_others_is_401_and_all_is_no_error(tmp_path: Path) -> None:
+    async with site(tmp_path) as gate:
+        assert (await gate.post(f"{PREFIX}/signout", {"scope": "others"}, FETCH)).status == 401
+        assert (await gate.post(f"{PREFIX}/signout", {"scope": "all"})).status == 303
+
+
+async def test_B115_a_script_is_told_the_way_to_the_issuer(tmp_path: Path) -> None:
+    async with site(tmp_path) as gate:
+        gate.issuers["demo"].ends_sessions = True
+        await gate.sign_in()
+        script = (*FETCH, (b"X-Auth-Return-Redirect", b"1"))
+        answer = await gate.post(f"{PREFIX}/signout", {"federated": "1"}, script)
+        assert msgspec.json.decode(answer.body)["url"].startswith("https://demo.example/logout?")
+        assert gate.signed_in == ""
+
+
+async def test_B115_without_a_session_there_is_no_way_to_an_issuer(tmp_path: Path) -> None:
+    async with site(tmp_path) as gate:
+        gate.issuers["demo"].ends_sessions = True
+        answer = await gate.post(f"{PREFIX}/signout", {"federated": "1"})
+        assert header(answer, b"Location") == f"{PREFIX}/signout"
+
+
+async def test_the_page_offers_the_issuer_only_where_it_ends_sessions(tmp_path: Path) -> None:
+    async with site(tmp_path) as gate:
+        await gate.sign_in()
+        assert b"federated" not in (await gate.get(f"{PREFIX}/signout")).body
+        gate.issuers["demo"].ends_sessions = True
+        page = await gate.get(f"{PREFIX}/signout")
+        assert b"Sign out of Demo too" in page.body
+        assert "form-action 'self' https:" in header(page, b"Content-Security-Policy")

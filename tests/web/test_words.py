@@ -5,8 +5,14 @@ import pytest
 from gateway import errors
 from gateway.web.words import Way, words_for
 
-HIDDEN = {"session_rejected", "seal_broken", "schema_mismatch", "internal_error"}
-PROTOCOL = {"expectation_failed", "coding_not_supported", "version_not_supported", "unsupported_media_type"}
+HIDDEN = {"session_rejected", "seal_broken", "schema_mismatch", "internal_error", "key_file_refused"}
+PROTOCOL = {
+    "expectation_failed",
+    "coding_not_supported",
+    "version_not_supported",
+    "unsupported_media_type",
+    "invalid_request",  # told to issuers alone
+}
 CODES = {
     kind.code
     for kind in vars(errors).values()

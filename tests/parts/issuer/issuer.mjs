@@ -2,7 +2,7 @@
 // refresh tokens rotate. Configured by one JSON argument; prints one line when it listens.
 import Provider from "oidc-provider";
 
-const { port, redirectUris, postLogoutRedirectUris, clientSecret } = JSON.parse(process.argv[2]);
+const { port, redirectUris, postLogoutRedirectUris, backchannelLogoutUri, clientSecret } = JSON.parse(process.argv[2]);
 
 const provider = new Provider(`http://localhost:${port}`, {
   clients: [
@@ -12,6 +12,10 @@ const provider = new Provider(`http://localhost:${port}`, {
       grant_types: ["authorization_code", "refresh_token"],
       redirect_uris: redirectUris,
       post_logout_redirect_uris: postLogoutRedirectUris ?? [],
+      ...(backchannelLogoutUri && {
+        backchannel_logout_uri: backchannelLogoutUri,
+        backchannel_logout_session_required: true,
+      }),
     },
   ],
   cookies: { keys: ["only for tests"] },
@@ -22,7 +26,13 @@ const provider = new Provider(`http://localhost:${port}`, {
   },
   pkce: { required: () => true },
   rotateRefreshToken: true,
-  features: { devInteractions: { enabled: true } },
+  // Its own calls (back-channel logout) may reach loopback, where the gateway under test is.
+  fetch: (url, { dispatcher, ...options }) => fetch(url, options),
+  features: {
+    devInteractions: { enabled: true },
+    rpInitiatedLogout: { enabled: true },
+    backchannelLogout: { enabled: true },
+  },
   findAccount: (_ctx, id) => ({
     accountId: id,
     claims: () => ({

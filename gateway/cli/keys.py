@@ -1,0 +1,139 @@
+"""`gateway keys`: which keys there are, a new one, and the public ones for apps."""
+
+import json
+import os
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from gateway.cli.configuration import config_option, load_or_exit
+
+if TYPE_CHECKING:
+    from gateway.keys.key_file import Rotated
+    from gateway.keys.keyring import KeyRing
+    from gateway.settings.loader import Loaded
+
+_COLUMNS = ("KEY", "USE", "SESSIONS", "ASSERTIONS", "FROM")
+_RELOAD = "Now reload the gateway: kill -HUP PID, or systemctl reload vestibule."
+
+
+@click.group("keys", epilog="Example: gateway keys rotate && systemctl reload vestibule")
+def command() -> None:
+    """List the keys, put a new one first, or print the public ones.
+
+    Every key is derived from `secret`. Exit status: 0 done; 1 a file that cannot be rotated, or faults
+    in the configuration; 2 wrong usage or an unreadable configuration.
+    """
+
+
+@command.command("list", epilog="Example: gateway keys list --json")
+@config_option
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+def list_keys(config: Path, *, as_json: bool) -> None:
+    """List the keys by the ids that sessions and assertions carry; never the secrets.
+
+    The first seals and signs; all others only open, and are published for what they signed.
+    """
+    found = list(described(load_or_exit(config), config))
+    if as_json:
+        click.echo(json.dumps(found, indent=2))
+        return
+    rows = [_COLUMNS, *(tuple(str(cell) for cell in each.values()) for each in found)]
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    for row in rows:
+        click.echo("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
+
+
+@command.command("rotate", epilog="Example: gateway keys rotate --keep 2 && systemctl reload vestibule")
+@config_option
+@click.option(
+    "--file",
+    "file",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="Rotate this file, without a look at the configuration: for a credential's source.",
+)
+@click.option(
+    "--keep",
+    type=click.IntRange(min=1),
+    help="How many keys stay in the file, the new one counted; older ones go, and their sessions end.",
+)
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+def rotate(config: Path, *, file: Path | None, keep: int | None, as_json: bool) -> None:
+    """Put a new random key first in the file that `secret` names.
+
+    The keys before it stay and open what they sealed: nobody is signed out. The gateway takes the
+    new one at its next reload.
+    """
+    from gateway.errors import KeyFileRefused
+    from gateway.keys import key_file
+
+    try:
+        done = key_file.rotate(_first_file(config) if file is None else file, keep=keep)
+    except KeyFileRefused as error:
+        raise click.ClickException(str(error)) from error
+    if as_json:
+        click.echo(json.dumps({"file": str(done.file), "keys": done.keys, "dropped": done.dropped}))
+        return
+    click.echo("\n".join(_told(done)))
+
+
+@command.command("export", epilog="Example: gateway keys export --pem > gateway.pem")
+@config_option
+@click.option("--pem", is_flag=True, help="Print PEM instead of a JWK set.")
+def export(config: Path, *, pem: bool) -> None:
+    """Print the public keys that assertions are verified with, the present one first.
+
+    The same set is served as /.gateway/jwks.json; this is for apps that cannot fetch it.
+    """
+    keys = _ring(load_or_exit(config)).signing_keys()
+    click.echo(keys.pem() if pem else json.dumps(keys.jwks(), indent=2), nl=not pem)
+
+
+def described(loaded: "Loaded", config: Path) -> "Iterator[dict[str, object]]":
+    """Yield each key as `--json` prints it, in the order of the ring."""
+    from gateway.settings.loader import ring
+
+    places = [
+        loaded.secrets.get(source.key, source.told)
+        for source in ring(config, environ=os.environ)
+        for _ in range(source.keys)
+    ]
+    names = _ring(loaded).names()
+    for position, (name, place) in enumerate(zip(names, places, strict=True), start=1):
+        yield {
+            "position": position,
+            "use": "seals" if position == 1 else "opens",
+            "session_kid": name.session,
+            "assertion_kid": name.assertion,
+            "source": place,
+        }
+
+
+def _ring(loaded: "Loaded") -> "KeyRing":
+    from gateway.keys.keyring import KeyRing
+
+    return KeyRing(loaded.settings.secret, scope=loaded.settings.public_url)
+
+
+def _first_file(config: Path) -> Path:
+    """Return the file that the first reference of `secret` names, or say what to do instead."""
+    from gateway.settings.loader import ring
+
+    loaded = load_or_exit(config)
+    first = ring(config, environ=os.environ)[0]
+    if first.file is None:
+        place = loaded.secrets.get(first.key, first.told)
+        raise click.ClickException(
+            f"secret comes from {place}, which is no file of the configuration: put a new secret first"
+            " there, before the old one, or name the file behind it with --file FILE"
+        )
+    return first.file
+
+
+def _told(done: "Rotated") -> Sequence[str]:
+    lines = [f"{done.file} has a new key, which seals; {done.keys - 1} before it still open."]
+    if done.dropped:
+        lines.append(f"{done.dropped} dropped: who has a session made with it signs in again.")
+    return [*lines, _RELOAD]

@@ -1,0 +1,280 @@
+"""One configuration at work: receive, serve, answer; one log line a request, whatever happens.
+
+The law: a request is served to its end by the snapshot that it began with, in either lane, so that no
+request ever sees the routes of one configuration and the keys of another.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import Protocol
+
+from aiohttp.http import RawRequestMessage
+from aiohttp.streams import StreamReader
+
+from gateway.errors import GatewayError
+from gateway.front.body import RequestBody
+from gateway.front.connection import Connection
+from gateway.front.date import HttpDate
+from gateway.front.inbound import RawRequest, Receiver
+from gateway.front.lane import Lane, Work
+from gateway.front.limits import Limits
+from gateway.front.reply import ClientReply, reason
+from gateway.model.answer import Answer
+from gateway.model.event import Audit, Clock
+from gateway.model.inbound import Inbound
+from gateway.pipeline import Passage, Pipeline
+
+_KEPT_HEAD = 4 * 1024
+
+
+class Pages(Protocol):
+    """Turns errors into answers; the only place where that happens."""
+
+    def answer(self, error: GatewayError, *, inbound: Inbound | None, request_id: str) -> Answer: ...
+
+
+class OwnEndpoints(Protocol):
+    """Everything under our prefix."""
+
+    def covers(self, path: str) -> bool: ...
+    async def handle(
+        self, inbound: Inbound, read_body: Callable[[int], Awaitable[bytes]], passage: Passage
+    ) -> Answer: ...
+
+
+class Ledger(Protocol):
+    """Told of every request when it begins and when it is over."""
+
+    def began(self, passage: Passage) -> None: ...
+    def ended(self, passage: Passage, error: BaseException | None) -> None: ...
+
+
+class Running:
+    """Knows the requests that run. One that is told twice to have ended has ended once."""
+
+    __slots__ = ("_over", "_passages")
+
+    def __init__(self) -> None:
+        self._passages: set[int] = set()
+        self._over: asyncio.Future[None] | None = None
+
+    def enter(self, passage: object) -> None:
+        self._passages.add(id(passage))
+
+    def leave(self, passage: object) -> None:
+        self._passages.discard(id(passage))
+        if not self._passages and self._over is not None:
+            self._over.set_result(None)
+            self._over = None
+
+    async def over(self) -> None:
+        """Return once none runs; for one waiter at a time."""
+        while self._passages:
+            self._over = asyncio.get_running_loop().create_future()
+            try:
+                await self._over
+            finally:
+                self._over = None
+
+
+class Snapshot:
+    """Serves requests by one configuration; `running` counts those that began with it."""
+
+    def __init__(
+        self,
+        *,
+        receiver: Receiver,
+        pipeline: Pipeline,
+        endpoints: OwnEndpoints,
+        pages: Pages,
+        ledger: Ledger,
+        audit: Audit,
+        owns_cookie: Callable[[bytes], bool],
+        limits: Limits,
+        clock: Clock,
+        monotonic: Callable[[], float],
+        fast_lane: bool = True,
+    ) -> None:
+        self._receiver = receiver
+        self._pipeline = pipeline
+        self._endpoints = endpoints
+        self._pages = pages
+        self._ledger = ledger
+        self._audit = audit
+        self._owns_cookie = owns_cookie
+        self._limits = limits
+        self._date = HttpDate(clock)
+        self._monotonic = monotonic
+        self._lane = Lane(self, pipeline=pipeline, limits=limits, monotonic=monotonic) if fast_lane else None
+        self.running = Running()
+
+    def take(self, connection: Connection, message: RawRequestMessage) -> bool:
+        """Pass *message* on at once and return True, or return False with nothing done."""
+        return self._lane is not None and self._lane.take(connection, message)
+
+    async def handle(self, connection: Connection, message: RawRequestMessage, payload: StreamReader) -> bool:
+        """Answer one request; say whether another may follow on its connection."""
+        passage = self._new_passage(connection.peer)
+        body = RequestBody(payload, limits=self._limits)
+        reply = self.reply(connection, message, body)
+        self.began(passage)
+        return await self.conclude(
+            connection,
+            passage,
+            body,
+            reply,
+            lambda reply: self._attempt(connection, message, passage, body, reply),
+        )
+
+    async def conclude(
+        self, connection: Connection, passage: Passage, body: RequestBody, reply: ClientReply, work: Work
+    ) -> bool:
+        """See a request that has begun through to its end by *work*; say whether another may follow."""
+        error: BaseException | None = None
+        try:
+            error = await self._worked(passage, body, reply, work)
+        except Exception as caught:
+            # The client is gone, or there is no answer that could be trusted.
+            error = caught
+            connection.cut()
+        except BaseException as caught:
+            error = caught
+            raise
+        finally:
+            self.ended(passage, error)
+        if reply.keep_alive and not connection.draining:
+            return True
+        await connection.end(linger=body.unread)
+        return False
+
+    async def _worked(
+        self, passage: Passage, body: RequestBody, reply: ClientReply, work: Work
+    ) -> GatewayError | None:
+        try:
+            await work(reply)
+        except GatewayError as error:
+            await self._apologise(error, passage, reply)
+            return error
+        except ConnectionError:
+            raise
+        except Exception as fault:
+            # What nobody foresaw is a refusal, never a pass; the cause goes to the log by type.
+            unforeseen = GatewayError(type(fault).__name__)
+            unforeseen.__cause__ = fault
+            await self._apologise(unforeseen, passage, reply)
+            return unforeseen
+        if body.unread:
+            reply.keep_alive = False
+        return None
+
+    async def _attempt(
+        self,
+        connection: Connection,
+        message: RawRequestMessage,
+        passage: Passage,
+        body: RequestBody,
+        reply: ClientReply,
+    ) -> None:
+        inbound = self._receive(connection, message, passage)
+        if inbound.expects_continue:
+            body.ask_with(reply.proceed)
+        if self._endpoints.covers(inbound.path):
+            passage.ours = True
+            await reply.send(await self._endpoints.handle(inbound, body.read, passage), passage)
+            return
+        await self._pipeline.proxy(passage, body, reply)
+
+    def _receive(self, connection: Connection, message: RawRequestMessage, passage: Passage) -> Inbound:
+        raw = RawRequest(
+            method=message.method,
+            target=message.path,
+            version=message.version,
+            headers=message.raw_headers,
+            peer=passage.peer,
+        )
+        # What another configuration read from the same bytes may mean something else by this one.
+        reader, previous = connection.previous or (None, None)
+        known = previous if reader is self else None
+        inbound = self._receiver.receive(raw, passage.request_id, previous=known)
+        # A large head is not worth keeping while its connection idles.
+        connection.previous = (self, inbound) if inbound.notes.size <= _KEPT_HEAD else None
+        passage.inbound = inbound
+        return inbound
+
+    # What the fast lane asks.
+
+    def opened(self, connection: Connection, message: RawRequestMessage) -> Passage:
+        """Return the passage of a request that is understood; raises RequestRejected."""
+        passage = self._new_passage(connection.peer)
+        self._receive(connection, message, passage)
+        return passage
+
+    def ours(self, inbound: Inbound) -> bool:
+        """Say whether a page of our own is asked for."""
+        return self._endpoints.covers(inbound.path)
+
+    def began(self, passage: Passage) -> None:
+        self.running.enter(passage)
+        self._ledger.began(passage)
+
+    def ended(self, passage: Passage, error: BaseException | None) -> None:
+        self.running.leave(passage)
+        self._ledger.ended(passage, error)
+
+    async def _apologise(self, error: GatewayError, passage: Passage, reply: ClientReply) -> None:
+        """Turn *error* into the one answer, unless one has begun, which then was cut."""
+        passage.code = error.code
+        if reply.begun or passage.inbound is None:
+            reply.keep_alive = False
+        if reply.begun:
+            return
+        answer = self._pages.answer(error, inbound=passage.inbound, request_id=passage.request_id)
+        await reply.send(answer, passage)
+
+    def refuse(self, error: GatewayError, peer: str) -> bytes:
+        """Return the bytes that answer a head which never became a request, and log it."""
+        passage = self._new_passage(peer)
+        passage.status, passage.code = error.status, error.code
+        self.began(passage)
+        answer = self._pages.answer(error, inbound=None, request_id=passage.request_id)
+        self.ended(passage, error)
+        return whole(answer, passage.request_id, self._date())
+
+    def _new_passage(self, peer: str) -> Passage:
+        return Passage(request_id=self._receiver.next_id(), peer=peer, started=self._monotonic())
+
+    def reply(self, connection: Connection, message: RawRequestMessage, body: RequestBody) -> ClientReply:
+        return ClientReply(
+            connection,
+            rest=body,
+            limits=self._limits,
+            owns_cookie=self._owns_cookie,
+            audit=self._audit,
+            date=self._date,
+            keep_alive=_can_carry_another(message) and not connection.draining,
+            method=message.method,
+            version=message.version,
+        )
+
+
+def _can_carry_another(message: RawRequestMessage) -> bool:
+    """Say whether the connection may carry a request after this one.
+
+    Not after a refused upgrade: no byte may be read as if the protocol had changed. Not after a
+    chunked body: the parser gives the last of its trailers to the next request, as a header, and
+    the next request may be another person's where a proxy in front shares its connections.
+    """
+    return not (message.should_close or message.upgrade or message.chunked)
+
+
+def whole(answer: Answer, request_id: str, date: bytes) -> bytes:
+    """Return a closing answer as bytes, for where there is no request to answer."""
+    fields = (
+        *answer.headers,
+        (b"Date", date),
+        (b"X-Request-Id", request_id.encode()),
+        (b"Content-Length", b"%d" % len(answer.body)),
+        (b"Connection", b"close"),
+    )
+    lines = b"".join(b"%b: %b\r\n" % pair for pair in fields)
+    return b"HTTP/1.1 %d %b\r\n%b\r\n%b" % (answer.status, reason(answer.status), lines, answer.body)

@@ -1,0 +1,135 @@
+"""Passwords become argon2id hashes (RFC 9106), and are compared with them, beside the event loop.
+
+Laws: a comparison costs one hash, whether there is something to compare with or not; at most
+`workers` hashes are made at once and a bounded number wait, so that a flood of logins takes neither
+every core nor the memory; a password is hashed whole, in one spelling (NFKC, NIST SP 800-63B).
+"""
+
+import asyncio
+import os
+import secrets
+from base64 import b64encode
+from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from threading import Lock
+from typing import TypeVar
+from unicodedata import normalize
+
+from argon2 import PasswordHasher, Type, extract_parameters
+from argon2.exceptions import Argon2Error, InvalidHashError, VerifyMismatchError
+
+from gateway.errors import Unavailable
+
+LONGEST = 1024  # bytes of a password, as sent
+WAITING = 32  # hashes that may wait for each worker
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Profile:
+    """What one hash costs: *memory* in KiB, *passes* over it, *lanes* in parallel."""
+
+    memory: int
+    passes: int
+    lanes: int = 1
+
+
+OWASP = Profile(memory=19 * 1024, passes=2)
+"""The least that OWASP's Password Storage Cheat Sheet asks of argon2id: 19 MiB and about 30 ms."""
+
+_MOST = Profile(memory=256 * 1024, passes=16, lanes=16)
+
+
+def prepared(password: str) -> bytes | None:
+    """Return the bytes that stand for *password*; None where it cannot be one.
+
+    That is an empty one, one above `LONGEST` bytes, and one with NUL or lone surrogates.
+    """
+    if "\0" in password or not 0 < len(password) <= LONGEST:
+        return None
+    try:
+        raw = password.encode()
+    except UnicodeEncodeError:
+        return None
+    return normalize("NFKC", password).encode() if len(raw) <= LONGEST else None
+
+
+def is_hash(text: str) -> bool:
+    """Say whether *text* is an argon2id hash whose comparison stays within reason."""
+    try:
+        found = extract_parameters(text)
+    except InvalidHashError:
+        return False
+    cost = (found.memory_cost, found.time_cost, found.parallelism)
+    most = (_MOST.memory, _MOST.passes, _MOST.lanes)
+    shape = found.type is Type.ID and found.version == 19 and found.salt_len >= 8
+    within = all(1 <= asked <= limit for asked, limit in zip(cost, most, strict=True))
+    return shape and within and 16 <= found.hash_len <= 64
+
+
+class Passwords:
+    """Hashes and compares in threads of its own; `close` ends them."""
+
+    def __init__(self, *, profile: Profile = OWASP, workers: int = 0, waiting: int = WAITING) -> None:
+        """*workers* is by default one less than there are cores, so that one is left for traffic."""
+        workers = workers or max(1, (os.cpu_count() or 1) - 1)
+        self._hasher = PasswordHasher(
+            time_cost=profile.passes, memory_cost=profile.memory, parallelism=profile.lanes
+        )
+        self._nobodys = _nobodys(profile)
+        self._pool = ThreadPoolExecutor(max_workers=workers, thread_name_prefix="password")
+        self._most = workers * (1 + waiting)
+        self._taken = 0
+        self._lock = Lock()
+
+    async def hash(self, password: bytes) -> str:
+        """Return a new hash of a `prepared` *password*. Raises Unavailable where too many wait."""
+        return await self._beside(lambda: self._hasher.hash(password))
+
+    async def matches(self, stored: str | None, password: bytes | None) -> bool:
+        """Say whether *stored* is a hash of *password*; None on either side never is, at equal cost.
+
+        Raises Unavailable where too many wait.
+        """
+        against = stored if stored is not None and password is not None and is_hash(stored) else self._nobodys
+        return await self._beside(lambda: _equal(self._hasher, against, password or b"-"))
+
+    def is_outdated(self, stored: str) -> bool:
+        """Say whether *stored* was made with other costs than today's."""
+        return self._hasher.check_needs_rehash(stored)
+
+    async def close(self) -> None:
+        """End the threads; what waits is dropped."""
+        await asyncio.to_thread(self._pool.shutdown, cancel_futures=True)
+
+    async def _beside(self, work: Callable[[], T]) -> T:
+        with self._lock:
+            if self._taken >= self._most:
+                raise Unavailable("too many passwords wait to be checked")
+            self._taken += 1
+        future = self._pool.submit(work)
+        # Also where the request is cancelled: a hash that has begun takes its worker to the end.
+        future.add_done_callback(self._give_back)
+        try:
+            return await asyncio.wrap_future(future)
+        except Argon2Error as error:
+            raise Unavailable(f"no hash could be made: {type(error).__name__}") from error
+
+    def _give_back(self, _: "Future[T]") -> None:
+        with self._lock:
+            self._taken -= 1
+
+
+def _equal(hasher: PasswordHasher, stored: str, password: bytes) -> bool:
+    try:
+        return hasher.verify(stored, password)
+    except VerifyMismatchError:
+        return False
+
+
+def _nobodys(profile: Profile) -> str:
+    """Return a well-formed hash of *profile* that no password is known to have: its digest is random."""
+    salt, digest = (b64encode(secrets.token_bytes(size)).rstrip(b"=").decode() for size in (16, 32))
+    return f"$argon2id$v=19$m={profile.memory},t={profile.passes},p={profile.lanes}${salt}${digest}"

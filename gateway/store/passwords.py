@@ -1,0 +1,56 @@
+"""Passwords of users: only ever their hashes, and never beside anything else that is read."""
+
+import asyncio
+
+from sqlalchemy import delete, insert, select, update
+
+from gateway.model.email import email_key
+from gateway.model.event import Clock
+from gateway.model.identity import User
+from gateway.model.password import Credentials
+from gateway.store.ledger import as_users, users_where
+from gateway.store.tables import passwords, users
+from gateway.store.writer import Writer
+
+READS = 2  # connections that a flood of logins may take; the others are for everybody else
+
+# One statement, so that a user without a password costs no less than one with.
+_WITH_HASH = users_where().add_columns(
+    select(passwords.c.hash).where(passwords.c.user_id == users.c.id).scalar_subquery().label("hash")
+)
+
+
+class Passwords:
+    """Every verb is one transaction and raises StoreUnavailable for an outage."""
+
+    def __init__(self, writer: Writer, *, clock: Clock) -> None:
+        self._writer = writer
+        self._clock = clock
+        self._turns = asyncio.Semaphore(READS)
+
+    async def find(self, name: str) -> Credentials | None:
+        """Return the user whose e-mail is *name*, in whatever spelling, with their hash."""
+        key = email_key(name)
+        if key is None:
+            return None
+        async with self._turns, self._writer.read() as transaction:
+            rows = await transaction.rows(_WITH_HASH.where(users.c.email_key == key))
+        return Credentials(user=as_users(rows)[0], hash=rows[0]["hash"]) if rows else None
+
+    async def change(self, user_id: str, new: str) -> User | None:
+        """Give the user the password with the hash *new* and end their sessions; None: no such user."""
+        async with self._writer.write() as transaction:
+            known = update(users).where(users.c.id == user_id).values(epoch=users.c.epoch + 1)
+            if not await transaction.change(known):
+                return None
+            await transaction.change(delete(passwords).where(passwords.c.user_id == user_id))
+            await transaction.change(
+                insert(passwords).values(user_id=user_id, hash=new, changed_at=int(self._clock()))
+            )
+            return as_users(await transaction.rows(users_where(users.c.id == user_id)))[0]
+
+    async def rehash(self, user_id: str, *, old: str, new: str) -> None:
+        """Replace the hash *old* by *new*, of the same password; one that was changed since stays."""
+        mine = (passwords.c.user_id == user_id) & (passwords.c.hash == old)
+        async with self._writer.write() as transaction:
+            await transaction.change(update(passwords).where(mine).values(hash=new))

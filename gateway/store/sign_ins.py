@@ -1,0 +1,123 @@
+"""The logins that still count, for people to see and to end.
+
+Law: a row grants nothing and its absence takes nothing: the cookie is the session. A row goes when
+its session ends; one that was not ended by name stops being listed by its user's epoch.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+from sqlalchemy import ColumnElement, RowMapping, Select, delete, insert, select, update
+
+from gateway.model.event import Clock
+from gateway.model.session import Session, SignIn
+from gateway.store.endings import SWEEP, deny
+from gateway.store.session_keys import issuer_keys, session_key
+from gateway.store.tables import sign_ins, users
+from gateway.store.writer import Transaction, Writer
+
+PUBLIC = 16
+"""Hexadecimal digits of a session's key by which people name it."""
+
+
+class SignIns:
+    """The record of logins; every verb raises StoreUnavailable for an outage."""
+
+    def __init__(self, writer: Writer, *, clock: Clock) -> None:
+        self._writer = writer
+        self._clock = clock
+
+    async def record(
+        self, session: Session, *, address: str, browser: str, id_token: str | None = None, most: int = 0
+    ) -> int:
+        """Record that *session* began; return how many older ones of its user that ended.
+
+        *id_token* is kept as it is given, so it must be sealed. With *most* above zero the user
+        keeps that many sessions, this one included; the oldest end.
+        """
+        async with self._writer.write() as transaction:
+            await self._sweep(transaction)
+            row = _row(session, address=address, browser=browser, id_token=id_token)
+            await transaction.change(insert(sign_ins).values(row))
+            return await self._end_surplus(transaction, session, most) if most else 0
+
+    async def seen(self, sightings: Mapping[str, int]) -> None:
+        """Note when sessions (by id) were last seen; those that ended are passed over."""
+        async with self._writer.write() as transaction:
+            for session_id, moment in sightings.items():
+                mine = sign_ins.c.session == session_key(session_id)
+                earlier = sign_ins.c.last_seen_at < moment
+                await transaction.change(update(sign_ins).where(mine, earlier).values(last_seen_at=moment))
+
+    async def listed(self, user_id: str | None = None, *, begun_after: int = 0) -> tuple[SignIn, ...]:
+        """Return the sessions that hold, of *user_id* or of everybody, the newest first.
+
+        Those that began at *begun_after* or before are over.
+        """
+        query = self._holding().where(sign_ins.c.started_at > begun_after)
+        if user_id is not None:
+            query = query.where(sign_ins.c.user_id == user_id)
+        async with self._writer.read() as transaction:
+            rows = await transaction.rows(query.order_by(*_NEWEST_FIRST))
+        return tuple(map(_as_sign_in, rows))
+
+    async def id_token_of(self, session_id: str) -> str | None:
+        """Return the sealed ID token that was kept for a session, None where there is none."""
+        query = select(sign_ins.c.id_token).where(sign_ins.c.session == session_key(session_id))
+        async with self._writer.read() as transaction:
+            row = await transaction.row(query)
+        return row["id_token"] if row else None
+
+    async def _end_surplus(self, transaction: Transaction, session: Session, most: int) -> int:
+        others = sign_ins.c.session != session_key(session.id)
+        query = self._holding().where(others, sign_ins.c.user_id == session.identity.user_id)
+        surplus = await transaction.rows(query.order_by(*_NEWEST_FIRST).offset(most - 1))
+        for row in surplus:
+            await deny(transaction, row["session"], until=row["ends_at"])
+        return len(surplus)
+
+    def _holding(self) -> Select[Any]:
+        """Return the query of the sessions that neither their end nor their user's epoch ended."""
+        holds: ColumnElement[bool] = users.c.enabled & (users.c.epoch == sign_ins.c.epoch)
+        joined = sign_ins.join(users, users.c.id == sign_ins.c.user_id)
+        return select(sign_ins).select_from(joined).where(holds, sign_ins.c.ends_at > int(self._clock()))
+
+    async def _sweep(self, transaction: Transaction) -> None:
+        over = select(sign_ins.c.session).where(sign_ins.c.ends_at <= int(self._clock())).limit(SWEEP)
+        await transaction.change(delete(sign_ins).where(sign_ins.c.session.in_(over)))
+
+
+_NEWEST_FIRST = (sign_ins.c.started_at.desc(), sign_ins.c.session)
+
+
+def _row(session: Session, *, address: str, browser: str, id_token: str | None) -> dict[str, object]:
+    key = session_key(session.id)
+    named = issuer_keys(session.issuer, sid=session.issuer_sid, subject=session.subject)
+    return {
+        "session": key,
+        "public_id": key.hex()[:PUBLIC],
+        "user_id": session.identity.user_id,
+        "provider": session.provider,
+        "sid_key": named.sid,
+        "sub_key": named.subject,
+        "epoch": session.epoch,
+        "started_at": session.authenticated_at,
+        "last_seen_at": session.issued_at,
+        "ends_at": session.ends_at,
+        "address": address,
+        "browser": browser,
+        "id_token": id_token,
+    }
+
+
+def _as_sign_in(row: RowMapping) -> SignIn:
+    return SignIn(
+        public_id=row["public_id"],
+        user_id=row["user_id"],
+        provider=row["provider"],
+        started_at=row["started_at"],
+        last_seen_at=row["last_seen_at"],
+        ends_at=row["ends_at"],
+        address=row["address"],
+        browser=row["browser"],
+    )

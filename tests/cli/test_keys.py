@@ -1,0 +1,195 @@
+"""`gateway keys` tells ids and places, never a secret, and rotates what can be rotated."""
+
+import json
+import re
+import stat
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+from cryptography.hazmat.primitives.serialization import load_pem_public_key
+
+from gateway.cli.keys import command
+from gateway.keys.keyring import KeyRing
+from tests.fakes.configuration import SECRET, SOUND, loaded, write
+
+URL = "https://gateway.example.com"
+OTHER = "another-secret-of-more-than-32-bytes"
+Run = Callable[..., Result]
+
+
+@pytest.fixture
+def key(tmp_path: Path) -> Path:
+    path = tmp_path / "secret.key"
+    path.write_text(SECRET + "\n")
+    path.chmod(0o600)
+    return path
+
+
+@pytest.fixture
+def run(tmp_path: Path, key: Path) -> Run:
+    configured(tmp_path, '{ file = "secret.key" }')
+
+    def run(*arguments: str, environ: dict[str, str] | None = None) -> Result:
+        config = ["--config", str(tmp_path / "gateway.toml")]
+        return CliRunner().invoke(command, [*arguments, *config], env=environ or {})
+
+    return run
+
+
+def configured(folder: Path, secret: str) -> Path:
+    return write(folder, SOUND.replace(f'"{SECRET}"', secret))
+
+
+def listed(result: Result) -> list[dict[str, object]]:
+    assert result.exit_code == 0, result.output
+    found: list[dict[str, object]] = json.loads(result.stdout)
+    return found
+
+
+def test_the_keys_are_listed_by_the_ids_that_values_carry(run: Run) -> None:
+    [only] = listed(run("list", "--json"))
+    ring = KeyRing([SECRET.encode()], scope=URL)
+    sealed = ring.sealer("session").seal(b"x")
+    assert only["assertion_kid"] == ring.signing_keys().current.kid
+    assert KeyRing([SECRET.encode()], scope=URL).names()[0].session == only["session_kid"]
+    assert _kid(sealed) == only["session_kid"]
+    assert (only["position"], only["use"], only["source"]) == (1, "seals", "file secret.key")
+
+
+def _kid(sealed: str) -> str:
+    import base64
+
+    header = sealed.partition(".")[0]
+    kid: str = json.loads(base64.urlsafe_b64decode(header + "=" * (-len(header) % 4)))["kid"]
+    return kid
+
+
+def test_every_key_is_listed_with_its_place(run: Run, tmp_path: Path) -> None:
+    configured(tmp_path, f'[{{ file = "secret.key" }}, {{ env = "OLD" }}, "{"x" * 40}"]')
+    assert run("rotate", environ={"OLD": OTHER}).exit_code == 0
+    found = listed(run("list", "--json", environ={"OLD": OTHER}))
+    assert [(each["use"], each["source"]) for each in found] == [
+        ("seals", "file secret.key"),
+        ("opens", "file secret.key"),
+        ("opens", "environment OLD"),
+        ("opens", "literal"),
+    ]
+    assert len({each["session_kid"] for each in found}) == 4
+
+
+def test_C05_no_secret_is_printed(run: Run, key: Path) -> None:
+    for verb in (["list"], ["list", "--json"], ["rotate"], ["rotate", "--json"], ["export"]):
+        result = run(*verb)
+        assert result.exit_code == 0, result.output
+        assert SECRET not in result.output
+        assert not [line for line in key.read_text().splitlines()[1:] if line in result.output]
+
+
+def test_the_table_has_a_line_for_each_key(run: Run) -> None:
+    run("rotate")
+    lines = run("list").stdout.splitlines()
+    assert lines[0].split() == ["KEY", "USE", "SESSIONS", "ASSERTIONS", "FROM"]
+    assert [line.split()[:2] for line in lines[1:]] == [["1", "seals"], ["2", "opens"]]
+
+
+def test_B129_a_rotation_seals_by_a_new_key_and_opens_by_the_old_one(run: Run, tmp_path: Path) -> None:
+    [before] = listed(run("list", "--json"))
+    result = run("rotate")
+    assert result.exit_code == 0
+    assert "kill -HUP" in result.stdout
+    first, second = listed(run("list", "--json"))
+    assert second["session_kid"] == before["session_kid"]
+    assert first["session_kid"] != before["session_kid"]
+    text = (tmp_path / "gateway.toml").read_text()
+    ring = loaded(tmp_path, text).settings.secret
+    assert ring[1:] == (SECRET.encode(),)
+
+
+def test_B130_keep_drops_the_oldest_and_says_so(run: Run) -> None:
+    run("rotate")
+    assert json.loads(run("rotate", "--keep", "2", "--json").stdout)["dropped"] == 1
+    assert "signs in again" in run("rotate", "--keep", "1").stdout
+    assert len(listed(run("list", "--json"))) == 1
+
+
+@pytest.mark.parametrize(
+    ("secret", "environ", "told"),
+    [
+        (f'"{SECRET}"', {}, "literal"),
+        ('{ env = "KEY" }', {"KEY": SECRET}, "environment KEY"),
+        ('{ credential = "key" }', {"CREDENTIALS_DIRECTORY": "{}"}, "credential key"),
+    ],
+)
+def test_what_is_no_file_is_rotated_by_hand(
+    run: Run, tmp_path: Path, secret: str, environ: dict[str, str], told: str
+) -> None:
+    (tmp_path / "key").write_text(SECRET)
+    configured(tmp_path, secret)
+    result = run("rotate", environ={name: value.format(tmp_path) for name, value in environ.items()})
+    assert result.exit_code == 1
+    assert told in result.stderr
+    assert "--file" in result.stderr
+
+
+def test_the_environment_outranks_the_file_here_too(run: Run, key: Path) -> None:
+    result = run("rotate", environ={"GATEWAY_SECRET": OTHER})
+    assert result.exit_code == 1
+    assert "environment GATEWAY_SECRET" in result.stderr
+    assert key.read_text() == SECRET + "\n"
+
+
+def test_the_source_of_a_credential_is_rotated_without_a_configuration(key: Path, tmp_path: Path) -> None:
+    arguments = ["rotate", "--file", str(key), "--config", str(tmp_path / "none.toml")]
+    result = CliRunner().invoke(command, arguments)
+    assert result.exit_code == 0, result.output
+    assert key.read_text().splitlines()[-1] == SECRET
+    assert stat.S_IMODE(key.stat().st_mode) == 0o600
+
+
+def test_a_file_that_cannot_be_rotated_is_one_sentence(run: Run, key: Path) -> None:
+    key.with_name("secret.key.new").touch()
+    result = run("rotate")
+    assert result.exit_code == 1
+    assert len(result.stderr.splitlines()) == 1
+
+
+def test_the_public_keys_are_those_that_are_served(run: Run) -> None:
+    run("rotate")
+    exported = json.loads(run("export").stdout)
+    kids = [each["assertion_kid"] for each in listed(run("list", "--json"))]
+    assert [each["kid"] for each in exported["keys"]] == kids
+    assert not any("d" in each for each in exported["keys"])
+
+
+def test_pem_is_the_same_keys(run: Run) -> None:
+    run("rotate")
+    blocks = re.findall(
+        r"-----BEGIN PUBLIC KEY-----\n.*?-----END PUBLIC KEY-----\n", run("export", "--pem").stdout, re.DOTALL
+    )
+    exported = json.loads(run("export").stdout)["keys"]
+    assert len(blocks) == len(exported) == 2
+    for block, jwk in zip(blocks, exported, strict=True):
+        numbers = load_pem_public_key(block.encode()).public_numbers()  # type: ignore[union-attr]
+        assert _number(jwk["x"]) == numbers.x  # type: ignore[union-attr]
+
+
+def _number(text: str) -> int:
+    import base64
+
+    return int.from_bytes(base64.urlsafe_b64decode(text + "=" * (-len(text) % 4)), "big")
+
+
+@pytest.mark.parametrize("verb", ["list", "rotate", "export"])
+def test_every_verb_has_help_with_an_example(verb: str) -> None:
+    result = CliRunner().invoke(command, [verb, "--help"])
+    assert result.exit_code == 0
+    assert f"Example: gateway keys {verb}" in result.stdout
+
+
+def test_faults_in_the_configuration_are_1_and_none_is_2(run: Run, tmp_path: Path) -> None:
+    write(tmp_path, "leese = 1\n")
+    assert run("list").exit_code == 1
+    (tmp_path / "gateway.toml").unlink()
+    assert run("list").exit_code == 2
