@@ -67,7 +67,6 @@ class Stateless:
         self._seen = seen
         self._cookie = SessionCookie(names)
         self._opened = OpenedCookies()
-        self._directory = directory
         self._lookups = Lookups(directory, clock=clock, tally=tally, patience=patience)
         self._lent = endings is not None
         self._endings = Endings(directory, clock=clock, audit=audit) if endings is None else endings

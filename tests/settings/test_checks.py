@@ -123,6 +123,11 @@ def test_B146_a_grant_written_twice_is_a_fault(tmp_path: Path) -> None:
 LOCAL = '\n[[providers]]\nid = "local"\ntype = "password"\n'
 
 
+def test_B146_passwords_grant_no_role(tmp_path: Path) -> None:
+    faults = found(tmp_path, SOUND + LOCAL + GRANT.replace("company", "local"))
+    assert "takes passwords, which grant no role" in faults["roles[0].provider"]
+
+
 @pytest.mark.parametrize("key", ["issuer", "client_id"])
 def test_C04_an_issuer_needs_its_address_and_our_name_there(tmp_path: Path, key: str) -> None:
     text = "\n".join(line for line in SOUND.splitlines() if not line.startswith(f"{key} ="))
