@@ -5,7 +5,7 @@ import pytest
 from gateway import errors
 from gateway.web.words import Way, words_for
 
-HIDDEN = {"session_rejected", "seal_broken", "schema_mismatch", "internal_error", "key_file_refused"}
+HIDDEN = {"session_rejected", "seal_broken", "schema_mismatch", "key_file_refused", "internal_error"}
 PROTOCOL = {
     "expectation_failed",
     "coding_not_supported",
