@@ -12,6 +12,7 @@ from gateway.settings.providers import ProviderSettings
 from gateway.settings.quantities import Lifetime, LifetimeOrOff
 from gateway.settings.references import SecretRing, Surroundings
 from gateway.settings.refusal import Refused
+from gateway.settings.roles import RoleGrantSettings
 from gateway.settings.routes import IdentitySettings, RouteSettings, UpstreamSettings
 from gateway.settings.table import Table, written
 
@@ -75,7 +76,7 @@ class SessionSettings(Table):
 
 
 class DatabaseSettings(Table):
-    """Users, accounts and roles."""
+    """Users, accounts, roles and the audit trail."""
 
     url: DatabaseUrl = Field(
         default="sqlite:///var/gateway.db",
@@ -86,6 +87,14 @@ class DatabaseSettings(Table):
     def path(self) -> Path:
         """The database file, absolute."""
         return Path(self.url.removeprefix(SQLITE))
+
+
+class AuditSettings(Table):
+    """The audit trail in the database: who did what, and what became of it."""
+
+    keep: LifetimeOrOff = Field(
+        default=written("365d"), description='How long an entry is kept; "off": for ever.'
+    )
 
 
 class LogSettings(Table):
@@ -120,7 +129,10 @@ class Settings(Table):
     )
     prefix: Prefix = Field(default="/.gateway", description="Our own pages and endpoints.")
     session: SessionSettings = Field(default=written({}), description="How long somebody stays signed in.")
-    database: DatabaseSettings = Field(default=written({}), description="Users, accounts and roles.")
+    database: DatabaseSettings = Field(
+        default=written({}), description="Users, accounts, roles and the audit trail."
+    )
+    audit: AuditSettings = Field(default=written({}), description="The audit trail in the database.")
     log: LogSettings = Field(default=written({}), description="What the gateway says on standard output.")
     identity: IdentitySettings = Field(default=written({}), description="What every upstream is told.")
     providers: tuple[ProviderSettings, ...] = Field(
@@ -129,6 +141,9 @@ class Settings(Table):
     )
     upstreams: Mapping[Slug, UpstreamSettings] = Field(default=written({}), description="Apps by name.")
     routes: tuple[RouteSettings, ...] = Field(default=(), description="What is governed, and where it leads.")
+    roles: tuple[RoleGrantSettings, ...] = Field(
+        default=(), description="Roles granted at login because of what the issuer says."
+    )
 
     def upstream_of(self, route: RouteSettings) -> tuple[str, UpstreamSettings]:
         """Return the name and settings of a route's upstream; one given as a URL is called by its origin."""

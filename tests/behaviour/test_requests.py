@@ -408,6 +408,7 @@ async def test_B060_G3_whatever_raises_nothing_reaches_the_app(
             "/plain": 'access = "optional"',
         }.items()
     )
+    tables += '[audit]\nkeep = "off"\n'  # a sweep in the background would use a verb, for no request
     async with scene(tmp_path, tables=tables) as at:
         alice = await at.signed_in()
         async with at.store() as store:
