@@ -6,7 +6,7 @@ import pytest
 
 from gateway.errors import SettingsInvalid
 from gateway.settings.loader import load
-from tests.fakes.databases import raw
+from tests.fakes.databases import by_hand, raw
 from tests.fakes.gateway import HOST, SECRET
 from tests.fakes.scene import (
     COOKIE,
@@ -61,9 +61,7 @@ async def test_B033_a_login_sets_one_sealed_cookie_and_writes_no_session(tmp_pat
             "cut_offs": 0,
             "sign_ins": 1,  # the event for people to see: deleting it ends nothing
         }
-        connection = raw(tmp_path)
-        connection.execute("DELETE FROM sign_ins")
-        connection.close()
+        await by_hand(tmp_path, "DELETE FROM sign_ins")
         at.clock.advance(601)
         assert (await browser.fetch(at.url + "/")).status == 200
 
