@@ -18,12 +18,14 @@ from gateway.front.server import check_server
 from gateway.front.snapshot import Snapshot
 from gateway.lasting import Tenure
 from gateway.observe.metrics import Metrics
+from gateway.observe.trail import Trail
 from gateway.reload import Reload
 from gateway.rooms import Rooms, Surroundings
 from gateway.settings.addresses import listen_address
 from gateway.settings.loader import Loaded
 from gateway.settings.schema import SessionSettings, Settings
 from gateway.store.database import Database
+from gateway.store.grants import drop_grants_without
 from gateway.succession import Succession
 from gateway.web.admin import AdminPort, Stage
 
@@ -53,9 +55,9 @@ class Gateway:
         self._around = around
         self._stage = Stage()
         self._metrics = Metrics(version=__version__, dropped=lambda: around.log.dropped)
-        self._ledger = RequestLedger(log=around.log, counts=self._metrics, monotonic=around.monotonic)
         self._stack = AsyncExitStack()
         self._listener: Listener | None = None
+        self._trail: Trail | None = None
         self._succession: Succession | None = None
 
     async def start(self) -> None:
@@ -96,6 +98,8 @@ class Gateway:
             raise RuntimeError("there is no running gateway to reload")
         await self._succession.take_over(settings)
         self._settings = settings
+        if self._trail is not None:
+            self._trail.keep_for(settings.audit.keep)
         self._metrics.configuration_taken(at=self._around.clock())
 
     def keep(self) -> None:
@@ -103,26 +107,46 @@ class Gateway:
         self._metrics.configuration_refused()
 
     async def _open(self) -> None:
-        url = self._settings.database.url
-        database = await Database.open(url, clock=self._around.clock, create=True)
+        database = await Database.open(self._settings.database.url, clock=self._around.clock, create=True)
         self._stack.push_async_callback(database.close)
+        trail = self._trail = self._make_trail(database)
+        self._stack.push_async_callback(trail.close)
+        ledger = self._make_ledger(trail)
         succession = self._succession = Succession(
-            lambda settings, tenure: self._furnished(settings, database, tenure), serve=self._serve
+            lambda settings, tenure: self._furnished(settings, database, ledger, tenure),
+            prepare=self._take_grants,
+            serve=self._serve,
         )
         self._stack.push_async_callback(succession.end)
         await self.take_over(self._settings)
+        trail.start()
         await self._open_admin(database, succession)
         await self._open_public()
         self._stage.started = True
         self._tell("gateway.started", self._facts(succession.rooms))
 
-    def _furnished(self, settings: Settings, database: Database, tenure: Tenure) -> Rooms:
+    def _make_trail(self, database: Database) -> Trail:
+        around, counts = self._around, self._metrics
+        return Trail(database.audit, clock=around.clock, keep=None, log=around.log, counts=counts)
+
+    def _make_ledger(self, trail: Trail) -> RequestLedger:
+        around, counts = self._around, self._metrics
+        return RequestLedger(log=around.log, counts=counts, trail=trail.put, monotonic=around.monotonic)
+
+    async def _take_grants(self, settings: Settings) -> None:
+        """Take the roles that only the configurations before *settings* granted."""
+        rules = frozenset((rule.provider, rule.role) for rule in settings.roles)
+        await asyncio.to_thread(drop_grants_without, self._settings.database.url, rules)
+
+    def _furnished(
+        self, settings: Settings, database: Database, ledger: RequestLedger, tenure: Tenure
+    ) -> Rooms:
         return Rooms(
             settings,
             self._around,
             database=database,
             metrics=self._metrics,
-            ledger=self._ledger,
+            ledger=ledger,
             tenure=tenure,
         )
 

@@ -1,15 +1,16 @@
 """From the whole `Settings` to the narrow values that each room takes; only this floor sees both."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 
 from gateway.model.cookies import CookieNames
 from gateway.model.route import Access, IdentityHeaders, Route, Rules, Timeouts, Upstream
-from gateway.relying_party.registration import ClaimNames, Registration
+from gateway.relying_party.registration import ClaimNames, Registration, RoleGrant
 from gateway.routing.table import Table, without_port
 from gateway.sessions.strategy import Policy
 from gateway.settings.addresses import url
 from gateway.settings.providers import STANDARD_CLAIMS, ProviderSettings
 from gateway.settings.redis_url import redis_address
+from gateway.settings.roles import RoleGrantSettings
 from gateway.settings.routes import IdentitySettings, RouteSettings, RuleSettings
 from gateway.settings.schema import Settings
 from gateway.store.redis_server import RedisAccount
@@ -112,8 +113,11 @@ def redis_account(settings: Settings) -> RedisAccount:
     )
 
 
-def registration(provider: ProviderSettings) -> Registration:
-    """Return our registration at one issuer, which the checks of the configuration found whole."""
+def registration(provider: ProviderSettings, *, grants: Sequence[RoleGrantSettings] = ()) -> Registration:
+    """Return our registration at one issuer, which the checks of the configuration found whole.
+
+    Of *grants* it has those for what this issuer says.
+    """
     return Registration(
         id=provider.id,
         name=provider.name,
@@ -126,6 +130,11 @@ def registration(provider: ProviderSettings) -> Registration:
         authorization_params=tuple(provider.authorization_params.items()),
         claims=_claim_names(provider.claims),
         algorithms=tuple(provider.id_token_algorithms),
+        roles=tuple(
+            RoleGrant(role=each.role, claim=each.claim, value=each.value)
+            for each in grants
+            if each.provider == provider.id
+        ),
     )
 
 

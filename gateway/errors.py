@@ -18,6 +18,7 @@
     ├── LoginRequired              401  nobody is signed in and the route wants somebody
     ├── AccessDenied               403  somebody is, and may not pass
     ├── FormRefused                403  a form without a valid CSRF token, or from another origin
+    ├── AccountKept                409  the last way to sign in, or the one in use, is not given up
     ├── TargetRefused              400  a return target that could leave the gateway
     ├── LoginFailed                400  the issuer's answer, or the browser's, did not hold
     │   ├── LoginCancelled         403  the person or the issuer said no
@@ -150,6 +151,11 @@ class AccessDenied(GatewayError):
 class FormRefused(GatewayError):
     code = "csrf_failed"
     status = 403
+
+
+class AccountKept(GatewayError):
+    code = "account_kept"
+    status = 409
 
 
 class TargetRefused(GatewayError):

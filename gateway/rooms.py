@@ -20,6 +20,7 @@ from gateway.flows.sign_ins import SignInBook
 from gateway.flows.targets import ReturnTargets
 from gateway.flows.throttle import Throttle
 from gateway.flows.transactions import Transactions
+from gateway.flows.unlink import Unlinking
 from gateway.front.forwarded import TrustedProxies
 from gateway.front.inbound import Receiver
 from gateway.front.ledger import RequestLedger
@@ -116,7 +117,9 @@ class Rooms:
         self._strategy = self._keeping.strategy
         self.checks = self._keeping.checks
         self.closing: list[Close] = [tenure.end, self._sightings.close, self._keeping.close]
-        self._issuers = [registration(each) for each in settings.providers if each.type == "oidc"]
+        self._issuers = [
+            registration(each, grants=settings.roles) for each in settings.providers if each.type == "oidc"
+        ]
         self._parties = {each.id: self._party(each) for each in self._issuers}
         self._resume = Resume(self._strategy)
         self._targets = ReturnTargets(
@@ -279,6 +282,8 @@ class Rooms:
             max_age=int(self._settings.session.max_age),
             audit=self._audit,
             logins=logins,
+            unlinking=Unlinking(self._books, passwords=passwords is not None),
+            strategy=self._strategy,
             passwords=passwords.provider if passwords else None,
             resume=self._resume,
             csrf=self._csrf,

@@ -5,7 +5,7 @@ keeps its rooms until its last request is over. So no more former ones are kept 
 """
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 
@@ -23,12 +23,20 @@ class _Term:
 
 
 class Succession:
-    """Hands each configuration's snapshot to *serve*; *furnish* makes rooms for one."""
+    """Hands each configuration's snapshot to *serve*; *furnish* makes rooms for one.
+
+    *prepare* does what must be done before a configuration serves, once its rooms are made.
+    """
 
     def __init__(
-        self, furnish: Callable[[Settings, Tenure], Rooms], *, serve: Callable[[Snapshot], None]
+        self,
+        furnish: Callable[[Settings, Tenure], Rooms],
+        *,
+        prepare: Callable[[Settings], Awaitable[None]],
+        serve: Callable[[Snapshot], None],
     ) -> None:
         self._furnish = furnish
+        self._prepare = prepare
         self._serve = serve
         self._lasting = Lasting()
         self._present: _Term | None = None
@@ -53,12 +61,13 @@ class Succession:
     async def take_over(self, settings: Settings) -> None:
         """Serve *settings* from the next request on.
 
-        Raises whatever keeps their rooms from being made; then nothing has changed.
+        Raises whatever keeps their rooms from being made or prepared; then nothing has changed.
         """
         tenure = self._lasting.tenure()
         try:
             rooms = self._furnish(settings, tenure)
             term = _Term(rooms=rooms, snapshot=rooms.snapshot())
+            await self._prepare(settings)
             await rooms.start()
         except BaseException:
             await tenure.end()

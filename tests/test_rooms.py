@@ -34,7 +34,7 @@ def furnished(settings: Settings, database: Database, tenure: Tenure) -> Rooms:
         Surroundings(log=log),
         database=database,
         metrics=metrics,
-        ledger=RequestLedger(log=log, counts=metrics, monotonic=time.monotonic),
+        ledger=RequestLedger(log=log, counts=metrics, trail=lambda event: None, monotonic=time.monotonic),
         tenure=tenure,
     )
 

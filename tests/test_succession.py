@@ -62,7 +62,15 @@ class Story:
     def __init__(self) -> None:
         self.ends: list[str] = []
         self.served: list[Snapshot] = []
-        self.succession = Succession(self._furnish, serve=self.served.append)
+        self.prepared: list[str] = []
+        self.succession = Succession(self._furnish, prepare=self._prepare, serve=self.served.append)
+
+    async def _prepare(self, settings: Settings) -> None:
+        name = cast(str, settings)
+        if name == "unprepared":
+            raise RuntimeError(name)
+        assert len(self.served) == len(self.prepared), "it does not serve yet"
+        self.prepared.append(name)
 
     def _furnish(self, settings: Settings, tenure: Tenure) -> Rooms:
         name = cast(str, settings)
@@ -134,6 +142,16 @@ async def test_C02_one_that_cannot_be_furnished_changes_nothing_and_leaves_nothi
     assert story.ends == ["broken"]
     assert story.succession.jwks() == {"keys": ["one"]}
     assert len(story.served) == 1
+    await story.succession.end()
+
+
+async def test_C02_one_that_cannot_be_prepared_serves_nothing() -> None:
+    story = Story()
+    await story.take_over("one")
+    with pytest.raises(RuntimeError, match="unprepared"):
+        await story.take_over("unprepared")
+    assert story.ends == ["unprepared"]
+    assert (len(story.served), story.prepared) == (1, ["one"])
     await story.succession.end()
 
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from gateway.cli.configuration import config_option, load_or_exit
+from gateway.cli.desk import record
 
 if TYPE_CHECKING:
     from gateway.model.session import SignIn
@@ -59,24 +60,44 @@ def end_sessions(config: Path, *, session: str | None, user: str | None, everybo
 
     async def ended(database: "Database", settings: "Settings") -> str:
         if session is not None:
-            if not await database.endings.end(session):
-                raise click.ClickException(f"no session has the id {session}")
-            return f"The session {session} is ended."
+            return await _end_one(database, session)
         if user is not None:
-            await database.endings.end_sessions_of(await _user_id(database, user))
-            return f"The sessions of {user} are ended."
+            return await _end_of_user(database, user)
         until = _now() + int(settings.session.max_age) + _SKEW
         await database.endings.end_everybody(until)
+        await record(database, detail="all")
         return "All sessions that began before now are ended."
 
     click.echo(_run(config, ended))
 
 
+async def _end_one(database: "Database", session: str) -> str:
+    if not await database.endings.end(session):
+        await record(database, reason="no_such_session", detail=session)
+        raise click.ClickException(f"no session has the id {session}")
+    await record(database, detail=session)
+    return f"The session {session} is ended."
+
+
+async def _end_of_user(database: "Database", name: str) -> str:
+    found = await database.users.find(name)
+    if found is None:
+        await record(database, reason="no_such_user", detail=name)
+        raise _nobody(name)
+    await database.endings.end_sessions_of(found.id)
+    await record(database, user_id=found.id)
+    return f"The sessions of {name} are ended."
+
+
 async def _user_id(database: "Database", name: str) -> str:
     found = await database.users.find(name)
     if found is None:
-        raise click.ClickException(f"no user has the id or e-mail {name}")
+        raise _nobody(name)
     return found.id
+
+
+def _nobody(name: str) -> click.ClickException:
+    return click.ClickException(f"no user has the id or e-mail {name}")
 
 
 def _run(config: Path, act: "Callable[[Database, Settings], Awaitable[T]]") -> T:

@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import Protocol
 
 from gateway.errors import GatewayError
-from gateway.model.event import AuditEvent
+from gateway.model.event import Audit, AuditEvent
 from gateway.model.inbound import Inbound
 from gateway.observe.request_line import RequestLine, short_hash
 from gateway.pipeline import Passage
@@ -34,13 +34,21 @@ class RequestCounts(Protocol):
 class RequestLedger:
     """Tells log and metrics of each request, once, when it is over.
 
-    `own` names the route of our own pages, where no route of the configuration governs.
+    What is audited goes to *trail* too. `own` names the route of our own pages, where no route of the
+    configuration governs.
     """
 
     def __init__(
-        self, *, log: RequestLog, counts: RequestCounts, monotonic: Callable[[], float], own: str = "gateway"
+        self,
+        *,
+        log: RequestLog,
+        counts: RequestCounts,
+        trail: Audit,
+        monotonic: Callable[[], float],
+        own: str = "gateway",
     ) -> None:
         self._log = log
+        self._trail = trail
         self._counts = counts
         self._monotonic = monotonic
         self._own = own
@@ -63,6 +71,7 @@ class RequestLedger:
                 request_id=event.request_id or passage.request_id,
             )
         self._log.audit(event)
+        self._trail(event)
 
     def ended(self, passage: Passage, error: BaseException | None) -> None:
         """Count a request out and write its line; *error* is what ended it other than well."""

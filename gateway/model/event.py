@@ -9,12 +9,14 @@ class AuditEvent:
     """A security-relevant fact. Never holds a cookie, token, code or secret.
 
     `name` is dotted (`auth.login.success`, `session.rejected`, `logout`); `outcome` is `success`,
-    `failure` or `refused`; `reason` a stable word; `session_id` the public one.
+    `failure` or `refused`; `reason` a stable word; `session_id` the public one. `user_id` is whom it
+    is about, `actor` the administrator who did it, where it was one.
     """
 
     name: str
     outcome: str = "success"
     reason: str = ""
+    actor: str = ""
     user_id: str = ""
     session_id: str = ""
     provider: str = ""
@@ -22,6 +24,15 @@ class AuditEvent:
     client_ip: str = ""
     request_id: str = ""
     detail: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AuditEntry:
+    """An event in the audit trail: entries are numbered as they came; `ts` is a Unix second."""
+
+    id: int
+    ts: int
+    event: AuditEvent
 
 
 Audit = Callable[[AuditEvent], None]

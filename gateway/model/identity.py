@@ -55,8 +55,9 @@ class Account:
 class VerifiedLogin:
     """What a provider proved about somebody, every check passed (OpenID Connect Core 3.1.3.7).
 
-    `email_verified` is true only where the issuer sent the JSON value `true`. `id_token` is there
-    where the issuer will want it back at a logout.
+    `email_verified` is true only where the issuer sent the JSON value `true`. `roles` are those that
+    the configuration grants for what the provider said. `id_token` is there where the issuer will
+    want it back at a logout.
     """
 
     provider: str
@@ -67,6 +68,7 @@ class VerifiedLogin:
     name: str | None = None
     image: str | None = None
     groups: tuple[str, ...] = ()
+    roles: tuple[str, ...] = ()
     claims: tuple[tuple[str, tuple[str, ...]], ...] = ()
     issuer_sid: str | None = None
     acr: str | None = None

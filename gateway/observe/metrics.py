@@ -70,6 +70,9 @@ class Metrics:
         self._shared = Counter(
             "gateway_lookups_shared", "Lookups that served several requests.", registry=registry
         )
+        self._audit_dropped = Counter(
+            "gateway_audit_dropped", "Events missing in the audit trail.", ("reason",), registry=registry
+        )
         self._store_errors = Counter("gateway_store_errors", "Store calls that failed.", registry=registry)
         self._store = Histogram(
             "gateway_store_duration_seconds", "Store calls.", ("op",), buckets=_SECONDS, registry=registry
@@ -113,6 +116,10 @@ class Metrics:
     def lookup_shared(self) -> None:
         """Count one request that was served by another request's lookup."""
         self._shared.inc()
+
+    def audit_dropped(self, reason: str, count: int) -> None:
+        """Count events that the audit trail does not have: `limit`, `full` or `unwritten`."""
+        self._audit_dropped.labels(reason).inc(count)
 
     def store_error(self) -> None:
         """Count one store call that failed."""

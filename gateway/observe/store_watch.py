@@ -13,6 +13,7 @@ Ledger_co = TypeVar("Ledger_co", covariant=True)
 
 
 class Store(Protocol):
+    def known(self, session: Session) -> Standing | None: ...
     async def standing(self, session: Session) -> Standing | None: ...
     async def deny(self, session_id: str, until: int) -> None: ...
     async def spend(self, key: bytes, until: int) -> bool: ...
@@ -72,6 +73,10 @@ class WatchedStore:
     def __init__(self, store: Store, watch: StoreWatch) -> None:
         self._store = store
         self._watch = watch
+
+    def known(self, session: Session) -> Standing | None:
+        """Return what a lookup would find now, None where one is needed."""
+        return self._store.known(session)
 
     async def standing(self, session: Session) -> Standing | None:
         """Return the standing of *session*, None where its user is gone. Raises StoreUnavailable."""

@@ -10,7 +10,7 @@ from unicodedata import normalize
 from gateway.errors import LoginFailed
 from gateway.model.email import email_key
 from gateway.model.identity import VerifiedLogin
-from gateway.relying_party.registration import Registration
+from gateway.relying_party.registration import Registration, RoleGrant
 
 LONGEST_VALUE = 2048
 MOST_VALUES = 1024
@@ -69,6 +69,7 @@ def verified_login(
         name=_text(claims, names.name),
         image=_image(claims, names.image),
         groups=_values(claims, names.groups),
+        roles=_granted(claims, registration.roles),
         claims=tuple((name, values) for name, claim in names.keep if (values := _values(claims, claim))),
         issuer_sid=_text(claims, "sid"),
         acr=_text(claims, "acr"),
@@ -129,14 +130,30 @@ def _values(claims: Claims, path: str) -> tuple[str, ...]:
     return tuple(_scalar(one, path) for one in listed)
 
 
-def _scalar(value: object, path: str) -> str:
+def _granted(claims: Claims, grants: tuple[RoleGrant, ...]) -> tuple[str, ...]:
+    """Return the roles that *claims* earn, sorted; a value of another kind earns none."""
+    return tuple(sorted({grant.role for grant in grants if _holds(find(claims, grant.claim), grant.value)}))
+
+
+def _holds(found: object, wanted: str) -> bool:
+    listed = found if isinstance(found, list) else [found]
+    return any(_as_text(one) == wanted for one in listed)
+
+
+def _as_text(value: object) -> str | None:
+    """Return a value as it is written in a header, None for what is neither text nor a whole number."""
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, int):
         return str(value)
-    if not isinstance(value, str):
+    return value if isinstance(value, str) else None
+
+
+def _scalar(value: object, path: str) -> str:
+    text = _as_text(value)
+    if text is None:
         raise LoginFailed(f"the claim {path} has a value that is neither text nor a whole number")
-    return _fit(value, path)
+    return _fit(text, path)
 
 
 def _fit(value: str, path: str) -> str:

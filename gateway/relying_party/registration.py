@@ -51,6 +51,15 @@ class ClaimNames:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class RoleGrant:
+    """A role for everybody of whom the *claim*, a name or a dotted path, is or holds *value*."""
+
+    role: str
+    claim: str
+    value: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Registration:
     """One provider as configured. Raises SettingsInvalid with every contradiction at once.
 
@@ -69,6 +78,7 @@ class Registration:
     authorization_params: tuple[tuple[str, str], ...] = ()
     claims: ClaimNames = ClaimNames()
     algorithms: tuple[str, ...] = DEFAULT_ALGORITHMS
+    roles: tuple[RoleGrant, ...] = ()
 
     def __post_init__(self) -> None:
         faults = [*self._address_faults(), *self._algorithm_faults()]

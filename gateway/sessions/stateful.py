@@ -160,6 +160,21 @@ class Stateful:
             self._cache.drop(old.key)
         self._tell("session.created", user_id=record.user_id, public=record.public_id)
 
+    async def reissue(self, session: Session, user: User) -> Session:
+        """Keep *session*, alone of its user's, under the epoch that *user* has now; the cookie stays."""
+        found = await self._store.find(session_key(session.id))
+        visitor = Visitor(
+            address=found.record.address if found else "", browser=found.record.browser if found else ""
+        )
+        reissued = replace(session, epoch=user.epoch, identity=as_read(session.identity, user))
+        record = self._records.record(reissued, visitor)
+        await self._store.add(record, most=0)
+        with suppress(StoreUnavailable):  # the epoch refuses what is left
+            await self._store.remove_all(record.user_id, but=record.key)
+        self._cache.drop_all()
+        self._tell("session.reissued", user_id=record.user_id, public=record.public_id)
+        return reissued
+
     def cookies(self, session: Session, headers: RawHeaders) -> tuple[bytes, ...]:
         """Return the Set-Cookie values that leave *session*; their expiry is its absolute end."""
         max_age = max(0, self._policy.ends_at(session) - int(self._clock())) if session.persistent else None

@@ -107,8 +107,13 @@ class Stateless:
         return confirmed if running else self._renewed(confirmed, answer)
 
     async def confirm(self, session: Session) -> Session:
-        """Return *session* with roles and profile from a lookup sent after this call."""
-        self._hold(session, self._clock())
+        """Return *session* with roles and profile as they are now: from a lookup sent after this call,
+        or, unless `strict` has every request ask, from an earlier one that would find the same."""
+        now = self._clock()
+        self._hold(session, now)
+        known = None if self._policy.strict else self._directory.known(session)
+        if known is not None:
+            return self._confirmed(session, Answer(asked_at=now, said=known))
         return self._confirmed(session, await self._lookups.ask(session, fresh=True))
 
     def issue(self, login: VerifiedLogin, user: User, *, persistent: bool) -> Session:
@@ -141,6 +146,20 @@ class Stateless:
 
     async def begin(self, session: Session, visitor: Visitor) -> None:
         """Do nothing: what the cookie says is all there is."""
+
+    async def reissue(self, session: Session, user: User) -> Session:
+        """Return *session* under a new token and the epoch that *user* has now; copies of it end."""
+        now = int(self._clock())
+        reissued = replace(
+            session,
+            token_id=_token_id(),
+            issued_at=now,
+            lease_until=min(now + self._policy.lease, self._policy.ends_at(session)),
+            epoch=user.epoch,
+            identity=as_read(session.identity, user),
+        )
+        self._tell("session.reissued", reissued)
+        return reissued
 
     def cookies(self, session: Session, headers: RawHeaders) -> tuple[bytes, ...]:
         """Return the Set-Cookie values that leave *session*; their expiry is its absolute end."""

@@ -59,7 +59,10 @@ class Policy:
 
 
 class Directory(Protocol):
-    """The user database, as sessions see it. Every verb raises StoreUnavailable for an outage."""
+    """The user database, as sessions see it; what awaits raises StoreUnavailable for an outage."""
+
+    def known(self, session: Session) -> Standing | None:
+        """Return what `standing` would answer now, None where it has to be asked."""
 
     async def standing(self, session: Session) -> Standing | None:
         """Return what is true of *session* now, None where its user is gone."""
@@ -161,6 +164,10 @@ class Strategy(Protocol):
 
         Raises SessionTooLarge, StoreUnavailable.
         """
+
+    async def reissue(self, session: Session, user: User) -> Session:
+        """Return *session* under the epoch that *user* has now, to be left in the browser: the one that
+        outlives a raised epoch. Raises SessionTooLarge, StoreUnavailable."""
 
     def cookies(self, session: Session, headers: RawHeaders) -> tuple[bytes, ...]:
         """Return the Set-Cookie values that leave exactly *session* in a browser that sent *headers*.

@@ -31,7 +31,7 @@ def identity_of(login: VerifiedLogin, user: User) -> Identity:
     )
 
 
-def as_read(identity: Identity, standing: Standing) -> Identity:
+def as_read(identity: Identity, standing: Standing | User) -> Identity:
     """Return *identity* with the roles and the profile that were just read."""
     return replace(
         identity,

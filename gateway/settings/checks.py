@@ -4,11 +4,11 @@ A finding names every key it rests on, so that a key broken by itself is told on
 drawn from it not at all.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 
 from gateway.settings.addresses import Address, listen_address, url, within
-from gateway.settings.notation import toml
+from gateway.settings.notation import KeyPath, nearest, toml
 from gateway.settings.providers import ProviderSettings
 from gateway.settings.refusal import Finding
 from gateway.settings.route_checks import ROUTE_CHECKS
@@ -199,6 +199,34 @@ def _claims(path: tuple[str, int], provider: ProviderSettings) -> Iterator[Findi
         )
 
 
+def _roles(settings: Settings) -> Iterator[Finding]:
+    seen: dict[object, int] = {}
+    for index, grant in enumerate(settings.roles):
+        path = ("roles", index)
+        yield from _granted_by(grant.provider, settings.providers, (*path, "provider"))
+        first = seen.setdefault(grant, index)
+        if first != index:
+            yield Finding(path=path, message=f"says the same as roles[{first}]", because=(("roles", first),))
+
+
+def _granted_by(name: str, providers: Sequence[ProviderSettings], path: KeyPath) -> Iterator[Finding]:
+    """A provider of passwords knows no claims, so what it granted would be nothing."""
+    known = [provider.id for provider in providers if provider.type != "password"]
+    if name in known:
+        return
+    close = nearest(name, known)
+    yield Finding(
+        path=path,
+        message="takes passwords, which grant no role" if _is_among(name, providers) else "is no provider",
+        suggestion=f'did you mean "{close}"?' if close else f"known: {', '.join(known) or 'none'}",
+        because=(("providers",),),
+    )
+
+
+def _is_among(name: str, providers: Sequence[ProviderSettings]) -> bool:
+    return any(provider.id == name for provider in providers)
+
+
 def _no_loops(settings: Settings) -> Iterator[Finding]:
     """An upstream that is one of our own sockets would send every request back to ourselves."""
     ours = {key: listen_address(getattr(settings, key)) for key in ("listen", "admin_listen")}
@@ -225,4 +253,13 @@ def _ours(path: tuple[str | int, ...], target: str, ours: dict[str, Address]) ->
 
 
 Check = Callable[[Settings], Iterator[Finding]]
-CHECKS: tuple[Check, ...] = (_listeners, _cookie, _session, _redis, _providers, *ROUTE_CHECKS, _no_loops)
+CHECKS: tuple[Check, ...] = (
+    _listeners,
+    _cookie,
+    _session,
+    _redis,
+    _providers,
+    _roles,
+    *ROUTE_CHECKS,
+    _no_loops,
+)

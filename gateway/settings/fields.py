@@ -22,6 +22,7 @@ _TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]{1,64}")
 _METHOD = re.compile(r"[A-Z]{1,32}")
 _SCOPE = re.compile(r"[\x21\x23-\x5b\x5d-\x7e]{1,256}")
 _PREFIX = re.compile(r"/[A-Za-z0-9._~-]{1,64}")
+_ROLE = re.compile(r"[^\s,\x00-\x1f\x7f]{1,255}")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
 
 _FRAMING = (
@@ -86,6 +87,12 @@ def _meant(text: str, allowed: tuple[str, ...]) -> str:
 def _word(text: str) -> str:
     if not text or text != text.strip() or _CONTROL.search(text):
         raise Refused("must not be empty, nor begin or end with a space, nor hold control characters")
+    return text
+
+
+def _role(text: str) -> str:
+    if not _ROLE.fullmatch(text) or not text.isprintable():
+        raise Refused("must be up to 255 printable characters without spaces and commas, to fit a header")
     return text
 
 
@@ -199,6 +206,7 @@ HeaderOrOff = Annotated[
     WithJsonSchema({"type": "string"}),
 ]
 IdentityField = Annotated[str, AfterValidator(_identity_field)]
+Role = Annotated[str, AfterValidator(_role)]
 Scope = Annotated[str, AfterValidator(_scope)]
 CookieName = Annotated[str, AfterValidator(_cookie_name)]
 CookieDomain = Annotated[str, AfterValidator(_cookie_domain)]

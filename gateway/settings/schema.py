@@ -13,6 +13,7 @@ from gateway.settings.quantities import Lifetime, LifetimeOrOff
 from gateway.settings.redis_url import RedisUrl
 from gateway.settings.references import ClientSecret, SecretRing, Surroundings
 from gateway.settings.refusal import Refused
+from gateway.settings.roles import RoleGrantSettings
 from gateway.settings.routes import IdentitySettings, RouteSettings, UpstreamSettings
 from gateway.settings.table import Table, written
 
@@ -87,7 +88,7 @@ class SessionSettings(Table):
 
 
 class DatabaseSettings(Table):
-    """Users, accounts and roles."""
+    """Users, accounts, roles and the audit trail."""
 
     url: DatabaseUrl = Field(
         default="sqlite:///var/gateway.db",
@@ -114,6 +115,14 @@ class RedisSettings(Table):
     )
     password: ClientSecret = Field(
         default=None, description="The password, where it asks for one.", examples=[{"env": "REDIS_PASSWORD"}]
+    )
+
+
+class AuditSettings(Table):
+    """The audit trail in the database: who did what, and what became of it."""
+
+    keep: LifetimeOrOff = Field(
+        default=written("365d"), description='How long an entry is kept; "off": for ever.'
     )
 
 
@@ -149,8 +158,11 @@ class Settings(Table):
     )
     prefix: Prefix = Field(default="/.gateway", description="Our own pages and endpoints.")
     session: SessionSettings = Field(default=written({}), description="How long somebody stays signed in.")
-    database: DatabaseSettings = Field(default=written({}), description="Users, accounts and roles.")
+    database: DatabaseSettings = Field(
+        default=written({}), description="Users, accounts, roles and the audit trail."
+    )
     redis: RedisSettings = Field(default=written({}), description="The Redis that sessions are kept in.")
+    audit: AuditSettings = Field(default=written({}), description="The audit trail in the database.")
     log: LogSettings = Field(default=written({}), description="What the gateway says on standard output.")
     identity: IdentitySettings = Field(default=written({}), description="What every upstream is told.")
     providers: tuple[ProviderSettings, ...] = Field(
@@ -159,6 +171,9 @@ class Settings(Table):
     )
     upstreams: Mapping[Slug, UpstreamSettings] = Field(default=written({}), description="Apps by name.")
     routes: tuple[RouteSettings, ...] = Field(default=(), description="What is governed, and where it leads.")
+    roles: tuple[RoleGrantSettings, ...] = Field(
+        default=(), description="Roles granted at login because of what the issuer says."
+    )
 
     def upstream_of(self, route: RouteSettings) -> tuple[str, UpstreamSettings]:
         """Return the name and settings of a route's upstream; one given as a URL is called by its origin."""

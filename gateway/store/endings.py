@@ -52,18 +52,8 @@ class Endings:
 
         The session whose id is *but* goes on, if it is issued anew under that epoch.
         """
-        of_user = sign_ins.c.user_id == user_id
-        kept = sign_ins.c.session == session_key(but or "")
         async with self._writer.write() as transaction:
-            this = users.c.id == user_id
-            await transaction.change(update(users).where(this).values(epoch=users.c.epoch + 1))
-            row = await transaction.row(select(users.c.epoch).where(this))
-            if row is None:
-                return None
-            epoch = int(row["epoch"])
-            await transaction.change(delete(sign_ins).where(of_user, ~kept))
-            await transaction.change(update(sign_ins).where(of_user, kept).values(epoch=epoch))
-        return epoch
+            return await raise_epoch(transaction, user_id, but=but)
 
     async def end_everybody(self, until: int) -> int:
         """Refuse every session that began up to now; return how many sign-ins that ended.
@@ -137,3 +127,21 @@ async def deny(transaction: Transaction, session: bytes, *, until: int) -> None:
     await transaction.change(update(denied_sessions).where(same, shorter).values(until=until))
     if await transaction.row(select(denied_sessions.c.session).where(same)) is None:
         await transaction.change(insert(denied_sessions).values(session=session, until=until))
+
+
+async def raise_epoch(transaction: Transaction, user_id: str, *, but: str | None = None) -> int | None:
+    """End every session of the user; return the epoch of those to come, None where the user is gone.
+
+    The sign-in of the session whose id is *but* stays, under that epoch.
+    """
+    this = users.c.id == user_id
+    of_user = sign_ins.c.user_id == user_id
+    kept = sign_ins.c.session == session_key(but or "")
+    await transaction.change(update(users).where(this).values(epoch=users.c.epoch + 1))
+    row = await transaction.row(select(users.c.epoch).where(this))
+    if row is None:
+        return None
+    epoch = int(row["epoch"])
+    await transaction.change(delete(sign_ins).where(of_user, ~kept))
+    await transaction.change(update(sign_ins).where(of_user, kept).values(epoch=epoch))
+    return epoch

@@ -16,6 +16,7 @@ from gateway.errors import StoreUnavailable
 from gateway.model.email import email_key
 from gateway.model.event import Clock
 from gateway.model.identity import Account, User, VerifiedLogin
+from gateway.store.endings import raise_epoch
 from gateway.store.tables import BY_HAND, accounts, passwords, user_roles, users
 from gateway.store.writer import Transaction
 
@@ -44,6 +45,12 @@ def as_users(rows: Sequence[RowMapping]) -> tuple[User, ...]:
         if row["role"] is not None:
             roles[row["id"]].add(row["role"])
     return tuple(_as_user(row, roles=roles[user_id]) for user_id, row in found.items())
+
+
+def accounts_where_user(user_id: str) -> Select[Any]:
+    """Return the query of a user's accounts, the oldest first."""
+    query = select(accounts).where(accounts.c.user_id == user_id)
+    return query.order_by(accounts.c.linked_at, accounts.c.provider, accounts.c.subject)
 
 
 def as_account(row: RowMapping) -> Account:
@@ -99,6 +106,7 @@ class Ledger:
             email=login.email, verified=login.email_verified, name=login.name, image=login.image
         )
         await self._add_account(user_id, login, leading=True)
+        await self._add_roles(user_id, login.roles, source=login.provider)
         return await self._present(user_id)
 
     async def add_user(
@@ -138,6 +146,7 @@ class Ledger:
         await self._add_account(user_id, login, leading=first is None)
         if first is None:
             await self._refresh_profile(user_id, login)
+        await self._grant_by(login, user_id)
         return await self._present(user_id)
 
     async def record_login(self, account: Account, login: VerifiedLogin) -> User:
@@ -149,15 +158,35 @@ class Ledger:
         row = await self._transaction.row(select(accounts.c.leading).where(where))
         if row is not None and row["leading"]:
             await self._refresh_profile(account.user_id, login)
+        await self._grant_by(login, account.user_id)
         return await self._present(account.user_id)
+
+    async def accounts_of(self, user_id: str) -> tuple[Account, ...]:
+        """Return the user's accounts, the oldest first."""
+        return tuple(map(as_account, await self._transaction.rows(accounts_where_user(user_id))))
+
+    async def unlink(self, account: Account, *, but: str | None = None) -> User:
+        """Remove *account*, with what its provider granted, and raise the user's epoch.
+
+        The sign-in of the session whose id is *but* stays, to be issued anew under that epoch.
+        Where it led, the oldest that is left leads from now on, and its e-mail takes the place of the
+        one that nobody vouches for any more, unless it is what a password is given with.
+        """
+        user_id = account.user_id
+        key = _keyed(account.provider, account.issuer, account.subject)
+        row = await self._transaction.row(select(accounts.c.leading).where(key))
+        await self._transaction.change(delete(accounts).where(key))
+        granted = (user_roles.c.user_id == user_id) & (user_roles.c.source == account.provider)
+        await self._transaction.change(delete(user_roles).where(granted))
+        await raise_epoch(self._transaction, user_id, but=but)
+        if row is not None and row["leading"]:
+            await self._let_oldest_lead(user_id)
+        return await self._present(user_id)
 
     async def grant(self, user_id: str, roles: Sequence[str]) -> None:
         """Give roles by hand; one that is there already stays."""
         await self.revoke(user_id, roles)
-        for role in dict.fromkeys(roles):
-            await self._transaction.change(
-                insert(user_roles).values(user_id=user_id, role=role, source=BY_HAND)
-            )
+        await self._add_roles(user_id, roles, source=BY_HAND)
 
     async def revoke(self, user_id: str, roles: Sequence[str]) -> None:
         """Take roles that were given by hand."""
@@ -168,6 +197,18 @@ class Ledger:
                 user_roles.c.source == BY_HAND,
             )
         )
+
+    async def _grant_by(self, login: VerifiedLogin, user_id: str) -> None:
+        """Replace what the login's provider granted the user; nobody else's grants are touched."""
+        granted = (user_roles.c.user_id == user_id) & (user_roles.c.source == login.provider)
+        await self._transaction.change(delete(user_roles).where(granted))
+        await self._add_roles(user_id, login.roles, source=login.provider)
+
+    async def _add_roles(self, user_id: str, roles: Sequence[str], *, source: str) -> None:
+        for role in dict.fromkeys(roles):
+            await self._transaction.change(
+                insert(user_roles).values(user_id=user_id, role=role, source=source)
+            )
 
     async def _user_where(self, condition: ColumnElement[bool]) -> User | None:
         found = as_users(await self._transaction.rows(users_where(condition)))
@@ -193,6 +234,22 @@ class Ledger:
             )
         )
 
+    async def _let_oldest_lead(self, user_id: str) -> None:
+        oldest = await self._transaction.row(accounts_where_user(user_id).limit(1))
+        if oldest is None:
+            return
+        key = _keyed(oldest["provider"], oldest["issuer"], oldest["subject"])
+        await self._transaction.change(update(accounts).where(key).values(leading=True))
+        if await self.has_password(user_id):
+            return
+        await self._transaction.change(
+            update(users)
+            .where(users.c.id == user_id, users.c.email_by_admin.is_(False))
+            .values(email=None, email_key=None, email_verified=False)
+        )
+        verified = oldest["claims"].get("email_verified") is True
+        await self._set_email(user_id, oldest["email"], verified=verified)
+
     async def _refresh_profile(self, user_id: str, login: VerifiedLogin) -> None:
         news: dict[str, object] = {}
         if login.name:
@@ -201,10 +258,11 @@ class Ledger:
             news["image"] = login.image
         if news:
             await self._transaction.change(update(users).where(users.c.id == user_id).values(news))
-        await self._refresh_email(user_id, login)
+        await self._set_email(user_id, login.email, verified=login.email_verified)
 
-    async def _refresh_email(self, user_id: str, login: VerifiedLogin) -> None:
-        key = email_key(login.email) if login.email else None
+    async def _set_email(self, user_id: str, email: str | None, *, verified: bool) -> None:
+        """Give the user *email*, unless it is none, another user's, or an administrator set theirs."""
+        key = email_key(email) if email else None
         if key is None:
             return
         owner = await self._user_where(users.c.email_key == key)
@@ -213,7 +271,7 @@ class Ledger:
         await self._transaction.change(
             update(users)
             .where(users.c.id == user_id, users.c.email_by_admin.is_(False))
-            .values(email=login.email, email_key=key, email_verified=login.email_verified)
+            .values(email=email, email_key=key, email_verified=verified)
         )
 
 

@@ -58,9 +58,9 @@ class RedisSessions:
         return FoundSession(record=replace(record, seen_at=seen), standing=standing)
 
     async def add(self, record: SessionRecord, *, most: int) -> tuple[SessionRecord, ...]:
-        """Keep *record*; where its user then has more than *most* (0: no limit), remove the oldest.
+        """Keep *record*, also in the place of an earlier one under its key.
 
-        Returns what was removed.
+        Where its user then has more than *most* (0: no limit) the oldest are removed, and returned.
         """
         name, mine = record.key.hex(), self._users + record.user_id
         async with self._server.asked() as redis:

@@ -26,9 +26,9 @@ class Sessions:
         return await self._lookup.session(key)
 
     async def add(self, record: SessionRecord, *, most: int) -> tuple[SessionRecord, ...]:
-        """Keep *record*; where its user then has more than *most* (0: no limit), remove the oldest.
+        """Keep *record*, also in the place of an earlier one under its key.
 
-        Returns what was removed.
+        Where its user then has more than *most* (0: no limit) the oldest are removed, and returned.
         """
         mine = sessions.c.user_id == record.user_id
         newest_first = (sessions.c.created_at.desc(), sessions.c.key)
@@ -37,7 +37,7 @@ class Sessions:
             if most:
                 older = _records().where(mine).order_by(*newest_first).offset(most - 1)
                 surplus = [SessionRecord(**row) for row in await transaction.rows(older)]
-            for old in surplus:
+            for old in (*surplus, record):  # one that is kept already is kept anew
                 await transaction.change(delete(sessions).where(sessions.c.key == old.key))
             await transaction.change(insert(sessions).values(_row(record)))
         return tuple(surplus)

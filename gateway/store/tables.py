@@ -12,6 +12,7 @@ from sqlalchemy import (
     Column,
     ForeignKey,
     Index,
+    Integer,
     LargeBinary,
     MetaData,
     String,
@@ -19,7 +20,7 @@ from sqlalchemy import (
     Text,
 )
 
-REVISIONS = ("0001", "0002_logout", "0003_passwords", "0004_stateful")
+REVISIONS = ("0001", "0002_logout", "0003_passwords", "0004_roles", "0005_stateful")
 """Every schema revision there has been, oldest first; a test holds it to the migrations."""
 
 BY_HAND = ""
@@ -127,6 +128,26 @@ spent_logins = Table(
     Column("login", LargeBinary(32), primary_key=True),
     Column("until", BigInteger, nullable=False, index=True),
 )
+
+_EVENT = ("event", "outcome", "reason", "actor", "user_id", "session_id", "provider", "route")
+_REQUEST = ("client_ip", "request_id", "detail")
+
+# No foreign key: what somebody did outlives them. Ids are never given twice, so a gap shows.
+audit = Table(
+    "audit",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("ts", BigInteger, nullable=False, index=True),
+    *[Column(name, Text, nullable=False, index=name == "user_id") for name in _EVENT + _REQUEST],
+    sqlite_autoincrement=True,
+)
+
+audit_sweeps = Table(
+    "audit_sweeps",
+    metadata,
+    Column("before", BigInteger, primary_key=True, autoincrement=False),
+)
+"""Before when entries may leave: one row, once a sweep has removed any."""
 
 sign_ins = Table(
     "sign_ins",

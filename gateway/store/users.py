@@ -8,8 +8,8 @@ from sqlalchemy import delete, select, update
 from gateway.model.email import email_key
 from gateway.model.event import Clock
 from gateway.model.identity import Account, User
-from gateway.store.ledger import Ledger, Randomness, as_account, as_users, users_where
-from gateway.store.tables import accounts, passwords, users
+from gateway.store.ledger import Ledger, Randomness, accounts_where_user, as_account, as_users, users_where
+from gateway.store.tables import passwords, users
 from gateway.store.writer import Writer
 
 
@@ -42,10 +42,8 @@ class Users:
 
     async def accounts_of(self, user_id: str) -> tuple[Account, ...]:
         """Return the ways in which the user can sign in, the oldest first."""
-        query = select(accounts).where(accounts.c.user_id == user_id)
-        query = query.order_by(accounts.c.linked_at, accounts.c.provider, accounts.c.subject)
         async with self._writer.read() as transaction:
-            return tuple(map(as_account, await transaction.rows(query)))
+            return tuple(map(as_account, await transaction.rows(accounts_where_user(user_id))))
 
     async def has_password(self, user_id: str) -> bool:
         """Say whether the user can sign in with a password."""

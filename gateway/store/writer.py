@@ -6,7 +6,7 @@ nothing; whoever waited for a turn while the database failed fails with it inste
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Coroutine, Sequence
+from collections.abc import AsyncIterator, Coroutine, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
 from typing import Any, TypeVar
 
@@ -55,6 +55,10 @@ class Transaction:
         result = await uninterrupted(self._connection.execute(statement))
         return int(result.rowcount)
 
+    async def add(self, statement: Executable, rows: Sequence[Mapping[str, object]]) -> None:
+        """Run *statement* once for each of *rows*."""
+        await uninterrupted(self._connection.execute(statement, rows))
+
 
 class Writer:
     """Transactions on one database. Raises StoreUnavailable for every outage."""
@@ -71,8 +75,8 @@ class Writer:
         async with self._turn():
             try:
                 with outages_told("the database cannot be written"):
-                    async with _transaction(self._writing) as transaction:
-                        yield transaction
+                    async with transaction(self._writing) as writing:
+                        yield writing
             except StoreUnavailable:
                 self._outages += 1
                 raise
@@ -81,8 +85,8 @@ class Writer:
     async def read(self) -> AsyncIterator[Transaction]:
         """Run the body on one unchanging view of the database, beside any writer."""
         with outages_told("the database cannot be read"):
-            async with _transaction(self._reading) as transaction:
-                yield transaction
+            async with transaction(self._reading) as reading:
+                yield reading
 
     @asynccontextmanager
     async def _turn(self) -> AsyncIterator[None]:
@@ -99,7 +103,8 @@ class Writer:
 
 
 @asynccontextmanager
-async def _transaction(engine: AsyncEngine) -> AsyncIterator[Transaction]:
+async def transaction(engine: AsyncEngine) -> AsyncIterator[Transaction]:
+    """Run the body as one transaction; the driver's errors are the caller's to translate."""
     connection = engine.connect()
     try:
         await uninterrupted(_begin(connection))

@@ -11,16 +11,18 @@ from gateway.flows.login import LoginProvider, Logins
 from gateway.flows.logout import Logout
 from gateway.flows.password import PasswordProvider
 from gateway.flows.resume import Resume
+from gateway.flows.unlink import Unlinked, Unlinking, handle_of, key_of
 from gateway.model.answer import Answer
 from gateway.model.event import Audit, AuditEvent, Clock
 from gateway.model.identity import Account
 from gateway.model.login import LinkIntent
 from gateway.model.session import Session, SignIn
-from gateway.sessions.strategy import public_id
+from gateway.sessions.strategy import Strategy, public_id
 from gateway.web.browsers import described
 from gateway.web.csrf import Csrf
 from gateway.web.pages import Pages
 from gateway.web.person import display_name
+from gateway.web.query import Fields
 from gateway.web.replies import Replies
 from gateway.web.visit import Visit
 
@@ -63,6 +65,8 @@ class AccountPage:
         max_age: int,
         audit: Audit,
         logins: Logins,
+        unlinking: Unlinking,
+        strategy: Strategy,
         passwords: PasswordProvider | None,
         resume: Resume,
         csrf: Csrf,
@@ -78,6 +82,8 @@ class AccountPage:
         self._max_age = max_age
         self._audit = audit
         self._logins = logins
+        self._unlinking = unlinking
+        self._strategy = strategy
         self._passwords = passwords
         self._resume = resume
         self._csrf = csrf
@@ -101,13 +107,12 @@ class AccountPage:
             session.identity.user_id, begun_after=int(self._clock()) - self._max_age
         )
         token = self._csrf.issue(visit.inbound.headers)
+        accounts = [*await self._password_row(session), *(self._row(each, session) for each in linked)]
         facts = {
             "user": session.identity,
             "title": display_name(session.identity),
-            "accounts": [
-                *await self._password_row(session),
-                *(self._row(account, session) for account in linked),
-            ],
+            "accounts": accounts,
+            "removable": any("handle" in row and not row["current"] for row in accounts),
             "sessions": [self._session_row(sign_in, session) for sign_in in sign_ins],
             "linkable": self._linkable(linked),
             "stale": self._is_stale(session),
@@ -117,33 +122,64 @@ class AccountPage:
 
     async def link(self, visit: Visit) -> Answer:
         """POST /account/link/{provider}: add a way to sign in, after a new login if this one is old."""
+        session, _ = await self._asked_by(visit)
+        if self._is_stale(session):
+            return await self._sign_in_again(visit, session)
+        intent = LinkIntent(user_id=session.identity.user_id, session_id=session.id)
+        departure = await self._logins.start(
+            visit.tail, inbound=visit.inbound, return_to=self._here, link=intent
+        )
+        return self._replies.redirect(departure.location, cookies=departure.cookies)
+
+    async def unlink(self, visit: Visit) -> Answer:
+        """POST /account/unlink: give up the `account` named, after a new login if this one is old.
+
+        All other sessions of the user end; this one goes on. Raises AccountKept.
+        """
+        session, fields = await self._asked_by(visit)
+        if self._is_stale(session):
+            return await self._sign_in_again(visit, session)
+        user_id = session.identity.user_id
+        handle = fields.one("account") or ""
+        unlinked = await self._unlinking.unlink(user_id, handle, in_use=_key_in_use(session), but=session.id)
+        if unlinked is None:
+            return self._replies.redirect(self._here)
+        self._tell(session, unlinked)
+        reissued = await self._strategy.reissue(session, unlinked.user)
+        cookies = self._strategy.cookies(reissued, visit.inbound.headers)
+        return self._replies.redirect(self._here, cookies=cookies)
+
+    async def _asked_by(self, visit: Visit) -> tuple[Session, Fields]:
+        """Return who sent the form, and the form; raise FormRefused or LoginRequired."""
         self._csrf.check_origin(visit.inbound)
         fields = await visit.fields()
         self._csrf.check(visit.inbound, fields.one("csrfToken"))
         session = await self._resume.live(visit.inbound)
         if session is None:
-            raise LoginRequired("linking")
-        if self._is_stale(session):
-            if session.provider not in {provider.id for provider in self._logins.providers}:
-                return self._replies.redirect(self._signin)
-            departure = await self._logins.start(
-                session.provider, inbound=visit.inbound, return_to=self._here, hints={"prompt": "login"}
-            )
-        else:
-            intent = LinkIntent(user_id=session.identity.user_id, session_id=session.id)
-            departure = await self._logins.start(
-                visit.tail, inbound=visit.inbound, return_to=self._here, link=intent
-            )
+            raise LoginRequired("account page")
+        return session, fields
+
+    async def _sign_in_again(self, visit: Visit, session: Session) -> Answer:
+        if session.provider not in {provider.id for provider in self._logins.providers}:
+            return self._replies.redirect(self._signin)
+        departure = await self._logins.start(
+            session.provider, inbound=visit.inbound, return_to=self._here, hints={"prompt": "login"}
+        )
         return self._replies.redirect(departure.location, cookies=departure.cookies)
+
+    def _tell(self, session: Session, unlinked: Unlinked) -> None:
+        self._audit(
+            AuditEvent(
+                name="account.unlinked",
+                user_id=unlinked.user.id,
+                session_id=public_id(session.id),
+                provider=unlinked.account.provider,
+            )
+        )
 
     async def end(self, visit: Visit) -> Answer:
         """POST /account/sessions/{public id}: end one session of the signed-in user."""
-        self._csrf.check_origin(visit.inbound)
-        fields = await visit.fields()
-        self._csrf.check(visit.inbound, fields.one("csrfToken"))
-        session = await self._resume.live(visit.inbound)
-        if session is None:
-            raise LoginRequired("ending a session")
+        session, _ = await self._asked_by(visit)
         if visit.tail == public_id(session.id):
             return await self._end_this(visit)
         mine = session.identity.user_id
@@ -190,16 +226,20 @@ class AccountPage:
 
     def _row(self, account: Account, session: Session) -> dict[str, object]:
         names = {provider.id: provider.name for provider in self._logins.providers}
-        key = (account.provider, account.issuer, account.subject)
         return {
             "name": names.get(account.provider, account.provider),
             "email": account.email,
-            "current": key == (session.provider, session.issuer, session.subject),
+            "current": key_of(account) == _key_in_use(session),
+            "handle": handle_of(account),
         }
 
     def _linkable(self, linked: Sequence[Account]) -> list[LoginProvider]:
         taken = {account.provider for account in linked}
         return [provider for provider in self._logins.providers if provider.id not in taken]
+
+
+def _key_in_use(session: Session) -> tuple[str, str, str]:
+    return session.provider, session.issuer, session.subject
 
 
 def _told(moment: int) -> str:

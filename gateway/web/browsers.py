@@ -32,4 +32,4 @@ def described(user_agent: str) -> str:
     if browser:
         return f"{browser} on {system}" if system else browser
     product = _PRODUCT.match(user_agent)
-    return product[0].strip() if product else "Unknown browser"
+    return (product and product[0].strip()) or "Unknown browser"

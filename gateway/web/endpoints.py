@@ -39,6 +39,7 @@ class Endpoints:
             "/signin": {"GET": home.starts(signin.choose)},
             "/signout": {"GET": signout.ask, "POST": signout.leave},
             "/account": {"GET": home.only(account.show)},
+            "/account/unlink": {"POST": account.unlink},
             "/session": {"GET": programs.session, "POST": programs.reread},
             "/csrf": {"GET": programs.csrf},
             "/providers": {"GET": programs.providers},

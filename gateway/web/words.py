@@ -103,6 +103,13 @@ _BY_CODE = {
         "For your safety the form was not accepted: it was open for too long, or did not come from here. "
         "Go back, reload the page and send it again.",
     ),
+    "account_kept": Words(
+        title="This way to sign in stays",
+        text="You are signed in with it, or it is the only one that you have. Nothing was removed: sign in "
+        "another way first, then repeat it from your account page.",
+        way=Way.ACCOUNT,
+        label="Go to your account",
+    ),
     "bad_return_target": _home(
         "This link leads elsewhere",
         "The link asked to continue at an address that does not belong to this site, so it was stopped here.",

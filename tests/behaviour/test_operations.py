@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.fakes.databases import raw
+from tests.fakes.databases import by_hand
 from tests.fakes.gateway import HOST, KeptLog, route
 from tests.fakes.issuer import HostileIssuer
 from tests.fakes.raw_client import RawAnswer, RawConnection, get
@@ -175,9 +175,7 @@ async def test_B149_an_outage_of_the_store_is_counted_and_its_calls_are_timed(tm
         assert found["gateway_store_errors_total"] == 0
         assert found['gateway_store_duration_seconds_count{op="standing"}'] >= 1
         assert found['gateway_store_duration_seconds_count{op="spend"}'] == 1
-        connection = raw(tmp_path)
-        connection.execute("alter table users rename to gone")
-        connection.close()
+        await by_hand(tmp_path, "alter table users rename to gone")
         at.clock.advance(600)
         assert (await alice.fetch(at.url + "/x")).status == 503
         assert (await counted(at))["gateway_store_errors_total"] == 1

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from tests.fakes.clock import FakeClock
-from tests.fakes.databases import raw
+from tests.fakes.databases import by_hand
 from tests.fakes.gateway import HOST, SECRET
 from tests.fakes.raw_client import RawConnection, get
 from tests.fakes.scene import COOKIE, ours_in, scene, seen
@@ -57,9 +57,7 @@ async def test_B079_B080_the_same_request_is_served_with_what_was_just_read(tmp_
         old = at.claims(alice)
         async with at.store() as store:
             await store.users.change_roles(old["sub"], grant=["editor"])
-        connection = raw(tmp_path)
-        connection.execute("update users set name = 'Alice B.'")
-        connection.close()
+        await by_hand(tmp_path, "update users set name = 'Alice B.'")
         at.clock.advance(601)
         page = await alice.fetch(at.url + "/x")
         assert (page.status, page.text) == (200, "hello")

@@ -21,7 +21,7 @@ from gateway.upstream.assertion import Assertions
 from gateway.upstream.identity import IdentityLines
 from gateway.verify import AssertionInvalid, Verifier
 from tests.fakes.browser import Page
-from tests.fakes.databases import raw
+from tests.fakes.databases import by_hand
 from tests.fakes.gateway import HOST, route
 from tests.fakes.raw_client import RawConnection, get
 from tests.fakes.scene import COOKIE, Scene, ours_in, scene, seen, told
@@ -75,9 +75,7 @@ async def test_B045_names_beyond_ascii_are_encoded_and_signed_as_they_are(
 async def test_B045_a_value_that_no_header_can_carry_stops_the_request(tmp_path: Path) -> None:
     async with scene(tmp_path) as at:
         alice = await at.signed_in()
-        connection = raw(tmp_path)
-        connection.execute("update users set name = 'a' || char(13, 10) || 'X-User-Roles: admin'")
-        connection.close()
+        await by_hand(tmp_path, "update users set name = 'a' || char(13, 10) || 'X-User-Roles: admin'")
         at.clock.advance(600)
         page = await alice.fetch(at.url + "/x")
         assert page.status == 500
@@ -408,6 +406,7 @@ async def test_B060_G3_whatever_raises_nothing_reaches_the_app(
             "/plain": 'access = "optional"',
         }.items()
     )
+    tables += '[audit]\nkeep = "off"\n'  # a sweep in the background would use a verb, for no request
     async with scene(tmp_path, tables=tables) as at:
         alice = await at.signed_in()
         async with at.store() as store:

@@ -15,7 +15,7 @@ from gateway.model.session import Session
 from gateway.sessions.strategy import public_id
 from gateway.store.database import Database
 from tests.fakes.configuration import SOUND, write
-from tests.fakes.databases import opened
+from tests.fakes.databases import opened, raw
 from tests.fakes.logins import ANN, BOB, session_of
 
 Run = Callable[..., Result]
@@ -128,6 +128,27 @@ def test_who_is_not_there_is_told(
     assert "no " in result.output
     assert over(tmp_path, sessions) == set()
     assert run("list", "--user", "nobody@example.com").exit_code == 1
+
+
+def test_B144_what_is_ended_is_in_the_audit_trail(
+    run: Run, sessions: dict[str, Session], tmp_path: Path
+) -> None:
+    name = public_id("ann-1")
+    for how in ([name], [name], ["--user", "ann@example.com"], ["--user", "nobody@example.com"], ["--all"]):
+        run("end", *how)
+    connection = raw(tmp_path)
+    query = "SELECT event, reason, user_id, detail FROM audit ORDER BY id"
+    found = connection.execute(query).fetchall()
+    connection.close()
+    ann = sessions["ann-1"].identity.user_id
+    assert {event for event, *_ in found} == {"admin.sessions.end"}
+    assert [facts for _, *facts in map(list, found)] == [
+        ["", "", name],
+        ["no_such_session", "", name],
+        ["", ann, ""],
+        ["no_such_user", "", "nobody@example.com"],
+        ["", "", "all"],
+    ]
 
 
 @pytest.mark.parametrize("how", [[], ["--all", "--user", "ann@example.com"], ["abc", "--all"]])

@@ -1,5 +1,6 @@
 """Real databases for tests, each in a directory of its own."""
 
+import asyncio
 import sqlite3
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -42,6 +43,19 @@ async def opened(directory: Path, clock: Clock | None = None) -> AsyncIterator[D
 def raw(directory: Path) -> sqlite3.Connection:
     """Return a plain connection, as a backup job or an intruder would have one."""
     return sqlite3.connect(file_in(directory), isolation_level=None)
+
+
+async def by_hand(directory: Path, statement: str) -> None:
+    """Run *statement* beside a gateway of this process: not on its loop, which may hold the lock."""
+
+    def run() -> None:
+        connection = raw(directory)
+        try:
+            connection.execute(statement)
+        finally:
+            connection.close()
+
+    await asyncio.to_thread(run)
 
 
 @cache

@@ -28,6 +28,9 @@ class FakeDirectory:
     def change(self, user_id: str, **changes: object) -> None:
         self.users[user_id] = replace(self.users[user_id], **changes)  # type: ignore[arg-type]
 
+    def known(self, _session: Session) -> None:
+        """Every question is asked."""
+
     async def standing(self, session: Session) -> Standing | None:
         self.lookups += 1
         if self.down:

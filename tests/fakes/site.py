@@ -25,6 +25,7 @@ from gateway.flows.sign_ins import SignInBook
 from gateway.flows.targets import ReturnTargets
 from gateway.flows.throttle import Throttle
 from gateway.flows.transactions import Transactions
+from gateway.flows.unlink import Unlinking
 from gateway.keys.keyring import KeyRing
 from gateway.model.answer import Answer
 from gateway.model.cookies import CookieNames
@@ -347,6 +348,8 @@ def _composed(
             max_age=policy.max_age,
             audit=events.append,
             logins=logins,
+            unlinking=Unlinking(database.users, passwords=by_password is not None),
+            strategy=sessions,
             passwords=by_password.provider if by_password else None,
             resume=resume,
             csrf=csrf,

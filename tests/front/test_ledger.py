@@ -20,6 +20,7 @@ class Told:
 
     lines: list[RequestLine] = field(default_factory=list)
     audited: list[AuditEvent] = field(default_factory=list)
+    trail: list[AuditEvent] = field(default_factory=list)
     events: list[tuple[str, str, dict[str, object]]] = field(default_factory=list)
 
     def request(self, line: RequestLine) -> None:
@@ -55,7 +56,12 @@ class Counted:
 
 def books() -> tuple[RequestLedger, Told, Counted]:
     told, counted = Told(), Counted()
-    return RequestLedger(log=told, counts=counted, monotonic=lambda: 12.5, own="ours"), told, counted  # type: ignore[arg-type]
+    trail = told.trail.append
+    return (
+        RequestLedger(log=told, counts=counted, trail=trail, monotonic=lambda: 12.5, own="ours"),
+        told,
+        counted,
+    )  # type: ignore[arg-type]
 
 
 def passage(**facts: object) -> Passage:
@@ -138,3 +144,11 @@ async def test_an_audit_event_is_told_with_the_request_that_it_belongs_to() -> N
     ledger.audit(event)
     said = [(each.request_id, each.route, each.client_ip) for each in told.audited]
     assert said == [("a", "/wiki", "192.0.2.7"), ("b", "/wiki", "192.0.2.7"), ("", "", "")]
+
+
+def test_B144_what_is_audited_goes_to_the_log_and_to_the_trail_alike() -> None:
+    ledger, told, _ = books()
+    ledger.began(passage(inbound=inbound(), route=route("/wiki")))
+    ledger.audit(AuditEvent(name="session.renewed", user_id="u-1"))
+    assert told.trail == told.audited
+    assert (told.trail[0].route, told.trail[0].request_id) == ("/wiki", "r-1")

@@ -46,6 +46,9 @@ class Slow:
         if self.down:
             raise StoreUnavailable("down")
 
+    def known(self, _session: Session) -> Standing | None:
+        return None
+
     async def standing(self, session: Session) -> Standing | None:
         self._work()
         return None
@@ -79,6 +82,7 @@ async def test_every_call_is_timed_and_its_answer_passes() -> None:
     watch = StoreWatch(counts, monotonic=clock)
     store, books = WatchedStore(Slow(clock), watch), WatchedBooks(Slow(clock), watch)
     session = Node().sign_in()
+    assert store.known(session) is None
     assert await store.standing(session) is None
     await store.deny("sid", 1)
     assert await store.spend(b"key", 1) is True

@@ -8,7 +8,7 @@ from gateway.errors import LoginFailed
 from gateway.model.email import email_key
 from gateway.model.identity import VerifiedLogin
 from gateway.relying_party.claims import LONGEST_VALUE, MOST_VALUES, find, merged, verified_login
-from gateway.relying_party.registration import ClaimNames
+from gateway.relying_party.registration import ClaimNames, RoleGrant
 from tests.fakes.login import registration
 
 
@@ -165,3 +165,74 @@ def test_what_the_token_says_about_the_login_is_kept() -> None:
         ("pwd", "otp"),
         1,
     )
+
+
+def earned(*grants: tuple[str, str], **claims: Any) -> tuple[str, ...]:
+    """Return the roles of a login whose provider grants "admin" for each of *grants*."""
+    roles = tuple(RoleGrant(role="admin", claim=claim, value=value) for claim, value in grants)
+    login = verified_login(
+        {"sub": "s", **claims}, registration=registration(roles=roles), scope="openid", access_expires_at=None
+    )
+    return login.roles
+
+
+@pytest.mark.parametrize(
+    ("claim", "value", "claims"),
+    [
+        ("groups", "admins", {"groups": ["staff", "admins"]}),
+        ("groups", "admins", {"groups": "admins"}),
+        ("realm_access.roles", "admins", {"realm_access": {"roles": ["admins"]}}),
+        ("https://example.com/roles", "admins", {"https://example.com/roles": ["admins"]}),
+        ("staff", "true", {"staff": True}),
+        ("level", "3", {"level": 3}),
+        ("mixed", "admins", {"mixed": [{"name": "x"}, None, 1.5, "admins"]}),
+    ],
+)
+def test_B75_a_claim_that_is_or_holds_the_value_earns_the_role(
+    claim: str, value: str, claims: dict[str, Any]
+) -> None:
+    assert earned((claim, value), **claims) == ("admin",)
+
+
+@pytest.mark.parametrize(
+    ("claim", "claims"),
+    [
+        ("groups", {}),
+        ("groups", {"groups": None}),
+        ("groups", {"groups": []}),
+        ("groups", {"groups": ["Admins", "admins ", "xadmins", "admins\u200b"]}),
+        ("groups", {"groups": "admins staff"}),
+        ("realm.roles", {"realm": ["roles"]}),
+        ("realm.roles", {"realm": {"roles": {"admins": True}}}),
+        ("realm.roles", {"roles": ["admins"]}),
+        ("list", {"list": [["admins"]]}),
+        ("list", {"list": {"admins": "admins"}}),
+    ],
+)
+def test_B75_whatever_else_it_holds_earns_nothing(claim: str, claims: dict[str, Any]) -> None:
+    assert earned((claim, "admins"), **claims) == ()
+
+
+def test_B75_a_role_is_earned_once_and_the_claim_is_not_kept() -> None:
+    roles = tuple(
+        RoleGrant(role=role, claim="teams", value=value)
+        for role, value in (("b", "x"), ("a", "y"), ("b", "y"))
+    )
+    login = verified_login(
+        {"sub": "s", "teams": ["x", "y"]},
+        registration=registration(roles=roles),
+        scope="openid",
+        access_expires_at=None,
+    )
+    assert login.roles == ("a", "b")
+    assert (login.groups, login.claims) == ((), ())
+
+
+@given(
+    st.recursive(
+        st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
+        lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner),
+    )
+)
+def test_no_claim_breaks_the_mapping(value: object) -> None:
+    assert earned(("odd", "admins"), odd=value) in ((), ("admin",))

@@ -7,7 +7,7 @@ from gateway.errors import SessionRejected, StoreUnavailable
 from gateway.model.session import session_key
 from gateway.sessions.strategy import public_id
 from tests.fakes.session_store import StatefulNode
-from tests.fakes.sessions import POLICY
+from tests.fakes.sessions import ALICE, POLICY
 
 IDLE = replace(POLICY, idle_timeout=600)
 
@@ -216,3 +216,16 @@ async def test_B113_what_ended_is_listed_no_more() -> None:
     again = await node.sign_in()
     await node.sessions.end(again)
     assert again.id in node.book.denied
+
+
+async def test_B114_a_session_that_is_reissued_outlives_the_raised_epoch_alone() -> None:
+    node = StatefulNode()
+    await node.sign_in()
+    session = await node.sign_in()
+    held = node.store.standing
+    assert held is not None
+    node.store.standing = replace(held, epoch=ALICE.epoch + 1)
+    reissued = await node.sessions.reissue(session, replace(ALICE, epoch=ALICE.epoch + 1))
+    assert list(node.store.records) == [session_key(session.id)]
+    assert node.store.records[session_key(session.id)].browser == "Firefox/1"
+    assert (await node.request()).epoch == reissued.epoch == ALICE.epoch + 1

@@ -198,6 +198,49 @@ async def test_a_strict_end_during_an_outage_is_raised_and_still_holds_here() ->
     assert session.id in node.directory.denied
 
 
+async def test_G112_G114_a_session_issued_anew_outlives_a_raised_epoch_and_its_copies_do_not() -> None:
+    node = Node()
+    before = node.sign_in()
+    node.clock.advance(60)
+    node.directory.change("u-alice", epoch=4, roles=("reader",))
+    after = await node.sessions.reissue(before, node.directory.users["u-alice"])
+    assert (after.id, after.authenticated_at, after.ends_at) == (
+        before.id,
+        before.authenticated_at,
+        before.ends_at,
+    )
+    assert (after.epoch, after.identity.roles) == (4, ("reader",))
+    assert after.token_id != before.token_id
+    assert after.lease_until == int(node.clock()) + 600
+    assert await node.sessions.confirm(after) == after
+    with pytest.raises(SessionRejected, match="epoch"):
+        await node.sessions.confirm(before)
+
+
+async def test_D67_what_the_directory_knows_by_itself_is_used_without_a_lookup(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    node = Node()
+    session = node.sign_in()
+    monkeypatch.setattr(node.directory, "known", node.directory._standing)
+    assert (await node.sessions.confirm(session)).identity.roles == ("editor",)
+    node.directory.change("u-alice", roles=())
+    assert (await node.sessions.confirm(session)).identity.roles == ()
+    node.directory.change("u-alice", enabled=False)
+    with pytest.raises(SessionRejected, match="user_disabled"):
+        await node.sessions.confirm(session)
+    assert node.directory.lookups == 0
+
+
+async def test_C66_under_strict_every_request_asks_whatever_is_known(monkeypatch: pytest.MonkeyPatch) -> None:
+    node = Node(policy=STRICT)
+    session = node.sign_in()
+    monkeypatch.setattr(node.directory, "known", node.directory._standing)
+    await node.sessions.confirm(session)
+    await node.sessions.renew(session)
+    assert node.directory.lookups == 2
+
+
 async def test_B112_ending_all_refuses_this_one_here_at_once_and_raises_the_epoch() -> None:
     node = Node()
     session = node.sign_in()

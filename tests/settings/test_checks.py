@@ -112,7 +112,28 @@ def test_a_redis_user_needs_a_password(tmp_path: Path) -> None:
     assert list(found(tmp_path, f'{SOUND}[redis]\nusername = "gateway"\n')) == ["redis.username"]
 
 
+GRANT = '[[roles]]\nrole = "admin"\nprovider = "company"\nclaim = "groups"\nvalue = "admins"\n'
+
+
+def test_B146_a_role_granted_by_no_provider_is_told_with_the_nearest(tmp_path: Path) -> None:
+    assert found(tmp_path, SOUND + GRANT) == {}
+    near = found(tmp_path, SOUND + GRANT.replace("company", "compny"))
+    assert 'did you mean "company"?' in near["roles[0].provider"]
+    far = found(tmp_path, SOUND + GRANT.replace("company", "zzz"))
+    assert "known: company" in far["roles[0].provider"]
+
+
+def test_B146_a_grant_written_twice_is_a_fault(tmp_path: Path) -> None:
+    assert "roles[0]" in found(tmp_path, SOUND + GRANT + GRANT)["roles[1]"]
+    assert found(tmp_path, SOUND + GRANT + GRANT.replace('"admins"', '"owners"')) == {}
+
+
 LOCAL = '\n[[providers]]\nid = "local"\ntype = "password"\n'
+
+
+def test_B146_passwords_grant_no_role(tmp_path: Path) -> None:
+    faults = found(tmp_path, SOUND + LOCAL + GRANT.replace("company", "local"))
+    assert "takes passwords, which grant no role" in faults["roles[0].provider"]
 
 
 @pytest.mark.parametrize("key", ["issuer", "client_id"])

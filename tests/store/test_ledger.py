@@ -207,3 +207,92 @@ async def test_values_come_back_as_they_went_in(tmp_path: Path, name: str, subje
     assert account.subject == subject
     assert found is not None
     assert (found.name or "") == name
+
+
+async def test_B75_a_login_replaces_what_its_provider_granted_and_nothing_else(database: Database) -> None:
+    ann = await created(database, replace(ANN, roles=("admin", "editor")))
+    await database.users.change_roles(ann.id, grant=["editor", "guest"])
+    async with database.users.ledger() as ledger:
+        await ledger.link(ann.id, at_other_provider(ANN, roles=("auditor", "admin")))
+    found = await signed_in(database, replace(ANN, roles=("reader",)))
+    assert found.roles == ("admin", "auditor", "editor", "guest", "reader")
+    found = await signed_in(database, at_other_provider(ANN, roles=()))
+    assert found.roles == ("editor", "guest", "reader")
+    found = await signed_in(database, ANN)
+    assert found.roles == ("editor", "guest")
+
+
+async def test_B75_what_one_person_is_granted_is_nobody_else_s(database: Database) -> None:
+    ann = await created(database, replace(ANN, roles=("admin",)))
+    bob = await created(database, replace(BOB, roles=("admin",)))
+    await signed_in(database, BOB)
+    roles = {user.id: user.roles for user in await database.users.everyone()}
+    assert roles == {ann.id: ("admin",), bob.id: ()}
+
+
+async def linked(database: Database, first: VerifiedLogin, second: VerifiedLogin) -> User:
+    user = await created(database, first)
+    async with database.users.ledger() as ledger:
+        return await ledger.link(user.id, second)
+
+
+async def unlinked(database: Database, user_id: str, provider: str) -> User:
+    async with database.users.ledger() as ledger:
+        (account,) = [each for each in await ledger.accounts_of(user_id) if each.provider == provider]
+        return await ledger.unlink(account)
+
+
+async def test_G114_unlinking_takes_the_account_its_roles_and_every_session(database: Database) -> None:
+    ann = await linked(database, replace(ANN, roles=("admin",)), at_other_provider(ANN, roles=("auditor",)))
+    await database.users.change_roles(ann.id, grant=["guest"])
+    after = await unlinked(database, ann.id, "other")
+    assert (after.epoch, after.roles) == (ann.epoch + 1, ("admin", "guest"))
+    assert [account.provider for account in await database.users.accounts_of(ann.id)] == ["corp"]
+    async with database.users.ledger() as ledger:
+        assert await ledger.account("other", "https://other.example", "ann-1-other") is None
+
+
+async def test_an_e_mail_that_nobody_vouches_for_any_more_is_given_up(database: Database) -> None:
+    second = at_other_provider(ANN, email="ann@home.example", email_verified=False)
+    ann = await linked(database, ANN, second)
+    assert ann.email == "ann@example.com"
+    after = await unlinked(database, ann.id, "corp")
+    assert (after.email, after.email_verified, after.name) == ("ann@home.example", False, "Ann")
+    async with database.users.ledger() as ledger:
+        assert await ledger.user_with_email("ann@example.com") is None, "whoever gets it next is another user"
+    again = await signed_in(database, replace(second, name="Ann Home"))
+    assert again.name == "Ann Home", "the account that is left leads"
+
+
+async def test_an_e_mail_that_somebody_signs_in_with_by_password_is_kept(database: Database) -> None:
+    ann = await linked(database, ANN, at_other_provider(ANN, email="ann@home.example", email_verified=False))
+    await database.passwords.change(ann.id, "$argon2id$")
+    assert (await unlinked(database, ann.id, "corp")).email == ann.email
+    assert await database.passwords.find(ann.email or "") is not None
+
+
+async def test_without_an_e_mail_at_the_account_that_is_left_there_is_none(database: Database) -> None:
+    ann = await linked(database, ANN, at_other_provider(ANN, email=None, email_verified=False))
+    after = await unlinked(database, ann.id, "corp")
+    assert (after.email, after.email_verified) == (None, False)
+
+
+async def test_an_e_mail_set_by_an_administrator_or_by_the_account_that_stays_is_kept(
+    database: Database,
+) -> None:
+    added = await database.users.add("ann@example.com")
+    assert added is not None
+    async with database.users.ledger() as ledger:
+        await ledger.link(added.id, ANN)
+        await ledger.link(added.id, at_other_provider(ANN, email="ann@home.example"))
+    after = await unlinked(database, added.id, "corp")
+    assert (after.email, after.email_verified) == ("ann@example.com", True)
+    bob = await linked(database, BOB, at_other_provider(BOB, email="bob@home.example"))
+    assert (await unlinked(database, bob.id, "other")).email == "bob@example.com"
+
+
+async def test_an_e_mail_of_somebody_else_is_not_taken_over(database: Database) -> None:
+    ann = await linked(database, ANN, at_other_provider(ANN, email="bob@example.com"))
+    await created(database, BOB)
+    after = await unlinked(database, ann.id, "corp")
+    assert after.email is None

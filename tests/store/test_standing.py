@@ -113,7 +113,7 @@ async def test_a_lookup_has_250_ms_in_all(tmp_path: Path) -> None:
     async with opened(tmp_path) as database:
         session = session_of(await ann_in(database), authenticated_at=NOW)
         await database.standing(session)
-        lookup: Lookup = database.standing.__self__
+        lookup: Lookup = database._lookup
         hanging = lookup._connection
         assert hanging is not None
         slow = "WITH RECURSIVE n(i) AS (SELECT 1 UNION SELECT i+1 FROM n LIMIT 2000000) SELECT max(i) FROM n"
@@ -131,7 +131,7 @@ async def test_a_lookup_has_250_ms_in_all(tmp_path: Path) -> None:
 async def test_connections_that_hang_are_bounded(tmp_path: Path) -> None:
     async with opened(tmp_path) as database:
         session = session_of(await ann_in(database), authenticated_at=NOW)
-        lookup: Lookup = database.standing.__self__
+        lookup: Lookup = database._lookup
         hung = [asyncio.get_running_loop().create_future() for _ in range(ABANDONED)]
         lookup._abandoned.update(hung)
         with pytest.raises(StoreUnavailable, match="hang"):

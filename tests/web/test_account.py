@@ -1,11 +1,15 @@
-"""The account page shows who somebody is and lets them add a way to sign in."""
+"""The account page shows who somebody is and lets them add a way to sign in, or give one up."""
 
+import re
 from pathlib import Path
 
 import pytest
 
 from gateway.errors import StoreUnavailable
+from gateway.flows.unlink import handle_of
 from gateway.model.session import Session
+from gateway.sessions.strategy import public_id
+from tests.fakes.jar import Jar
 from tests.fakes.passwords import RIGHT, hash_of
 from tests.fakes.site import FETCH, PREFIX, Site, header, site
 
@@ -68,6 +72,132 @@ async def test_the_page_renews_a_session_that_is_due(tmp_path: Path) -> None:
         before = dict(gate.browser.cookies)
         assert (await gate.get(f"{PREFIX}/account")).status == 200
         assert gate.browser.cookies != before
+
+
+async def with_two_accounts(gate: Site) -> None:
+    """Sign in at demo, and link corp; the session is then one that corp began."""
+    await gate.sign_in("demo")
+    await gate.post(f"{PREFIX}/account/link/corp")
+    await gate.come_back("corp")
+
+
+def handles(page: str) -> list[str]:
+    return re.findall(r'name="account" value="([0-9a-f]+)"', page)
+
+
+async def test_G114_an_account_is_removed_and_all_other_sessions_end(tmp_path: Path) -> None:
+    async with site(tmp_path, providers=("demo", "corp")) as gate:
+        await gate.sign_in("demo")
+        elsewhere = gate.browser
+        gate.browser = Jar()
+        await with_two_accounts(gate)
+        copy = dict(gate.browser.cookies)
+        (handle,) = handles((await gate.get(f"{PREFIX}/account")).body.decode())
+        session = gate.sessions.load(gate.browser.headers()).session
+        answer = await gate.post(f"{PREFIX}/account/unlink", {"account": handle})
+        assert (answer.status, header(answer, b"Location")) == (303, f"{PREFIX}/account")
+        page = (await gate.get(f"{PREFIX}/account")).body.decode()
+        assert "Demo" in page
+        assert f'action="{PREFIX}/account/link/demo"' in page, "demo can be added again"
+        reissued = gate.sessions.load(gate.browser.headers()).session
+        assert reissued is not None
+        assert session is not None
+        assert (reissued.id, reissued.epoch) == (session.id, session.epoch + 1)
+        assert [event.provider for event in gate.events if event.name == "account.unlinked"] == ["demo"]
+        gate.browser = elsewhere
+        assert (await gate.get(f"{PREFIX}/account", FETCH)).status == 401
+        gate.browser = Jar()
+        gate.browser.cookies.update(copy)
+        assert (await gate.get(f"{PREFIX}/account", FETCH)).status == 401, "a copy of this session ends too"
+
+
+async def test_G114_the_session_that_goes_on_is_still_listed_and_no_other(tmp_path: Path) -> None:
+    async with site(tmp_path, providers=("demo", "corp")) as gate:
+        await gate.sign_in("demo")
+        gate.browser = Jar()
+        await with_two_accounts(gate)
+        (handle,) = handles((await gate.get(f"{PREFIX}/account")).body.decode())
+        session = gate.sessions.load(gate.browser.headers()).session
+        assert session is not None
+        await gate.post(f"{PREFIX}/account/unlink", {"account": handle})
+        shown = await gate.database.sign_ins.listed(session.identity.user_id)
+        assert [each.public_id for each in shown] == [public_id(session.id)]
+        assert "this one" in (await gate.get(f"{PREFIX}/account")).body.decode()
+
+
+async def test_G114_the_account_in_use_stays_whatever_is_posted(tmp_path: Path) -> None:
+    async with site(tmp_path, providers=("demo", "corp")) as gate:
+        await with_two_accounts(gate)
+        user_id = gate.signed_in
+        accounts = await gate.database.users.accounts_of(user_id)
+        (corp,) = [account for account in accounts if account.provider == "corp"]
+        answer = await gate.post(f"{PREFIX}/account/unlink", {"account": handle_of(corp)})
+        assert answer.status == 409
+        assert b"This way to sign in stays" in answer.body
+        assert await gate.database.users.accounts_of(user_id) == accounts
+        assert (await gate.get(f"{PREFIX}/account")).status == 200
+
+
+async def test_G114_the_only_way_to_sign_in_has_no_button_and_stays(tmp_path: Path) -> None:
+    async with site(tmp_path) as gate:
+        await gate.sign_in()
+        assert handles((await gate.get(f"{PREFIX}/account")).body.decode()) == []
+        (only,) = await gate.database.users.accounts_of(gate.signed_in)
+        assert (await gate.post(f"{PREFIX}/account/unlink", {"account": handle_of(only)})).status == 409
+
+
+@pytest.mark.parametrize("token", ["", "x" * 86])
+async def test_removing_without_a_valid_token_changes_nothing(tmp_path: Path, token: str) -> None:
+    async with site(tmp_path, providers=("demo", "corp")) as gate:
+        await with_two_accounts(gate)
+        (handle,) = handles((await gate.get(f"{PREFIX}/account")).body.decode())
+        answer = await gate.post(f"{PREFIX}/account/unlink", {"account": handle}, token=token)
+        assert answer.status == 403
+        assert len(await gate.database.users.accounts_of(gate.signed_in)) == 2
+
+
+async def test_A23_get_removes_nothing(tmp_path: Path) -> None:
+    async with site(tmp_path, providers=("demo", "corp")) as gate:
+        await with_two_accounts(gate)
+        (handle,) = handles((await gate.get(f"{PREFIX}/account")).body.decode())
+        assert (await gate.get(f"{PREFIX}/account/unlink?account={handle}")).status == 405
+        assert len(await gate.database.users.accounts_of(gate.signed_in)) == 2
+
+
+async def test_an_old_login_signs_in_again_before_anything_is_removed(tmp_path: Path) -> None:
+    async with site(tmp_path, providers=("demo", "corp")) as gate:
+        await with_two_accounts(gate)
+        (handle,) = handles((await gate.get(f"{PREFIX}/account")).body.decode())
+        gate.clock.advance(301)
+        answer = await gate.post(f"{PREFIX}/account/unlink", {"account": handle})
+        assert header(answer, b"Location").startswith("https://corp.example/authorize")
+        assert gate.issuers["corp"].hints[-1] == {"prompt": "login"}
+        assert len(await gate.database.users.accounts_of(gate.signed_in)) == 2
+
+
+async def test_nobody_signed_in_removes_nothing_and_a_second_click_does_no_harm(tmp_path: Path) -> None:
+    async with site(tmp_path, providers=("demo", "corp")) as gate:
+        await with_two_accounts(gate)
+        (handle,) = handles((await gate.get(f"{PREFIX}/account")).body.decode())
+        kept = dict(gate.browser.cookies)
+        gate.browser = Jar()
+        assert (await gate.post(f"{PREFIX}/account/unlink", {"account": handle})).status == 401
+        gate.browser = Jar()
+        gate.browser.cookies.update(kept)
+        for _ in range(2):
+            assert (await gate.post(f"{PREFIX}/account/unlink", {"account": handle})).status == 303
+        (account,) = await gate.database.users.accounts_of(gate.signed_in)
+        assert account.provider == "corp"
+
+
+async def test_A17_a_session_that_ended_removes_nothing(tmp_path: Path) -> None:
+    async with site(tmp_path, providers=("demo", "corp")) as gate:
+        await with_two_accounts(gate)
+        user_id = gate.signed_in
+        (handle,) = handles((await gate.get(f"{PREFIX}/account")).body.decode())
+        await gate.database.users.set_enabled(user_id, enabled=False)
+        assert (await gate.post(f"{PREFIX}/account/unlink", {"account": handle})).status == 401
+        assert len(await gate.database.users.accounts_of(user_id)) == 2
 
 
 async def test_B113_sessions_are_listed_and_this_one_is_marked(tmp_path: Path) -> None:
@@ -139,6 +269,21 @@ async def test_a_password_is_a_way_to_sign_in(tmp_path: Path) -> None:
         assert "<span>Password<small>ann@example.com</small></span>" in page
         assert page.count("in use") == 1
         assert f'action="{PREFIX}/account/link/demo"' in page
+
+
+async def test_G114_with_a_password_the_only_account_can_be_removed_and_the_password_not(
+    tmp_path: Path,
+) -> None:
+    async with site(tmp_path, by_password=True) as gate:
+        await by_password(gate)
+        assert handles((await gate.get(f"{PREFIX}/account")).body.decode()) == []
+        await gate.post(f"{PREFIX}/account/link/demo")
+        await gate.come_back("demo")
+        await gate.post(f"{PREFIX}/callback/local", {"username": "ann@example.com", "password": RIGHT})
+        (handle,) = handles((await gate.get(f"{PREFIX}/account")).body.decode())
+        assert (await gate.post(f"{PREFIX}/account/unlink", {"account": handle})).status == 303
+        assert await gate.database.users.accounts_of(gate.signed_in) == ()
+        assert (await gate.get(f"{PREFIX}/account")).status == 200
 
 
 async def test_who_has_no_password_is_not_shown_one(tmp_path: Path) -> None:

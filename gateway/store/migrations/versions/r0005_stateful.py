@@ -3,8 +3,8 @@
 import sqlalchemy as sa
 from alembic import op
 
-revision = "0004_stateful"
-down_revision = "0003_passwords"
+revision = "0005_stateful"
+down_revision = "0004_roles"
 branch_labels = None
 depends_on = None
 

@@ -1,0 +1,46 @@
+"""A rule that left the configuration grants nothing any more."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from gateway.errors import StoreUnavailable
+from gateway.store.grants import drop_grants_without
+from tests.fakes.databases import made_in, opened, raw, url_in
+from tests.fakes.logins import ANN, at_other_provider
+
+
+async def roles(directory: Path) -> tuple[str, ...]:
+    async with opened(directory) as database:
+        (user,) = await database.users.everyone()
+    return user.roles
+
+
+async def test_B75_a_rule_that_is_taken_out_takes_its_grants_along(tmp_path: Path) -> None:
+    async with opened(tmp_path) as database, database.users.ledger() as ledger:
+        ann = await ledger.create_user(replace(ANN, roles=("admin", "editor")))
+        await ledger.link(ann.id, at_other_provider(ANN, roles=("admin",)))
+        await ledger.grant(ann.id, ["editor", "guest"])
+    assert drop_grants_without(url_in(tmp_path), {("corp", "editor"), ("other", "admin")}) == 1
+    assert await roles(tmp_path) == ("admin", "editor", "guest")
+    assert drop_grants_without(url_in(tmp_path), set()) == 2
+    assert await roles(tmp_path) == ("editor", "guest")
+
+
+async def test_where_every_rule_is_still_there_nothing_is_written(tmp_path: Path) -> None:
+    async with opened(tmp_path) as database, database.users.ledger() as ledger:
+        await ledger.create_user(replace(ANN, roles=("admin",)))
+    other = raw(tmp_path)
+    other.execute("BEGIN IMMEDIATE")
+    assert drop_grants_without(url_in(tmp_path), {("corp", "admin")}) == 0
+    other.close()
+    assert await roles(tmp_path) == ("admin",)
+
+
+def test_D11_a_database_that_is_gone_is_an_outage(tmp_path: Path) -> None:
+    made_in(tmp_path)
+    (tmp_path / "gateway.db").unlink()
+    with pytest.raises(StoreUnavailable):
+        drop_grants_without(url_in(tmp_path), set())
+    assert not (tmp_path / "gateway.db").exists()
