@@ -2,7 +2,7 @@
 
 One proxy process on one core, load and upstream on the other, 330-byte answers, 32 keep-alive
 connections. The gateway serves a warm, authenticated session; the others do no authentication at
-all. All come from the distribution: nginx, Caddy, and the Python that runs the gateway, which is
+all. Nobody writes an access log. All come from the distribution: nginx, Caddy, and the Python that runs the gateway, which is
 built with profile-guided optimisation, as a Python that was compiled by hand often is not (set
 BENCH_PYTHON to measure another). Machines differ, so ratios are what counts. Writes var/bench.json.
 """
@@ -67,6 +67,7 @@ secret = {{ file = "secret.key" }}
 url = "sqlite:///gateway.db"
 [log]
 format = "json"
+level = "warning"
 [[providers]]
 id = "issuer"
 issuer = "{issuer}"
