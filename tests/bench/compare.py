@@ -2,9 +2,10 @@
 
 One proxy process on one core, load and upstream on the other, 330-byte answers, 32 keep-alive
 connections. The gateway serves a warm, authenticated session; the others do no authentication at
-all. Nobody writes an access log. All come from the distribution: nginx, Caddy, and the Python that runs the gateway, which is
-built with profile-guided optimisation, as a Python that was compiled by hand often is not (set
-BENCH_PYTHON to measure another). Machines differ, so ratios are what counts. Writes var/bench.json.
+all. Nobody writes an access log. All come from the distribution: nginx, Caddy, and the Python that
+runs the gateway, which is built with profile-guided optimisation, as one that was compiled by hand
+often is not (BENCH_PYTHON names another). Machines differ, so ratios are what counts. Writes
+var/bench.json.
 """
 
 import argparse

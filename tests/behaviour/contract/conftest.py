@@ -5,14 +5,16 @@ from pathlib import Path
 
 import pytest
 
+from gateway.sessions.stateful import Stateful
 from tests.fakes.keepings import Keeping, keeping
 
 
 @pytest.fixture(autouse=True)
 def patient(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Give Redis the time that a busy machine takes: what a slow one does is held in the attack rows."""
-    for module in ("redis_server", "redis_bus"):
+    """Give stores the time that a busy machine takes: what slow ones do is held in the attack rows."""
+    for module in ("redis_server", "redis_bus", "standing"):
         monkeypatch.setattr(f"gateway.store.{module}.DEADLINE", 5.0)
+    monkeypatch.setitem(Stateful.__init__.__kwdefaults__, "patience", 5.0)
 
 
 @pytest.fixture
