@@ -6,7 +6,6 @@ replay, on any node, makes a second one; a login restarts by itself at most once
 """
 
 import hashlib
-import secrets
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Protocol
@@ -21,7 +20,7 @@ from gateway.model.identity import User, VerifiedLogin
 from gateway.model.inbound import Inbound
 from gateway.model.login import LinkIntent, PendingLogin
 from gateway.model.session import Session
-from gateway.relying_party.authorization import CallbackResponse, read_response
+from gateway.relying_party.authorization import CallbackResponse, random_value, read_response
 from gateway.sessions.strategy import Strategy, public_id
 
 # At the end of a state whose login the gateway began again by itself. It protects nothing: it is
@@ -94,7 +93,7 @@ class Logins:
         audit: Audit,
         clock: Clock,
         counts: LoginCounts | None = None,
-        secret: Callable[[], str] = lambda: secrets.token_urlsafe(32),
+        secret: Callable[[], str] = random_value,
     ) -> None:
         self._providers = {provider.id: provider for provider in providers}
         self._callback_url = callback_url

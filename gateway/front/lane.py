@@ -13,7 +13,7 @@ from typing import Protocol
 from aiohttp.http import RawRequestMessage
 from aiohttp.streams import EMPTY_PAYLOAD
 
-from gateway.errors import GatewayError, UpstreamBroken
+from gateway.errors import UpstreamBroken
 from gateway.front.body import RequestBody
 from gateway.front.connection import Connection
 from gateway.front.limits import Limits
@@ -65,8 +65,8 @@ class Lane:
             if inbound is None or inbound.has_body or self.ordinary.ours(inbound):
                 return False
             leaving = self.pipeline.at_once(passage, inbound)
-        except GatewayError:
-            return False  # the ordinary lane comes to the same, and answers it
+        except Exception:  # what nobody foresaw too: nothing is sent, and this is a callback of the loop's
+            return False  # the ordinary lane comes to the same, answers it and tells the log
         if leaving is None:
             return False
         outbound, pool = leaving

@@ -11,6 +11,7 @@ import pytest
 
 from gateway.front.lane import Lane
 from gateway.front.limits import Limits
+from gateway.upstream.headers import Dresser
 from tests.fakes.front import Door, ask, front
 from tests.fakes.raw_client import RawConnection
 from tests.fakes.upstream import ok
@@ -242,3 +243,20 @@ async def test_C01_a_drain_lets_the_request_under_way_finish(tmp_path: Path, tak
         assert await client.rest() == b""
         await stopping
         assert taken.yes == 1
+
+
+async def test_what_nobody_foresaw_is_left_to_the_ordinary_lane(
+    tmp_path: Path, taken: Taken, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(*_: object) -> None:
+        raise ValueError("unforeseen")
+
+    async with warm(tmp_path) as (door, client):
+        monkeypatch.setattr(Dresser, "dress", broken)
+        before = len(door.upstream.requests)
+        await client.write(ask(GET))
+        answer = await client.answer()
+        assert answer.status == 500
+        assert taken.yes == 0
+        assert len(door.upstream.requests) == before
+    assert [line["status"] for line in door.gateway.events("request")] == [200, 500]
