@@ -1,27 +1,32 @@
 """How a SQLite file is opened: every connection alike, every write a `BEGIN IMMEDIATE`.
 
 A write takes the lock at its first statement, so it can neither deadlock nor act on what another
-process has changed since it looked.
+process has changed since it looked. SQLite hands a lock to whoever asks in the right moment, not to
+whoever waited longest; a write therefore goes on asking while others are seen to finish theirs, and
+gives up only on a lock under which nothing moves.
 """
 
+import sqlite3
 from collections.abc import Callable
 from pathlib import Path
 from urllib.parse import quote
 
 from sqlalchemy import URL, Connection, Engine, create_engine, event
 from sqlalchemy.engine.interfaces import DBAPIConnection
-from sqlalchemy.exc import DisconnectionError
+from sqlalchemy.exc import DisconnectionError, OperationalError
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 from sqlalchemy.pool import ConnectionPoolEntry, NullPool, PoolProxiedConnection
 
 from gateway.errors import SchemaMismatch
 
 BUSY = 0.25  # seconds that a statement waits for another process's lock
+ASKED = 20  # times that a write asks for the lock while others have it in turn
 CONNECTIONS = 4
 
 _SCHEME = "sqlite:///"
 _PRAGMAS = ("PRAGMA foreign_keys = ON", "PRAGMA synchronous = NORMAL")
 _MIGRATION_BUSY = 10.0
+_VERSION = "data_version"  # of the file as the connection saw it last
 
 
 def sqlite_file(url: str) -> Path:
@@ -49,7 +54,7 @@ def open_engine(path: Path) -> AsyncEngine:
     )
     event.listen(engine.sync_engine, "connect", _prepare)
     event.listen(engine.sync_engine, "connect", lambda connection, _: _watch(connection, path))
-    event.listen(engine.sync_engine, "checkout", _let_go_of_a_lost_file)
+    event.listen(engine.sync_engine, "checkout", _look)
     event.listen(engine.sync_engine, "begin", _begin)
     return engine
 
@@ -105,20 +110,39 @@ def _prepare(connection: DBAPIConnection, entry: ConnectionPoolEntry) -> None:
 
 
 def _begin(connection: Connection) -> None:
-    writes = connection.get_execution_options().get("writes", False)
-    connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+    if not connection.get_execution_options().get("writes", False):
+        connection.exec_driver_sql("BEGIN")
+        return
+    for _ in range(ASKED - 1):
+        try:
+            connection.exec_driver_sql("BEGIN IMMEDIATE")
+        except OperationalError as error:
+            if not _busy(error) or not _moved(connection):
+                raise
+        else:
+            return
+    connection.exec_driver_sql("BEGIN IMMEDIATE")
+
+
+def _busy(error: OperationalError) -> bool:
+    return getattr(error.orig, "sqlite_errorcode", 0) & 0xFF == sqlite3.SQLITE_BUSY
+
+
+def _moved(connection: Connection) -> bool:
+    """Tell whether another connection has committed since this one last looked."""
+    seen = connection.info.get(_VERSION)
+    connection.info[_VERSION] = connection.exec_driver_sql("PRAGMA data_version").scalar_one()
+    return seen is not None and connection.info[_VERSION] != seen
 
 
 def _watch(connection: DBAPIConnection, path: Path) -> None:
     connection.create_function("still_in_place", 0, place_watch(path))
 
 
-def _let_go_of_a_lost_file(
-    connection: DBAPIConnection, _: ConnectionPoolEntry, __: PoolProxiedConnection
-) -> None:
+def _look(connection: DBAPIConnection, entry: ConnectionPoolEntry, _: PoolProxiedConnection) -> None:
     cursor = connection.cursor()
-    cursor.execute("SELECT still_in_place()")
-    found = cursor.fetchone()
+    cursor.execute("SELECT still_in_place(), data_version FROM pragma_data_version")
+    in_place, entry.info[_VERSION] = cursor.fetchone() or (0, None)
     cursor.close()
-    if not found or not found[0]:
+    if not in_place:
         raise DisconnectionError("another file lies where this one was")  # the pool makes a new one
