@@ -61,8 +61,8 @@ docs: $(VENV)/.dev ## Generate config/reference.toml, config/schema.json and doc
 
 .PHONY: lock
 lock: $(VENV)/.dev ## Resolve both lock files anew
-	$(BIN)/uv pip compile --quiet --universal --generate-hashes --python-version 3.11 --extra speed pyproject.toml -o requirements.lock
-	$(BIN)/uv pip compile --quiet --universal --generate-hashes --python-version 3.11 --extra speed --group dev pyproject.toml -o requirements-dev.lock
+	$(BIN)/uv pip compile --quiet --universal --generate-hashes --python-version 3.11 --extra postgres --extra speed pyproject.toml -o requirements.lock
+	$(BIN)/uv pip compile --quiet --universal --generate-hashes --python-version 3.11 --extra postgres --extra speed --group dev pyproject.toml -o requirements-dev.lock
 
 .PHONY: clean
 clean: ## Remove the environment and everything that was generated

@@ -6,6 +6,7 @@ import signal
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
+from functools import partial
 from importlib.metadata import version as installed_version
 from importlib.util import find_spec
 
@@ -107,14 +108,16 @@ class Gateway:
         self._metrics.configuration_refused()
 
     async def _open(self) -> None:
-        database = await Database.open(self._settings.database.url, clock=self._around.clock, create=True)
+        database = await Database.open(
+            self._settings.database.url, clock=self._around.clock, create=True, awaited=self._awaits
+        )
         self._stack.push_async_callback(database.close)
         trail = self._trail = self._make_trail(database)
         self._stack.push_async_callback(trail.close)
         ledger = self._make_ledger(trail)
         succession = self._succession = Succession(
             lambda settings, tenure: self._furnished(settings, database, ledger, tenure),
-            prepare=self._take_grants,
+            prepare=lambda settings: self._take_grants(settings, database),
             serve=self._serve,
         )
         self._stack.push_async_callback(succession.end)
@@ -133,10 +136,13 @@ class Gateway:
         around, counts = self._around, self._metrics
         return RequestLedger(log=around.log, counts=counts, trail=trail.put, monotonic=around.monotonic)
 
-    async def _take_grants(self, settings: Settings) -> None:
+    async def _take_grants(self, settings: Settings, database: Database) -> None:
         """Take the roles that only the configurations before *settings* granted."""
         rules = frozenset((rule.provider, rule.role) for rule in settings.roles)
-        await asyncio.to_thread(drop_grants_without, self._settings.database.url, rules)
+        await database.first(partial(drop_grants_without, self._settings.database.url, rules))
+
+    def _awaits(self, reason: str) -> None:
+        self._around.log.event("error", "database.awaited", {"reason": reason})
 
     def _furnished(
         self, settings: Settings, database: Database, ledger: RequestLedger, tenure: Tenure

@@ -17,7 +17,6 @@ from gateway.sessions.stateful import Removal, Stateful
 from gateway.sessions.stateless import Stateless
 from gateway.sessions.strategy import Seen, SessionStore, Strategy, Tally
 from gateway.settings.schema import Settings
-from gateway.store.bus import DatabaseBus
 from gateway.store.database import Database
 from gateway.store.redis import RedisSessions
 from gateway.store.redis_bus import RedisBus
@@ -120,8 +119,8 @@ def chosen(trade: Trade) -> Keeping:
     if session.strategy == "stateless":
         return Keeping(_stateless(trade))
     pushed = session.cache == "push"
-    path, monotonic = trade.settings.database.path, trade.monotonic
-    buses: list[Bus] = [DatabaseBus(path, monotonic=monotonic)] if pushed else []
+    monotonic = trade.monotonic
+    buses: list[Bus] = [trade.database.bus(monotonic=monotonic)] if pushed else []
     if session.store == "database":
         cache = SessionCache(len(buses), monotonic=monotonic)
         strategy = _stateful(trade, trade.database.sessions, cache, place="database")

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import settings
 
 from tests.fakes.canary_search import pytest_configure, pytest_sessionfinish, pytest_terminal_summary
+from tests.fakes.postgres_programs import program as postgres_program
 
 __all__ = ["pytest_configure", "pytest_sessionfinish", "pytest_terminal_summary"]
 
@@ -22,7 +23,7 @@ def needs() -> Callable[[str], str]:
     """Return the path of an installed program; skip without it, fail without it under CI."""
 
     def find(program: str) -> str:
-        path = shutil.which(program)
+        path = shutil.which(program) or postgres_program(program)
         if path is None and os.environ.get("CI") == "true":
             pytest.fail(f"{program} is not installed, and under CI nothing is skipped")
         if path is None:

@@ -74,11 +74,11 @@ def backup(config: Path, *, file: Path, as_json: bool) -> None:
     import json
 
     from gateway.errors import SchemaMismatch, StoreUnavailable
-    from gateway.store.backup import backup as write
+    from gateway.store.place import place_at
 
     url = load_or_exit(config).settings.database.url
     try:
-        size = write(url, file)
+        size = place_at(url).copy(file)
     except (SchemaMismatch, StoreUnavailable) as error:
         raise click.ClickException(str(error)) from error
     click.echo(json.dumps({"file": str(file), "bytes": size}) if as_json else f"Wrote {file}: {size} bytes.")

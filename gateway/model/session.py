@@ -87,10 +87,14 @@ class SessionRecord:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FoundSession:
-    """What a store says about one session at one moment; `standing` is None where its user is gone."""
+    """What a store says about one session at one moment; `standing` is None where its user is gone.
+
+    `names` are those, besides its key, under which news may come that it changed.
+    """
 
     record: SessionRecord
     standing: Standing | None
+    names: tuple[bytes, ...]
 
 
 def session_key(session_id: str) -> bytes:

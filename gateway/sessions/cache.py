@@ -24,12 +24,16 @@ MOST = 20_000
 
 
 class Held:
-    """A session as it was read, with the answer about it made beforehand."""
+    """A session as it was read, with the answer about it made beforehand.
 
-    __slots__ = ("loaded", "seen_at", "session")
+    *names* are those, besides its key, under which news of it may come.
+    """
 
-    def __init__(self, session: Session, *, seen_at: int) -> None:
+    __slots__ = ("loaded", "names", "seen_at", "session")
+
+    def __init__(self, session: Session, *, seen_at: int, names: tuple[bytes, ...] = ()) -> None:
         self.session = session
+        self.names = names
         self.seen_at = seen_at
         self.loaded = Loaded(session=session, presented=True)
 
@@ -54,9 +58,9 @@ class Channel:
         """Say that changes may go unheard from now on."""
         self.proven = float("-inf")
 
-    def drop(self, key: bytes) -> None:
-        """Say that the session under *key* changed."""
-        self._cache.drop(key)
+    def drop(self, name: bytes) -> None:
+        """Say that the sessions which *name* names changed: a session's key, or what many share."""
+        self._cache.drop(name)
 
     def drop_all(self) -> None:
         """Say that any session may have changed."""
@@ -77,6 +81,7 @@ class SessionCache:
         self._fresh = fresh
         self._most = most if channels else 0
         self._held: dict[bytes, Held] = {}
+        self._named: dict[bytes, set[bytes]] = {}
         self._drops = 0
         self._used_at = float("-inf")
         self._use = asyncio.Event()
@@ -100,19 +105,25 @@ class SessionCache:
         """Hold what was read after *ticket*, unless news came since."""
         if ticket.drops != self._drops or not self._most:
             return
+        self._forget(key)
         if len(self._held) >= self._most:
-            del self._held[next(iter(self._held))]
+            self._forget(next(iter(self._held)))
         self._held[key] = held
+        for name in held.names:
+            self._named.setdefault(name, set()).add(key)
 
-    def drop(self, key: bytes) -> None:
-        """Forget the session under *key*, and whatever is being read at this moment."""
+    def drop(self, name: bytes) -> None:
+        """Forget the sessions that *name* names, and whatever is being read at this moment."""
         self._drops += 1
-        self._held.pop(key, None)
+        self._forget(name)
+        for key in tuple(self._named.get(name, ())):
+            self._forget(key)
 
     def drop_all(self) -> None:
         """Forget every session, and whatever is being read at this moment."""
         self._drops += 1
         self._held.clear()
+        self._named.clear()
 
     async def in_use(self) -> None:
         """Return at once while the cache was used within `QUIET` seconds, else at its next use."""
@@ -130,6 +141,14 @@ class SessionCache:
         except TimeoutError:
             return False
         return True
+
+    def _forget(self, key: bytes) -> None:
+        held = self._held.pop(key, None)
+        for name in held.names if held is not None else ():
+            keys = self._named[name]
+            keys.discard(key)
+            if not keys:
+                del self._named[name]
 
     def _is_proven(self, now: float) -> bool:
         fresh = self._fresh

@@ -300,7 +300,7 @@ class Stateful:
         if used and self._touches.note(record.key, seen_at=record.seen_at, now=now):
             self._seen(session.id, int(now))
         seen_at = self._seen_at(record)
-        self._cache.keep(record.key, Held(judged, seen_at=seen_at), reading.ticket)
+        self._cache.keep(record.key, Held(judged, seen_at=seen_at, names=reading.found.names), reading.ticket)
         return judged
 
     async def _judged(self, session_id: str, found: FoundSession) -> Session:

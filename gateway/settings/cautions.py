@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping
 from ipaddress import IPv4Network, IPv6Network
 
 from gateway.settings.addresses import Network, url
+from gateway.settings.database_url import verifies_its_server
 from gateway.settings.redis_url import redis_address
 from gateway.settings.routes import PERSONAL, RouteSettings, RuleSettings
 from gateway.settings.schema import SessionSettings, Settings
@@ -23,6 +24,8 @@ def cautions(settings: Settings, secrets: Mapping[str, str]) -> Iterator[str]:
     yield from _without_effect(settings)
     if settings.session.store == "redis" and not redis_address(settings.redis.url).is_near:
         yield "redis.url is not rediss://: who reads the network there reads the password and the records"
+    if not verifies_its_server(settings.database.url):
+        yield "database.url has no sslmode=verify-full: who is on the way there may read and answer instead"
     idle = settings.session.idle_timeout
     if idle is not None and idle >= settings.session.max_age:
         yield "session.idle_timeout is not shorter than max_age, so it never ends a session"

@@ -8,7 +8,7 @@ from pydantic.fields import FieldInfo
 
 from gateway.settings.notation import KeyPath
 from gateway.settings.references import source
-from gateway.settings.shape import is_hidden
+from gateway.settings.shape import hides
 from gateway.settings.table import Table
 
 MASK = "********"
@@ -33,7 +33,7 @@ def entries(model: BaseModel, raw: object, around: KeyPath = ()) -> Iterator[Ent
             continue
         path = (*around, name)
         value = getattr(model, name)
-        if is_hidden(field):
+        if hides(field, written.get(name)):
             yield from _hidden(path, written.get(name))
         elif isinstance(value, BaseModel):
             yield from entries(value, written.get(name, {}), path)

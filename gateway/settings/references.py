@@ -44,6 +44,10 @@ class Surroundings:
 class Hidden:
     """Marks a key in the schema whose value is never shown."""
 
+    def hides(self, written: object) -> bool:
+        """Say whether what is *written*, None where nothing is, is to be kept from sight."""
+        return True
+
 
 def resolve(value: object, around: Surroundings) -> bytes:
     """Return the secret that *value* is or refers to; raise Refused without repeating it."""
@@ -197,7 +201,7 @@ def _surroundings(info: ValidationInfo) -> Surroundings:
     return info.context
 
 
-_REFERENCE: dict[str, object] = {
+REFERENCE: dict[str, object] = {
     "anyOf": [
         {"type": "string", "writeOnly": True},
         *(
@@ -220,8 +224,8 @@ SecretRing = Annotated[
     BeforeValidator(_listed),
     AfterValidator(_at_least_one_and_distinct),
     Hidden(),
-    WithJsonSchema({"anyOf": [_REFERENCE, {"type": "array", "items": _REFERENCE, "minItems": 1}]}),
+    WithJsonSchema({"anyOf": [REFERENCE, {"type": "array", "items": REFERENCE, "minItems": 1}]}),
 ]
 ClientSecret = Annotated[
-    SecretStr | None, BeforeValidator(_client_secret), Hidden(), WithJsonSchema(_REFERENCE)
+    SecretStr | None, BeforeValidator(_client_secret), Hidden(), WithJsonSchema(REFERENCE)
 ]

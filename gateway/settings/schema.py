@@ -1,37 +1,20 @@
 """Every key of `gateway.toml` and its default. Nothing is accepted here that nothing obeys."""
 
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, Field, ValidationInfo
+from pydantic import Field
 
 from gateway.settings.addresses import Cidr, Listen, PublicUrl, url
+from gateway.settings.database_url import DatabaseUrl
 from gateway.settings.fields import CookieDomain, CookieName, Prefix, Slug, Word
 from gateway.settings.providers import ProviderSettings
 from gateway.settings.quantities import Lifetime, LifetimeOrOff
 from gateway.settings.redis_url import RedisUrl
-from gateway.settings.references import ClientSecret, SecretRing, Surroundings
-from gateway.settings.refusal import Refused
+from gateway.settings.references import ClientSecret, SecretRing
 from gateway.settings.roles import RoleGrantSettings
 from gateway.settings.routes import IdentitySettings, RouteSettings, UpstreamSettings
 from gateway.settings.table import Table, written
-
-SQLITE = "sqlite:///"
-
-
-def _database_url(text: str, info: ValidationInfo) -> str:
-    """Return the URL with an absolute path; a relative one starts at the configuration file."""
-    path = text.removeprefix(SQLITE)
-    if path == text:
-        raise Refused("must be a SQLite file", 'write "sqlite:///var/gateway.db"; no other is served yet')
-    if not path or path == ":memory:" or set("?#\0") & set(path):
-        raise Refused("must name a plain file", 'for example "sqlite:///var/gateway.db"')
-    directory = info.context.directory if isinstance(info.context, Surroundings) else Path()
-    return f"{SQLITE}{(directory / path).absolute()}"
-
-
-DatabaseUrl = Annotated[str, AfterValidator(_database_url)]
 
 
 class CookieSettings(Table):
@@ -92,13 +75,9 @@ class DatabaseSettings(Table):
 
     url: DatabaseUrl = Field(
         default="sqlite:///var/gateway.db",
-        description="A SQLite file; a relative path starts here.",
+        repr=False,
+        description="A SQLite file, a relative path starting here; or postgresql://user:password@host:port/name.",
     )
-
-    @property
-    def path(self) -> Path:
-        """The database file, absolute."""
-        return Path(self.url.removeprefix(SQLITE))
 
 
 class RedisSettings(Table):

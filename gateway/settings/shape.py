@@ -36,7 +36,13 @@ def is_table(field: FieldInfo) -> bool:
 
 
 def is_hidden(field: FieldInfo) -> bool:
+    """Say whether the value of *field* may be one to keep from sight."""
     return any(isinstance(mark, Hidden) for mark in field.metadata)
+
+
+def hides(field: FieldInfo, written: object) -> bool:
+    """Say whether *field*, as it is *written*, is to be kept from sight."""
+    return any(isinstance(mark, Hidden) and mark.hides(written) for mark in field.metadata)
 
 
 def is_needed(field: FieldInfo) -> bool:

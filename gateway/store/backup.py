@@ -10,9 +10,8 @@ from contextlib import closing, suppress
 from pathlib import Path
 
 from gateway.errors import SchemaMismatch, StoreUnavailable
-from gateway.store.engine import file_uri, sqlite_file
+from gateway.store.engine import file_uri, is_there, sqlite_file
 from gateway.store.outage import damage_told, outages_told
-from gateway.store.schema import is_there
 
 _PAUSE = 0.25  # seconds before a locked database is tried again
 _ATTEMPTS = 40
@@ -27,8 +26,9 @@ def backup(url: str, target: Path) -> int:
     written, or is there.
     """
     path = sqlite_file(url)
-    if not is_there(path):
-        raise SchemaMismatch(f"the database {path} does not exist")
+    with outages_told(f"the database {path} cannot be reached"):
+        if not is_there(path):
+            raise SchemaMismatch(f"the database {path} does not exist")
     if os.path.lexists(target):
         raise StoreUnavailable(f"{target} is there already: name another file")
     part = target.with_name(f"{target.name}.part")

@@ -9,35 +9,19 @@ import sqlite3
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Protocol
 
 import aiosqlite
 
 from gateway.errors import StoreUnavailable
+from gateway.store.news import Listener
 from gateway.store.outage import outages_told
-from gateway.store.standing import open_reader
+from gateway.store.reader import open_reader
 
 EVERY = 0.015  # seconds between two questions while the listener has use for answers
 DEADLINE = 0.25  # seconds for one answer
 PAUSE = 0.25  # seconds before a new connection is tried
 
 _VERSION = "SELECT data_version, still_in_place() FROM pragma_data_version"
-
-
-class Listener(Protocol):
-    """Who holds copies of what the database says. Moments are monotonic seconds."""
-
-    def proved(self, moment: float) -> None:
-        """All that was committed before *moment* has been told."""
-
-    def broke(self) -> None:
-        """Commits may go untold from now on."""
-
-    def drop_all(self) -> None:
-        """Something was committed."""
-
-    async def wanted(self) -> None:
-        """Return once news is of use."""
 
 
 class DatabaseBus:

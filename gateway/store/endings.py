@@ -8,8 +8,19 @@ nothing back; every write sweeps a bounded number of older ones.
 
 from hashlib import sha256
 
-from sqlalchemy import Column, ColumnElement, Table, delete, insert, select, update
-from sqlalchemy.exc import IntegrityError
+from sqlalchemy import (
+    BigInteger,
+    Column,
+    ColumnElement,
+    LargeBinary,
+    Table,
+    delete,
+    exists,
+    insert,
+    literal,
+    select,
+    update,
+)
 
 from gateway.model.event import Clock
 from gateway.model.session import session_key
@@ -93,12 +104,11 @@ class Endings:
 
     async def _spend(self, transaction: Transaction, key: bytes, until: int) -> bool:
         await self._sweep(transaction, spent_logins, spent_logins.c.login)
-        used = insert(spent_logins).values(login=sha256(key).digest(), until=until)
-        try:
-            await transaction.change(used)
-        except IntegrityError:
-            return False
-        return True
+        login = sha256(key).digest()
+        unused = ~exists().where(spent_logins.c.login == login)
+        row = select(literal(login, LargeBinary), literal(until, BigInteger)).where(unused)
+        used = insert(spent_logins).from_select([spent_logins.c.login, spent_logins.c.until], row)
+        return await transaction.change(used) > 0
 
     async def _cut_off(self, transaction: Transaction, key: bytes, *, begun_until: int, until: int) -> None:
         """Refuse the sessions named *key* that began up to *begun_until*; never less than before."""

@@ -6,6 +6,7 @@ whoever waited longest; a write therefore goes on asking while others are seen t
 gives up only on a lock under which nothing moves.
 """
 
+import os
 import sqlite3
 from collections.abc import Callable
 from pathlib import Path
@@ -33,8 +34,22 @@ def sqlite_file(url: str) -> Path:
     """Return the file that *url* names: `sqlite:///`, then the path as it is. Raises SchemaMismatch."""
     path = url.removeprefix(_SCHEME)
     if path in (url, "", ":memory:"):
-        raise SchemaMismatch(f"this release keeps its database in a SQLite file: {_SCHEME}path")
+        raise SchemaMismatch(f"a database is a SQLite file, {_SCHEME}path, or a PostgreSQL, postgresql://…")
     return Path(path)
+
+
+def is_there(path: Path) -> bool:
+    """Say whether *path* holds a database at all: an empty file is none. Raises OSError."""
+    try:
+        return path.stat().st_size > 0
+    except (FileNotFoundError, NotADirectoryError):
+        return False
+
+
+def make_private(path: Path) -> None:
+    """Make an empty file, and its directory, where there is none, for its owner alone. Raises OSError."""
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
 
 
 def file_uri(path: Path) -> str:

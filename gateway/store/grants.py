@@ -2,10 +2,10 @@
 
 from collections.abc import Collection
 
-from sqlalchemy import delete, select, tuple_
+from sqlalchemy import Connection, delete, select, tuple_
 
-from gateway.store.engine import open_for_migration, sqlite_file
 from gateway.store.outage import outages_told
+from gateway.store.place import place_at
 from gateway.store.tables import BY_HAND, user_roles
 
 
@@ -17,12 +17,14 @@ def drop_grants_without(url: str, rules: Collection[tuple[str, str]]) -> int:
     """
     kinds = (user_roles.c.source, user_roles.c.role)
     granted = select(*kinds).where(user_roles.c.source != BY_HAND).distinct()
-    engine = open_for_migration(sqlite_file(url))
+    place = place_at(url)
+
+    def found(connection: Connection) -> set[tuple[str, str]]:
+        return {(source, role) for source, role in connection.execute(granted)}
+
     with outages_told("roles cannot be taken back"):
-        with engine.execution_options(writes=False).begin() as connection:
-            found = {(source, role) for source, role in connection.execute(granted)}
-        gone = sorted(found - set(rules))
+        gone = sorted(place.run(found) - set(rules))
         if not gone:
             return 0
-        with engine.begin() as connection:
-            return connection.execute(delete(user_roles).where(tuple_(*kinds).in_(gone))).rowcount
+        taking = delete(user_roles).where(tuple_(*kinds).in_(gone))
+        return place.run(lambda connection: connection.execute(taking).rowcount, writes=True)

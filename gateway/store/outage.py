@@ -48,4 +48,7 @@ def _code(error: BaseException) -> int:
 
 def _kind(error: BaseException) -> str:
     cause = _driver_error(error)
-    return str(getattr(cause, "sqlite_errorname", type(cause).__name__))
+    for name in ("sqlite_errorname", "sqlstate"):
+        if word := getattr(cause, name, None):
+            return str(word)
+    return type(cause).__name__

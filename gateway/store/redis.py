@@ -15,6 +15,7 @@ from redis.asyncio import Redis
 from gateway.errors import StoreUnavailable
 from gateway.model.session import FoundSession, SessionRecord, Standing
 from gateway.store.redis_server import RedisServer
+from gateway.store.session_keys import names_of
 
 LARGEST = 64 * 1024
 SWEEP = 500  # sessions that one sweep removes at most
@@ -55,7 +56,7 @@ class RedisSessions:
             raise StoreUnavailable("redis answered for another session")
         seen = max(record.seen_at, int(seen_at or 0))
         standing = await self._standing(record)
-        return FoundSession(record=replace(record, seen_at=seen), standing=standing)
+        return FoundSession(record=replace(record, seen_at=seen), standing=standing, names=names_of(record))
 
     async def add(self, record: SessionRecord, *, most: int) -> tuple[SessionRecord, ...]:
         """Keep *record*, also in the place of an earlier one under its key.

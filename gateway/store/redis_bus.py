@@ -9,36 +9,17 @@ was sent have been told.
 
 import asyncio
 from collections.abc import Callable
-from typing import Protocol
 
 from redis.asyncio import Connection
 
 from gateway.errors import StoreUnavailable
+from gateway.store.news import Listener
 from gateway.store.redis_server import DEADLINE, RedisServer, heed_cancellation, redis_outages_told
 
 EVERY = 0.015  # seconds between two questions while the listener has use for answers
 PAUSE = 0.25  # seconds before a new connection is tried
 
 _CHANNEL = b"__redis__:invalidate"
-
-
-class Listener(Protocol):
-    """Who holds copies of what Redis says. Moments are monotonic seconds."""
-
-    def proved(self, moment: float) -> None:
-        """All that was changed before *moment* has been told."""
-
-    def broke(self) -> None:
-        """Changes may go untold from now on."""
-
-    def drop(self, key: bytes) -> None:
-        """The session under *key* changed."""
-
-    def drop_all(self) -> None:
-        """Any session may have changed."""
-
-    async def wanted(self) -> None:
-        """Return once news is of use."""
 
 
 class RedisBus:

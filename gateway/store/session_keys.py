@@ -7,6 +7,8 @@ Law: what is hashed is framed by its length and begins with its kind, so that no
 from dataclasses import dataclass
 from hashlib import sha256
 
+from gateway.model.session import SessionRecord
+
 
 def _framed(*parts: str) -> bytes:
     encoded = [part.encode() for part in parts]
@@ -34,6 +36,17 @@ def issuer_keys(issuer: str, *, sid: str | None, subject: str) -> IssuerKeys:
         sid=sid_key(issuer, sid) if sid else b"",
         subject=subject_key(issuer, subject),
     )
+
+
+def names_of(record: SessionRecord) -> tuple[bytes, ...]:
+    """Return whatever else than its key names a stateful session: its user, and its issuer's names."""
+    keys = issuer_keys(record.issuer, sid=record.issuer_sid, subject=record.subject)
+    return tuple(filter(None, (user_name(record.user_id), keys.sid, keys.subject)))
+
+
+def user_name(user_id: str) -> bytes:
+    """Return the name of all sessions of a user of ours."""
+    return user_id.encode()
 
 
 def sid_key(issuer: str, sid: str) -> bytes:

@@ -1,32 +1,21 @@
 """The lookup of BEHAVIOUR 2: all that our database says about a session, in one query.
 
-It runs while a request waits, so it has a connection and a thread of its own, takes one hop, and
-has one deadline for everything. A connection that failed is left behind and a new one is made; so
-is one whose file was moved or replaced, since SQLite would go on reading the old one.
+It runs while a request waits: whoever reads for it takes one trip to the database, and has one
+deadline for everything.
 """
 
-import asyncio
-import sqlite3
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import fields
-from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
-import aiosqlite
-from sqlalchemy import ColumnElement, Select, bindparam, exists, func, literal_column, select
-from sqlalchemy.dialects import sqlite
+from sqlalchemy import ColumnElement, Select, bindparam, exists, literal_column, select
 
 from gateway.errors import StoreUnavailable
 from gateway.model.session import FoundSession, Session, SessionRecord, Standing, session_key
-from gateway.store.engine import file_uri, place_watch
-from gateway.store.outage import outages_told
-from gateway.store.session_keys import EVERYBODY, IssuerKeys, issuer_keys
+from gateway.store.session_keys import EVERYBODY, IssuerKeys, issuer_keys, names_of
 from gateway.store.tables import cut_offs, denied_sessions, sessions, user_roles, users
 
-DEADLINE = 0.25  # seconds for one lookup, a new connection included
-ABANDONED = 4  # connections that may still hang in a failed disk before lookups fail at once
-
-_ONE_ROW = select(literal_column("1")).subquery()
+_ONE_ROW = select(literal_column("1").label("one")).subquery()
 _RECORD_FIELDS = tuple(field.name for field in fields(SessionRecord))
 _RECORD = tuple(sessions.c[name] for name in _RECORD_FIELDS)
 
@@ -48,36 +37,34 @@ def _standing_columns(
         users.c.name,
         users.c.image,
         user_roles.c.role,
-        func.still_in_place(),
     )
 
 
-def _named(query: Select[Any]) -> str:
-    return str(query.compile(dialect=sqlite.dialect(paramstyle="named")))
-
-
-_LOOKUP = _named(
-    select(
-        *_standing_columns(
-            bindparam("session"), bindparam("begun_at"), bindparam("issuer_sid"), bindparam("issuer_sub")
-        )
-    ).select_from(
-        _ONE_ROW.outerjoin(users, users.c.id == bindparam("user_id")).outerjoin(
-            user_roles, user_roles.c.user_id == users.c.id
-        )
+LOOKUP: Select[Any] = select(
+    *_standing_columns(
+        bindparam("session"), bindparam("begun_at"), bindparam("issuer_sid"), bindparam("issuer_sub")
+    )
+).select_from(
+    _ONE_ROW.outerjoin(users, users.c.id == bindparam("user_id")).outerjoin(
+        user_roles, user_roles.c.user_id == users.c.id
     )
 )
-_FIND = _named(
-    select(
-        *_RECORD,
-        *_standing_columns(sessions.c.key, sessions.c.created_at, sessions.c.sid_key, sessions.c.sub_key),
-    ).select_from(
-        _ONE_ROW.outerjoin(sessions, sessions.c.key == bindparam("session"))
-        .outerjoin(users, users.c.id == sessions.c.user_id)
-        .outerjoin(user_roles, user_roles.c.user_id == users.c.id)
-    )
+"""What is said of a session and its user; the rows differ in the user's roles, and there always is one."""
+
+FIND: Select[Any] = select(
+    *_RECORD,
+    *_standing_columns(sessions.c.key, sessions.c.created_at, sessions.c.sid_key, sessions.c.sub_key),
+).select_from(
+    _ONE_ROW.outerjoin(sessions, sessions.c.key == bindparam("session"))
+    .outerjoin(users, users.c.id == sessions.c.user_id)
+    .outerjoin(user_roles, user_roles.c.user_id == users.c.id)
 )
-_NOBODY: dict[str, object] = {
+"""A stateful session, and what `LOOKUP` says of it."""
+
+QUERIES = (LOOKUP, FIND)
+"""Everything that a reader is ever asked."""
+
+_NOBODY: Mapping[str, object] = {
     "user_id": "",
     "session": b"",
     "everybody": b"",
@@ -87,15 +74,21 @@ _NOBODY: dict[str, object] = {
 }
 
 
-class Lookup:
-    """Answers what a session's standing is now, on one connection."""
+class Reader(Protocol):
+    """Asks the database while a request waits. Raises StoreUnavailable."""
 
-    def __init__(self, path: Path) -> None:
-        self._path = path
-        self._connection: aiosqlite.Connection | None = None
-        self._connecting = asyncio.Lock()
-        self._closed = False
-        self._abandoned: set[asyncio.Future[object]] = set()
+    async def rows(self, query: Select[Any], values: Mapping[str, object]) -> Sequence[Sequence[Any]]:
+        """Return what one of `QUERIES` finds now; the answer is not older than the call."""
+
+    async def close(self) -> None:
+        """End every connection, and read nothing from now on."""
+
+
+class Lookup:
+    """Answers what a session's standing is now."""
+
+    def __init__(self, reader: Reader) -> None:
+        self._reader = reader
 
     async def standing(self, session: Session) -> Standing | None:
         """Return the standing of *session*, None where its user is gone; raises StoreUnavailable.
@@ -120,7 +113,7 @@ class Lookup:
 
     async def session(self, key: bytes) -> FoundSession | None:
         """Return the stateful session kept under *key* with its user's standing, in one query."""
-        rows = await self._ask({"session": key, "everybody": EVERYBODY}, _FIND)
+        rows = await self._ask({"session": key, "everybody": EVERYBODY}, FIND)
         record = rows[0][: len(_RECORD)]
         if record[0] is None:
             return None
@@ -128,7 +121,15 @@ class Lookup:
         if found.key != key:
             raise StoreUnavailable("the database answered for another session")
         standing = _standing([row[len(_RECORD) :] for row in rows], found.user_id)
-        return FoundSession(record=found, standing=standing)
+        return FoundSession(record=found, standing=standing, names=names_of(found))
+
+    async def ping(self) -> None:
+        """Raise StoreUnavailable unless the database answers."""
+        await self._ask(_NOBODY)
+
+    async def close(self) -> None:
+        """Look nothing up from now on."""
+        await self._reader.close()
 
     async def _standing(
         self, user_id: str, key: bytes, named: IssuerKeys, *, begun_at: int
@@ -143,44 +144,10 @@ class Lookup:
         }
         return _standing(await self._ask(question), user_id)
 
-    async def ping(self) -> None:
-        """Raise StoreUnavailable unless the database answers."""
-        await self._ask(_NOBODY)
-
-    async def close(self) -> None:
-        """End the connection, wait for those left behind, and look nothing up from now on."""
-        self._closed = True
-        self._abandon(self._connection)
-        if self._abandoned:
-            await asyncio.wait(self._abandoned, timeout=DEADLINE)
-
-    async def _ask(self, values: dict[str, object], query: str = "") -> list[sqlite3.Row]:
-        connection = self._connection
-        with outages_told("a session cannot be looked up"):
-            try:
-                async with asyncio.timeout(DEADLINE):
-                    connection = connection or await self._connected()
-                    return _whole(list(await connection.execute_fetchall(query or _LOOKUP, values)))
-            except (sqlite3.Error, TimeoutError):
-                self._abandon(connection)
-                raise
-
-    async def _connected(self) -> aiosqlite.Connection:
-        async with self._connecting:
-            if self._closed or len(self._abandoned) >= ABANDONED:
-                raise StoreUnavailable("closed, or earlier lookups still hang in the database")
-            if self._connection is None:
-                self._connection = await open_reader(self._path)
-            return self._connection
-
-    def _abandon(self, connection: aiosqlite.Connection | None) -> None:
-        if connection is None or connection is not self._connection:
-            return
-        self._connection = None
-        ended = connection.stop()
-        if ended is not None:
-            self._abandoned.add(ended)
-            ended.add_done_callback(self._abandoned.discard)
+    async def _ask(
+        self, values: Mapping[str, object], query: Select[Any] = LOOKUP
+    ) -> Sequence[Sequence[Any]]:
+        return await self._reader.rows(query, values)
 
 
 def _standing(rows: Sequence[Sequence[Any]], user_id: str) -> Standing | None:
@@ -199,18 +166,3 @@ def _standing(rows: Sequence[Sequence[Any]], user_id: str) -> Standing | None:
         image=image,
         roles=tuple(sorted({row[8] for row in rows if row[8] is not None})),
     )
-
-
-async def open_reader(path: Path) -> aiosqlite.Connection:
-    """Return a connection that reads *path* and knows `still_in_place()`."""
-    still_in_place = await asyncio.to_thread(place_watch, path)
-    connection = await aiosqlite.connect(file_uri(path), uri=True, timeout=DEADLINE / 2)
-    await connection.create_function("still_in_place", 0, still_in_place)
-    return connection
-
-
-def _whole(rows: list[sqlite3.Row]) -> list[sqlite3.Row]:
-    """Return *rows*, of which there is always one, unless they come from a file that was replaced."""
-    if not rows[0][-1]:
-        raise sqlite3.OperationalError("another file lies where this one was")
-    return rows

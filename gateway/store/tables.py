@@ -136,7 +136,7 @@ _REQUEST = ("client_ip", "request_id", "detail")
 audit = Table(
     "audit",
     metadata,
-    Column("id", Integer, primary_key=True),
+    Column("id", BigInteger().with_variant(Integer, "sqlite"), primary_key=True),
     Column("ts", BigInteger, nullable=False, index=True),
     *[Column(name, Text, nullable=False, index=name == "user_id") for name in _EVENT + _REQUEST],
     sqlite_autoincrement=True,

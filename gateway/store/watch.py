@@ -7,6 +7,7 @@ is never missed. Both read memory that SQLite shares between processes, not the 
 asked on the event loop; where they fail, nothing is known and the lookup is made as ever.
 """
 
+import asyncio
 import sqlite3
 from collections.abc import Callable
 from contextlib import suppress
@@ -14,7 +15,9 @@ from pathlib import Path
 
 from gateway.model.session import Session, Standing
 from gateway.store.engine import file_uri, place_watch
+from gateway.store.standing import Lookup
 
+CLOSING = 0.25  # seconds that an end waits for what is being opened
 MOST = 10_000
 """Answers kept; beyond, the oldest goes."""
 
@@ -97,6 +100,41 @@ class Remembered:
         if len(self._standings) >= self._most:
             self._standings.pop(next(iter(self._standings)))
         self._standings[_key(session)] = standing
+
+
+class WatchedStandings:
+    """The answers of *lookup*, repeated until *watch* tells that anything has changed."""
+
+    def __init__(self, lookup: Lookup, watch: Watch) -> None:
+        self._lookup = lookup
+        self._watch = watch
+        self._remembered = Remembered(watch)
+        self._opening: asyncio.Future[None] | None = None
+        self.known = self._remembered.known
+
+    async def standing(self, session: Session) -> Standing | None:
+        """Return the standing of *session*, None where its user is gone; raises StoreUnavailable.
+
+        The answer is not older than the call. `known` repeats it until anything changes.
+        """
+        since = self._remembered.version()
+        if since is None:
+            self._watch_again()
+        standing = await self._lookup.standing(session)
+        if standing is not None:
+            self._remembered.keep(session, standing, since=since)
+        return standing
+
+    async def close(self) -> None:
+        """Watch no more."""
+        if self._opening is not None:
+            await asyncio.wait([self._opening], timeout=CLOSING)
+        self._watch.close()
+
+    def _watch_again(self) -> None:
+        """Open what tells of changes anew, once at a time; no lookup waits for it."""
+        if self._opening is None or self._opening.done():
+            self._opening = asyncio.ensure_future(asyncio.to_thread(self._watch.open))
 
 
 def _key(session: Session) -> _Key:

@@ -45,7 +45,7 @@ def test_what_is_written_loads_without_a_warning_and_is_fit_for_production(
     found = read(tmp_path)
     assert not found.warnings
     assert not production_faults(found)
-    assert found.settings.database.path == tmp_path / "var/gateway.db"
+    assert found.settings.database.url == f"sqlite:///{tmp_path}/var/gateway.db"
     assert found.settings.providers[0].trust_email is bool(arguments)
 
 

@@ -10,6 +10,7 @@ from collections.abc import Iterator, Mapping
 from functools import cache
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from urllib.parse import quote
 
 import pytest
 
@@ -22,10 +23,12 @@ def patterns() -> Mapping[str, re.Pattern[str]]:
     from tests.fakes.foreign_issuer import CLIENT_SECRET
     from tests.fakes.gateway import SECRET
     from tests.fakes.issuer import HostileIssuer
+    from tests.fakes.postgres_process import PASSWORD
 
     clients = (HostileIssuer().client_secret, CLIENT_SECRET)
     return {
         "the gateway's secret": re.compile(re.escape(SECRET)),
+        "the database's password": re.compile(f"{re.escape(PASSWORD)}|{re.escape(quote(PASSWORD))}"),
         "a client secret": re.compile("|".join(map(re.escape, clients))),
         "a token": re.compile(r"eyJ[\w-]{8,}"),
         "a credential": re.compile(r"\b(?:Bearer|Basic|DPoP) (?!\[hidden\])[\w+/=.~-]{8,}", re.IGNORECASE),

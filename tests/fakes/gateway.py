@@ -31,6 +31,7 @@ from tests.fakes.ports import listening_socket
 # Every test of the front holds with and without the fast lane: `TEST_LANE=off pytest tests/front`.
 FAST_LANE = os.environ.get("TEST_LANE") != "off"
 HOST = "app.example.com"
+DATABASE = "sqlite:///gateway.db"
 SECRET = "only for tests: a secret that is long enough"
 
 _TOML = """
@@ -40,7 +41,7 @@ admin_listen = "127.0.0.1:{admin_port}"
 secret = {secret}
 {top}
 [database]
-url = "sqlite:///gateway.db"
+url = "{database}"
 [log]
 format = "json"
 level = "debug"
@@ -125,6 +126,7 @@ async def running_gateway(
     http: bool = False,
     clock: Callable[[], float] = time.time,
     secret: str = f'"{SECRET}"',
+    database: str = DATABASE,
     environ: dict[str, str] | None = None,
     limits: Limits | None = None,
     fast_lane: bool | None = None,
@@ -140,6 +142,7 @@ async def running_gateway(
         port=port,
         admin_port=admin_port,
         secret=secret,
+        database=database,
         top=top,
         tables="".join([*parts, tables]),
     )

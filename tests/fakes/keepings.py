@@ -7,25 +7,30 @@ from pathlib import Path
 from typing import Any
 
 from tests.fakes.databases import raw
+from tests.fakes.postgres_process import PostgresDatabase, PostgresProcess, shared
 from tests.fakes.redis_process import RedisProcess, redis_process
 from tests.fakes.scene import Scene, scene
 
 STATELESS = "stateless"
-STATEFUL = ("sqlite push", "sqlite off", "redis push", "redis off")
-ALL = (STATELESS, *STATEFUL)
+STATEFUL = ("sqlite push", "sqlite off", "postgres push", "postgres off", "redis push", "redis off")
+ALL = (STATELESS, "stateless postgres", *STATEFUL)
 
 
 @dataclass(slots=True, kw_only=True)
 class Keeping:
-    """One way to keep sessions, in the folder of one test. `redis` is there where it is used."""
+    """One way to keep sessions, in the folder of one test.
+
+    `redis` and `postgres` are there where they are used; without the latter, users are in SQLite.
+    """
 
     name: str
     folder: Path
     redis: RedisProcess | None = None
+    postgres: PostgresDatabase | None = None
 
     @property
     def stateful(self) -> bool:
-        return self.name != STATELESS
+        return not self.name.startswith(STATELESS)
 
     @property
     def pushed(self) -> bool:
@@ -36,7 +41,7 @@ class Keeping:
         lines = ["[session]", *keys]
         if self.stateful:
             store, cache = self.name.split()
-            named = "database" if store == "sqlite" else store
+            named = "redis" if store == "redis" else "database"
             lines += ['strategy = "stateful"', f'store = "{named}"', f'cache = "{cache}"']
         if self.redis is not None:
             lines += ["[redis]", f'url = "{self.redis.url}"']
@@ -44,7 +49,8 @@ class Keeping:
 
     @asynccontextmanager
     async def scene(self, *keys: str, more: str = "", **others: Any) -> AsyncIterator[Scene]:
-        async with scene(self.folder, tables=self.tables(*keys, more=more), **others) as at:
+        database = {"database": self.postgres.url} if self.postgres is not None else {}
+        async with scene(self.folder, tables=self.tables(*keys, more=more), **database, **others) as at:
             yield at
 
     async def kept(self) -> int:
@@ -55,6 +61,8 @@ class Keeping:
 
     def rows(self) -> list[dict[str, Any]]:
         """Return the rows of the database's sessions, by name of column."""
+        if self.postgres is not None:
+            return self.postgres.sql("SELECT * FROM sessions")
         connection = raw(self.folder)
         try:
             found = connection.execute("SELECT * FROM sessions")
@@ -65,6 +73,9 @@ class Keeping:
 
     def sql(self, statement: str) -> None:
         """Change the database by hand."""
+        if self.postgres is not None:
+            self.postgres.sql(statement)
+            return
         connection = raw(self.folder)
         try:
             connection.execute(statement)
@@ -80,8 +91,16 @@ class Keeping:
 
 
 @asynccontextmanager
-async def keeping(name: str, folder: Path) -> AsyncIterator[Keeping]:
-    """Prepare one way to keep sessions; a server that it needs ends with the block."""
+async def keeping(
+    name: str, folder: Path, *, postgres: PostgresProcess | None = None
+) -> AsyncIterator[Keeping]:
+    """Prepare one way to keep sessions; a Redis that it needs ends with the block.
+
+    *postgres* is the server to use, the one of this run where none is named.
+    """
+    if "postgres" in name:
+        yield Keeping(name=name, folder=folder, postgres=(postgres or shared()).fresh())
+        return
     if not name.startswith("redis"):
         yield Keeping(name=name, folder=folder)
         return

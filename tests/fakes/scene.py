@@ -104,7 +104,8 @@ class Scene:
     @asynccontextmanager
     async def store(self) -> AsyncIterator[Database]:
         """Open the database beside the gateway, as the command line does."""
-        database = await Database.open(f"sqlite:///{self.folder}/gateway.db", clock=self.clock)
+        url = self.keys.get("database", f"sqlite:///{self.folder}/gateway.db")
+        database = await Database.open(url, clock=self.clock)
         try:
             yield database
         finally:

@@ -13,6 +13,7 @@ from gateway.sessions.cache import SessionCache
 from gateway.sessions.endings import Endings
 from gateway.sessions.stateful import Removal, Stateful
 from gateway.sessions.strategy import Loaded, Policy
+from gateway.store.session_keys import names_of
 from tests.fakes.clock import FakeClock
 from tests.fakes.jar import Jar
 from tests.fakes.sessions import ALICE, LOGIN, NAMES, POLICY, SECRET, SITE, Tallied
@@ -53,7 +54,9 @@ class FakeSessionStore:
     async def find(self, key: bytes) -> FoundSession | None:
         self._called("find")
         record = self.records.get(key)
-        answer = FoundSession(record=record, standing=self.standing) if record else None
+        answer = (
+            FoundSession(record=record, standing=self.standing, names=names_of(record)) if record else None
+        )
         self.asked.set()
         await self.gate.wait()
         return answer

@@ -75,6 +75,16 @@ RUNS = {
 # Commands that serve, or that run this very suite, and the file that stands for them.
 ELSEWHERE = {
     "gateway run": "tests/journeys/test_process.py",
+    **dict.fromkeys(
+        (
+            "psql --command=\"CREATE ROLE gateway LOGIN PASSWORD 'use-your-own'\" postgres",
+            "createdb --owner=gateway gateway",
+            'pg_dump --format=custom --file=gateway.dump "$DATABASE_URL"',
+            "pg_restore --clean --if-exists --no-owner --single-transaction"
+            ' --dbname="$DATABASE_URL" gateway.dump',
+        ),
+        "tests/journeys/test_databases_page.py",
+    ),
     "make run": "tests/cli/test_demo.py",
     "make test": ".ci/run",
     "make check": "Makefile",
@@ -236,6 +246,7 @@ def loaded(text: str, folder: Path) -> Loaded:
         (folder / name).write_text(f"{name}: a secret of more than 32 bytes")
         (folder / name).chmod(0o600)
     known = {name: f"{name}: a secret of more than 32 bytes" for name in re.findall(r'env = "([^"]+)"', text)}
+    known["DATABASE_URL"] = "postgresql://gateway:secret@db.example.com/gateway?sslmode=verify-full"
     (folder / "gateway.toml").write_text(text)
     return load(folder / "gateway.toml", environ={**known, "CREDENTIALS_DIRECTORY": str(folder)})
 

@@ -47,6 +47,7 @@ DOORS = {
     "alembic": {"store"},
     "sqlite3": {"store"},
     "redis": {"store"},
+    "asyncpg": {"store"},
     "pydantic": {"settings"},
     "httptools": {"upstream"},
     "jinja2": {"web"},

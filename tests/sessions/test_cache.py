@@ -46,6 +46,29 @@ def test_B064_news_of_one_drops_it_and_news_of_any_drops_all() -> None:
     assert cache.find(KEY) is None
 
 
+def test_B064_news_of_what_several_share_drops_those_and_no_others() -> None:
+    clock = FakeClock(100.0)
+    cache = filled(clock)
+    for key, names in ((b"1", (b"ann", b"sid")), (b"2", (b"ann",)), (b"3", (b"bob", b"sid"))):
+        cache.keep(key, Held(session(), seen_at=0, names=names), cache.ticket())
+    cache.channels[0].drop(b"ann")
+    assert [key for key in (b"1", b"2", b"3", KEY) if cache.find(key)] == [b"3", KEY]
+    cache.channels[0].drop(b"sid")
+    assert [key for key in (b"3", KEY) if cache.find(key)] == [KEY]
+    assert not cache._named, "no name outlives what it names"
+
+
+def test_a_session_that_is_kept_anew_has_its_new_names_alone() -> None:
+    clock = FakeClock(100.0)
+    cache = filled(clock)
+    for names in ((b"old",), (b"new",)):
+        cache.keep(KEY, Held(session(), seen_at=0, names=names), cache.ticket())
+    cache.channels[0].drop(b"old")
+    assert cache.find(KEY) is not None
+    cache.channels[0].drop(b"new")
+    assert cache.find(KEY) is None
+
+
 def test_B065_an_older_ticket_keeps_nothing() -> None:
     clock = FakeClock(100.0)
     cache = filled(clock)

@@ -127,7 +127,7 @@ def test_relative_paths_start_at_the_file_wherever_we_are(
     monkeypatch.chdir(tmp_path)
     settings = load(Path("etc/gateway.toml"), environ={}).settings
     assert settings.secret == (SECRET.encode(),)
-    assert settings.database.path == tmp_path / "etc/var/gateway.db"
+    assert settings.database.url == f"sqlite:///{tmp_path}/etc/var/gateway.db"
 
 
 def test_a_missing_file_is_told_apart_from_a_faulty_one(tmp_path: Path) -> None:

@@ -116,7 +116,7 @@ def test_the_repositorys_own_file_needs_nothing_but_its_secrets(tmp_path: Path) 
         ("/public", "public"),
         ("/admin", "authenticated"),
     ]
-    assert settings.database.path == Path(os.path.abspath(tmp_path)) / "var/gateway.db"
+    assert settings.database.url == f"sqlite:///{os.path.abspath(tmp_path)}/var/gateway.db"
 
 
 def _unlike(one: BaseModel, other: BaseModel) -> set[str]:

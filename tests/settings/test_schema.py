@@ -2,7 +2,6 @@ from pathlib import Path
 
 import pytest
 
-from gateway.settings.schema import SQLITE
 from tests.fakes.configuration import PROVIDER, ROUTE, SECRET, SOUND, TOP, faults_by_key, loaded
 
 
@@ -40,22 +39,6 @@ def test_C05_settings_never_show_a_secret(tmp_path: Path) -> None:
     assert SECRET not in repr(settings)
     assert "not-so-secret" not in repr(settings)
     assert SECRET not in str(settings)
-
-
-def test_the_database_stands_beside_the_configuration_file(tmp_path: Path) -> None:
-    database = loaded(tmp_path, SOUND).settings.database
-    assert database.path == tmp_path / "var/gateway.db"
-    assert database.url == f"{SQLITE}{tmp_path}/var/gateway.db"
-    absolute = SOUND.replace(PROVIDER, f'[database]\nurl = "sqlite:////srv/x.db"\n{PROVIDER}')
-    assert loaded(tmp_path, absolute).settings.database.path == Path("/srv/x.db")
-
-
-@pytest.mark.parametrize(
-    "url",
-    ["postgresql://a/b", "sqlite://", "sqlite:///", "sqlite:///:memory:", "sqlite:///a?mode=ro", "var/x.db"],
-)
-def test_a_database_that_is_no_plain_sqlite_file_is_refused(tmp_path: Path, url: str) -> None:
-    assert "sqlite:///" in faults_by_key(tmp_path, f'{SOUND}\n[database]\nurl = "{url}"')["database.url"]
 
 
 def test_a_route_may_name_its_upstream_or_give_its_url(tmp_path: Path) -> None:

@@ -13,8 +13,11 @@ from gateway.store import endings
 from gateway.store.database import Database
 from gateway.store.endings import KEPT
 from tests.fakes.clock import FakeClock
-from tests.fakes.databases import made_in, opened, raw
+from tests.fakes.databases import hand, made_in, opened
 from tests.fakes.logins import ANN, session_of
+
+pytestmark = pytest.mark.usefixtures("kind")
+
 
 SPEND = """
 import asyncio, sys
@@ -32,9 +35,8 @@ asyncio.run(main())
 
 
 def rows(directory: Path, table: str) -> int:
-    connection = raw(directory)
-    (found,) = connection.execute(f"SELECT count(*) FROM {table}").fetchone()
-    connection.close()
+    [(found,)] = hand(directory, f"SELECT count(*) FROM {table}")
+    assert isinstance(found, int)
     return found
 
 
@@ -70,9 +72,8 @@ async def test_A06_of_two_processes_exactly_one_wins_each_login(tmp_path: Path) 
 async def test_the_record_of_logins_holds_no_key(tmp_path: Path) -> None:
     async with opened(tmp_path) as database:
         await database.spend(b"canary", 1_800_000_900)
-    connection = raw(tmp_path)
-    (kept,) = connection.execute("SELECT login FROM spent_logins").fetchone()
-    connection.close()
+    [(kept,)] = hand(tmp_path, "SELECT login FROM spent_logins")
+    assert isinstance(kept, bytes)
     assert len(kept) == 32
     assert b"canary" not in kept
 
@@ -81,9 +82,7 @@ async def test_a_session_may_be_denied_twice_and_the_later_end_stays(tmp_path: P
     async with opened(tmp_path) as database:
         for until in (1_800_000_100, 1_800_000_900, 1_800_000_500):
             await database.deny("sid", until)
-    connection = raw(tmp_path)
-    assert connection.execute("SELECT until FROM denied_sessions").fetchall() == [(1_800_000_900,)]
-    connection.close()
+    assert hand(tmp_path, "SELECT until FROM denied_sessions") == [(1_800_000_900,)]
 
 
 @pytest.mark.parametrize(("late", "left"), [(0, 3), (1, 1)])

@@ -11,8 +11,10 @@ from gateway.errors import StoreUnavailable
 from gateway.model.identity import User, VerifiedLogin
 from gateway.store.database import Database
 from tests.fakes.clock import FakeClock
-from tests.fakes.databases import opened, raw
+from tests.fakes.databases import hand, opened
 from tests.fakes.logins import ANN, BOB, at_other_provider
+
+pytestmark = pytest.mark.usefixtures("kind")
 
 
 @pytest.fixture
@@ -89,11 +91,10 @@ async def test_A12_a_login_updates_its_account(database: Database, clock: FakeCl
         claims=(("department", ("it",)),),
     )
     assert (await signed_in(database, again)).id == user.id
-    connection = raw(tmp_path)
-    scope, expires, claims, last, linked = connection.execute(
-        "SELECT scope, access_expires_at, claims, last_login_at, linked_at FROM accounts"
-    ).fetchone()
-    connection.close()
+    [(scope, expires, claims, last, linked)] = hand(
+        tmp_path, "SELECT scope, access_expires_at, claims, last_login_at, linked_at FROM accounts"
+    )
+    assert isinstance(claims, str)
     assert (scope, expires) == ("openid email groups", int(clock()) + 60)
     assert json.loads(claims)["groups"] == ["staff"]
     assert json.loads(claims)["department"] == ["it"]
@@ -166,9 +167,7 @@ async def test_roles_given_by_hand_are_kept_apart_from_a_provider_s(
     database: Database, tmp_path: Path
 ) -> None:
     ann = await created(database, ANN)
-    connection = raw(tmp_path)
-    connection.execute("INSERT INTO user_roles VALUES (?, 'admin', 'corp')", (ann.id,))
-    connection.close()
+    hand(tmp_path, f"INSERT INTO user_roles VALUES ('{ann.id}', 'admin', 'corp')")
     async with database.users.ledger() as ledger:
         await ledger.grant(ann.id, ["admin", "editor", "admin"])
         await ledger.revoke(ann.id, ["admin"])
@@ -179,7 +178,7 @@ async def test_roles_given_by_hand_are_kept_apart_from_a_provider_s(
 
 async def test_two_accounts_of_one_identity_cannot_exist(database: Database) -> None:
     await created(database, ANN)
-    with pytest.raises(StoreUnavailable, match="SQLITE_CONSTRAINT"):
+    with pytest.raises(StoreUnavailable, match=r"SQLITE_CONSTRAINT|23505"):
         await created(database, replace(ANN, email=None))
     assert len(await database.users.everyone()) == 1
 
@@ -188,14 +187,12 @@ async def test_a_link_to_nobody_writes_nothing(database: Database, tmp_path: Pat
     with pytest.raises(StoreUnavailable):
         async with database.users.ledger() as ledger:
             await ledger.link("u_nobody", ANN)
-    connection = raw(tmp_path)
-    assert connection.execute("SELECT count(*) FROM accounts").fetchone() == (0,)
-    connection.close()
+    assert hand(tmp_path, "SELECT count(*) FROM accounts") == [(0,)]
 
 
 @settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
-    name=st.text(st.characters(exclude_categories=["Cs"]), max_size=50),
+    name=st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), max_size=50),
     subject=st.text("aZ9-é'\";%", min_size=1),
 )
 async def test_values_come_back_as_they_went_in(tmp_path: Path, name: str, subject: str) -> None:

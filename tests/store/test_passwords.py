@@ -6,7 +6,9 @@ from pathlib import Path
 import pytest
 
 from gateway.errors import StoreUnavailable
-from tests.fakes.databases import opened, raw
+from tests.fakes.databases import hand, locked, opened
+
+pytestmark = pytest.mark.usefixtures("kind")
 
 ANN = "ann@example.com"
 
@@ -85,19 +87,14 @@ async def test_a_password_goes_with_its_user(tmp_path: Path) -> None:
     async with opened(tmp_path) as database:
         ann = await database.users.add(ANN, password_hash="h1")
         await database.users.delete(ann.id if ann else "")
-    connection = raw(tmp_path)
-    assert connection.execute("SELECT count(*) FROM passwords").fetchone() == (0,)
-    connection.close()
+    assert hand(tmp_path, "SELECT count(*) FROM passwords") == [(0,)]
 
 
 async def test_an_outage_is_told_as_one(tmp_path: Path) -> None:
     async with opened(tmp_path) as database:
         ann = await database.users.add(ANN, password_hash="h1")
-        connection = raw(tmp_path)
-        connection.execute("BEGIN EXCLUSIVE")
-        with pytest.raises(StoreUnavailable):
+        with locked(tmp_path), pytest.raises(StoreUnavailable):
             await database.passwords.change(ann.id if ann else "", "h2")
-        connection.close()
 
 
 async def test_O38_a_flood_of_logins_waits_for_its_turn_and_leaves_connections_to_others(

@@ -6,8 +6,10 @@ import pytest
 from gateway.errors import StoreUnavailable
 from gateway.model.session import session_key
 from gateway.store.database import Database
-from tests.fakes.databases import opened, raw
+from tests.fakes.databases import locked, opened
 from tests.fakes.records import NOW, record
+
+pytestmark = pytest.mark.usefixtures("kind")
 
 
 @pytest.fixture
@@ -85,13 +87,10 @@ async def test_B112_a_user_who_goes_takes_their_sessions_along(database: Databas
 async def test_D09_a_lock_is_an_outage_for_writes_alone(database: Database, tmp_path: Path) -> None:
     mine = record("one", await user_in(database))
     await database.sessions.add(mine, most=0)
-    other = raw(tmp_path)
-    other.execute("BEGIN EXCLUSIVE")
-    with pytest.raises(StoreUnavailable):
-        await database.sessions.remove(mine.key)
-    assert await database.sessions.find(mine.key) is not None
-    other.execute("ROLLBACK")
-    other.close()
+    with locked(tmp_path):
+        with pytest.raises(StoreUnavailable):
+            await database.sessions.remove(mine.key)
+        assert await database.sessions.find(mine.key) is not None
 
 
 async def test_B112_all_of_a_user_go_but_the_one_that_is_kept(database: Database) -> None:

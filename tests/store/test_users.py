@@ -1,9 +1,13 @@
 from contextlib import suppress
 from pathlib import Path
 
+import pytest
+
 from tests.fakes.clock import FakeClock
-from tests.fakes.databases import opened, raw
+from tests.fakes.databases import hand, opened
 from tests.fakes.logins import ANN, BOB, at_other_provider
+
+pytestmark = pytest.mark.usefixtures("kind")
 
 
 async def test_everyone_is_listed_the_oldest_first_with_their_roles(tmp_path: Path) -> None:
@@ -74,10 +78,8 @@ async def test_a_deleted_user_leaves_no_account_and_no_role(tmp_path: Path) -> N
         assert await database.users.delete(ann.id)
         assert not await database.users.delete(ann.id)
         assert await database.users.everyone() == (bob,)
-    connection = raw(tmp_path)
-    assert connection.execute("SELECT user_id FROM accounts").fetchall() == [(bob.id,)]
-    assert connection.execute("SELECT count(*) FROM user_roles").fetchone() == (0,)
-    connection.close()
+    assert hand(tmp_path, "SELECT user_id FROM accounts") == [(bob.id,)]
+    assert hand(tmp_path, "SELECT count(*) FROM user_roles") == [(0,)]
 
 
 async def test_accounts_are_listed_the_oldest_first(tmp_path: Path) -> None:

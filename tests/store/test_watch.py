@@ -156,10 +156,10 @@ async def test_a_replaced_file_is_noticed_before_anything_is_used(home: Home) ->
 
 async def test_a_watch_that_was_lost_is_opened_anew(home: Home) -> None:
     assert await home.known() is not None
-    home.database._watch.close()
+    home.database._standings._watch.close()
     assert home.database.known(home.session) is None
     await home.database.standing(home.session)
-    opening = home.database._opening
+    opening = home.database._standings._opening
     assert opening is not None
     await opening
     assert await home.known() is not None
