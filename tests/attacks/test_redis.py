@@ -11,15 +11,12 @@ import pytest
 from gateway.errors import SettingsInvalid, StoreUnavailable
 from gateway.settings.loader import load
 from gateway.store.redis_server import CONNECTIONS, RedisAccount, RedisServer
-from tests.fakes.browser import Browser, Page
 from tests.fakes.gateway import HOST, SECRET
 from tests.fakes.keepings import Keeping, keeping
+from tests.fakes.outages import LIMIT, SLACK, ready, recovers, timed, unavailable
 from tests.fakes.raw_client import RawConnection, get
 from tests.fakes.redis_process import RedisProcess, redis_process
-from tests.fakes.scene import COOKIE, Scene
-
-LIMIT = 0.3
-SLACK = 0.3  # for machines that are busy with other tests
+from tests.fakes.scene import COOKIE
 
 
 @pytest.fixture(params=["redis push", "redis off"])
@@ -35,48 +32,6 @@ def server_of(kept: Keeping) -> RedisProcess:
     if kept.redis is None:
         raise LookupError("no redis here")
     return kept.redis
-
-
-async def timed(browser: Browser, url: str) -> tuple[Page, float]:
-    began = time.monotonic()
-    page = await browser.fetch(url)
-    return page, time.monotonic() - began
-
-
-async def unavailable(at: Scene, browser: Browser) -> None:
-    """Hold that ten requests in a row are 503 in time, with nothing forwarded and the cookie kept."""
-    before, cookie = len(at.app.requests), browser.cookie(at.url, COOKIE)
-    for _ in range(10):
-        page, took = await timed(browser, at.url + "/x")
-        assert (page.status, page.set_cookies) == (503, [])
-        assert int(page.answer.values("retry-after")[0]) > 0
-        assert took < LIMIT + SLACK
-    assert len(at.app.requests) == before
-    assert browser.cookie(at.url, COOKIE) == cookie
-    async with await RawConnection.open(at.gate.admin_port) as connection:
-        began = time.monotonic()
-        await connection.write(get("/livez", host=f"127.0.0.1:{at.gate.admin_port}"))
-        assert (await connection.answer()).status == 200
-        assert time.monotonic() - began < 0.1 + SLACK
-
-
-async def ready(at: Scene, status: int) -> None:
-    async with asyncio.timeout(2 + SLACK):
-        while True:
-            async with await RawConnection.open(at.gate.admin_port) as connection:
-                host = f"127.0.0.1:{at.gate.admin_port}"
-                await connection.write(get("/readyz", "Connection: close", host=host))
-                if (await connection.answer()).status == status:
-                    return
-            await asyncio.sleep(0.02)
-
-
-async def recovers(at: Scene, browser: Browser) -> Page:
-    """Return the first answer that is no 503, which must come within two seconds."""
-    async with asyncio.timeout(2 + SLACK):
-        while (page := await browser.fetch(at.url + "/x")).status == 503:
-            await asyncio.sleep(0.02)
-    return page
 
 
 async def test_D01_B042_a_redis_that_is_down_at_start_is_an_outage_and_no_more(kept: Keeping) -> None:

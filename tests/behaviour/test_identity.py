@@ -321,19 +321,6 @@ async def test_B011_B012_the_same_identity_is_the_same_user_id_at_the_app(tmp_pa
             assert account.linked_at == int(at.clock()) - 100
 
 
-async def test_B013_D12_first_logins_that_race_on_two_nodes_make_one_user(tmp_path: Path) -> None:
-    async with scene(tmp_path) as at, at.node() as second:
-        browsers = [gate.browser() for gate in (at.gate, second) for _ in range(3)]
-        urls = [await at.departed(browser) for browser in browsers]
-        pages = await asyncio.gather(
-            *[browser.fetch(url) for browser, url in zip(browsers, urls, strict=True)]
-        )
-        assert [page.status for page in pages] == [303] * len(browsers)
-        async with at.store() as store:
-            [user] = await store.users.everyone()
-            assert len(await store.users.accounts_of(user.id)) == 1
-
-
 async def test_B014_O35_an_email_of_somebody_else_links_nothing(tmp_path: Path) -> None:
     async with HostileIssuer() as other, scene(tmp_path, tables=second_provider(other)) as at:
         other.clock = at.clock

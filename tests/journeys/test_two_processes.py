@@ -19,7 +19,7 @@ from tests.fakes.upstream import RecordingUpstream
 
 @asynccontextmanager
 async def two_processes(
-    folder: Path, tables: str, environ: dict[str, str]
+    folder: Path, tables: str, environ: dict[str, str], *, database: str
 ) -> AsyncIterator[tuple[GatewayProcess, GatewayProcess]]:
     """Run two gateways with one public URL, one secret and one database."""
     pair = []
@@ -28,7 +28,7 @@ async def two_processes(
         pair.append(GatewayProcess(folder=folder / name, environ=environ))
     first, second = pair
     first.configure(tables)
-    shared = first.config.read_text().replace("sqlite:///gateway.db", f"sqlite:///{folder}/gateway.db")
+    shared = first.config.read_text().replace("sqlite:///gateway.db", database)
     first.config.write_text(shared)
     elsewhere = shared.replace(f'"127.0.0.1:{first.port}"', f'"127.0.0.1:{second.port}"')
     second.config.write_text(elsewhere.replace(f":{first.admin_port}", f":{second.admin_port}"))
@@ -50,10 +50,13 @@ async def test_B064_B110_S20_two_processes_refuse_what_one_has_ended(
 ) -> None:
     if name.startswith("redis"):
         needs("redis-server")
+    if name.startswith("postgres"):
+        needs("postgres")
     async with HostileIssuer() as issuer, RecordingUpstream() as app, keeping(name, tmp_path) as kept:
         tables = kept.tables() + "\n" + provider(issuer) + route(app.url)
         environ = {"ISSUER_SECRET": issuer.client_secret}
-        async with two_processes(tmp_path, tables, environ) as (first, second):
+        database = kept.postgres.url if kept.postgres else f"sqlite:///{tmp_path}/gateway.db"
+        async with two_processes(tmp_path, tables, environ, database=database) as (first, second):
             first.places[issuer.url] = int(issuer.url.rpartition(":")[2])
             alice = first.browser()
             assert (await alice.navigate(first.url + "/")).status == 200

@@ -12,8 +12,9 @@ from tests.fakes.keepings import Keeping, keeping
 @pytest.fixture(autouse=True)
 def patient(monkeypatch: pytest.MonkeyPatch) -> None:
     """Give stores the time that a busy machine takes: what slow ones do is held in the attack rows."""
-    for module in ("redis_server", "redis_bus", "standing"):
+    for module in ("redis_server", "redis_bus", "reader", "postgres_server", "postgres_bus"):
         monkeypatch.setattr(f"gateway.store.{module}.DEADLINE", 5.0)
+    monkeypatch.setattr("gateway.store.postgres.BUSY", 5.0)
     monkeypatch.setitem(Stateful.__init__.__kwdefaults__, "patience", 5.0)
 
 
@@ -24,5 +25,7 @@ async def kept(
     """One way to keep sessions, as the test's parametrisation names it."""
     if request.param.startswith("redis"):
         needs("redis-server")
+    if "postgres" in request.param:
+        needs("postgres")
     async with keeping(request.param, tmp_path) as way:
         yield way

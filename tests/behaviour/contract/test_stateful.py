@@ -3,6 +3,7 @@
 import asyncio
 import hashlib
 import json
+import re
 import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
@@ -384,7 +385,7 @@ async def test_B041_the_choice_is_logged_at_start(kept: Keeping) -> None:
     async with kept.scene() as at:
         pass
     [started] = at.gate.events("gateway.started")
-    named = kept.name.replace("sqlite", "database").split()
+    named = re.sub("sqlite|postgres", "database", kept.name).split()
     assert [started["strategy"], started["store"], started["cache"]] == ["stateful", *named]
 
 
