@@ -18,7 +18,14 @@ from tests.fakes.gateway import HOST, SECRET
 from tests.fakes.keepings import Keeping, keeping
 from tests.fakes.logins import ANN, session_of
 from tests.fakes.outages import LIMIT, SLACK, ready, recovers, timed, unavailable
-from tests.fakes.postgres_process import PASSWORD, PostgresDatabase, PostgresProcess, postgres_process
+from tests.fakes.postgres_process import (
+    PASSWORD,
+    PostgresDatabase,
+    PostgresProcess,
+    end,
+    postgres_process,
+    standby_of,
+)
 from tests.fakes.raw_client import RawConnection, get
 from tests.fakes.scene import COOKIE, Scene
 
@@ -178,6 +185,23 @@ async def test_D03_a_database_that_cannot_be_written_keeps_who_is_in_and_lets_no
         database.server.sql(f"ALTER DATABASE {database.name} RESET default_transaction_read_only")
         database.hang_up()
         await signs_in(at)
+
+
+async def test_D03_a_standby_answers_nobody_until_it_is_promoted(kept: Keeping) -> None:
+    server = server_of(kept)
+    async with scene_of(kept) as at:
+        alice = await at.signed_in()
+        standby = await asyncio.to_thread(standby_of, server)
+        try:
+            server.stop()
+            await asyncio.to_thread(standby.start)
+            await unavailable(at, alice)
+            await cannot_sign_in(at)
+            standby.sql("SELECT pg_promote()")
+            assert (await recovers(at, alice)).status == 200
+            await signs_in(at)
+        finally:
+            await asyncio.to_thread(end, standby)
 
 
 async def test_D03_when_no_connection_is_left_that_is_an_outage(kept: Keeping) -> None:

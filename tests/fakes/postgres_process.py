@@ -197,6 +197,23 @@ def made(settings: dict[str, str] | None = None, *, files: Mapping[str, bytes] =
     return PostgresProcess(folder=folder, settings=settings or {})
 
 
+def standby_of(server: PostgresProcess) -> PostgresProcess:
+    """Return a copy of *server*, which runs, that would follow it, and take its port; not started yet."""
+    folder = Path(mkdtemp(prefix="gateway-pg-"))
+    folder.chmod(0o755)
+    _give(folder)
+    follow = ("--write-recovery-conf", "--checkpoint=fast")
+    where = ("-h", str(server.folder), "-p", str(server.port), "-U", "postgres")
+    subprocess.run(
+        [_needed("pg_basebackup"), *where, "-D", str(folder / "data"), *follow],
+        check=True,
+        cwd=folder,
+        stdout=subprocess.DEVNULL,
+        **_unprivileged(),
+    )
+    return PostgresProcess(folder=folder, port=server.port)
+
+
 def end(server: PostgresProcess) -> None:
     """Stop it and remove its folder."""
     server.stop()
