@@ -11,6 +11,7 @@ from gateway.flows.arrival import Arrivals
 from gateway.flows.departures import Departures, LogoutProvider
 from gateway.flows.issuer_logout import IssuerLogout
 from gateway.flows.link import Linking
+from gateway.flows.live import Live
 from gateway.flows.login import LoginProvider, Logins
 from gateway.flows.logout import Logout
 from gateway.flows.password import PasswordLogins, PasswordProvider
@@ -116,7 +117,13 @@ class Rooms:
         self._keeping = self._kept()
         self._strategy = self._keeping.strategy
         self.checks = self._keeping.checks
-        self.closing: list[Close] = [tenure.end, self._sightings.close, self._keeping.close]
+        self._live = Live(self._strategy, monotonic=around.monotonic, audit=self._audit)
+        self.closing: list[Close] = [
+            tenure.end,
+            self._sightings.close,
+            self._keeping.close,
+            self._live.close,
+        ]
         self._issuers = [
             registration(each, grants=settings.roles) for each in settings.providers if each.type == "oidc"
         ]
@@ -171,6 +178,7 @@ class Rooms:
             endpoints=self._endpoints(),
             pages=self._errors,
             ledger=self._ledger,
+            live=self._live,
             audit=self._audit,
             owns_cookie=self._names.owns,
             limits=around.limits,
@@ -214,6 +222,7 @@ class Rooms:
                 new_trace=NewTraces(secrets.token_bytes),
             ),
             pools={upstream.name: self._pool(upstream, reserved) for upstream in self._upstreams()},
+            renewed=self._live.renewed,
             monotonic=self._around.monotonic,
         )
 
