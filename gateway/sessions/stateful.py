@@ -187,6 +187,7 @@ class Stateful:
         """Return the Set-Cookie values that leave *session*; their expiry is its absolute end."""
         max_age = max(0, self._policy.ends_at(session) - int(self._clock())) if session.persistent else None
         lines = self._cookie.written(self._values.value(session.id), pieces=1, max_age=max_age)
+        self._tally.cookie_left(1)
         return (*self._cookie.cleared(self._cookie.shown(headers), kept=1), *lines)
 
     def clear(self, headers: RawHeaders) -> tuple[bytes, ...]:

@@ -261,6 +261,7 @@ class Stateless:
         max_age = self._max_age(session)
         sealed, pieces = self._sealed(session, max_age)
         lines = self._cookie.written(sealed, pieces=pieces, max_age=max_age)
+        self._tally.cookie_left(pieces)
         return (*self._cookie.cleared(shown, kept=pieces), *lines)
 
     def _max_age(self, session: Session) -> int | None:

@@ -134,6 +134,8 @@ class Tally(Protocol):
 
     def lookup_shared(self) -> None: ...
 
+    def cookie_left(self, pieces: int) -> None: ...
+
 
 class Strategy(Protocol):
     """Loads, renews, issues and ends sessions."""

@@ -6,7 +6,7 @@ import pytest
 from gateway.errors import SessionRejected, StoreUnavailable
 from gateway.sessions.stateless import MOST_PAYLOAD
 from gateway.sessions.strategy import public_id
-from tests.fakes.sessions import ALICE, LOGIN, STRICT, Node
+from tests.fakes.sessions import ALICE, LOGIN, STRICT, Node, user_with_long_groups
 
 
 def test_without_a_cookie_there_is_nothing() -> None:
@@ -314,3 +314,10 @@ async def test_B056_under_strict_a_recheck_is_as_good_as_the_directory_knows() -
     node.directory.change("u-alice", enabled=False)
     with pytest.raises(SessionRejected, match="user_disabled"):
         await node.sessions.recheck(session, asks_for_roles=False)
+
+
+async def test_B149_cookies_are_counted_by_their_pieces() -> None:
+    node = Node()
+    node.sign_in()
+    node.sign_in(user_with_long_groups(2500))
+    assert node.tally.cookies == {1: 1, 2: 1}
