@@ -218,8 +218,10 @@ class AccountPage:
 
     def _names(self) -> dict[str, str]:
         """Return what each provider, that of passwords too, is called."""
-        known = [*self._logins.providers, *([self._passwords] if self._passwords else [])]
-        return {provider.id: provider.name for provider in known}
+        names = {provider.id: provider.name for provider in self._logins.providers}
+        if self._passwords is not None:
+            names[self._passwords.id] = self._passwords.name
+        return names
 
     def _is_stale(self, session: Session) -> bool:
         return self._clock() - session.authenticated_at > FRESH
