@@ -38,6 +38,7 @@ def _route(settings: Settings, route: RouteSettings, upstreams: dict[str, Upstre
         strip_prefix=route.strip_prefix,
         max_body=route.max_body,
         allow_in_path=frozenset(route.allow_in_path),
+        websocket=route.websocket,
         identity=_identity(settings.identity_of(route)),
     )
 

@@ -18,6 +18,7 @@
     ├── LoginRequired              401  nobody is signed in and the route wants somebody
     ├── AccessDenied               403  somebody is, and may not pass
     ├── FormRefused                403  a form without a valid CSRF token, or from another origin
+    ├── PasswordRefused            400  a new password that is not taken; `fault` says why
     ├── AccountKept                409  the last way to sign in, or the one in use, is not given up
     ├── TargetRefused              400  a return target that could leave the gateway
     ├── LoginFailed                400  the issuer's answer, or the browser's, did not hold
@@ -151,6 +152,17 @@ class AccessDenied(GatewayError):
 class FormRefused(GatewayError):
     code = "csrf_failed"
     status = 403
+
+
+class PasswordRefused(GatewayError):
+    """*fault* ends "the password ..." and may be shown to whoever typed it."""
+
+    code = "password_refused"
+    status = 400
+
+    def __init__(self, fault: str) -> None:
+        super().__init__(fault)
+        self.fault = fault
 
 
 class AccountKept(GatewayError):

@@ -71,8 +71,16 @@ class UpstreamPool(Protocol):
     def idle(self) -> Connection | None: ...
 
 
+Renewed = Callable[[Session], None]
+"""Hears of sessions that a request found on a new lease, or read anew."""
+
+
+def _unheard(_session: Session) -> None:
+    """Nobody goes by sessions beside the requests."""
+
+
 class Pipeline:
-    """Carries admitted requests to their upstream."""
+    """Carries admitted requests to their upstream; *renewed* hears of sessions that it had to ask for."""
 
     def __init__(
         self,
@@ -82,12 +90,14 @@ class Pipeline:
         dresser: Dresser,
         pools: Mapping[str, UpstreamPool],
         monotonic: Callable[[], float],
+        renewed: Renewed = _unheard,
     ) -> None:
         self._table = table
         self._resume = resume
         self._dresser = dresser
         self._pools = pools
         self._monotonic = monotonic
+        self._renewed = renewed
 
     async def proxy(self, passage: Passage, body: Body, reply: Reply, *, again: bool = False) -> None:
         """Authorize, forward, and relay the answer as it comes; *again*: after one vain attempt."""
@@ -114,11 +124,16 @@ class Pipeline:
         if route.methods is not None and not covers_method(route.methods, inbound.method):
             passage.decision, passage.reason = Outcome.DENY.value, "methods"
             raise MethodRefused(inbound.method, allow=sorted(route.methods))
+        if inbound.websocket and route.websocket and not _same_origin(inbound):
+            passage.decision, passage.reason = Outcome.DENY.value, "origin"
+            raise AccessDenied("a WebSocket from another origin")
         if not _session_counts(route, inbound):
             return self._decide(passage, inbound, route)
         resumed = self._resume.at_once(inbound, asks_for_roles=route.asks_for_roles)
         if resumed is None:
             resumed = await self._resume.resume(inbound, asks_for_roles=route.asks_for_roles)
+            if resumed.session is not None:
+                self._renewed(resumed.session)
         _note(passage, resumed)
         return self._decide(passage, inbound, route)
 
@@ -172,6 +187,13 @@ def _session_counts(route: Route, inbound: Inbound) -> bool:
     if route.access is Access.PUBLIC:
         return False
     return not (inbound.method == "OPTIONS" and inbound.values(b"access-control-request-method"))
+
+
+def _same_origin(inbound: Inbound) -> bool:
+    """Say whether no other site's script may be behind a WebSocket: browsers always send `Origin`, and
+    the same-origin policy does not hold one back (RFC 6455 10.2)."""
+    origins = [origin.lower() for origin in inbound.values(b"origin")]
+    return not origins or origins == [f"{inbound.scheme}://{inbound.host}".encode()]
 
 
 def _without_parameters(inbound: Inbound) -> str:

@@ -11,9 +11,12 @@ from gateway.flows.arrival import Arrivals
 from gateway.flows.departures import Departures, LogoutProvider
 from gateway.flows.issuer_logout import IssuerLogout
 from gateway.flows.link import Linking
+from gateway.flows.live import Live
 from gateway.flows.login import LoginProvider, Logins
 from gateway.flows.logout import Logout
 from gateway.flows.password import PasswordLogins, PasswordProvider
+from gateway.flows.password_change import PasswordChange
+from gateway.flows.password_policy import PasswordPolicy
 from gateway.flows.recent import RecentLogins
 from gateway.flows.resume import Resume
 from gateway.flows.sign_ins import SignInBook
@@ -43,6 +46,7 @@ from gateway.relying_party.registration import Registration
 from gateway.routing.table import Table
 from gateway.sessions.sightings import Sightings
 from gateway.settings.addresses import url
+from gateway.settings.providers import ProviderSettings
 from gateway.settings.schema import Settings
 from gateway.store.database import Database
 from gateway.strategies import Keeping, Trade, chosen
@@ -57,6 +61,7 @@ from gateway.web.errors import ErrorPages
 from gateway.web.home import Home
 from gateway.web.issuer_logout import IssuerLogoutEndpoints
 from gateway.web.pages import Pages
+from gateway.web.password import PasswordPage
 from gateway.web.programs import Programs
 from gateway.web.replies import Replies
 from gateway.web.signin import SignIn
@@ -116,7 +121,13 @@ class Rooms:
         self._keeping = self._kept()
         self._strategy = self._keeping.strategy
         self.checks = self._keeping.checks
-        self.closing: list[Close] = [tenure.end, self._sightings.close, self._keeping.close]
+        self._live = Live(self._strategy, monotonic=around.monotonic, audit=self._audit)
+        self.closing: list[Close] = [
+            tenure.end,
+            self._sightings.close,
+            self._keeping.close,
+            self._live.close,
+        ]
         self._issuers = [
             registration(each, grants=settings.roles) for each in settings.providers if each.type == "oidc"
         ]
@@ -171,6 +182,7 @@ class Rooms:
             endpoints=self._endpoints(),
             pages=self._errors,
             ledger=self._ledger,
+            live=self._live,
             audit=self._audit,
             owns_cookie=self._names.owns,
             limits=around.limits,
@@ -214,6 +226,7 @@ class Rooms:
                 new_trace=NewTraces(secrets.token_bytes),
             ),
             pools={upstream.name: self._pool(upstream, reserved) for upstream in self._upstreams()},
+            renewed=self._live.renewed,
             monotonic=self._around.monotonic,
         )
 
@@ -235,6 +248,7 @@ class Rooms:
             signin=self._sign_in(logins, passwords),
             signout=self._sign_out(),
             account=self._account(logins, passwords),
+            password=self._password_page(),
             programs=Programs(
                 resume=self._resume,
                 csrf=self._csrf,
@@ -285,6 +299,19 @@ class Rooms:
             unlinking=Unlinking(self._books, passwords=passwords is not None),
             strategy=self._strategy,
             passwords=passwords.provider if passwords else None,
+            resume=self._resume,
+            csrf=self._csrf,
+            pages=self._pages,
+            replies=self._replies,
+            clock=self._around.clock,
+            prefix=self._settings.prefix,
+        )
+
+    def _password_page(self) -> PasswordPage:
+        return PasswordPage(
+            change=self._password_change(),
+            owners=self._database.users,
+            strategy=self._strategy,
             resume=self._resume,
             csrf=self._csrf,
             pages=self._pages,
@@ -361,20 +388,40 @@ class Rooms:
 
     def _password_logins(self) -> PasswordLogins | None:
         """Return the logins by password where they are configured; nothing hashes elsewhere."""
-        found = next((each for each in self._settings.providers if each.type == "password"), None)
+        found = self._password_settings()
         if found is None:
             return None
-        # A reload must not forgive failures, nor double the threads that hash.
-        passwords = self._tenure.claim("passwords", Passwords, close=Passwords.close)
-        throttle = self._tenure.claim("throttle", lambda: Throttle(monotonic=self._around.monotonic))
         return PasswordLogins(
             provider=PasswordProvider(id=found.id, name=found.name, issuer=self._settings.public_url),
             book=WatchedPasswords(self._database.passwords, self._watch),
-            passwords=passwords,
-            throttle=throttle,
+            passwords=self._hashing(),
+            throttle=self._throttle(),
             arrivals=Arrivals(
                 recent=self._recent, strategy=self._strategy, live=self._resume, book=self._book
             ),
             audit=self._audit,
             counts=self._metrics,
         )
+
+    def _password_change(self) -> PasswordChange | None:
+        found = self._password_settings()
+        if found is None:
+            return None
+        return PasswordChange(
+            book=WatchedPasswords(self._database.passwords, self._watch),
+            passwords=self._hashing(),
+            policy=PasswordPolicy(shortest=found.min_length),
+            throttle=self._throttle(),
+            audit=self._audit,
+        )
+
+    def _password_settings(self) -> ProviderSettings | None:
+        return next((each for each in self._settings.providers if each.type == "password"), None)
+
+    # A reload must not forgive failures, nor double the threads that hash.
+
+    def _hashing(self) -> Passwords:
+        return self._tenure.claim("passwords", Passwords, close=Passwords.close)
+
+    def _throttle(self) -> Throttle:
+        return self._tenure.claim("throttle", lambda: Throttle(monotonic=self._around.monotonic))

@@ -26,6 +26,7 @@ WIRE = {
     "LoopDetected": ("loop_detected", 508),
     "LoginRequired": ("login_required", 401),
     "AccessDenied": ("access_denied", 403),
+    "PasswordRefused": ("password_refused", 400),
     "AccountKept": ("account_kept", 409),
     "FormRefused": ("csrf_failed", 403),
     "TargetRefused": ("bad_return_target", 400),

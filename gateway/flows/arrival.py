@@ -1,7 +1,8 @@
 """Arrival: somebody proved who they are, and this browser gets their session.
 
 Laws: the session is new whatever was presented (fixation, rule S01), and a valid old one ends once
-the new one stands; a browser that signs in again and again and keeps no session is told so.
+the new one stands; it is begun and recorded whole, also for a browser that hangs up meanwhile; a
+browser that signs in again and again and keeps no session is told so.
 """
 
 from collections.abc import Awaitable, Callable
@@ -14,6 +15,7 @@ from gateway.model.identity import User, VerifiedLogin
 from gateway.model.inbound import Inbound
 from gateway.model.session import Session
 from gateway.sessions.strategy import Strategy
+from gateway.uninterrupted import uninterrupted
 
 
 class Live(Protocol):
@@ -61,8 +63,13 @@ class Arrivals:
         user = await settle(old)
         session = self._strategy.issue(login, user, persistent=persistent)
         cookies = self._strategy.cookies(session, inbound.headers)
+        await uninterrupted(self._begin(session, login, inbound, old))
+        return Arrival(session=session, cookies=(*cookies, *counted))
+
+    async def _begin(
+        self, session: Session, login: VerifiedLogin, inbound: Inbound, old: Session | None
+    ) -> None:
         await self._strategy.begin(session, visitor_of(inbound))
         await self._book.begin(session, login, inbound)
         if old is not None:
             await self._strategy.end(old)
-        return Arrival(session=session, cookies=(*cookies, *counted))

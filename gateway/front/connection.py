@@ -198,6 +198,11 @@ class Connection(Intake):
         """Return once the client has read enough for more."""
         await self._drain_helper()
 
+    def write_eof(self) -> None:
+        """Say that nothing more is written, where the transport can say so without ending all."""
+        if self.transport is not None and self.transport.can_write_eof():
+            self.transport.write_eof()
+
     def cut(self) -> None:
         """Abort, so that the client sees an answer that is not complete."""
         if self.transport is not None:
@@ -231,8 +236,10 @@ class Connection(Intake):
             self._abort_timer = self._loop.call_later(self._limits.write_idle, transport.abort)
 
     def wind_down(self) -> None:
-        """Let the request under way be the last one; close at once where there is none."""
+        """Let the request under way be the last one; close at once where there is none, or HTTP was left."""
         self.draining = True
+        if self._flow is not None:
+            self.force_close()  # it may stay for hours, and only its two ends know when it may go
         if self._waiter is not None and not self._messages and self.passing is None:
             self.force_close()
 

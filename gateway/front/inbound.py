@@ -25,6 +25,7 @@ from gateway.front.limits import Limits
 from gateway.front.target import read_target
 from gateway.model.inbound import Inbound, Notes, RawHeaders
 from gateway.observe.trace import parse
+from gateway.upstream.reserved import listed
 
 _METHOD = bytes(range(ord("A"), ord("Z") + 1)) + b"-_"
 _FRAMING = frozenset({b"content-length", b"transfer-encoding"})
@@ -38,6 +39,7 @@ _NOTED = frozenset(
         b"accept",
         b"sec-fetch-mode",
         b"traceparent",
+        b"upgrade",
         b"forwarded",
         b"x-forwarded-for",
         b"x-forwarded-proto",
@@ -116,6 +118,7 @@ class Receiver:
             spellings=spelled.spellings,
             forwarded_for=origin.chain if origin else (),
             traceparent=_traceparent(noted.get(b"traceparent", ())),
+            websocket=b"upgrade" in noted and _is_websocket(raw, noted, has_body=chunked or bool(length)),
             notes=Notes(size=size),
         )
 
@@ -259,6 +262,13 @@ def _is_navigation(method: str, noted: dict[bytes, list[bytes]]) -> bool:
     if modes is not None:
         return modes == [b"navigate"]
     return _wants_html(noted)
+
+
+def _is_websocket(raw: RawRequest, noted: dict[bytes, list[bytes]], *, has_body: bool) -> bool:
+    """Say whether one protocol is asked for, and it is this one (RFC 6455 4.1, RFC 9110 7.8)."""
+    asked = [value.lower() for value in noted[b"upgrade"]] == [b"websocket"]
+    named = b"upgrade" in listed(noted.get(b"connection", ()))
+    return asked and named and raw.method == "GET" and raw.version == (1, 1) and not has_body
 
 
 def _traceparent(values: list[bytes] | tuple[bytes, ...]) -> str | None:

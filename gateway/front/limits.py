@@ -12,7 +12,8 @@ class Limits:
     long either direction may stand still; `body_rate` is the least that a body comes with, in bytes
     a second, after `body_grace`; `framing` what a chunked body may say beside its bytes: chunk
     extensions, trailers; `linger_*` what is still read after a refusal, so that the client sees the
-    answer before the reset; `pipelined` how many requests wait in line.
+    answer before the reset; `pipelined` how many requests wait in line; `tunnel_idle` how long a
+    connection that has left HTTP may be silent in both directions.
     """
 
     request_line: int = 8 * 1024
@@ -29,3 +30,4 @@ class Limits:
     linger_time: float = 1.0
     linger_bytes: int = 256 * 1024
     pipelined: int = 8
+    tunnel_idle: float = 300.0

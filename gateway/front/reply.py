@@ -6,11 +6,14 @@ request id and what framing needs.
 
 import asyncio
 from collections.abc import Callable, Iterable
+from contextlib import AbstractContextManager, nullcontext
 from http import HTTPStatus
 from typing import Protocol
 
 from gateway.errors import UpstreamBroken
+from gateway.flows.live import Stay
 from gateway.front.limits import Limits
+from gateway.front.tunnel import Inflow, Tunnel
 from gateway.model.answer import Answer
 from gateway.model.event import AuditEvent
 from gateway.model.inbound import Inbound, RawHeaders
@@ -19,6 +22,7 @@ from gateway.upstream.exchange import UpstreamAnswer
 
 _REASONS = {status.value: status.phrase.encode() for status in HTTPStatus}
 _NO_BODY = (204, 304)
+_SWITCHING = 101
 # A shared cache must never keep an answer that carries a session cookie (RFC 9111 7.3, RFC 9213).
 _CACHE_FIELDS = frozenset({b"cache-control", b"expires", b"pragma", b"surrogate-control"})
 _CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
@@ -34,6 +38,14 @@ class Wire(Protocol):
     @property
     def backlog(self) -> int: ...
     def cut(self) -> None: ...
+    def leave_http(self) -> Inflow: ...
+    def write_eof(self) -> None: ...
+
+
+class Watch(Protocol):
+    """Watches over what lasts."""
+
+    def lasting(self, stay: Stay, *, at_once: bool = False) -> AbstractContextManager[None]: ...
 
 
 class RequestRest(Protocol):
@@ -55,6 +67,7 @@ class ClientReply:
         wire: Wire,
         *,
         rest: RequestRest,
+        live: Watch,
         limits: Limits,
         owns_cookie: Callable[[bytes], bool],
         audit: Callable[[AuditEvent], None],
@@ -65,6 +78,7 @@ class ClientReply:
     ) -> None:
         self._wire = wire
         self._rest = rest
+        self._live = live
         self._limits = limits
         self._owns_cookie = owns_cookie
         self._audit = audit
@@ -94,21 +108,55 @@ class ClientReply:
         await self.settle()
 
     async def relay(self, answer: UpstreamAnswer, passage: Passage) -> None:
-        """Write the upstream's answer as it comes, with backpressure.
+        """Write the upstream's answer as it comes, with backpressure, for as long as its session holds.
 
-        A body that breaks cuts the connection, so that the client sees it incomplete.
+        A body that breaks cuts the connection, so that the client sees it incomplete. Where the upstream
+        left HTTP, so does the client, and the answer lasts until both have ended.
         """
         if self.relay_whole(answer, passage):
             await self.settle()
             return
-        lines, chunked = self._head_of(answer, passage)
-        self._begin(answer.status, answer.reason, lines, passage)
         try:
-            await self._stream(answer, passage, chunked=chunked)
+            with self._watched(passage, at_once=answer.upgraded):
+                if answer.upgraded:
+                    await self._tunnel(answer, passage)
+                else:
+                    lines, chunked = self._head_of(answer, passage)
+                    self._begin(answer.status, answer.reason, lines, passage)
+                    await self._stream(answer, passage, chunked=chunked)
         except BaseException:
             self.keep_alive = False
             self._wire.cut()
             raise
+
+    def _watched(self, passage: Passage, *, at_once: bool) -> AbstractContextManager[None]:
+        """Cut the answer off once its caller would no longer be let in."""
+        if passage.session is None or passage.route is None or passage.inbound is None:
+            return nullcontext()
+
+        def end(why: str) -> None:
+            passage.reason = why
+            self._wire.cut()
+
+        stay = Stay(
+            route=passage.route,
+            session=passage.session,
+            method=passage.inbound.method,
+            client_ip=passage.inbound.client_ip,
+            request_id=passage.request_id,
+            end=end,
+        )
+        return self._live.lasting(stay, at_once=at_once)
+
+    async def _tunnel(self, answer: UpstreamAnswer, passage: Passage) -> None:
+        self.keep_alive = False
+        inflow = self._wire.leave_http()
+        tunnel = Tunnel(self._wire, inflow, answer, settle=self.settle, idle=self._limits.tunnel_idle)
+        self._begin(answer.status, answer.reason, self._lines(answer, passage), passage)
+        try:
+            await tunnel.carry()
+        finally:
+            passage.sent = tunnel.sent
 
     def relay_whole(self, answer: UpstreamAnswer, passage: Passage) -> bool:
         """Write an answer whose body is all here, in one write; say whether it is."""
@@ -130,12 +178,16 @@ class ClientReply:
         if answer.status >= 300 and self._rest.unread:
             # It has been answered without its body, which nobody reads any more (RFC 9112 9.3).
             self.keep_alive = False
-        lines = self._relayed(answer.headers, passage)
-        lines += [_line(b"Set-Cookie", cookie) for cookie in passage.leave]
-        lines.append(_line(b"X-Request-Id", passage.request_id.encode()))
+        lines = self._lines(answer, passage)
         if chunked:
             lines.append(b"Transfer-Encoding: chunked\r\n")
         return lines, chunked
+
+    def _lines(self, answer: UpstreamAnswer, passage: Passage) -> list[bytes]:
+        lines = self._relayed(answer.headers, passage)
+        lines += [_line(b"Set-Cookie", cookie) for cookie in passage.leave]
+        lines.append(_line(b"X-Request-Id", passage.request_id.encode()))
+        return lines
 
     async def _stream(self, answer: UpstreamAnswer, passage: Passage, *, chunked: bool) -> None:
         async for chunk in answer.chunks():
@@ -174,7 +226,9 @@ class ClientReply:
         self.begun = True
         passage.status = status
         connection = b""
-        if not self.keep_alive:
+        if status == _SWITCHING:
+            connection = b"Connection: Upgrade\r\nUpgrade: websocket\r\n"
+        elif not self.keep_alive:
             connection = b"Connection: close\r\n"
         elif self._version == (1, 0):
             connection = b"Connection: keep-alive\r\n"

@@ -18,7 +18,7 @@ from gateway.front.date import HttpDate
 from gateway.front.inbound import RawRequest, Receiver
 from gateway.front.lane import Lane, Work
 from gateway.front.limits import Limits
-from gateway.front.reply import ClientReply, reason
+from gateway.front.reply import ClientReply, Watch, reason
 from gateway.model.answer import Answer
 from gateway.model.event import Audit, Clock
 from gateway.model.inbound import Inbound
@@ -88,6 +88,7 @@ class Snapshot:
         endpoints: OwnEndpoints,
         pages: Pages,
         ledger: Ledger,
+        live: Watch,
         audit: Audit,
         owns_cookie: Callable[[bytes], bool],
         limits: Limits,
@@ -100,6 +101,7 @@ class Snapshot:
         self._endpoints = endpoints
         self._pages = pages
         self._ledger = ledger
+        self._live = live
         self._audit = audit
         self._owns_cookie = owns_cookie
         self._limits = limits
@@ -247,6 +249,7 @@ class Snapshot:
         return ClientReply(
             connection,
             rest=body,
+            live=self._live,
             limits=self._limits,
             owns_cookie=self._owns_cookie,
             audit=self._audit,

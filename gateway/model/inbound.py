@@ -31,6 +31,7 @@ class Inbound(msgspec.Struct, frozen=True, kw_only=True):
     where there is none declared; `chunked` is the other framing. `spellings` are the relaxable
     spellings found in the path (`%2f`, `//`, `;`). `peer` is the socket's address, `client_ip` the
     caller's after trusted proxies; `scheme` and `host` likewise.
+    `websocket` says that the connection is to become one (RFC 6455 4.1).
     `forwarded_for` is the chain to pass on, already vetted, without `peer`; `notes` belong to
     `headers`. A struct, since one is made for every request and a frozen dataclass costs four
     times as much to fill.
@@ -55,6 +56,7 @@ class Inbound(msgspec.Struct, frozen=True, kw_only=True):
     spellings: frozenset[str] = frozenset()
     forwarded_for: tuple[str, ...] = ()
     traceparent: str | None = None
+    websocket: bool = False
     notes: Notes = msgspec.field(default_factory=Notes)
 
     @property

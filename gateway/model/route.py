@@ -74,8 +74,9 @@ class Route:
 
     `name` labels logs and metrics. `host` is exact, `*.example.com`, or None for any; `path` is a
     prefix that ends at a segment. `asks_for_roles` means that roles are read from the database at
-    each request (BEHAVIOUR 1). `allow_in_path` holds spellings that are refused elsewhere. `plain`
-    says that `access` is the whole rule; the table sets it.
+    each request (BEHAVIOUR 1). `allow_in_path` holds spellings that are refused elsewhere. `websocket`
+    lets a connection leave HTTP; elsewhere a wish to do so is dropped. `plain` says that `access` is
+    the whole rule; the table sets it.
     """
 
     name: str
@@ -90,6 +91,7 @@ class Route:
     strip_prefix: bool = False
     max_body: int | None = None
     allow_in_path: frozenset[str] = frozenset()
+    websocket: bool = False
     identity: IdentityHeaders = IdentityHeaders(headers=(), assertion=None)
     plain: bool = field(default=False, compare=False)
 

@@ -70,6 +70,9 @@ class Metrics:
         self._shared = Counter(
             "gateway_lookups_shared", "Lookups that served several requests.", registry=registry
         )
+        self._cookies = Counter(
+            "gateway_session_cookies", "Session cookies sent.", ("pieces",), registry=registry
+        )
         self._audit_dropped = Counter(
             "gateway_audit_dropped", "Events missing in the audit trail.", ("reason",), registry=registry
         )
@@ -116,6 +119,10 @@ class Metrics:
     def lookup_shared(self) -> None:
         """Count one request that was served by another request's lookup."""
         self._shared.inc()
+
+    def cookie_left(self, pieces: int) -> None:
+        """Count one session cookie sent to a browser, in so many pieces."""
+        self._cookies.labels(str(pieces)).inc()
 
     def audit_dropped(self, reason: str, count: int) -> None:
         """Count events that the audit trail does not have: `limit`, `full` or `unwritten`."""

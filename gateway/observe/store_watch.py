@@ -5,6 +5,7 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager, context
 from typing import Generic, Protocol, TypeVar
 
 from gateway.errors import StoreUnavailable
+from gateway.model.identity import User
 from gateway.model.password import Credentials
 from gateway.model.session import FoundSession, Session, SessionRecord, Standing
 
@@ -39,6 +40,8 @@ class Books(Protocol[Ledger_co]):
 
 class PasswordBook(Protocol):
     async def find(self, name: str) -> Credentials | None: ...
+    async def of(self, user_id: str) -> Credentials | None: ...
+    async def replace(self, user_id: str, *, old: str, new: str, but: str) -> User | None: ...
     async def rehash(self, user_id: str, *, old: str, new: str) -> None: ...
 
 
@@ -165,7 +168,7 @@ class WatchedBooks(Generic[Ledger]):
 
 
 class WatchedPasswords:
-    """What *book* answers to a password login, watched."""
+    """What *book* answers about passwords, watched."""
 
     def __init__(self, book: PasswordBook, watch: StoreWatch) -> None:
         self._book = book
@@ -175,6 +178,16 @@ class WatchedPasswords:
         """Return the user called *name* with their hash. Raises StoreUnavailable."""
         with self._watch.over("password"):
             return await self._book.find(name)
+
+    async def of(self, user_id: str) -> Credentials | None:
+        """Return the user with their hash. Raises StoreUnavailable."""
+        with self._watch.over("password"):
+            return await self._book.of(user_id)
+
+    async def replace(self, user_id: str, *, old: str, new: str, but: str) -> User | None:
+        """Replace a hash by another password's and end the user's other sessions."""
+        with self._watch.over("new_password"):
+            return await self._book.replace(user_id, old=old, new=new, but=but)
 
     async def rehash(self, user_id: str, *, old: str, new: str) -> None:
         """Replace a hash by another of the same password. Raises StoreUnavailable."""

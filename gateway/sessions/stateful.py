@@ -130,6 +130,14 @@ class Stateful:
         """Return the session as the store has it at this call; that keeps nobody from idling."""
         return await self._ask(session, used=False)
 
+    async def recheck(self, session: Session, *, asks_for_roles: bool) -> Session:
+        """Return the session as the cache holds it, else as the store has it; that is no use of it."""
+        key = session_key(session.id)
+        held = None if session.id in self._endings else self._cache.find(key)
+        if held is None or self._ended_by_now(held, key):
+            return await self._ask(session, used=False)
+        return held.session
+
     def issue(self, login: VerifiedLogin, user: User, *, persistent: bool) -> Session:
         """Return a new session of *user*, which holds once it has begun."""
         now = int(self._clock())
@@ -179,6 +187,7 @@ class Stateful:
         """Return the Set-Cookie values that leave *session*; their expiry is its absolute end."""
         max_age = max(0, self._policy.ends_at(session) - int(self._clock())) if session.persistent else None
         lines = self._cookie.written(self._values.value(session.id), pieces=1, max_age=max_age)
+        self._tally.cookie_left(1)
         return (*self._cookie.cleared(self._cookie.shown(headers), kept=1), *lines)
 
     def clear(self, headers: RawHeaders) -> tuple[bytes, ...]:
@@ -326,10 +335,19 @@ class Stateful:
         return max(record.seen_at, self._touches.noted(record.key))
 
     def _over(self, session: Session, record: SessionRecord) -> str:
-        now, idle = self._clock(), self._policy.idle_timeout
+        now = self._clock()
         if reason := self._policy.fault(session, now=now):
             return reason
-        return "idle" if idle is not None and now - self._seen_at(record) > idle else ""
+        return "idle" if self._idles(self._seen_at(record), now) else ""
+
+    def _ended_by_now(self, held: Held, key: bytes) -> bool:
+        now = self._clock()
+        seen_at = max(held.seen_at, self._touches.noted(key))
+        return bool(self._policy.fault(held.session, now=now)) or self._idles(seen_at, now)
+
+    def _idles(self, seen_at: int, now: float) -> bool:
+        idle = self._policy.idle_timeout
+        return idle is not None and now - seen_at > idle
 
     def _refused(self, shown: Shown, reason: str, key: bytes = b"") -> Loaded:
         self._reject(reason, key)

@@ -111,10 +111,18 @@ class Stateless:
         or, unless `strict` has every request ask, from an earlier one that would find the same."""
         now = self._clock()
         self._hold(session, now)
-        known = None if self._policy.strict else self._directory.known(session)
-        if known is not None:
-            return self._confirmed(session, Answer(asked_at=now, said=known))
-        return self._confirmed(session, await self._lookups.ask(session, fresh=True))
+        if self._policy.strict:
+            return self._confirmed(session, await self._lookups.ask(session, fresh=True))
+        return await self._looked_up(session, now)
+
+    async def recheck(self, session: Session, *, asks_for_roles: bool) -> Session:
+        """Return *session* while its lease runs, unless this node ended it; afterwards, and under `strict`
+        or where roles are asked for, as the directory has it now."""
+        now = self._clock()
+        self._hold(session, now)
+        if now < session.lease_until and not asks_for_roles and not self._policy.strict:
+            return session
+        return await self._looked_up(session, now)
 
     def issue(self, login: VerifiedLogin, user: User, *, persistent: bool) -> Session:
         """Return a new session of *user*: roles and profile are the user's, groups the login's."""
@@ -253,6 +261,7 @@ class Stateless:
         max_age = self._max_age(session)
         sealed, pieces = self._sealed(session, max_age)
         lines = self._cookie.written(sealed, pieces=pieces, max_age=max_age)
+        self._tally.cookie_left(pieces)
         return (*self._cookie.cleared(shown, kept=pieces), *lines)
 
     def _max_age(self, session: Session) -> int | None:
@@ -271,6 +280,12 @@ class Stateless:
 
     def _payload(self, session: Session, pieces: int) -> bytes:
         return claims.encode(session, audience=self._policy.audience, pieces=pieces)
+
+    async def _looked_up(self, session: Session, now: float) -> Session:
+        known = self._directory.known(session)
+        if known is not None:
+            return self._confirmed(session, Answer(asked_at=now, said=known))
+        return self._confirmed(session, await self._lookups.ask(session, fresh=True))
 
     def _hold(self, session: Session, now: float) -> None:
         reason = self._fault(session, now)

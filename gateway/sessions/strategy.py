@@ -134,6 +134,8 @@ class Tally(Protocol):
 
     def lookup_shared(self) -> None: ...
 
+    def cookie_left(self, pieces: int) -> None: ...
+
 
 class Strategy(Protocol):
     """Loads, renews, issues and ends sessions."""
@@ -155,6 +157,13 @@ class Strategy(Protocol):
 
     async def confirm(self, session: Session) -> Session:
         """Return *session* with roles and profile as read now; raises as `renew` does."""
+
+    async def recheck(self, session: Session, *, asks_for_roles: bool) -> Session:
+        """Return *session* if what was admitted with it may still go on; that counts as no use of it.
+
+        Asks the store only where it may say something new: cheap enough to be called every moment.
+        Raises as `renew` does.
+        """
 
     def issue(self, login: VerifiedLogin, user: User, *, persistent: bool) -> Session:
         """Return a new session of *user*, begun now."""

@@ -106,6 +106,17 @@ def _personal(rules: RuleSettings) -> list[str]:
     return [key for key in PERSONAL if getattr(rules, key)]
 
 
+def _websockets(settings: Settings) -> Iterator[Finding]:
+    for index, route in enumerate(settings.routes):
+        if route.websocket and route.methods and "GET" not in route.methods:
+            yield Finding(
+                path=("routes", index, "websocket"),
+                message="can never open: it begins with a GET, which the route's methods leave out",
+                suggestion="add GET to methods, or leave websocket out",
+                because=(("routes", index, "methods"),),
+            )
+
+
 def _reach(settings: Settings) -> Iterator[Finding]:
     """A session cookie that never reaches a route's host would make every login there begin again."""
     public, domain = url(settings.public_url).host, settings.session.cookie.domain
@@ -156,6 +167,7 @@ ROUTE_CHECKS: tuple[Callable[[Settings], Iterator[Finding]], ...] = (
     _reserved,
     _upstreams,
     _access,
+    _websockets,
     _reach,
     _identity,
 )

@@ -162,6 +162,9 @@ class RouteSettings(RuleSettings, _Governed):
         description="Spellings refused unless the app behind needs them.",
         examples=[["%2f", "//", ";"]],
     )
+    websocket: StrictBool = Field(
+        default=False, description="Let WebSockets through; their Origin must be this route's own."
+    )
     identity: RouteIdentitySettings | None = Field(
         default=None,
         description="What this upstream is told instead of [identity].",

@@ -8,6 +8,7 @@ from gateway.model.email import email_key
 from gateway.model.event import Clock
 from gateway.model.identity import User
 from gateway.model.password import Credentials
+from gateway.store.endings import raise_epoch
 from gateway.store.ledger import as_users, users_where
 from gateway.store.tables import passwords, users
 from gateway.store.writer import Writer
@@ -36,6 +37,25 @@ class Passwords:
         async with self._turns, self._writer.read() as transaction:
             rows = await transaction.rows(_WITH_HASH.where(users.c.email_key == key))
         return Credentials(user=as_users(rows)[0], hash=rows[0]["hash"]) if rows else None
+
+    async def of(self, user_id: str) -> Credentials | None:
+        """Return the user with their hash."""
+        async with self._turns, self._writer.read() as transaction:
+            rows = await transaction.rows(_WITH_HASH.where(users.c.id == user_id))
+        return Credentials(user=as_users(rows)[0], hash=rows[0]["hash"]) if rows else None
+
+    async def replace(self, user_id: str, *, old: str, new: str, but: str) -> User | None:
+        """Replace the hash *old* by *new* and end the user's sessions; None where *old* is not theirs.
+
+        The sign-in of the session whose id is *but* stays, for it to be issued anew.
+        """
+        mine = (passwords.c.user_id == user_id) & (passwords.c.hash == old)
+        changed = {"hash": new, "changed_at": int(self._clock())}
+        async with self._writer.write() as transaction:
+            if not await transaction.change(update(passwords).where(mine).values(changed)):
+                return None
+            await raise_epoch(transaction, user_id, but=but)
+            return as_users(await transaction.rows(users_where(users.c.id == user_id)))[0]
 
     async def change(self, user_id: str, new: str) -> User | None:
         """Give the user the password with the hash *new* and end their sessions; None: no such user."""

@@ -6,33 +6,17 @@ nothing; whoever waited for a turn while the database failed fails with it inste
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Coroutine, Mapping, Sequence
-from contextlib import asynccontextmanager, suppress
-from typing import Any, TypeVar
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
 
 from sqlalchemy import Executable, RowMapping
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from gateway.errors import StoreUnavailable
 from gateway.store.outage import outages_told
+from gateway.uninterrupted import uninterrupted
 
 TURN = 5.0  # seconds that a write waits for those before it
-
-T = TypeVar("T")
-
-
-async def uninterrupted(work: Coroutine[Any, Any, T]) -> T:
-    """Return what *work* returns; a cancellation meanwhile is raised once *work* is done."""
-    task = asyncio.ensure_future(work)
-    try:
-        return await asyncio.shield(task)
-    except asyncio.CancelledError:
-        while not task.done():
-            with suppress(asyncio.CancelledError):
-                await asyncio.wait([task])
-        if not task.cancelled():
-            task.exception()  # seen: the cancellation outranks it
-        raise
 
 
 class Transaction:

@@ -45,10 +45,15 @@ class AnswerReader:
     `chunks` is the body not yet taken, `buffered` what it weighs. `headers` are raw, in order,
     without hop-by-hop and withheld fields; `Content-Length` is among them exactly where `length` is
     not None. `complete` says that the message ended, `reusable` that its connection may carry another.
+    `upgraded` says that the answer to an *upgrade* was 101: what follows is then not ours to read.
     """
 
-    def __init__(self, method: str, fates: Fates) -> None:
+    upgraded = False
+    _protocol = b""
+
+    def __init__(self, method: str, fates: Fates, *, upgrade: bool = False) -> None:
         self._method = method
+        self._upgrade = upgrade
         self._fates = fates
         self._parser: HttpResponseParser | None = HttpResponseParser(self)
         self._framing = _Framing.HEAD
@@ -136,7 +141,8 @@ class AnswerReader:
         try:
             parser.feed_data(part)  # type: ignore[union-attr]
         except HttpParserUpgrade as error:
-            raise UpstreamBroken("an upgrade that nobody asked for") from error
+            if not self._upgrade:
+                raise UpstreamBroken("an upgrade that nobody asked for") from error
         except HttpParserError as error:
             if not (self._message_over or self._in_trailers):
                 raise UpstreamBroken(f"the answer is malformed: {error}") from error
@@ -175,6 +181,8 @@ class AnswerReader:
             self._coding = value if self._coding is None else self._coding + b"," + value
         elif fate is Fate.CONNECTION:
             self._connection.append(value)
+        elif self._upgrade and name.lower() == b"upgrade":
+            self._protocol += value.lower()
 
     def _read_length(self, value: bytes) -> None:
         # -1: llhttp goes on after its callbacks, so that the fault waits for the end of the head.
@@ -195,7 +203,10 @@ class AnswerReader:
         status = parser.get_status_code()
         self._check_head(version, status)
         if status < 200:
-            self._pass_over_interim(status)
+            if status == 101 and self._upgrade:
+                self._switch(version)
+            else:
+                self._pass_over_interim(status)
             return
         self.status = status
         self.head_done = True
@@ -225,6 +236,20 @@ class AnswerReader:
         if self._interim > INTERIM_LIMIT:
             raise UpstreamBroken("more than 16 interim answers")
         self._forget_head()
+
+    def _switch(self, version: str) -> None:
+        """Take what follows as it comes, until the end of the stream (RFC 9110 15.2.2)."""
+        options = listed(self._connection)
+        if version != "1.1" or self._protocol != b"websocket" or b"upgrade" not in options:
+            raise UpstreamBroken("an upgrade to something else than was asked for")
+        if self.length is not None or self._coding is not None:
+            raise UpstreamBroken("an upgrade with a body")
+        self.status = 101
+        self.upgraded = self.head_done = True
+        self.reusable = False
+        self._framing = _Framing.UNTIL_EOF
+        self.headers = tuple(self._kept)
+        self._drop_listed(options)
 
     def _choose_framing(self, version: str) -> None:
         if self._coding is not None:

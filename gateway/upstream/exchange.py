@@ -25,7 +25,8 @@ class UpstreamAnswer:
     """The head of a final answer, and its body as it comes.
 
     `headers` are raw and in order, without hop-by-hop and withheld fields; `Content-Length` is among
-    them exactly where `length` is not None.
+    them exactly where `length` is not None. Where the upstream left HTTP (`upgraded`), the body is what
+    it sends until its end, and more may be sent to it.
     """
 
     __slots__ = ("_connection", "_reader", "headers", "length", "reason", "status")
@@ -37,6 +38,10 @@ class UpstreamAnswer:
         self.reason: bytes = reader.reason
         self.headers: RawHeaders = reader.headers
         self.length: int | None = reader.length
+
+    @property
+    def upgraded(self) -> bool:
+        return self._reader.upgraded
 
     def whole(self) -> bytes | None:
         """Take the body at once if all of it has come already; None, and nothing taken, if not."""
@@ -59,6 +64,18 @@ class UpstreamAnswer:
                 raise connection.failure
             else:
                 await connection.more()
+
+    async def send(self, piece: bytes) -> None:
+        """Send to an upstream that left HTTP, and wait while it does not take it."""
+        await self._connection.write(self._reader, [piece])
+
+    def send_eof(self) -> None:
+        """Tell an upstream that left HTTP that nothing more comes; it may go on."""
+        self._connection.write_eof(self._reader)
+
+    def close(self) -> None:
+        """Let go of an upstream that left HTTP once it has taken everything."""
+        self._connection.close(self._reader)
 
 
 def may_repeat(connection: Connection, reader: AnswerReader) -> bool:
@@ -99,6 +116,8 @@ class Exchange:
         if self._upload is not None and (self._reader.complete or self._reader.status >= 300):
             # It has its answer and wants no more of the body (RFC 9112 9.3): what is unsent stays so.
             await self._stop_upload()
+        if self._reader.upgraded:
+            connection.leave_http(self._reader)
         return UpstreamAnswer(connection, self._reader)
 
     async def __aexit__(
@@ -112,7 +131,7 @@ class Exchange:
         body = self._body
         self._connection = connection
         self._reader = reader = connection.begin(
-            outbound.method, outbound.head, body_follows=body is not None
+            outbound.method, outbound.head, body_follows=body is not None, upgrade=outbound.upgrade
         )
         if body is not None:
             self._upload = asyncio.create_task(self._send_body(connection, reader, body))

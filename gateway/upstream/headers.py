@@ -28,6 +28,7 @@ _KEEP = Fate.KEEP
 _DROP = Fate.DROP
 _COLON = b": "
 _CRLF = b"\r\n"
+_UPGRADE = b"Connection: Upgrade\r\nUpgrade: websocket\r\n\r\n"
 _NOTHING_LISTED = frozenset((b"close", b"keep-alive"))
 _RENDERED_KEPT = 10_000
 
@@ -36,13 +37,14 @@ class Outbound(msgspec.Struct, frozen=True, kw_only=True):
     """A request as it goes to the upstream.
 
     `head` runs from the request line to the empty line. The body that follows has `length` bytes,
-    or is `chunked`; neither: there is none.
+    or is `chunked`; neither: there is none. `upgrade` asks for a WebSocket.
     """
 
     method: str
     head: bytes
     length: int | None = None
     chunked: bool = False
+    upgrade: bool = False
 
     @property
     def has_body(self) -> bool:
@@ -95,6 +97,7 @@ class Dresser:
         """
         leg = self._legs.get(id(route)) or self._prepare(route)
         kept, via = self._fields(inbound)
+        upgrade = inbound.websocket and route.websocket
         target = strip_prefix(inbound.target, route.path) if route.strip_prefix else inbound.target
         head = b"".join(
             (
@@ -105,10 +108,16 @@ class Dresser:
                 kept,
                 self._forwarding(inbound, via),
                 b"" if session is None else self._identity(leg, session),
-                _framing(inbound),
+                _UPGRADE if upgrade else _framing(inbound),
             )
         )
-        return Outbound(method=inbound.method, head=head, length=inbound.length, chunked=inbound.chunked)
+        return Outbound(
+            method=inbound.method,
+            head=head,
+            length=inbound.length,
+            chunked=inbound.chunked,
+            upgrade=upgrade,
+        )
 
     def _prepare(self, route: Route) -> _Leg:
         # Keyed by the object, which the leg keeps alive: a route hashes slowly, field by field.

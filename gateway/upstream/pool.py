@@ -38,6 +38,7 @@ class Pool:
         self._taken = 0
         self._idle: list[Connection] = []
         self._open: set[Connection] = set()
+        self._released: set[Connection] = set()
         self._waiting: deque[asyncio.Future[Connection | None]] = deque()
         self._closing: asyncio.Future[None] | None = None
 
@@ -55,9 +56,9 @@ class Pool:
     async def close(self) -> None:
         """Close every connection, at once, and return when they are gone."""
         self._closing = asyncio.get_running_loop().create_future()
-        for connection in tuple(self._open):
+        for connection in (*self._open, *self._released):
             connection.drop(UpstreamUnreachable("the gateway is closing"))
-        if self._open:
+        if self._open or self._released:
             await self._closing
 
     # What an exchange asks for.
@@ -116,16 +117,26 @@ class Pool:
         elif not self._hand(connection):
             self._idle.append(connection)
 
+    def release(self, connection: Connection) -> None:
+        """Let a connection that left HTTP, and may stay for hours, take nobody's place."""
+        self._open.discard(connection)
+        self._released.add(connection)
+        self._free()
+
     def lose(self, connection: Connection) -> None:
         """Forget a connection that has ended."""
         if connection in self._idle:
             self._idle.remove(connection)
-        if connection not in self._open:
+        if connection in self._released:
+            self._released.remove(connection)
+        elif connection in self._open:
+            self._open.remove(connection)
+            self._free()
+        else:
             return  # it ended while it was being made, which `connect` sees for itself
-        self._open.remove(connection)
-        self._free()
-        if self._closing is not None and not self._open and not self._closing.done():
-            self._closing.set_result(None)
+        closing, left = self._closing, self._open or self._released
+        if closing is not None and not left and not closing.done():
+            closing.set_result(None)
 
     # Waiting for a connection.
 

@@ -20,10 +20,14 @@ KEPT_IDLE = 30.0
 
 
 class Owner(Protocol):
-    """Who lends connections out, and gets each back exactly once: kept or lost."""
+    """Who lends connections out, and gets each back exactly once: kept or lost.
+
+    One that is released counts no more, and is still to be lost.
+    """
 
     def keep(self, connection: "Connection") -> None: ...
     def lose(self, connection: "Connection") -> None: ...
+    def release(self, connection: "Connection") -> None: ...
 
 
 class Connection(asyncio.Protocol):
@@ -56,14 +60,20 @@ class Connection(asyncio.Protocol):
     # already carry somebody else's, and nothing said about the old one touches that.
 
     def begin(
-        self, method: str, head: bytes, *, body_follows: bool, told: Callable[[], None] | None = None
+        self,
+        method: str,
+        head: bytes,
+        *,
+        body_follows: bool,
+        told: Callable[[], None] | None = None,
+        upgrade: bool = False,
     ) -> AnswerReader:
-        """Send *head* and return the reader that the answer will fill.
+        """Send *head*, which may ask for an *upgrade*, and return the reader that the answer will fill.
 
         *told* is called once, when the head of the answer is here or will not come; nobody need wait.
         """
         self.told = told
-        reader = self._reader = AnswerReader(method, self._fates)
+        reader = self._reader = AnswerReader(method, self._fates, upgrade=upgrade)
         self._sent = not body_follows
         if body_follows:
             self._deadline = None
@@ -81,7 +91,8 @@ class Connection(asyncio.Protocol):
         """Say that the body that came was taken: reading goes on where it was held back."""
         if not self._reading and self._reader is reader:
             self._reading = True
-            self._arm(self._timeouts.idle)
+            if self._sent:  # else nothing would move the deadline later again
+                self._arm(self._timeouts.idle)
             self._transport.resume_reading()
 
     async def write(self, reader: AnswerReader, parts: list[bytes]) -> None:
@@ -106,6 +117,26 @@ class Connection(asyncio.Protocol):
         self._transport.writelines(parts)
         if self._reading:
             self._arm(self._timeouts.idle if reader.head_done else self._timeouts.first_byte)
+
+    def leave_http(self, reader: AnswerReader) -> None:
+        """Carry bytes both ways from now on: no answer is due, and one end may end before the other."""
+        if self._reader is reader:
+            self._sent = False
+            self._deadline = None
+            self._owner.release(self)
+
+    def write_eof(self, reader: AnswerReader) -> None:
+        """Say that nothing more will be sent, where the transport can say so without ending all."""
+        if self._reader is reader and self._transport.can_write_eof() and not self._transport.is_closing():
+            self._transport.write_eof()
+
+    def close(self, reader: AnswerReader) -> None:
+        """Close once everything written is taken, or *reader*'s upstream does not take it in time."""
+        if self._reader is reader:
+            self._reader = None
+            self.closed = True
+            self._arm(self._timeouts.idle)
+            self._transport.close()
 
     def abandon(self, reader: AnswerReader, failure: BaseException | None = None) -> None:
         """Close the connection if it still carries *reader*'s exchange, which failed by *failure*."""
@@ -152,8 +183,14 @@ class Connection(asyncio.Protocol):
         if reader.head_done:
             self._wake()
 
-    def eof_received(self) -> None:
+    def eof_received(self) -> bool:
+        reader = self._reader
+        if reader is not None and reader.upgraded:
+            reader.eof()
+            self._wake()
+            return self._transport.can_write_eof()  # TLS ends both ways at once
         self._end_of_stream(None)
+        return False
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._end_of_stream(exc)

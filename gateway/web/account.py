@@ -117,6 +117,7 @@ class AccountPage:
             "linkable": self._linkable(linked),
             "stale": self._is_stale(session),
             "csrf": token.text,
+            "changed": visit.query.one("changed") == "password",
         }
         return self._pages.form("account.html", facts, cookies=token.cookies, departs=True)
 
@@ -204,7 +205,7 @@ class AccountPage:
         return self._replies.redirect(self._signed_out, cookies=left.cookies)
 
     def _session_row(self, sign_in: SignIn, session: Session) -> dict[str, object]:
-        names = {provider.id: provider.name for provider in self._logins.providers}
+        names = self._names()
         return {
             "id": sign_in.public_id,
             "browser": described(sign_in.browser),
@@ -215,6 +216,13 @@ class AccountPage:
             "current": sign_in.public_id == public_id(session.id),
         }
 
+    def _names(self) -> dict[str, str]:
+        """Return what each provider, that of passwords too, is called."""
+        names = {provider.id: provider.name for provider in self._logins.providers}
+        if self._passwords is not None:
+            names[self._passwords.id] = self._passwords.name
+        return names
+
     def _is_stale(self, session: Session) -> bool:
         return self._clock() - session.authenticated_at > FRESH
 
@@ -222,15 +230,23 @@ class AccountPage:
         mine = self._passwords
         if mine is None or not await self._accounts.has_password(session.identity.user_id):
             return []
-        return [{"name": mine.name, "email": session.identity.email, "current": mine.id == session.provider}]
+        return [
+            {
+                "name": mine.name,
+                "email": session.identity.email,
+                "current": mine.id == session.provider,
+                "changeable": True,
+            }
+        ]
 
     def _row(self, account: Account, session: Session) -> dict[str, object]:
-        names = {provider.id: provider.name for provider in self._logins.providers}
+        names = self._names()
         return {
             "name": names.get(account.provider, account.provider),
             "email": account.email,
             "current": key_of(account) == _key_in_use(session),
             "handle": handle_of(account),
+            "changeable": False,
         }
 
     def _linkable(self, linked: Sequence[Account]) -> list[LoginProvider]:

@@ -9,6 +9,7 @@ from gateway.pipeline import Passage
 from gateway.web.account import AccountPage
 from gateway.web.home import Handler, Home
 from gateway.web.issuer_logout import IssuerLogoutEndpoints
+from gateway.web.password import PasswordPage
 from gateway.web.programs import Programs
 from gateway.web.query import parse_fields
 from gateway.web.signin import SignIn
@@ -29,6 +30,7 @@ class Endpoints:
         signin: SignIn,
         signout: SignOut,
         account: AccountPage,
+        password: PasswordPage,
         programs: Programs,
         issuer_logout: IssuerLogoutEndpoints,
     ) -> None:
@@ -40,6 +42,7 @@ class Endpoints:
             "/signout": {"GET": signout.ask, "POST": signout.leave},
             "/account": {"GET": home.only(account.show)},
             "/account/unlink": {"POST": account.unlink},
+            "/account/password": {"GET": home.only(password.show), "POST": password.choose},
             "/session": {"GET": programs.session, "POST": programs.reread},
             "/csrf": {"GET": programs.csrf},
             "/providers": {"GET": programs.providers},

@@ -103,6 +103,10 @@ _BY_CODE = {
         "For your safety the form was not accepted: it was open for too long, or did not come from here. "
         "Go back, reload the page and send it again.",
     ),
+    "password_refused": _home(
+        "This password is not taken",
+        "It is too short, too usual, or not what you typed the second time. Nothing was changed.",
+    ),
     "account_kept": Words(
         title="This way to sign in stays",
         text="You are signed in with it, or it is the only one that you have. Nothing was removed: sign in "

@@ -344,7 +344,7 @@ async def test_H25_expectations_end_here(tmp_path: Path) -> None:
             assert (await client.reader.readline()).startswith(b"HTTP/1.1 200")
 
 
-async def test_H25_continue_is_said_after_admission_only(tmp_path: Path) -> None:
+async def test_H25_U12_continue_is_said_after_admission_only(tmp_path: Path) -> None:
     closed = '[[routes]]\npath = "/closed"\nupstream = "{upstream}"\nmethods = ["GET"]\naccess = "public"\n'
     expecting = (b"Expect: 100-continue", b"Content-Length: 5")
     async with front(tmp_path, tables=closed) as door:
@@ -376,7 +376,7 @@ async def test_H26_a_body_that_is_a_request_is_never_one(tmp_path: Path) -> None
         assert door.upstream.connections == 0
 
 
-async def test_H27_an_early_answer_is_relayed_and_its_connection_closed(tmp_path: Path) -> None:
+async def test_H27_U11_an_early_answer_is_relayed_and_its_connection_closed(tmp_path: Path) -> None:
     async with front(tmp_path) as door:
         door.upstream.fault = "early"
         async with await door.open() as client:

@@ -157,6 +157,7 @@ async def test_B149_what_happens_is_counted_by_route_and_never_by_path_or_user(
         found = await counted(at)
         assert found["gateway_session_renewals_total"] == 3
         assert found["gateway_lookups_shared_total"] == 2
+        assert found['gateway_session_cookies_total{pieces="1"}'] == 4
         assert found['gateway_session_rejections_total{reason="invalid"}'] == 1
         assert found['gateway_logins_total{provider="issuer",result="success"}'] == 1
         denied = 'gateway_auth_decisions_total{decision="deny",reason="roles",route="/edit"}'

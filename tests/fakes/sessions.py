@@ -53,12 +53,16 @@ class Tallied:
         self.renewals = 0
         self.shared = 0
         self.rejections: Counter[str] = Counter()
+        self.cookies: Counter[int] = Counter()
 
     def renewed(self) -> None:
         self.renewals += 1
 
     def rejected(self, reason: str) -> None:
         self.rejections[reason] += 1
+
+    def cookie_left(self, pieces: int) -> None:
+        self.cookies[pieces] += 1
 
     def lookup_shared(self) -> None:
         self.shared += 1

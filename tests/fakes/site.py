@@ -19,6 +19,8 @@ from gateway.flows.link import Linking
 from gateway.flows.login import LoginProvider, Logins
 from gateway.flows.logout import Logout
 from gateway.flows.password import PasswordLogins, PasswordProvider
+from gateway.flows.password_change import PasswordChange
+from gateway.flows.password_policy import PasswordPolicy
 from gateway.flows.recent import RecentLogins
 from gateway.flows.resume import Resume
 from gateway.flows.sign_ins import SignInBook
@@ -47,6 +49,7 @@ from gateway.web.errors import ErrorPages
 from gateway.web.home import Home
 from gateway.web.issuer_logout import IssuerLogoutEndpoints
 from gateway.web.pages import Pages
+from gateway.web.password import PasswordPage
 from gateway.web.programs import Programs
 from gateway.web.replies import Replies
 from gateway.web.signin import SignIn
@@ -302,11 +305,12 @@ def _composed(
         audit=events.append,
         clock=clock,
     )
+    throttle = Throttle(monotonic=clock)
     by_password = passwords and PasswordLogins(
         provider=PasswordProvider(id="local", name="Password", issuer=URL),
         book=database.passwords,
         passwords=passwords,
-        throttle=Throttle(monotonic=clock),
+        throttle=throttle,
         arrivals=Arrivals(recent=recent, strategy=sessions, live=resume, book=book),
         audit=events.append,
     )
@@ -351,6 +355,25 @@ def _composed(
             unlinking=Unlinking(database.users, passwords=by_password is not None),
             strategy=sessions,
             passwords=by_password.provider if by_password else None,
+            resume=resume,
+            csrf=csrf,
+            pages=pages,
+            replies=replies,
+            clock=clock,
+            prefix=PREFIX,
+        ),
+        password=PasswordPage(
+            change=PasswordChange(
+                book=database.passwords,
+                passwords=passwords,
+                policy=PasswordPolicy(),
+                throttle=throttle,
+                audit=events.append,
+            )
+            if passwords
+            else None,
+            owners=database.users,
+            strategy=sessions,
             resume=resume,
             csrf=csrf,
             pages=pages,

@@ -206,3 +206,26 @@ def test_what_was_worked_out_from_the_same_fields_is_handed_on() -> None:
     assert again.notes is first.notes
     assert (again.path, again.request_id) == ("/b", "r2")
     assert other.notes is not first.notes
+
+
+ASKS = ((b"Connection", b"keep-alive, Upgrade"), (b"Upgrade", b"WebSocket"))
+
+
+@pytest.mark.parametrize(
+    ("request_", "asks"),
+    [
+        (raw(*ASKS), True),
+        (raw(*ASKS, (b"Content-Length", b"0")), True),
+        (raw(*ASKS, (b"Content-Length", b"1")), False),
+        (raw(*ASKS, (b"Transfer-Encoding", b"chunked")), False),
+        (raw(*ASKS, method="POST"), False),
+        (raw(*ASKS, version=(1, 0)), False),
+        (raw(*ASKS, (b"Upgrade", b"h2c")), False),
+        (raw(ASKS[0], (b"Upgrade", b"websocket, h2c")), False),
+        (raw(ASKS[1]), False),
+        (raw(ASKS[1], (b"Connection", b"close")), False),
+        (raw(ASKS[0]), False),
+    ],
+)
+def test_H23_one_whole_handshake_asks_for_a_websocket(request_: RawRequest, *, asks: bool) -> None:
+    assert receive(request_).websocket is asks

@@ -1,6 +1,8 @@
 """Answers as bytes: the upstream's fields untouched, the framing true, never a second answer."""
 
 import asyncio
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 import pytest
@@ -8,6 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gateway.errors import UpstreamBroken
+from gateway.flows.live import Stay
+from gateway.front.inflow import Inflow
 from gateway.front.limits import Limits
 from gateway.front.reply import ClientReply
 from gateway.model.answer import Answer
@@ -17,6 +21,9 @@ from gateway.pipeline import Passage
 from gateway.upstream.answer import AnswerReader
 from gateway.upstream.exchange import UpstreamAnswer
 from gateway.upstream.reserved import Reserved
+from tests.fakes.dressing import inbound
+from tests.fakes.routes import route
+from tests.fakes.sessions import Node
 
 NAMES = CookieNames(base="session", secure=True)
 
@@ -46,6 +53,26 @@ class Client:
 
     def cut(self) -> None:
         self.was_cut = True
+
+    def leave_http(self) -> Inflow:
+        raise AssertionError("nobody asked for that")
+
+    def write_eof(self) -> None: ...
+
+
+class Watch:
+    """Remembers what was watched over, and has ended it where `closing` says so."""
+
+    def __init__(self, *, closing: bool = False) -> None:
+        self.closing = closing
+        self.stays: list[Stay] = []
+
+    @contextmanager
+    def lasting(self, stay: Stay, *, at_once: bool = False) -> Iterator[None]:
+        self.stays.append(stay)
+        if self.closing:
+            stay.end("revoked")
+        yield
 
 
 @dataclass
@@ -84,10 +111,12 @@ def reply(
     version: tuple[int, int] = (1, 1),
     audited: list[AuditEvent] | None = None,
     write_idle: float = 60.0,
+    live: Watch | None = None,
 ) -> ClientReply:
     return ClientReply(
         client,
         rest=client,
+        live=live or Watch(),
         limits=Limits(write_idle=write_idle),
         owns_cookie=NAMES.owns,
         audit=(audited if audited is not None else []).append,
@@ -250,3 +279,23 @@ def test_continue_is_said_in_so_many_bytes() -> None:
     client = Client()
     reply(client).proceed()
     assert client.written == b"HTTP/1.1 100 Continue\r\n\r\n"
+
+
+async def test_B056_what_is_not_whole_yet_is_watched_over_and_cut_when_told() -> None:
+    node = Node()
+    for closing in (False, True):
+        client, watch = Client(), Watch(closing=closing)
+        on = passage()
+        on.session, on.route, on.inbound = node.sign_in(), route("/live"), inbound()
+        await reply(client, live=watch).relay(answer(CHUNKED, b"5\r\nhello\r\n", b"0\r\n\r\n"), on)
+        [stay] = watch.stays
+        assert (stay.session, stay.route, stay.method) == (on.session, on.route, "GET")
+        assert (client.was_cut, on.reason) == (closing, "revoked" if closing else "")
+
+
+async def test_an_answer_that_is_whole_or_told_of_nobody_costs_no_watching() -> None:
+    watch, on = Watch(), passage()
+    on.session, on.route, on.inbound = Node().sign_in(), route("/live"), inbound()
+    await reply(Client(), live=watch).relay(answer(LENGTH + b"hello"), on)
+    await reply(Client(), live=watch).relay(answer(LENGTH, b"hello"), passage())
+    assert watch.stays == []

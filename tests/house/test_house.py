@@ -12,6 +12,7 @@ PACKAGE = ROOT / "gateway"
 FLOORS = {
     "errors": 1,
     "model": 1,
+    "uninterrupted": 1,
     "settings": 2,
     "keys": 2,
     "store": 2,

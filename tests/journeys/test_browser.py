@@ -215,7 +215,12 @@ async def test_no_script_runs_on_our_pages(gateway: RunningGateway, profile: Pro
 LOCAL = '\n[[providers]]\nid = "local"\nname = "Password"\ntype = "password"\n'
 
 
-async def test_B19_B20_a_password_is_typed_wrong_then_right(tmp_path: Path, profile: Profile) -> None:
+NEW = "velvet harbour ostrich nineteen"
+
+
+async def test_B19_B20_B114_a_password_is_typed_wrong_then_right_then_changed(
+    tmp_path: Path, profile: Profile
+) -> None:
     async with (
         RecordingUpstream() as app,
         running_gateway(tmp_path, upstream=app.url, tables=LOCAL, http=True) as gateway,
@@ -238,4 +243,17 @@ async def test_B19_B20_a_password_is_typed_wrong_then_right(tmp_path: Path, prof
         await page.keyboard.press("Enter")
         await says(page, "The wiki")
         assert page.url == f"{gateway.url}/wiki?page=1"
-        assert not [each for each in profile.complaints if "401" not in each]
+        await page.goto(f"{gateway.url}/.gateway/account")
+        await page.get_by_role("link", name="Change your password").click()
+        await expect(page.get_by_label("Present password")).to_be_focused()
+        for typed in (RIGHT, "short", "short"):
+            await page.keyboard.type(typed)
+            await page.keyboard.press("Tab")
+        await page.keyboard.press("Enter")
+        await expect(page.get_by_role("alert")).to_contain_text("must have at least 12 characters")
+        for typed in (RIGHT, NEW, NEW):
+            await page.keyboard.type(typed)
+            await page.keyboard.press("Tab")
+        await page.keyboard.press("Enter")
+        await expect(page.get_by_role("status")).to_contain_text("Your password is changed")
+        assert not [each for each in profile.complaints if "401" not in each and "400" not in each]

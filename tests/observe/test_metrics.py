@@ -39,6 +39,7 @@ def test_B149_sessions_logins_and_stores_are_counted(metrics: Metrics) -> None:
     metrics.renewed()
     metrics.rejected("epoch")
     metrics.lookup_shared()
+    metrics.cookie_left(2)
     metrics.store_error()
     metrics.store_call(op="standing", duration=0.002)
     assert value(metrics, "gateway_auth_decisions_total", route="app", decision="deny", reason="roles") == 2
@@ -46,6 +47,7 @@ def test_B149_sessions_logins_and_stores_are_counted(metrics: Metrics) -> None:
     assert value(metrics, "gateway_session_renewals_total") == 1
     assert value(metrics, "gateway_session_rejections_total", reason="epoch") == 1
     assert value(metrics, "gateway_lookups_shared_total") == 1
+    assert value(metrics, "gateway_session_cookies_total", pieces="2") == 1
     assert value(metrics, "gateway_store_errors_total") == 1
     assert value(metrics, "gateway_store_duration_seconds_count", op="standing") == 1
 

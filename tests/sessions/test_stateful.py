@@ -229,3 +229,38 @@ async def test_B114_a_session_that_is_reissued_outlives_the_raised_epoch_alone()
     assert list(node.store.records) == [session_key(session.id)]
     assert node.store.records[session_key(session.id)].browser == "Firefox/1"
     assert (await node.request()).epoch == reissued.epoch == ALICE.epoch + 1
+
+
+async def test_B056_a_recheck_goes_by_the_cache_and_is_no_use_of_the_session() -> None:
+    node = StatefulNode(policy=IDLE, pushed=True)
+    session = await node.sign_in()
+    node.prove()
+    await node.request()
+    node.clock.advance(60)
+    for _ in range(3):
+        assert await node.sessions.recheck(session, asks_for_roles=True) == session
+    assert (node.store.calls["find"], node.store.calls["touch"]) == (1, 0)
+    node.monotonic.advance(0.041)
+    await node.sessions.recheck(session, asks_for_roles=False)
+    assert (node.store.calls["find"], node.store.calls["touch"]) == (2, 0)
+
+
+@pytest.mark.parametrize(("later", "reason"), [(601, "idle"), (POLICY.max_age, "absolute")])
+async def test_B056_a_session_that_is_held_and_over_is_not_gone_by(later: int, reason: str) -> None:
+    node = StatefulNode(policy=IDLE, pushed=True)
+    session = await node.sign_in()
+    node.prove()
+    await node.request()
+    node.clock.advance(later)
+    with pytest.raises(SessionRejected, match=reason):
+        await node.sessions.recheck(session, asks_for_roles=False)
+    assert node.store.records == {}
+
+
+async def test_B056_a_session_that_ended_here_is_refused_before_the_store_is_asked() -> None:
+    node = StatefulNode()
+    session = await node.sign_in()
+    await node.sessions.end(session)
+    with pytest.raises(SessionRejected, match="revoked"):
+        await node.sessions.recheck(session, asks_for_roles=False)
+    assert node.store.calls["find"] == 0

@@ -6,7 +6,7 @@ import pytest
 from gateway.errors import SessionRejected, StoreUnavailable
 from gateway.sessions.stateless import MOST_PAYLOAD
 from gateway.sessions.strategy import public_id
-from tests.fakes.sessions import ALICE, LOGIN, STRICT, Node
+from tests.fakes.sessions import ALICE, LOGIN, STRICT, Node, user_with_long_groups
 
 
 def test_without_a_cookie_there_is_nothing() -> None:
@@ -290,3 +290,34 @@ async def test_B113_a_renewal_is_seen_and_a_running_lease_is_not() -> None:
     node.clock.advance(600)
     renewed = await node.request()
     assert seen == [(session.id, renewed.issued_at)]
+
+
+async def test_B056_a_recheck_asks_nobody_within_the_lease_unless_it_must() -> None:
+    node = Node()
+    session = node.sign_in()
+    assert await node.sessions.recheck(session, asks_for_roles=False) is session
+    assert node.directory.lookups == 0
+    node.directory.change("u-alice", roles=())
+    assert (await node.sessions.recheck(session, asks_for_roles=True)).identity.roles == ()
+    node.clock.advance(600)
+    rechecked = await node.sessions.recheck(session, asks_for_roles=False)
+    assert (rechecked.token_id, rechecked.lease_until) == (session.token_id, session.lease_until)
+    assert node.directory.lookups == 2
+    await node.sessions.end(session)
+    with pytest.raises(SessionRejected, match="revoked"):
+        await node.sessions.recheck(session, asks_for_roles=False)
+
+
+async def test_B056_under_strict_a_recheck_is_as_good_as_the_directory_knows() -> None:
+    node = Node(policy=STRICT)
+    session = node.sign_in()
+    node.directory.change("u-alice", enabled=False)
+    with pytest.raises(SessionRejected, match="user_disabled"):
+        await node.sessions.recheck(session, asks_for_roles=False)
+
+
+async def test_B149_cookies_are_counted_by_their_pieces() -> None:
+    node = Node()
+    node.sign_in()
+    node.sign_in(user_with_long_groups(2500))
+    assert node.tally.cookies == {1: 1, 2: 1}

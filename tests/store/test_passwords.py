@@ -107,3 +107,19 @@ async def test_O38_a_flood_of_logins_waits_for_its_turn_and_leaves_connections_t
         assert await database.users.find(ANN) == ann
         assert not all(task.done() for task in flood)
         assert all(found is not None for found in await asyncio.gather(*flood))
+
+
+async def test_B114_a_replaced_password_ends_the_sessions_but_the_one_to_be_issued_anew(
+    tmp_path: Path,
+) -> None:
+    async with opened(tmp_path) as database:
+        ann = await database.users.add(ANN, password_hash="h1")
+        assert ann is not None
+        assert await database.passwords.replace(ann.id, old="h0", new="h2", but="sid") is None
+        replaced = await database.passwords.replace(ann.id, old="h1", new="h2", but="sid")
+        assert replaced is not None
+        assert replaced.epoch == ann.epoch + 1
+        found = await database.passwords.of(ann.id)
+        assert found is not None
+        assert (found.hash, found.user) == ("h2", replaced)
+        assert await database.passwords.of("u_nobody") is None

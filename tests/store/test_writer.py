@@ -10,7 +10,8 @@ from gateway.errors import StoreUnavailable
 from gateway.store import writer as writing
 from gateway.store.engine import open_engine
 from gateway.store.tables import user_roles, users
-from gateway.store.writer import Transaction, Writer, uninterrupted
+from gateway.store.writer import Transaction, Writer
+from gateway.uninterrupted import uninterrupted
 from tests.fakes.databases import file_in, made_in, raw
 
 

@@ -256,3 +256,25 @@ def test_what_is_taken_is_no_longer_weighed() -> None:
     assert reader.take() == b"abcdef"
     assert reader.buffered == 0
     assert reader.take() == b""
+
+
+SWITCHED = b"HTTP/1.1 101 X\r\nupgrade: WebSocket\r\nConnection: upgrade, x-hop\r\nX-Hop: 1\r\nX: 1\r\n\r\n"
+
+
+@given(st.lists(st.integers(0, len(SWITCHED) + 5)))
+def test_U19_a_switch_that_was_asked_for_is_read_however_it_is_split(cuts: list[int]) -> None:
+    reader = AnswerReader("GET", FATES, upgrade=True)
+    raw = b"HTTP/1.1 103 Early Hints\r\n\r\n" + SWITCHED + b"HTTP/"
+    bounds = [0, *sorted(cuts), len(raw)]
+    for begin, end in pairwise(bounds):
+        reader.feed(raw[begin:end])
+    assert (reader.status, reader.upgraded, reader.head_done, reader.reusable) == (101, True, True, False)
+    assert reader.headers == ((b"X", b"1"),)
+    assert (reader.take(), reader.complete) == (b"HTTP/", False)
+    reader.eof()
+    assert reader.complete
+
+
+def test_U19_without_a_wish_a_switch_is_refused() -> None:
+    with pytest.raises(UpstreamBroken):
+        AnswerReader("GET", FATES).feed(SWITCHED)

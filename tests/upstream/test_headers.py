@@ -109,6 +109,15 @@ def test_H23_upgrades_are_not_passed_on() -> None:
     assert lines_of(dresser().dress(request, told_route(), None)) == [b"Host: 127.0.0.1:9401", *ADDED]
 
 
+@pytest.mark.parametrize(("asked", "allowed"), [(True, True), (True, False), (False, True)])
+def test_H23_a_websocket_is_asked_for_where_both_say_so(*, asked: bool, allowed: bool) -> None:
+    fields = ((b"Connection", b"Upgrade, X-Secret"), (b"Upgrade", b"websocket"), (b"X-Secret", b"1"))
+    outbound = dresser().dress(inbound(*fields, websocket=asked), told_route(websocket=allowed), None)
+    ours = [b"Connection: Upgrade", b"Upgrade: websocket"] if asked and allowed else []
+    assert lines_of(outbound) == [b"Host: 127.0.0.1:9401", *ADDED, *ours]
+    assert outbound.upgrade is bool(ours)
+
+
 def test_H25_expect_is_never_forwarded() -> None:
     request = inbound((b"Expect", b"100-continue"), length=1)
     assert not values(dresser().dress(request, told_route(), None), b"expect")

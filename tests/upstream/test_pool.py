@@ -5,6 +5,7 @@ import ssl
 
 import pytest
 import trustme
+from msgspec.structs import replace
 
 from gateway.errors import UpstreamTimeout, UpstreamUnreachable
 from gateway.model.route import Timeouts
@@ -13,7 +14,7 @@ from gateway.upstream.pool import Pool
 from gateway.upstream.reserved import Reserved
 from tests.fakes.dressing import asking, upstream_at
 from tests.fakes.ports import free_port
-from tests.fakes.upstream import RecordingUpstream
+from tests.fakes.upstream import RecordingUpstream, ok
 
 RESERVED = Reserved(())
 
@@ -210,3 +211,33 @@ async def test_closing_ends_idle_and_busy_connections() -> None:
         await pool.close()
         with pytest.raises(UpstreamUnreachable):
             await busy
+
+
+SWITCHED = b"HTTP/1.1 101 X\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\r\n"
+
+
+async def test_a_connection_that_left_http_takes_no_place_and_is_closed_with_the_pool() -> None:
+    async with RecordingUpstream() as up:
+        pool = pool_to(up, limit=1)
+        up.answer_with(SWITCHED, SWITCHED, ok(b"hello"))
+        upgrade = replace(asking(), upgrade=True)
+        async with pool.send(upgrade) as first, pool.send(upgrade) as second:
+            assert first.upgraded
+            assert second.upgraded
+            assert await ask(pool) == b"hello"
+            await pool.close()
+            with pytest.raises(UpstreamUnreachable):
+                [piece async for piece in first.chunks()]
+
+
+async def test_a_connection_that_left_http_ends_once_it_has_taken_everything() -> None:
+    async with RecordingUpstream() as up:
+        pool = pool_to(up)
+        up.answer_with(SWITCHED)
+        async with pool.send(replace(asking(), upgrade=True)) as answer:
+            await answer.send(b"POST / HTTP/1.1\r\nContent-Length: 4\r\n\r\nlast")
+            answer.send_eof()
+            answer.close()
+        assert (await up.request()).startswith(b"GET")
+        assert (await up.request()).endswith(b"last")
+        await pool.close()

@@ -10,6 +10,7 @@ from tests.fakes.browser import Browser, Page
 from tests.fakes.gateway import HOST
 from tests.fakes.issuer_logout import logout_token, offers_logout
 from tests.fakes.keepings import ALL, Keeping
+from tests.fakes.passwords import RIGHT, hash_of
 from tests.fakes.reloads import reloading
 from tests.fakes.scene import COOKIE, Scene
 
@@ -171,3 +172,35 @@ async def test_B131_sessions_and_endings_outlive_a_reload(kept: Keeping) -> None
         assert await reload(lambda text: text.replace("[session]", "[session]\nmax_age = '20d'"))
         assert await statuses(at, alice, copy) == [200, 401]
         assert await statuses(at, await at.signed_in("bob")) == [200]
+
+
+LOCAL = '\n[[providers]]\nid = "local"\nname = "Password"\ntype = "password"\n'
+NEW = "velvet harbour ostrich nineteen"
+
+
+async def by_password(at: Scene, name: str = "ann@example.com") -> Browser:
+    browser = at.gate.browser()
+    sent = {"csrfToken": await at.csrf(browser), "username": name, "password": RIGHT}
+    page = await browser.submit(f"{at.ours}/callback/local", sent, follow=False)
+    assert page.status == 303
+    return browser
+
+
+async def test_B114_a_password_that_its_owner_changed_ends_their_other_sessions(kept: Keeping) -> None:
+    async with kept.scene(more=LOCAL) as at, at.node() as second:
+        async with at.store() as store:
+            for name in ("ann@example.com", "bob@example.com"):
+                await store.users.add(name, password_hash=await hash_of())
+        mine, other, bob = [await by_password(at, f"{name}@example.com") for name in ("ann", "ann", "bob")]
+        at.visits(other, second)
+        assert await statuses(at, mine, other, bob) == [200, 200, 200]
+        sent = {"csrfToken": await at.csrf(mine), "current": RIGHT, "new": NEW, "again": NEW}
+        page = await mine.submit(f"{at.ours}/account/password", sent, follow=False)
+        assert (page.status, page.location) == (303, f"{at.ours}/account?changed=password")
+        await due(kept, at)
+        assert await statuses(at, mine, other, bob) == [200, 401, 200]
+        assert await kept.kept() == (2 if kept.stateful else 0)
+    [changed] = at.gate.events("user.password_changed")
+    assert changed["user_id"]
+    assert RIGHT not in at.gate.log
+    assert NEW not in at.gate.log

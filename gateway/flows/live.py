@@ -1,0 +1,192 @@
+"""Live: what goes on after it was admitted, for exactly as long as it would be admitted again.
+
+An event stream and an upgraded connection outlast the decision that let them in. So each of them is
+asked about again every moment, by the same rules and with the session as it is now, and closed where
+the answer has changed; the request path pays nothing for it. A session that many connections share is
+asked about once. The law: a definite refusal closes at once, an outage only when it lasts.
+"""
+
+import asyncio
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from contextvars import Context
+from dataclasses import dataclass
+
+from gateway.errors import SessionRejected, StoreUnavailable
+from gateway.model.event import Audit, AuditEvent
+from gateway.model.route import Route
+from gateway.model.session import Session
+from gateway.routing.policy import Outcome, admit
+from gateway.sessions.strategy import Strategy, public_id
+
+EVERY = 0.4
+"""Seconds between two looks at a session, and from an answer's beginning until it counts as lasting:
+together less than the second within which what is live ends with its session."""
+
+PATIENCE = 30.0
+"""Seconds that the store may be silent about a session before what is live with it is closed."""
+
+MOST = 20_000
+"""Lasting answers and connections; what would be one more is closed."""
+
+_ABREAST = 8
+_AT_A_STRETCH = 32
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Stay:
+    """Something that lasts, as it was admitted; `end` closes it, and is told why."""
+
+    route: Route
+    session: Session
+    method: str
+    client_ip: str
+    request_id: str
+    end: Callable[[str], None]
+
+
+class _Guest:
+    """One session and all that stays because of it."""
+
+    __slots__ = ("session", "silent_since", "stays")
+
+    def __init__(self, session: Session) -> None:
+        self.session = session
+        self.stays: list[Stay] = []
+        self.silent_since: float | None = None
+
+
+class Live:
+    """Watches what stays, in one task that runs while there is anything; times are in seconds."""
+
+    def __init__(
+        self,
+        strategy: Strategy,
+        *,
+        monotonic: Callable[[], float],
+        audit: Audit,
+        every: float = EVERY,
+        patience: float = PATIENCE,
+        most: int = MOST,
+    ) -> None:
+        self._strategy = strategy
+        self._monotonic = monotonic
+        self._audit = audit
+        self._every = every
+        self._patience = patience
+        self._most = most
+        self._guests: dict[str, _Guest] = {}
+        self._count = 0
+        self._rounds: asyncio.Task[None] | None = None
+
+    def __len__(self) -> int:
+        """How much is live."""
+        return self._count
+
+    @contextmanager
+    def lasting(self, stay: Stay, *, at_once: bool = False) -> Iterator[None]:
+        """Watch over *stay* while the block runs: from its beginning with *at_once*, else if it lasts."""
+        if at_once:
+            self._enter(stay)
+        # A timer costs less than a place among the guests, and most answers are over before it fires.
+        timer = None if at_once else asyncio.get_running_loop().call_later(self._every, self._enter, stay)
+        try:
+            yield
+        finally:
+            if timer is not None:
+                timer.cancel()
+            self._leave(stay)
+
+    def renewed(self, session: Session) -> None:
+        """Go by *session*, on its new lease, where anything is live with it."""
+        guest = self._guests.get(session.id)
+        if guest is not None:
+            guest.session = session
+
+    async def close(self) -> None:
+        """Watch no more."""
+        rounds, self._rounds = self._rounds, None
+        if rounds is not None:
+            rounds.cancel()
+            await asyncio.wait([rounds])
+
+    def _enter(self, stay: Stay) -> None:
+        if self._count >= self._most:
+            self._close(stay, "too_many")
+            return
+        guest = self._guests.setdefault(stay.session.id, _Guest(stay.session))
+        if stay.session.lease_until > guest.session.lease_until:
+            guest.session = stay.session
+        guest.stays.append(stay)
+        self._count += 1
+        if self._rounds is None or self._rounds.done():
+            # What it finds out is about none of the requests that are under way.
+            self._rounds = asyncio.get_running_loop().create_task(self._go_round(), context=Context())
+
+    def _leave(self, stay: Stay) -> None:
+        guest = self._guests.get(stay.session.id)
+        if guest is None or stay not in guest.stays:
+            return
+        guest.stays.remove(stay)
+        self._count -= 1
+        if not guest.stays:
+            del self._guests[stay.session.id]
+
+    async def _go_round(self) -> None:
+        while self._guests:
+            left = iter(list(self._guests.values()))
+            await asyncio.gather(*[self._look_at(left) for _ in range(min(_ABREAST, len(self._guests)))])
+            await asyncio.sleep(self._every)
+
+    async def _look_at(self, guests: Iterator[_Guest]) -> None:
+        for number, guest in enumerate(guests, 1):
+            await self._judge(guest)
+            if number % _AT_A_STRETCH == 0:
+                await asyncio.sleep(0)
+
+    async def _judge(self, guest: _Guest) -> None:
+        asks_for_roles = any(stay.route.asks_for_roles for stay in guest.stays)
+        try:
+            session = await self._strategy.recheck(guest.session, asks_for_roles=asks_for_roles)
+        except SessionRejected as rejection:
+            self._close_all(guest, rejection.reason)
+        except StoreUnavailable:
+            self._bear(guest)
+        except Exception:  # what nobody foresaw is a refusal, and the others are looked at all the same
+            self._close_all(guest, "internal_error")
+        else:
+            guest.silent_since = None
+            self._admit_again(guest, session)
+
+    def _admit_again(self, guest: _Guest, session: Session) -> None:
+        for stay in tuple(guest.stays):
+            verdict = admit(stay.route, session.identity, method=stay.method, client_ip=stay.client_ip)
+            if verdict.outcome is not Outcome.PASS:
+                self._close(stay, verdict.reason)
+
+    def _bear(self, guest: _Guest) -> None:
+        now = self._monotonic()
+        if guest.silent_since is None:
+            guest.silent_since = now
+        elif now - guest.silent_since >= self._patience:
+            self._close_all(guest, StoreUnavailable.code)
+
+    def _close_all(self, guest: _Guest, reason: str) -> None:
+        for stay in tuple(guest.stays):
+            self._close(stay, reason)
+
+    def _close(self, stay: Stay, reason: str) -> None:
+        self._leave(stay)
+        self._audit(
+            AuditEvent(
+                name="session.cut",
+                outcome="refused",
+                reason=reason,
+                user_id=stay.session.identity.user_id,
+                session_id=public_id(stay.session.id),
+                route=stay.route.name,
+                client_ip=stay.client_ip,
+                request_id=stay.request_id,
+            )
+        )
+        stay.end(reason)

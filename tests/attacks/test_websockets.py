@@ -1,0 +1,248 @@
+"""Connections that leave HTTP: who may open one, what passes through it, and how it ends."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+from pathlib import Path
+
+import pytest
+
+from gateway.front.limits import Limits
+from gateway.upstream.pool import LIMIT
+from tests.fakes.gateway import HOST
+from tests.fakes.lasting_app import HANDSHAKE, SWITCHED, LastingApp, echoed, stream, tunnel
+from tests.fakes.raw_client import RawAnswer, RawConnection, get
+from tests.fakes.scene import COOKIE, Scene, scene
+
+ROUTES = """
+[[routes]]
+path = "/live"
+upstream = "{live}"
+websocket = true
+[[routes]]
+path = "/open"
+upstream = "{live}"
+access = "public"
+websocket = true
+[[routes]]
+path = "/plain"
+upstream = "{live}"
+access = "public"
+"""
+
+
+@asynccontextmanager
+async def stage(folder: Path, **keys: object) -> AsyncIterator[tuple[Scene, LastingApp]]:
+    async with LastingApp() as app, scene(folder, tables=ROUTES.replace("{live}", app.url), **keys) as at:
+        yield at, app
+
+
+async def answered(at: Scene, path: str, *headers: str, handshake: tuple[str, ...] = HANDSHAKE) -> RawAnswer:
+    async with await RawConnection.open(at.gate.port) as connection:
+        await connection.write(get(path, *handshake, *headers, host=HOST))
+        return await connection.answer(head_only=True)
+
+
+async def cookie_of(at: Scene) -> str:
+    return f"{COOKIE}={(await at.signed_in()).cookies[HOST][COOKIE]}"
+
+
+# Admission
+
+
+async def test_U15_nobody_opens_one_without_a_session(tmp_path: Path) -> None:
+    async with stage(tmp_path) as (at, app):
+        assert (await answered(at, "/live")).status == 401
+        assert (await answered(at, "/live", f"Cookie: {COOKIE}=garbage")).status == 401
+        assert app.heads == []
+
+
+ORIGINS = [
+    "https://evil.example",
+    "null",
+    f"http://{HOST}",
+    f"https://{HOST}.evil.example",
+    f"https://{HOST}:8443",
+]
+
+
+@pytest.mark.parametrize("origin", ORIGINS)
+@pytest.mark.parametrize("path", ["/live", "/open"])
+async def test_U15_no_other_origin_opens_one(tmp_path: Path, path: str, origin: str) -> None:
+    async with stage(tmp_path) as (at, app):
+        cookie = await cookie_of(at)
+        assert (await answered(at, path, f"Cookie: {cookie}", f"Origin: {origin}")).status == 403
+        assert app.heads == []
+    line = [line for line in at.gate.events("request") if line["path"] == path][-1]
+    assert (line["decision"], line["reason"]) == ("deny", "origin")
+
+
+async def test_U15_two_origins_are_another_origin(tmp_path: Path) -> None:
+    async with stage(tmp_path) as (at, app):
+        both = [f"Origin: https://{HOST}"] * 2
+        assert (await answered(at, "/open", *both)).status == 403
+        assert app.heads == []
+
+
+@pytest.mark.parametrize("origin", [(), (f"Origin: https://{HOST}",), (f"Origin: HTTPS://{HOST.upper()}",)])
+async def test_U15_the_route_s_own_pages_and_programs_open_one(
+    tmp_path: Path, origin: tuple[str, ...]
+) -> None:
+    async with stage(tmp_path) as (at, app):
+        async with await tunnel(at.gate.port, "/live", *origin, cookie=await cookie_of(at)) as socket:
+            assert await echoed(socket, b"\x81\x05hello") == b"\x81\x05hello"
+        head = app.heads[0]
+        assert head.count(b"\r\nConnection: Upgrade\r\n") == head.count(b"\r\nUpgrade: websocket\r\n") == 1
+        assert head.count(b"\r\nX-User-Id: u_") == 1
+        assert COOKIE.encode() not in head
+
+
+async def test_H23_only_a_websocket_is_an_upgrade_and_only_where_the_route_says_so(tmp_path: Path) -> None:
+    async with stage(tmp_path) as (at, app):
+        h2c = ("Connection: Upgrade, HTTP2-Settings", "Upgrade: h2c", "HTTP2-Settings: AAMAAABkAARAAAAA")
+        both = ("Connection: Upgrade", "Upgrade: websocket, h2c")
+        twice = ("Connection: Upgrade", "Upgrade: websocket", "Upgrade: h2c")
+        unnamed = ("Connection: keep-alive", "Upgrade: websocket")
+        for handshake in (h2c, both, twice, unnamed):
+            assert (await answered(at, "/open", handshake=handshake)).status == 200
+        assert (await answered(at, "/plain")).status == 200
+        assert len(app.heads) == 5
+        for head in app.heads:
+            assert b"\r\nupgrade:" not in head.lower()
+            assert b"http2-settings" not in head.lower()
+
+
+@pytest.mark.parametrize(
+    "request_line", [b"POST /open HTTP/1.1", b"GET /open HTTP/1.0"], ids=["a body", "HTTP/1.0"]
+)
+async def test_H23_what_cannot_be_a_handshake_is_plain_http(tmp_path: Path, request_line: bytes) -> None:
+    async with stage(tmp_path) as (at, app):
+        lines = [request_line, b"Host: " + HOST.encode(), *(line.encode() for line in HANDSHAKE)]
+        async with await RawConnection.open(at.gate.port) as connection:
+            await connection.write(b"\r\n".join([*lines, b"Content-Length: 0", b"", b""]))
+            assert (await connection.answer(head_only=True)).status == 200
+        assert b"\r\nupgrade:" not in app.heads[0].lower()
+
+
+# What passes
+
+
+async def test_bytes_pass_both_ways_as_they_are(tmp_path: Path) -> None:
+    sent = bytes(range(256)) * 8192
+    async with stage(tmp_path) as (at, _), await tunnel(at.gate.port, "/open") as socket:
+        writing = asyncio.ensure_future(socket.write(sent))
+        async with asyncio.timeout(20):
+            got = await socket.reader.readexactly(len(sent))
+            await writing
+        assert got == sent
+
+
+async def test_what_comes_with_the_handshake_and_with_the_101_is_not_lost(tmp_path: Path) -> None:
+    async with stage(tmp_path) as (at, app), await RawConnection.open(at.gate.port) as socket:
+        app.answer = SWITCHED + b"welcome"
+        await socket.write(get("/open", *HANDSHAKE, host=HOST) + b"early")
+        assert (await socket.answer(head_only=True)).status == 101
+        async with asyncio.timeout(10):
+            assert await socket.reader.readexactly(12) == b"welcomeearly"
+
+
+async def test_an_end_that_only_stopped_sending_goes_on_receiving(tmp_path: Path) -> None:
+    async with stage(tmp_path) as (at, app), await tunnel(at.gate.port, "/open") as socket:
+        await socket.write(b"x" * 100_000)
+        socket.writer.write_eof()
+        assert await socket.rest() == b"x" * 100_000
+        await app.gone()
+
+
+async def test_a_client_that_reads_nothing_holds_its_app_back(tmp_path: Path) -> None:
+    async with stage(tmp_path) as (at, app), await tunnel(at.gate.port, "/open") as socket:
+        socket.writer.transport.pause_reading()  # type: ignore[attr-defined]
+        pushing = asyncio.ensure_future(app.push(b"y" * (64 << 20)))
+        await asyncio.sleep(0.3)
+        assert not pushing.done()
+        pushing.cancel()
+        await asyncio.wait([pushing])
+
+
+# Who answers otherwise than with 101
+
+
+@pytest.mark.parametrize("status", [b"200 OK", b"403 Forbidden", b"426 Upgrade Required"])
+async def test_U19_a_refusal_by_the_app_is_passed_on_and_the_connection_goes_with_it(
+    tmp_path: Path, status: bytes
+) -> None:
+    async with stage(tmp_path) as (at, app), await RawConnection.open(at.gate.port) as socket:
+        app.answer = b"HTTP/1.1 " + status + b"\r\nContent-Length: 2\r\n\r\nnoGET /raw HTTP/1.1\r\n\r\n"
+        await socket.write(get("/open", *HANDSHAKE, host=HOST) + b"GET /smuggled HTTP/1.1\r\n\r\n")
+        answer = await socket.answer()
+        assert (answer.status, answer.body) == (int(status[:3]), b"no")
+        assert answer.values("connection") == [b"close"]
+        assert await socket.rest() == b""
+        assert len(app.heads) == 1
+
+
+_BOTH = b"Upgrade: websocket\r\nConnection: Upgrade\r\n"
+WRONG = {
+    "another protocol": b"HTTP/1.1 101 X\r\nUpgrade: h2c\r\nConnection: Upgrade\r\n\r\n",
+    "two protocols": b"HTTP/1.1 101 X\r\nUpgrade: websocket\r\nUpgrade: h2c\r\nConnection: Upgrade\r\n\r\n",
+    "none named": b"HTTP/1.1 101 X\r\nConnection: Upgrade\r\n\r\n",
+    "not in Connection": b"HTTP/1.1 101 X\r\nUpgrade: websocket\r\n\r\n",
+    "HTTP/1.0": b"HTTP/1.0 101 X\r\n" + _BOTH + b"\r\n",
+    "a length": b"HTTP/1.1 101 X\r\n" + _BOTH + b"Content-Length: 5\r\n\r\n",
+    "a coding": b"HTTP/1.1 101 X\r\n" + _BOTH + b"Transfer-Encoding: chunked\r\n\r\n",
+}
+
+
+@pytest.mark.parametrize("wrong", WRONG)
+async def test_U19_a_101_that_is_not_what_was_asked_for_is_502(tmp_path: Path, wrong: str) -> None:
+    async with stage(tmp_path) as (at, app):
+        app.answer = WRONG[wrong]
+        assert (await answered(at, "/open")).status == 502
+        await app.gone()
+
+
+# How one ends
+
+
+async def test_a_client_that_is_gone_takes_its_app_s_connection_along(tmp_path: Path) -> None:
+    async with stage(tmp_path) as (at, app):
+        socket = await tunnel(at.gate.port, "/open")
+        socket.writer.transport.abort()
+        await app.gone()
+        with suppress(OSError):
+            await socket.writer.wait_closed()
+
+
+async def test_an_app_that_is_gone_takes_its_client_s_connection_along(tmp_path: Path) -> None:
+    async with stage(tmp_path) as (at, app), await tunnel(at.gate.port, "/open") as socket:
+        for writer in app.writers:
+            writer.transport.abort()
+        assert await socket.rest() == b""
+
+
+async def test_U18_an_idle_one_is_closed(tmp_path: Path) -> None:
+    async with (
+        stage(tmp_path, limits=Limits(tunnel_idle=0.1)) as (at, app),
+        await tunnel(at.gate.port, "/open") as socket,
+    ):
+        assert await socket.rest() == b""
+        await app.gone()
+
+
+async def test_C01_a_drain_does_not_wait_for_them(tmp_path: Path) -> None:
+    async with stage(tmp_path) as (at, app), await tunnel(at.gate.port, "/open") as socket:
+        stopping = asyncio.ensure_future(at.gate.app.stop(drain=60))
+        assert await socket.rest() == b""
+        await app.gone()
+        async with asyncio.timeout(10):
+            await stopping
+
+
+async def test_they_take_no_place_from_requests(tmp_path: Path) -> None:
+    async with stage(tmp_path) as (at, app):
+        sockets = [await tunnel(at.gate.port, "/open") for _ in range(LIMIT + 1)]
+        assert app.open == LIMIT + 1
+        async with await stream(at.gate.port, "/open"):
+            pass
+        for socket in sockets:
+            socket.close()

@@ -1,0 +1,212 @@
+"""What lasts is asked about again every moment, once a session, and closed where it would be refused."""
+
+import asyncio
+from contextlib import ExitStack
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import pytest
+
+from gateway.errors import SessionRejected, StoreUnavailable
+from gateway.flows.live import Live, Stay
+from gateway.model.event import AuditEvent
+from gateway.model.route import Access, Rules
+from gateway.model.session import Session
+from tests.fakes.routes import route
+from tests.fakes.sessions import Node
+
+SESSION = Node().sign_in()
+OTHER = replace(SESSION, id="another")
+SOON = 0.01
+
+
+@dataclass
+class Strategy:
+    """Says of every session what it was told to, and counts how often it is asked."""
+
+    verdict: Exception | None = None
+    roles: tuple[str, ...] = ("admin",)
+    asked: list[tuple[Session, bool]] = field(default_factory=list)
+
+    async def recheck(self, session: Session, *, asks_for_roles: bool) -> Session:
+        self.asked.append((session, asks_for_roles))
+        if self.verdict is not None:
+            raise self.verdict
+        return replace(session, identity=replace(session.identity, roles=self.roles))
+
+
+@dataclass
+class Watch:
+    """A `Live` over a told strategy, on a clock that moves by hand."""
+
+    strategy: Strategy = field(default_factory=Strategy)
+    now: float = 1000.0
+    told: list[AuditEvent] = field(default_factory=list)
+    ended: dict[Stay, str] = field(default_factory=dict)
+    most: int = 10
+
+    def __post_init__(self) -> None:
+        self.live = Live(
+            self.strategy,  # type: ignore[arg-type]
+            monotonic=lambda: self.now,
+            audit=self.told.append,
+            every=SOON,
+            patience=30.0,
+            most=self.most,
+        )
+
+    def stay(self, session: Session = SESSION, **facts: Any) -> Stay:
+        def end(why: str) -> None:
+            self.ended[stay] = why
+
+        stay = Stay(
+            route=route("/live", **facts),
+            session=session,
+            method="GET",
+            client_ip="192.0.2.1",
+            request_id="r-1",
+            end=end,
+        )
+        return stay
+
+    async def looked(self, times: int = 2) -> None:
+        """Return once each session was asked about *times* more often."""
+        wanted = len(self.strategy.asked) + times
+        async with asyncio.timeout(5):
+            while len(self.strategy.asked) < wanted:
+                await asyncio.sleep(SOON / 2)
+
+
+async def test_B056_what_may_go_on_goes_on() -> None:
+    watch = Watch()
+    with watch.live.lasting(watch.stay(), at_once=True):
+        await watch.looked(3)
+        assert (len(watch.live), watch.ended) == (1, {})
+    assert len(watch.live) == 0
+    await watch.live.close()
+
+
+@pytest.mark.parametrize("reason", ["revoked", "absolute", "idle", "user_disabled"])
+async def test_B056_a_session_that_is_refused_takes_all_of_its_own_along(reason: str) -> None:
+    watch = Watch()
+    stays = [watch.stay(), watch.stay()]
+    with watch.live.lasting(stays[0], at_once=True), watch.live.lasting(stays[1], at_once=True):
+        await watch.looked(1)
+        watch.strategy.verdict = SessionRejected(reason)
+        await watch.looked(1)
+        assert watch.ended == {stays[0]: reason, stays[1]: reason}
+        assert len(watch.live) == 0
+    assert [(each.name, each.reason, each.route, each.request_id) for each in watch.told] == [
+        ("session.cut", reason, "/live", "r-1")
+    ] * 2
+    assert SESSION.id not in watch.told[0].session_id
+    await watch.live.close()
+
+
+async def test_B056_a_role_that_is_lost_closes_only_what_it_opened() -> None:
+    watch = Watch()
+    admins = Rules(roles=frozenset({"admin"}))
+    strict, open_to_all = watch.stay(allow=admins, asks_for_roles=True), watch.stay()
+    with watch.live.lasting(open_to_all, at_once=True):
+        await watch.looked(1)
+        assert watch.strategy.asked[-1][1] is False
+        with watch.live.lasting(strict, at_once=True):
+            await watch.looked(1)
+            assert watch.strategy.asked[-1][1] is True
+            watch.strategy.roles = ()
+            await watch.looked(1)
+            assert watch.ended == {strict: "roles"}
+    await watch.live.close()
+
+
+async def test_a_session_is_asked_about_once_however_much_it_opened() -> None:
+    watch = Watch()
+    stays = [watch.stay() for _ in range(5)] + [watch.stay(OTHER)]
+    with ExitStack() as all_of_them:
+        for stay in stays:
+            all_of_them.enter_context(watch.live.lasting(stay, at_once=True))
+        await watch.looked(4)
+    asked = [session.id for session, _ in watch.strategy.asked]
+    assert abs(asked.count(SESSION.id) - asked.count(OTHER.id)) <= 1
+    await watch.live.close()
+
+
+async def test_B056_an_outage_closes_nothing_until_it_has_lasted_30_s() -> None:
+    watch = Watch(strategy=Strategy(verdict=StoreUnavailable("down")))
+    stay = watch.stay()
+    with watch.live.lasting(stay, at_once=True):
+        await watch.looked(2)
+        watch.now += 29
+        await watch.looked(2)
+        assert watch.ended == {}
+        watch.strategy.verdict = None
+        await watch.looked(2)
+        watch.strategy.verdict = StoreUnavailable("down again")
+        watch.now += 29
+        await watch.looked(2)
+        assert watch.ended == {}
+        watch.now += 30
+        await watch.looked(1)
+        assert watch.ended == {stay: "store_unavailable"}
+    await watch.live.close()
+
+
+async def test_what_nobody_foresaw_closes_and_the_others_are_watched_all_the_same() -> None:
+    watch = Watch(strategy=Strategy(verdict=RuntimeError("a fault")))
+    stay, later = watch.stay(), watch.stay(OTHER, access=Access.OPTIONAL)
+    with watch.live.lasting(stay, at_once=True):
+        await watch.looked(1)
+        assert watch.ended == {stay: "internal_error"}
+        watch.strategy.verdict = None
+        with watch.live.lasting(later, at_once=True):
+            await watch.looked(2)
+            assert later not in watch.ended
+    await watch.live.close()
+
+
+async def test_an_answer_that_is_over_soon_is_never_asked_about() -> None:
+    watch = Watch()
+    with watch.live.lasting(watch.stay()):
+        assert len(watch.live) == 0
+    await asyncio.sleep(SOON * 3)
+    assert watch.strategy.asked == []
+    with watch.live.lasting(watch.stay()):
+        await watch.looked(1)
+    await watch.live.close()
+
+
+async def test_beyond_the_bound_what_would_be_one_more_is_closed() -> None:
+    watch = Watch(most=1)
+    first, second = watch.stay(), watch.stay(OTHER)
+    with watch.live.lasting(first, at_once=True):
+        with watch.live.lasting(second, at_once=True):
+            assert watch.ended == {second: "too_many"}
+        with watch.live.lasting(second, at_once=True):
+            assert len(watch.live) == 1
+    await watch.live.close()
+
+
+async def test_a_session_renewed_elsewhere_is_gone_by_from_then_on() -> None:
+    watch = Watch()
+    renewed = replace(SESSION, token_id="new", lease_until=SESSION.lease_until + 600)
+    with watch.live.lasting(watch.stay(), at_once=True):
+        watch.live.renewed(renewed)
+        watch.live.renewed(OTHER)
+        await watch.looked(1)
+        assert watch.strategy.asked[-1][0] is renewed
+        with watch.live.lasting(watch.stay(SESSION), at_once=True):
+            await watch.looked(1)
+            assert watch.strategy.asked[-1][0] is renewed
+    await watch.live.close()
+
+
+async def test_nothing_runs_where_nothing_lasts() -> None:
+    watch = Watch()
+    before = asyncio.all_tasks()
+    with watch.live.lasting(watch.stay(), at_once=True):
+        assert len(asyncio.all_tasks()) == len(before) + 1
+    async with asyncio.timeout(5):
+        while asyncio.all_tasks() != before:
+            await asyncio.sleep(SOON)
+    await watch.live.close()
+    await watch.live.close()
