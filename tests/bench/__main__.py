@@ -9,7 +9,7 @@ import json
 import subprocess
 from collections.abc import Awaitable, Callable, Mapping
 
-from tests.bench import compare, warm_stateful
+from tests.bench import compare, many_sessions, warm_stateful
 from tests.bench.programs import ROOT, interpreter
 from tests.bench.stage import Stage, stage
 
@@ -23,6 +23,7 @@ def questions(given: argparse.Namespace) -> Mapping[str, Callable[[Stage], Await
     return {
         "proxies": lambda at: compare.compare(at, **often, megabytes=given.megabytes),
         "warm_stateful": lambda at: warm_stateful.measure(at, **often),
+        "many_sessions": lambda at: many_sessions.measure(at, **often),
     }
 
 

@@ -171,7 +171,6 @@ def _grow_database(gateway: Gateway, like: SessionRecord, by: int) -> None:
             connection.execute(_OWNERS, {"owners": OWNERS, "user_id": like.user_id})
             values = {"by": by, "key": like.key, "owners": OWNERS, "spread": SPREAD}
             connection.execute(_GROW, values)
-            connection.execute(_LIST_GROWN)
         connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
 
 
@@ -186,9 +185,6 @@ SELECT randomblob(32), 'owner-' || (1 + n % :owners), sealed, created_at - n % :
   ends_at - n % :spread, seen_at - n % :spread, address, browser, provider, issuer, subject || n,
   issuer_sid, sid_key, randomblob(32)
 FROM counted, sessions WHERE key = :key"""
-_LIST_GROWN = """INSERT INTO sign_ins SELECT key, lower(substr(hex(key), 1, 16)), user_id, provider, sid_key,
-  sub_key, 0, created_at, seen_at, ends_at, address, browser, NULL
-FROM sessions WHERE user_id LIKE 'owner-%'"""
 _GROW_REDIS = """
 local prefix, like, created, ends, start, count, owners, spread = unpack(ARGV)
 local whole = redis.call('GET', prefix .. like)

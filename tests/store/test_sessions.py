@@ -2,10 +2,12 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
+from sqlalchemy.dialects import sqlite
 
 from gateway.errors import StoreUnavailable
 from gateway.model.session import session_key
 from gateway.store.database import Database
+from gateway.store.sessions import SWEEP, sessions_over
 from tests.fakes.databases import opened, raw
 from tests.fakes.records import NOW, record
 
@@ -73,6 +75,20 @@ async def test_B103_a_sweep_takes_what_is_over_and_returns_it(database: Database
     gone = await database.sessions.sweep(now=NOW, begun_before=NOW - 500, seen_before=NOW - 99)
     assert {each.key for each in gone} == {session_key(name) for name in ("over", "old", "idle")}
     assert await database.sessions.sweep(now=NOW, begun_before=NOW - 500, seen_before=None) == ()
+
+
+@pytest.mark.parametrize("seen_before", [None, NOW])
+async def test_a_sweep_reads_what_is_over_and_not_every_session(
+    database: Database, tmp_path: Path, seen_before: int | None
+) -> None:
+    connection = raw(tmp_path)
+    for query in sessions_over(now=NOW, begun_before=NOW, seen_before=seen_before):
+        compiled = query.limit(SWEEP).compile(
+            dialect=sqlite.dialect(), compile_kwargs={"literal_binds": True}
+        )
+        [(_, _, _, step)] = connection.execute(f"EXPLAIN QUERY PLAN {compiled}")
+        assert step.startswith("SEARCH sessions USING INDEX"), step
+    connection.close()
 
 
 async def test_B112_a_user_who_goes_takes_their_sessions_along(database: Database) -> None:
