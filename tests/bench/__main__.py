@@ -6,11 +6,12 @@ Machines differ, and one machine from minute to minute: ratios of rounds that to
 import argparse
 import asyncio
 import json
+import os
 import subprocess
 from collections.abc import Awaitable, Callable, Mapping
 
-from tests.bench import compare, many_sessions, warm_stateful
-from tests.bench.programs import ROOT, interpreter
+from tests.bench import compare, logout_everywhere, many_sessions, password_flood, warm_stateful
+from tests.bench.programs import LOAD_CORE, ROOT, interpreter
 from tests.bench.stage import Stage, stage
 
 OUT = ROOT / "var" / "bench.json"
@@ -24,6 +25,8 @@ def questions(given: argparse.Namespace) -> Mapping[str, Callable[[Stage], Await
         "proxies": lambda at: compare.compare(at, **often, megabytes=given.megabytes),
         "warm_stateful": lambda at: warm_stateful.measure(at, **often),
         "many_sessions": lambda at: many_sessions.measure(at, **often),
+        "password_flood": lambda at: password_flood.measure(at, **often),
+        "logout_everywhere": lambda at: logout_everywhere.measure(at, rounds=given.rounds),
     }
 
 
@@ -43,13 +46,19 @@ def main() -> None:
     known = questions(given)
     if unknown := set(given.only or ()) - set(known):
         parser.error(f"no such question: {', '.join(sorted(unknown))}; there are {', '.join(known)}")
+    os.sched_setaffinity(0, {int(LOAD_CORE)})  # the proxies' core is theirs alone
     version = subprocess.run([interpreter(), "--version"], capture_output=True, text=True, check=True)
     measured: Measured = {"python": version.stdout.strip()}
     for name in given.only or known:
         measured[name] = asyncio.run(ask(known[name]))
-        shown = {key: value for key, value in measured[name].items() if key != "rounds"}
-        print(json.dumps({name: shown}, indent=2), flush=True)
+        print(json.dumps({name: without_rounds(measured[name])}, indent=2), flush=True)
         keep(measured)
+
+
+def without_rounds(found: object) -> object:
+    if not isinstance(found, dict):
+        return found
+    return {key: without_rounds(value) for key, value in found.items() if key != "rounds"}
 
 
 def keep(measured: Measured) -> None:

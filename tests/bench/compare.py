@@ -37,6 +37,7 @@ http://127.0.0.1:{port} {{
 }}
 """
 
+
 async def compare(stage: Stage, *, rounds: int, seconds: int, megabytes: int) -> dict[str, object]:
     """Return what the load gave for everybody, and what large bodies cost."""
     async with AsyncExitStack() as stack:

@@ -41,12 +41,13 @@ class Round:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Contender:
-    """Who is measured; *script* tells wrk what to send where one request is not enough."""
+    """Who is measured; *script* tells wrk to send *cookies* in turn."""
 
     name: str
     url: str
     headers: tuple[str, ...] = ()
     script: Path | None = None
+    cookies: Sequence[str] = ()
     pid: int = 0
 
 

@@ -82,17 +82,28 @@ class Gateway:
         return Browser({self.url: self.port, self.issuer.url: int(self.issuer.url.rpartition(":")[2])})
 
     async def signed_in(self) -> str:
-        """Sign in and return the session as a Cookie header."""
+        """Sign in at the issuer and return the session as a Cookie header."""
         browser = self.browser()
         page = await browser.navigate(f"{self.url}/")
-        if page.status != 200:
+        if "csrfToken" in page.text:  # there are other ways to sign in
+            fields = {"csrfToken": page.hidden("csrfToken")}
+            page = await browser.submit(f"{self.url}/.gateway/signin/issuer", fields)
+            page = await browser.navigate(f"{self.url}/")
+        session = browser.cookies["localhost"].get("session")
+        if page.status != 200 or session is None:
             raise SystemExit(f"the login ended with {page.status}: {page.text}")
-        return "; ".join(f"{name}={value}" for name, value in browser.cookies["localhost"].items() if name == "session")
+        return f"session={session}"
 
     def presenting(self, cookies: list[str]) -> Contender:
         """Return this gateway under a load that presents *cookies* one after the other."""
         script = in_turn(self.home, "load", host=f"localhost:{self.port}", cookies=cookies)
-        return Contender(name=self.name, url=f"http://127.0.0.1:{self.port}/", script=script, pid=self.pid)
+        return Contender(
+            name=self.name,
+            url=f"http://127.0.0.1:{self.port}/",
+            script=script,
+            cookies=cookies,
+            pid=self.pid,
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -104,7 +115,9 @@ class Stage:
     issuer: HostileIssuer
 
     @asynccontextmanager
-    async def gateway(self, name: str, plan: Plan | None = None, *, upstream: int = 0) -> AsyncIterator[Gateway]:
+    async def gateway(
+        self, name: str, plan: Plan | None = None, *, upstream: int = 0
+    ) -> AsyncIterator[Gateway]:
         """Run a gateway as *plan* says until the block ends."""
         plan = plan or Plan()
         home, port, admin = self.folder / name, free_port(), free_port()

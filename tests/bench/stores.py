@@ -59,7 +59,9 @@ class Sqlite:
     async def add(self, gateway: Gateway, records: Sequence[SessionRecord]) -> None:
         with closing(_connection(gateway)) as connection, connection:
             rows = [_row(record) for record in records]
-            connection.executemany(f"INSERT INTO sessions ({_names(rows[0])}) VALUES ({_marks(rows[0])})", rows)
+            connection.executemany(
+                f"INSERT INTO sessions ({_names(rows[0])}) VALUES ({_marks(rows[0])})", rows
+            )
             _list(connection, records)
 
     async def grow(self, gateway: Gateway, like: SessionRecord, *, by: int) -> None:
@@ -156,10 +158,7 @@ def _list(connection: sqlite3.Connection, records: Sequence[SessionRecord]) -> N
         """INSERT INTO sign_ins SELECT :key, :public_id, user_id, provider, sid_key, sub_key, epoch,
              started_at, last_seen_at, ends_at, address, browser, NULL
            FROM (SELECT * FROM sign_ins WHERE user_id = :user_id LIMIT 1)""",
-        [
-            {"key": record.key, "public_id": record.public_id, "user_id": record.user_id}
-            for record in records
-        ],
+        [{"key": record.key, "public_id": record.public_id, "user_id": record.user_id} for record in records],
     )
 
 

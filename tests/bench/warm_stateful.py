@@ -20,9 +20,11 @@ async def measure(stage: Stage, *, rounds: int, seconds: int) -> dict[str, objec
     """Return each store's throughput over that of stateless sessions."""
     async with AsyncExitStack() as stack:
         contenders = [await stack.enter_async_context(_stateless(stage))]
-        for store in STORES:
-            for cache in LEAST:
-                contenders.append(await stack.enter_async_context(_stateful(stage, store, cache)))
+        contenders += [
+            await stack.enter_async_context(_stateful(stage, store, cache))
+            for store in STORES
+            for cache in LEAST
+        ]
         measured = await rounds_of(contenders, rounds=rounds, seconds=seconds)
     return {
         "rounds": measured.raw(),
