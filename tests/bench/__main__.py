@@ -39,7 +39,7 @@ def main() -> None:
     """Measure, print, and keep what other questions gave before."""
     parser = argparse.ArgumentParser(prog="python -m tests.bench", description=__doc__)
     parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--seconds", type=int, default=5)
+    parser.add_argument("--seconds", type=int, default=3)
     parser.add_argument("--megabytes", type=int, default=1024)
     parser.add_argument("--only", action="append", metavar="QUESTION", help="may be given more than once")
     given = parser.parse_args()

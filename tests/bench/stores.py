@@ -13,7 +13,7 @@ from gateway.model.session import SessionRecord
 from gateway.sessions.strategy import SessionStore
 from gateway.store.database import Database
 from gateway.store.redis import RedisSessions
-from gateway.store.redis_server import RedisServer
+from gateway.store.redis_server import CONNECTIONS, RedisServer
 from gateway.store.session_keys import issuer_keys
 from tests.bench.stage import Gateway, Plan
 from tests.fakes.redis_process import RedisProcess, redis_process
@@ -91,8 +91,9 @@ class OnRedis:
 
     async def add(self, gateway: Gateway, records: Sequence[SessionRecord]) -> None:
         async with self.opened(gateway) as sessions:
-            for record in records:
-                await sessions.add(record, most=0)
+            for start in range(0, len(records), CONNECTIONS):
+                few = records[start : start + CONNECTIONS]
+                await asyncio.gather(*[sessions.add(record, most=0) for record in few])
         with closing(_connection(gateway)) as connection, connection:
             _list(connection, records)
 
