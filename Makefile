@@ -49,9 +49,9 @@ fmt: $(VENV)/.dev ## Format the code
 	$(BIN)/ruff format .
 
 .PHONY: bench
-bench: $(VENV)/.dev ## Compare with nginx and Caddy in one run; prints ratios, writes var/bench.json
+bench: $(VENV)/.dev ## Measure, beside nginx and Caddy too; prints ratios, writes var/bench.json
 	@tests/parts/install bench
-	$(BIN)/python -m tests.bench.compare
+	$(BIN)/python -m tests.bench
 
 .PHONY: docs
 docs: $(VENV)/.dev ## Generate config/reference.toml, config/schema.json and docs/attacks.md

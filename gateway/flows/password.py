@@ -95,6 +95,7 @@ class PasswordLogins:
     async def _sign_in(
         self, claimed: Claimed, inbound: Inbound, return_to: str, *, persistent: bool
     ) -> Departure:
+        self._passwords.check_room()
         found = await self._book.find(claimed.name)
         attempt = self._throttle.attempt(_resolved(found, claimed.name), inbound.client_ip)
         user = await self._proven(found, claimed, attempt)

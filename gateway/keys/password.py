@@ -2,17 +2,20 @@
 
 Laws: a comparison costs one hash, whether there is something to compare with or not; at most
 `workers` hashes are made at once and a bounded number wait, so that a flood of logins takes neither
-every core nor the memory; a password is hashed whole, in one spelling (NFKC, NIST SP 800-63B).
+every core nor the memory; traffic goes first on a core that both want; a password is hashed whole,
+in one spelling (NFKC, NIST SP 800-63B).
 """
 
 import asyncio
 import os
 import secrets
+import sys
+import threading
 from base64 import b64encode
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass
-from threading import Lock
 from typing import TypeVar
 from unicodedata import normalize
 
@@ -23,6 +26,7 @@ from gateway.errors import Unavailable
 
 LONGEST = 1024  # bytes of a password, as sent
 WAITING = 32  # hashes that may wait for each worker
+LAST = 19  # the niceness that takes a core only where nobody else wants it
 
 T = TypeVar("T")
 
@@ -73,16 +77,23 @@ class Passwords:
     """Hashes and compares in threads of its own; `close` ends them."""
 
     def __init__(self, *, profile: Profile = OWASP, workers: int = 0, waiting: int = WAITING) -> None:
-        """*workers* is by default one less than there are cores, so that one is left for traffic."""
-        workers = workers or max(1, (os.cpu_count() or 1) - 1)
+        """*workers* is by default one less than there are cores to use, so that one is left for traffic."""
+        workers = workers or max(1, usable_cores() - 1)
         self._hasher = PasswordHasher(
             time_cost=profile.passes, memory_cost=profile.memory, parallelism=profile.lanes
         )
         self._nobodys = _nobodys(profile)
-        self._pool = ThreadPoolExecutor(max_workers=workers, thread_name_prefix="password")
+        self._pool = ThreadPoolExecutor(
+            max_workers=workers, thread_name_prefix="password", initializer=_give_way
+        )
         self._most = workers * (1 + waiting)
         self._taken = 0
-        self._lock = Lock()
+        self._lock = threading.Lock()
+
+    def check_room(self) -> None:
+        """Raise Unavailable where too many wait already, before anything is spent on one more."""
+        with self._lock:
+            self._check_room()
 
     async def hash(self, password: bytes) -> str:
         """Return a new hash of a `prepared` *password*. Raises Unavailable where too many wait."""
@@ -106,8 +117,7 @@ class Passwords:
 
     async def _beside(self, work: Callable[[], T]) -> T:
         with self._lock:
-            if self._taken >= self._most:
-                raise Unavailable("too many passwords wait to be checked")
+            self._check_room()
             self._taken += 1
         future = self._pool.submit(work)
         # Also where the request is cancelled: a hash that has begun takes its worker to the end.
@@ -117,9 +127,30 @@ class Passwords:
         except Argon2Error as error:
             raise Unavailable(f"no hash could be made: {type(error).__name__}") from error
 
+    def _check_room(self) -> None:
+        if self._taken >= self._most:
+            raise Unavailable("too many passwords wait to be checked")
+
     def _give_back(self, _: "Future[T]") -> None:
         with self._lock:
             self._taken -= 1
+
+
+def usable_cores() -> int:
+    """Return how many cores this process may use, which in a container is fewer than there are."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def _give_way() -> None:
+    """Let whatever else wants this thread's core go first.
+
+    Only Linux gives a thread a niceness of its own; elsewhere it would be the whole gateway's.
+    """
+    if sys.platform == "linux":
+        with suppress(OSError):
+            os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), LAST)
 
 
 def _equal(hasher: PasswordHasher, stored: str, password: bytes) -> bool:

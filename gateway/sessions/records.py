@@ -53,15 +53,18 @@ class Records:
         a form that this release does not know.
         """
         place = (record.key, record.user_id, record.sealed)
-        session = self._opened.get(place)
-        if session is None:
-            session = self._open(record)
-            if len(self._opened) >= self._most:
-                del self._opened[next(iter(self._opened))]
-            self._opened[place] = session
+        known = self._opened.get(place)
+        session = known or replace(self._open(record), id=session_id)
         if record.key != session_key(session_id):
             raise SessionRejected("invalid")
-        return replace(session, id=session_id)
+        if known is None:
+            self._keep(place, session)
+        return session
+
+    def _keep(self, place: tuple[bytes, str, str], session: Session) -> None:
+        if len(self._opened) >= self._most:
+            del self._opened[next(iter(self._opened))]
+        self._opened[place] = session
 
     def _open(self, record: SessionRecord) -> Session:
         payload = self._sealer.open(record.sealed, bound=_bound(record.key, record.user_id))

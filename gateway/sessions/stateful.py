@@ -323,7 +323,8 @@ class Stateful:
             if reason != "invalid":  # which is for the clock to mend, where it is wrong
                 await self._forget(record.key)
             raise self._rejection(reason, record.key, user_id=record.user_id)
-        return replace(session, identity=as_read(session.identity, standing))
+        identity = as_read(session.identity, standing)
+        return session if identity is session.identity else replace(session, identity=identity)
 
     async def _forget(self, key: bytes) -> None:
         self._cache.drop(key)

@@ -32,7 +32,15 @@ def identity_of(login: VerifiedLogin, user: User) -> Identity:
 
 
 def as_read(identity: Identity, standing: Standing | User) -> Identity:
-    """Return *identity* with the roles and the profile that were just read."""
+    """Return *identity* with the roles and the profile that were just read; itself where it has them."""
+    if (
+        identity.email == standing.email
+        and identity.email_verified == standing.email_verified
+        and identity.name == standing.name
+        and identity.image == standing.image
+        and identity.roles == standing.roles
+    ):
+        return identity
     return replace(
         identity,
         email=standing.email,

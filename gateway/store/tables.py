@@ -20,7 +20,7 @@ from sqlalchemy import (
     Text,
 )
 
-REVISIONS = ("0001", "0002_logout", "0003_passwords", "0004_roles", "0005_stateful")
+REVISIONS = ("0001", "0002_logout", "0003_passwords", "0004_roles", "0005_stateful", "0006_begun")
 """Every schema revision there has been, oldest first; a test holds it to the migrations."""
 
 BY_HAND = ""
@@ -101,7 +101,7 @@ sessions = Table(
     Column("key", LargeBinary(32), primary_key=True),
     _owner(),
     Column("sealed", Text, nullable=False),
-    Column("created_at", BigInteger, nullable=False),
+    Column("created_at", BigInteger, nullable=False, index=True),
     Column("ends_at", BigInteger, nullable=False, index=True),
     Column("seen_at", BigInteger, nullable=False, index=True),
     Column("address", Text, nullable=False),

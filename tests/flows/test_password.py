@@ -282,6 +282,23 @@ async def test_an_outage_counts_against_nobody(tmp_path: Path, monkeypatch: pyte
         assert at.entered(await at.knock(ANN, RIGHT))
 
 
+async def test_O38_where_there_is_no_room_no_database_is_asked(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Unasked:
+        async def find(self, name: str) -> Credentials | None:
+            raise AssertionError(name)
+
+    def full() -> None:
+        raise Unavailable("too many passwords wait")
+
+    async with door(tmp_path, book=Unasked()) as at:
+        monkeypatch.setattr(at.passwords, "check_room", full)
+        assert type(await at.refused(ANN, RIGHT)) is Unavailable
+        assert at.passwords.comparisons == []
+        assert len(at.throttle) == 0
+
+
 async def test_O38_who_hangs_up_before_the_answer_has_used_an_attempt(tmp_path: Path) -> None:
     async with door(tmp_path) as at:
         for _ in range(10):

@@ -89,7 +89,7 @@ ELSEWHERE = {
     "make test": ".ci/run",
     "make check": "Makefile",
     "make help": "Makefile",
-    "make bench": "tests/bench/compare.py",
+    "make bench": "tests/bench/__main__.py",
 }
 
 

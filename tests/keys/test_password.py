@@ -1,6 +1,8 @@
 """Hashes: one spelling, the whole password, equal work, bounded and beside the loop."""
 
 import asyncio
+import os
+import sys
 import threading
 from unicodedata import normalize
 
@@ -10,7 +12,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gateway.errors import Unavailable
-from gateway.keys.password import LONGEST, OWASP, Passwords, Profile, is_hash, prepared
+from gateway.keys.password import (
+    LAST,
+    LONGEST,
+    OWASP,
+    Passwords,
+    Profile,
+    is_hash,
+    prepared,
+    usable_cores,
+)
 from tests.fakes.passwords import CHEAP, RIGHT, CountedPasswords, hash_of
 
 
@@ -179,6 +190,37 @@ async def test_O38_no_more_run_at_once_than_there_are_workers_and_a_full_queue_i
     assert passwords.most <= 2
     assert await passwords.hash(b"there is room again") == "done"
     await passwords.close()
+
+
+async def test_O38_that_there_is_no_room_is_told_before_anything_is_spent() -> None:
+    passwords = Stalled(workers=1, waiting=0)
+    passwords.check_room()
+    hashing = asyncio.create_task(passwords.hash(b"x"))
+    await asyncio.sleep(0)
+    with pytest.raises(Unavailable):
+        passwords.check_room()
+    passwords.go.set()
+    await hashing
+    passwords.check_room()
+    await passwords.close()
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="a thread has a niceness of its own on Linux alone")
+async def test_O38_hashing_gives_way_to_traffic_and_nobody_else_does() -> None:
+    before = os.getpriority(os.PRIO_PROCESS, 0)
+    passwords = Passwords(profile=CHEAP, workers=1)
+    earlier = set(threading.enumerate())
+    await passwords.hash(b"x")
+    [worker] = set(threading.enumerate()) - earlier
+    assert os.getpriority(os.PRIO_PROCESS, worker.native_id or 0) == LAST
+    assert os.getpriority(os.PRIO_PROCESS, 0) == before
+    await passwords.close()
+
+
+@pytest.mark.skipif(not hasattr(os, "sched_getaffinity"), reason="the system does not tell")
+def test_U24_cores_that_the_process_may_not_use_do_not_count(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(os, "sched_getaffinity", lambda _: {3, 5, 7})
+    assert usable_cores() == 3
 
 
 async def test_U24_the_loop_turns_while_a_hash_is_made() -> None:

@@ -35,3 +35,19 @@ def test_roles_and_profile_are_the_directory_s_groups_and_claims_the_login_s() -
     identity = as_read(identity_of(LOGIN, ALICE), STANDING)
     assert (identity.email, identity.name, identity.roles) == ("new@example.com", "New", ("admin",))
     assert (identity.groups, identity.claims) == (LOGIN.groups, LOGIN.claims)
+
+
+def test_who_is_as_they_were_stays_the_same_object_and_nobody_else_does() -> None:
+    identity = identity_of(LOGIN, ALICE)
+    same = replace(
+        STANDING,
+        email=ALICE.email,
+        email_verified=ALICE.email_verified,
+        name=ALICE.name,
+        image=ALICE.image,
+        roles=ALICE.roles,
+    )
+    assert as_read(identity, same) is identity
+    for change in ("email", "email_verified", "name", "image", "roles"):
+        read = as_read(identity, replace(same, **{change: getattr(STANDING, change)}))
+        assert getattr(read, change) == getattr(STANDING, change) != getattr(identity, change)
