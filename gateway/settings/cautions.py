@@ -22,7 +22,7 @@ def cautions(settings: Settings, secrets: Mapping[str, str]) -> Iterator[str]:
         yield "trusted_proxies holds every address: any client can then say who and where it is"
     yield from _without_effect(settings)
     if settings.session.store == "redis" and not redis_address(settings.redis.url).is_near:
-        yield "redis.url is not rediss://: who reads the network there reads the password and the records"
+        yield "redis.url is without TLS: who reads the network there reads the password and the records"
     idle = settings.session.idle_timeout
     if idle is not None and idle >= settings.session.max_age:
         yield "session.idle_timeout is not shorter than max_age, so it never ends a session"

@@ -8,10 +8,12 @@ from typing import Any
 
 from tests.fakes.databases import raw
 from tests.fakes.redis_process import RedisProcess, redis_process
+from tests.fakes.redis_topologies import RedisTopology, shared_cluster, shared_sentinel
 from tests.fakes.scene import Scene, scene
 
 STATELESS = "stateless"
-STATEFUL = ("sqlite push", "sqlite off", "redis push", "redis off")
+TOPOLOGIES = ("sentinel push", "sentinel off", "cluster push", "cluster off")
+STATEFUL = ("sqlite push", "sqlite off", "redis push", "redis off", *TOPOLOGIES)
 ALL = (STATELESS, *STATEFUL)
 
 
@@ -21,7 +23,7 @@ class Keeping:
 
     name: str
     folder: Path
-    redis: RedisProcess | None = None
+    redis: RedisProcess | RedisTopology | None = None
 
     @property
     def stateful(self) -> bool:
@@ -31,13 +33,17 @@ class Keeping:
     def pushed(self) -> bool:
         return self.name.endswith("push")
 
+    @property
+    def store(self) -> str:
+        """The value of `session.store`."""
+        return "database" if self.name.startswith("sqlite") else "redis"
+
     def tables(self, *keys: str, more: str = "") -> str:
         """Return the TOML that asks for it, with *keys* of `[session]` and *more* tables."""
         lines = ["[session]", *keys]
         if self.stateful:
-            store, cache = self.name.split()
-            named = "database" if store == "sqlite" else store
-            lines += ['strategy = "stateful"', f'store = "{named}"', f'cache = "{cache}"']
+            cache = self.name.split()[1]
+            lines += ['strategy = "stateful"', f'store = "{self.store}"', f'cache = "{cache}"']
         if self.redis is not None:
             lines += ["[redis]", f'url = "{self.redis.url}"']
         return "\n".join([*lines, more])
@@ -74,7 +80,8 @@ class Keeping:
     async def delete_all(self) -> None:
         """Remove every session by hand, as an operator at a console would."""
         if self.redis is not None:
-            await self.redis.ask("DEL", *await self.redis.named("session"))
+            for name in await self.redis.named("session"):
+                await self.redis.ask("DEL", name)
         else:
             self.sql("DELETE FROM sessions")
 
@@ -82,8 +89,12 @@ class Keeping:
 @asynccontextmanager
 async def keeping(name: str, folder: Path) -> AsyncIterator[Keeping]:
     """Prepare one way to keep sessions; a server that it needs ends with the block."""
-    if not name.startswith("redis"):
-        yield Keeping(name=name, folder=folder)
+    store = name.split(maxsplit=1)[0]
+    if store == "redis":
+        async with redis_process() as redis:
+            yield Keeping(name=name, folder=folder, redis=redis)
         return
-    async with redis_process() as redis:
-        yield Keeping(name=name, folder=folder, redis=redis)
+    shared = {"sentinel": shared_sentinel, "cluster": shared_cluster}.get(store)
+    if shared is not None:
+        await shared().empty()
+    yield Keeping(name=name, folder=folder, redis=None if shared is None else shared())
