@@ -13,7 +13,8 @@ from gateway.settings.redis_url import redis_address
 from gateway.settings.roles import RoleGrantSettings
 from gateway.settings.routes import IdentitySettings, RouteSettings, RuleSettings
 from gateway.settings.schema import Settings
-from gateway.store.redis_server import RedisAccount
+from gateway.store.redis_account import RedisAccount
+from gateway.store.redis_server import Place, RedisLogin
 
 
 def build_routes(settings: Settings) -> tuple[Route, ...]:
@@ -105,12 +106,15 @@ def redis_account(settings: Settings) -> RedisAccount:
     redis = settings.redis
     address = redis_address(redis.url)
     return RedisAccount(
-        host=address.host,
-        port=address.port,
-        number=address.number,
-        tls=address.tls,
-        username=redis.username,
-        password=redis.password.get_secret_value() if redis.password else None,
+        kind=address.kind,
+        places=tuple(Place(host.host, host.port) for host in address.hosts),
+        master=address.master,
+        login=RedisLogin(
+            number=address.number,
+            tls=address.tls,
+            username=redis.username,
+            password=redis.password.get_secret_value() if redis.password else None,
+        ),
     )
 
 

@@ -19,8 +19,9 @@ from gateway.sessions.strategy import Seen, SessionStore, Strategy, Tally
 from gateway.settings.schema import Settings
 from gateway.store.database import Database
 from gateway.store.redis import RedisSessions
+from gateway.store.redis_account import connected
 from gateway.store.redis_bus import RedisBus
-from gateway.store.redis_server import RedisServer
+from gateway.store.redis_topology import Topology
 
 Check = Callable[[], Awaitable[bool]]
 
@@ -96,18 +97,18 @@ class KeepingInRedis(KeepingInStore):
         self,
         strategy: Stateful,
         *,
-        server: RedisServer,
+        redis: Topology,
         log: Log,
         cache: SessionCache,
         buses: Sequence[Bus],
         ping: Check,
     ) -> None:
         super().__init__(strategy, cache=cache, buses=buses, ping=ping)
-        self._server = server
+        self._redis = redis
         self._log = log
 
     async def start(self) -> None:
-        if await self._server.may_evict():
+        if await self._redis.may_evict():
             facts = {"policy": "not noeviction", "effect": "sessions may end before their time"}
             self._log.event("warning", "session_store.may_evict", facts)
         await super().start()
@@ -126,21 +127,21 @@ def chosen(trade: Trade) -> Keeping:
         strategy = _stateful(trade, trade.database.sessions, cache, place="database")
         return KeepingInStore(strategy, cache=cache, buses=buses, ping=_answers(trade.database.ping))
     account = redis_account(trade.settings)
-    server = trade.tenure.claim(
-        account, lambda: RedisServer(account, monotonic=monotonic), close=RedisServer.close
+    redis = trade.tenure.claim(
+        account, lambda: connected(account, monotonic=monotonic), close=lambda redis: redis.close()
     )
     scope = session_policy(trade.settings).audience
-    store = RedisSessions(server, standing=trade.database.standing_of, scope=scope)
+    store = RedisSessions(redis, standing=trade.database.standing_of, scope=scope)
     if pushed:  # users are in the database all the same
-        buses.append(RedisBus(server, prefix=store.prefix, monotonic=monotonic))
+        buses.append(RedisBus(redis, prefix=store.prefix, monotonic=monotonic))
     cache = SessionCache(len(buses), monotonic=monotonic)
     return KeepingInRedis(
         _stateful(trade, store, cache, place=account),
-        server=server,
+        redis=redis,
         log=trade.log,
         cache=cache,
         buses=buses,
-        ping=_answers(server.ping),
+        ping=_answers(redis.ping),
     )
 
 

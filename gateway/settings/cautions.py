@@ -23,7 +23,7 @@ def cautions(settings: Settings, secrets: Mapping[str, str]) -> Iterator[str]:
         yield "trusted_proxies holds every address: any client can then say who and where it is"
     yield from _without_effect(settings)
     if settings.session.store == "redis" and not redis_address(settings.redis.url).is_near:
-        yield "redis.url is not rediss://: who reads the network there reads the password and the records"
+        yield "redis.url is without TLS: who reads the network there reads the password and the records"
     if not verifies_its_server(settings.database.url):
         yield "database.url has no sslmode=verify-full: who is on the way there may read and answer instead"
     idle = settings.session.idle_timeout

@@ -85,7 +85,8 @@ class RedisSettings(Table):
 
     url: RedisUrl = Field(
         default="redis://127.0.0.1:6379/0",
-        description="One server: redis://host:port/number, or rediss:// with TLS.",
+        description="redis://host:port/number, redis+sentinel://host:port,…/master/number or "
+        "redis+cluster://host:port,…; with TLS, rediss in the place of redis.",
     )
     username: Word | None = Field(
         default=None,

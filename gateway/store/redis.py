@@ -1,5 +1,9 @@
 """Stateful sessions on Redis: a string for each session, sorted sets to find those that are over.
 
+Each command is about one key, so any of them can be on a server of its own, and on its way to another.
+There are no transactions: the order of the writes is such that whatever ends between two of them
+leaves entries of an index without a session, which the sweep removes, and never the reverse.
+
 What is read is believed as far as its form goes, and no further: it is cut off at `LARGEST` bytes
 before it is parsed, it must name the key that was asked for, and what it says of somebody is sealed.
 """
@@ -7,48 +11,48 @@ before it is parsed, it must name the key that was asked for, and what it says o
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import replace
 from hashlib import sha256
-from typing import Any
 
 import msgspec
-from redis.asyncio import Redis
 
 from gateway.errors import StoreUnavailable
 from gateway.model.session import FoundSession, SessionRecord, Standing
-from gateway.store.redis_server import RedisServer
+from gateway.store.redis_server import Command
+from gateway.store.redis_topology import Topology
 from gateway.store.session_keys import names_of
 
 LARGEST = 64 * 1024
-SWEEP = 500  # sessions that one sweep removes at most
+SWEEP = 500  # sessions that one sweep removes at most, of each kind of end
 GRACE = 3600  # seconds after its end for which a session waits to be swept, and told, before it expires
+SHELVES = "0123456789abcdef"
 
 
 class RedisSessions:
     """Keeps session records; every verb raises StoreUnavailable for an outage.
 
     *standing* says what the database holds of a session and its user now; *scope* names the gateway
-    and its cookie, so that gateways that share a server do not see each other's sessions.
+    and its cookie, so that gateways that share a Redis do not see each other's sessions.
     """
 
     def __init__(
         self,
-        server: RedisServer,
+        redis: Topology,
         *,
         standing: Callable[[SessionRecord], Awaitable[Standing | None]],
         scope: str,
     ) -> None:
-        self._server = server
+        self._redis = redis
         self._standing = standing
         prefix = f"vestibule:{sha256(scope.encode()).hexdigest()[:16]}"
         self.prefix = f"{prefix}:session:"
         self._users = f"{prefix}:user:"
-        self._begun, self._ends, self._seen = (f"{prefix}:{name}" for name in ("begun", "ends", "seen"))
+        self._begun, self._ends, self._seen = (f"{prefix}:{name}:" for name in ("begun", "ends", "seen"))
 
     async def find(self, key: bytes) -> FoundSession | None:
         """Return the session kept under *key* and its user's standing, neither older than the call."""
-        async with self._server.asked() as redis, redis.pipeline(transaction=False) as pipe:
-            pipe.getrange(self.prefix + key.hex(), 0, LARGEST)
-            pipe.zscore(self._seen, key.hex())
-            raw, seen_at = await pipe.execute()
+        name = name_of(key)
+        raw, seen_at = await self._redis.ask(
+            self._content_of(name), ("ZSCORE", self._seen + _shelf(name), name)
+        )
         record = _read(raw)
         if record is None:
             return None
@@ -63,80 +67,119 @@ class RedisSessions:
 
         Where its user then has more than *most* (0: no limit) the oldest are removed, and returned.
         """
-        name, mine = record.key.hex(), self._users + record.user_id
-        async with self._server.asked() as redis:
-            async with redis.pipeline(transaction=True) as pipe:
-                pipe.set(self.prefix + name, msgspec.json.encode(record), exat=record.ends_at + GRACE)
-                pipe.zadd(mine, {name: record.created_at})
-                pipe.expireat(mine, record.ends_at + GRACE)
-                pipe.zadd(self._begun, {name: record.created_at})
-                pipe.zadd(self._ends, {name: record.ends_at})
-                pipe.zadd(self._seen, {name: record.seen_at})
-                pipe.zrevrange(mine, 0, -1)
-                *_, newest_first = await pipe.execute()
-            others = [other for other in newest_first if other != name.encode()]
-            return await self._remove(redis, others[most - 1 :]) if most else ()
+        name, mine = name_of(record.key), self._users + record.user_id
+        expires = record.ends_at + GRACE
+        *_, newest_first = await self._redis.ask(
+            ("ZADD", mine, record.created_at, name),
+            ("EXPIREAT", mine, expires),
+            ("ZREVRANGE", mine, 0, -1),
+        )
+        shelf = _shelf(name)
+        scores = {self._begun: record.created_at, self._ends: record.ends_at, self._seen: record.seen_at}
+        commands: list[Command] = []
+        for index, score in scores.items():
+            commands += [("ZADD", index + shelf, score, name), ("EXPIREAT", index + shelf, expires)]
+        # Last: a session that is there is in every index.
+        content = msgspec.json.encode(record)
+        await self._redis.ask(*commands, ("SET", self.prefix + name, content, "EXAT", expires))
+        others = [other.decode() for other in newest_first if other != name.encode()]
+        return await self._remove(others[most - 1 :]) if most else ()
 
     async def touch(self, seen: Mapping[bytes, int]) -> None:
         """Record when the sessions were last seen; never earlier than is known, never a new session."""
-        async with self._server.asked() as redis:
-            moments = {key.hex(): moment for key, moment in seen.items()}
-            await redis.zadd(self._seen, moments, xx=True, gt=True)
+        names = {name_of(key): moment for key, moment in seen.items()}
+        await self._redis.ask(
+            *(("ZADD", self._seen + _shelf(name), "XX", "GT", moment, name) for name, moment in names.items())
+        )
 
     async def remove(self, key: bytes) -> None:
         """End the session under *key*; one that is gone already is as good as removed."""
-        async with self._server.asked() as redis:
-            await self._remove(redis, [key.hex().encode()])
+        await self._remove([name_of(key)])
 
     async def remove_all(self, user_id: str, *, but: bytes | None) -> None:
         """End every session of the user except the one under *but*, a bounded number at a time."""
-        async with self._server.asked() as redis:
-            names: list[Any] = await redis.zrange(self._users + user_id, 0, -1)
-        others = [name for name in names if but is None or name != but.hex().encode()]
+        [names] = await self._redis.ask(("ZRANGE", self._users + user_id, 0, -1))
+        kept = None if but is None else name_of(but)
+        others = [name for each in names if (name := each.decode()) != kept]
         for start in range(0, len(others), SWEEP):
-            async with self._server.asked() as redis:
-                await self._remove(redis, others[start : start + SWEEP])
+            await self._remove(others[start : start + SWEEP])
 
     async def sweep(
         self, *, now: int, begun_before: int, seen_before: int | None
     ) -> tuple[SessionRecord, ...]:
         """Remove sessions that are over: by their own end, too old a login, or too long unseen.
 
-        Removes at most `SWEEP` of each kind and returns them.
+        Removes at most `SWEEP` of each kind, from the first shelf that has any, and returns them; a
+        shelf that does not answer keeps no other waiting.
         """
         limits = [(self._ends, f"{now}"), (self._begun, f"{begun_before}")]
         if seen_before is not None:
             limits.append((self._seen, f"({seen_before}"))
-        async with self._server.asked() as redis:
-            over: dict[Any, None] = {}
-            for index, limit in limits:
-                over.update(dict.fromkeys(await redis.zrangebyscore(index, "-inf", limit, 0, SWEEP)))
-            return await self._remove(redis, list(over))
+        outage: StoreUnavailable | None = None
+        for shelf in SHELVES:
+            try:
+                gone = await self._sweep(shelf, limits)
+            except StoreUnavailable as error:
+                outage = error
+                continue
+            if gone:
+                return gone
+        if outage is not None:
+            raise outage
+        return ()
 
     async def ping(self) -> None:
         """Raise StoreUnavailable unless Redis answers."""
-        await self._server.ping()
+        await self._redis.ping()
 
-    async def _remove(self, redis: Redis, names: Sequence[bytes]) -> tuple[SessionRecord, ...]:
+    async def _sweep(self, shelf: str, limits: Sequence[tuple[str, str]]) -> tuple[SessionRecord, ...]:
+        tag = f"{{{shelf}}}"
+        found = await self._redis.ask(
+            *(("ZRANGEBYSCORE", index + tag, "-inf", limit, "LIMIT", 0, SWEEP) for index, limit in limits)
+        )
+        return await self._remove(list(dict.fromkeys(name.decode() for names in found for name in names)))
+
+    async def _remove(self, names: Sequence[str]) -> tuple[SessionRecord, ...]:
         """Remove the sessions called *names*; return those that were there and that we removed."""
         if not names:
             return ()
-        keys = [self.prefix + name.decode() for name in names]
-        async with redis.pipeline(transaction=False) as pipe:
-            for key in keys:
-                pipe.getrange(key, 0, LARGEST)
-            records = [_read(raw) for raw in await pipe.execute()]
-        async with redis.pipeline(transaction=True) as pipe:
-            for key in keys:
-                pipe.delete(key)
-            for index in (self._begun, self._ends, self._seen):
-                pipe.zrem(index, *names)
-            for name, record in zip(names, records, strict=True):
-                if record is not None:
-                    pipe.zrem(self._users + record.user_id, name)
-            removed: list[Any] = await pipe.execute()
-        told = zip(records, removed[: len(keys)], strict=True)
+        records = [_read(raw) for raw in await self._redis.ask(*map(self._content_of, names))]
+        removed = await self._redis.ask(*(("DEL", self.prefix + name) for name in names))
+        found = [(name, record) for name, record in zip(names, records, strict=True) if record is not None]
+        shelves: dict[str, list[str]] = {}
+        for name in names:
+            shelves.setdefault(_shelf(name), []).append(name)
+        await self._redis.ask(
+            *(
+                ("ZREM", index + shelf, *there)
+                for shelf, there in shelves.items()
+                for index in (self._begun, self._ends, self._seen)
+            ),
+            *(("ZREM", self._users + record.user_id, name) for name, record in found),
+        )
+        told = zip(records, removed, strict=True)
         return tuple(record for record, count in told if count and record is not None)
+
+    def _content_of(self, name: str) -> Command:
+        return ("GETRANGE", self.prefix + name, 0, LARGEST)
+
+
+def name_of(key: bytes) -> str:
+    """Return the name of the session under *key*: its hex, whose first digit is the hash tag.
+
+    A cluster keeps names with one tag together: a session and the shelf of the indexes that it is in.
+    """
+    text = key.hex()
+    return f"{{{text[:1]}}}{text[1:]}"
+
+
+def key_named(name: bytes) -> bytes:
+    """Return the key of a session from its *name*; raise ValueError where it is none."""
+    return bytes.fromhex(name.decode().replace("{", "", 1).replace("}", "", 1))
+
+
+def _shelf(name: str) -> str:
+    return name[:3]
 
 
 def _read(raw: bytes) -> SessionRecord | None:

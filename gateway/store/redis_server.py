@@ -8,12 +8,13 @@ import asyncio
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 from redis.asyncio import BlockingConnectionPool, Connection, Redis, SSLConnection
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
-from redis.exceptions import RedisError
+from redis.exceptions import ConnectionError as RedisConnectionError
+from redis.exceptions import RedisError, ResponseError
 
 from gateway.errors import StoreUnavailable
 from gateway.store.breaker import Breaker
@@ -23,32 +24,57 @@ CONNECTIONS = 16
 CALLS = 256  # under way at once; more fail at once
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RedisAccount:
-    """Where a Redis is, and as whom it is asked."""
+Command = tuple[str | bytes | int, ...]
+"""A command about one key, which is its second word."""
+
+
+class Place(NamedTuple):
+    """Where one server listens."""
 
     host: str
     port: int
-    number: int
-    tls: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RedisLogin:
+    """As whom a server is asked, for which of its databases, and whether through TLS."""
+
+    number: int = 0
+    tls: bool = False
     username: str | None = None
     password: str | None = field(default=None, repr=False)
 
 
 class RedisServer:
-    """Asks the Redis of *account*. Raises StoreUnavailable for whatever keeps it from answering."""
+    """Asks the Redis at *place*. Raises StoreUnavailable for whatever keeps it from answering.
 
-    def __init__(self, account: RedisAccount, *, monotonic: Callable[[], float]) -> None:
+    With *master_only* no connection is used that has not heard, when it was opened, that the server
+    is a master: one that was demoted since has closed its connections.
+    """
+
+    def __init__(
+        self, place: Place, login: RedisLogin, *, monotonic: Callable[[], float], master_only: bool = False
+    ) -> None:
+        self.place = place
         self._breaker = Breaker(monotonic=monotonic)
         self._under_way = 0
         self._redis = Redis.from_pool(
             BlockingConnectionPool(
                 max_connections=CONNECTIONS,
                 timeout=DEADLINE,
-                connection_class=SSLConnection if account.tls else Connection,
-                **_settings(account),
+                connection_class=SSLConnection if login.tls else Connection,
+                redis_connect_func=_as_master if master_only else None,
+                **_settings(place, login),
             )
         )
+
+    async def answers(self, *commands: Command) -> list[Any]:
+        """Return what the server says to *commands*, in their order; a ResponseError where it refused."""
+        async with self.asked() as redis, redis.pipeline(transaction=False) as pipe:
+            for command in commands:
+                pipe.execute_command(*command)
+            answers: list[Any] = await pipe.execute(raise_on_error=False)
+            return answers
 
     @asynccontextmanager
     async def asked(self) -> AsyncIterator[Redis]:
@@ -111,18 +137,35 @@ def heed_cancellation() -> None:
         raise asyncio.CancelledError
 
 
+def unrefused(answers: list[Any]) -> list[Any]:
+    """Return *answers*; raise StoreUnavailable where one of them is a refusal."""
+    for answer in answers:
+        if isinstance(answer, ResponseError):
+            raise StoreUnavailable(f"redis refuses: {type(answer).__name__}")
+    return answers
+
+
+async def _as_master(connection: Connection) -> None:
+    """Open *connection* to a master; a replica answers too, with what may be out of date."""
+    await connection.on_connect()
+    await connection.send_command("ROLE")
+    role = await connection.read_response()
+    if role[0] != b"master":
+        raise RedisConnectionError("not the master")
+
+
 async def _reply(redis: Redis, *command: str) -> Any:
     """Return the server's own words, as no method of the library re-arranges them."""
     return await redis.execute_command(*command)  # type: ignore[no-untyped-call]
 
 
-def _settings(account: RedisAccount) -> dict[str, Any]:
+def _settings(place: Place, login: RedisLogin) -> dict[str, Any]:
     return {
-        "host": account.host,
-        "port": account.port,
-        "db": account.number,
-        "username": account.username,
-        "password": account.password,
+        "host": place.host,
+        "port": place.port,
+        "db": login.number,
+        "username": login.username,
+        "password": login.password,
         "socket_timeout": DEADLINE,
         "socket_connect_timeout": DEADLINE,
         "retry": Retry(NoBackoff(), 0),

@@ -13,7 +13,7 @@ from gateway.model.event import Clock
 from gateway.model.session import Session, SignIn, session_key
 from gateway.store.endings import SWEEP, deny
 from gateway.store.session_keys import issuer_keys
-from gateway.store.tables import sign_ins, users
+from gateway.store.tables import denied_sessions, sign_ins, users
 from gateway.store.writer import Transaction, Writer
 
 PUBLIC = 16
@@ -74,10 +74,15 @@ class SignIns:
             await transaction.change(delete(sign_ins).where(sign_ins.c.session.in_(keys)))
 
     async def forget_others(self, user_id: str, *, but: str) -> None:
-        """List no session of the user any more, except the one whose id is *but*."""
-        others = sign_ins.c.session != session_key(but)
+        """Refuse and list no session of the user any more, except the one whose id is *but*."""
+        others = (sign_ins.c.user_id == user_id) & (sign_ins.c.session != session_key(but))
         async with self._writer.write() as transaction:
-            await transaction.change(delete(sign_ins).where(sign_ins.c.user_id == user_id, others))
+            denied = select(denied_sessions.c.session)
+            new = select(sign_ins.c.session, sign_ins.c.ends_at).where(
+                others, sign_ins.c.session.not_in(denied)
+            )
+            await transaction.change(insert(denied_sessions).from_select(["session", "until"], new))
+            await transaction.change(delete(sign_ins).where(others))
 
     async def _end_surplus(self, transaction: Transaction, session: Session, most: int) -> int:
         others = sign_ins.c.session != session_key(session.id)

@@ -10,7 +10,7 @@ import pytest
 
 from gateway.errors import SettingsInvalid, StoreUnavailable
 from gateway.settings.loader import load
-from gateway.store.redis_server import CONNECTIONS, RedisAccount, RedisServer
+from gateway.store.redis_server import CONNECTIONS, Place, RedisLogin, RedisServer
 from tests.fakes.gateway import HOST, SECRET
 from tests.fakes.keepings import Keeping, keeping
 from tests.fakes.outages import LIMIT, SLACK, ready, recovers, timed, unavailable
@@ -29,8 +29,8 @@ async def kept(
 
 
 def server_of(kept: Keeping) -> RedisProcess:
-    if kept.redis is None:
-        raise LookupError("no redis here")
+    if not isinstance(kept.redis, RedisProcess):
+        raise LookupError("no redis of its own here")
     return kept.redis
 
 
@@ -161,8 +161,7 @@ async def test_D05_D06_a_thousand_cancelled_calls_leave_the_pool_as_it_was(
 ) -> None:
     needs("redis-server")
     async with redis_process() as redis:
-        account = RedisAccount(host="127.0.0.1", port=redis.port, number=0, tls=False)
-        server = RedisServer(account, monotonic=time.monotonic)
+        server = RedisServer(Place("127.0.0.1", redis.port), RedisLogin(), monotonic=time.monotonic)
 
         async def ask(number: int) -> bytes:
             async with server.asked() as client:
@@ -186,7 +185,16 @@ async def test_D05_D06_a_thousand_cancelled_calls_leave_the_pool_as_it_was(
 
 @pytest.mark.parametrize(
     "url",
-    ["redis://:canary@host/0", "redis://u:canary@host:99999", "http://:canary@host", "redis://h:6379/canary"],
+    [
+        "redis://:canary@host/0",
+        "redis://u:canary@host:99999",
+        "http://:canary@host",
+        "redis://h:6379/canary",
+        "redis+sentinel://u:canary@h:1/main",
+        "redis+sentinel://h:1/main/canary",
+        "redis+cluster://:canary@h:1",
+        "redis+cluster://h:1/canary",
+    ],
 )
 def test_D07_a_bad_url_never_repeats_a_password(tmp_path: Path, url: str) -> None:
     path = tmp_path / "gateway.toml"
@@ -200,9 +208,9 @@ def test_D07_a_bad_url_never_repeats_a_password(tmp_path: Path, url: str) -> Non
 async def test_D07_a_refused_password_is_an_outage_and_in_no_text(needs: Callable[[str], str]) -> None:
     needs("redis-server")
     async with redis_process("--requirepass", "right") as redis:
-        account = RedisAccount(host="127.0.0.1", port=redis.port, number=0, tls=False, password="canary")
-        server = RedisServer(account, monotonic=time.monotonic)
+        login = RedisLogin(password="canary")
+        server = RedisServer(Place("127.0.0.1", redis.port), login, monotonic=time.monotonic)
         with pytest.raises(StoreUnavailable) as refused:
             await server.ping()
-        assert "canary" not in f"{refused.value!r} {refused.value.__cause__!r} {account!r}"
+        assert "canary" not in f"{refused.value!r} {refused.value.__cause__!r} {login!r}"
         await server.close()

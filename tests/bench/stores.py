@@ -6,7 +6,7 @@ import time
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, closing
 from dataclasses import asdict
-from typing import Protocol
+from typing import Any, Protocol
 
 from redis.asyncio import Redis
 
@@ -14,7 +14,8 @@ from gateway.assembly import session_policy
 from gateway.model.session import SessionRecord
 from gateway.sessions.strategy import SessionStore
 from gateway.store.database import Database
-from gateway.store.redis import RedisSessions
+from gateway.store.redis import RedisSessions, name_of
+from gateway.store.redis_server import Command
 from gateway.store.session_keys import issuer_keys
 from tests.bench.stage import Gateway, Plan
 from tests.fakes.redis_process import RedisProcess, redis_process
@@ -79,9 +80,11 @@ class _Patient:
     def __init__(self, client: Redis) -> None:
         self._client = client
 
-    @asynccontextmanager
-    async def asked(self) -> AsyncIterator[Redis]:
-        yield self._client
+    async def ask(self, *commands: Command) -> list[Any]:
+        pipeline = self._client.pipeline(transaction=False)
+        for command in commands:
+            pipeline.execute_command(*command)
+        return await pipeline.execute()
 
 
 class OnRedis:
@@ -114,7 +117,7 @@ class OnRedis:
             prefix = sessions.prefix
         for start in range(0, by, CHUNK):
             count = min(CHUNK, by - start)
-            words = (prefix, like.key.hex(), like.created_at, like.ends_at, start, count)
+            words = (prefix, name_of(like.key), like.created_at, like.ends_at, start, count)
             await self._redis.ask("EVAL", _GROW_REDIS, 0, *words, OWNERS, SPREAD)
 
     async def count(self, gateway: Gateway) -> int:
@@ -202,12 +205,14 @@ local prefix, like, created, ends, start, count, owners, spread = unpack(ARGV)
 local whole = redis.call('GET', prefix .. like)
 local root = string.sub(prefix, 1, -9)
 for n = start + 1, start + count do
-  local name = redis.sha1hex(n) .. string.sub(redis.sha1hex('more' .. n), 1, 24)
+  local digits = redis.sha1hex(n) .. string.sub(redis.sha1hex('more' .. n), 1, 24)
+  local shelf = '{' .. string.sub(digits, 1, 1) .. '}'
+  local name = shelf .. string.sub(digits, 2)
   local later = n % spread
   redis.call('SET', prefix .. name, whole, 'EXAT', ends + 3600)
   redis.call('ZADD', root .. 'user:owner-' .. n % owners, created - later, name)
-  redis.call('ZADD', root .. 'begun', created - later, name)
-  redis.call('ZADD', root .. 'ends', ends - later, name)
-  redis.call('ZADD', root .. 'seen', created - later, name)
+  redis.call('ZADD', root .. 'begun:' .. shelf, created - later, name)
+  redis.call('ZADD', root .. 'ends:' .. shelf, ends - later, name)
+  redis.call('ZADD', root .. 'seen:' .. shelf, created - later, name)
 end
 """

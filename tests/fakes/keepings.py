@@ -9,10 +9,21 @@ from typing import Any
 from tests.fakes.databases import raw
 from tests.fakes.postgres_process import PostgresDatabase, PostgresProcess, shared
 from tests.fakes.redis_process import RedisProcess, redis_process
+from tests.fakes.redis_topologies import RedisTopology, shared_cluster, shared_sentinel
 from tests.fakes.scene import Scene, scene
 
 STATELESS = "stateless"
-STATEFUL = ("sqlite push", "sqlite off", "postgres push", "postgres off", "redis push", "redis off")
+TOPOLOGIES = ("sentinel push", "sentinel off", "cluster push", "cluster off")
+
+STATEFUL = (
+    "sqlite push",
+    "sqlite off",
+    "postgres push",
+    "postgres off",
+    "redis push",
+    "redis off",
+    *TOPOLOGIES,
+)
 ALL = (STATELESS, "stateless postgres", *STATEFUL)
 
 
@@ -25,7 +36,7 @@ class Keeping:
 
     name: str
     folder: Path
-    redis: RedisProcess | None = None
+    redis: RedisProcess | RedisTopology | None = None
     postgres: PostgresDatabase | None = None
 
     @property
@@ -36,13 +47,17 @@ class Keeping:
     def pushed(self) -> bool:
         return self.name.endswith("push")
 
+    @property
+    def store(self) -> str:
+        """The value of `session.store`."""
+        return "redis" if self.redis is not None else "database"
+
     def tables(self, *keys: str, more: str = "") -> str:
         """Return the TOML that asks for it, with *keys* of `[session]` and *more* tables."""
         lines = ["[session]", *keys]
         if self.stateful:
-            store, cache = self.name.split()
-            named = "redis" if store == "redis" else "database"
-            lines += ['strategy = "stateful"', f'store = "{named}"', f'cache = "{cache}"']
+            cache = self.name.split()[1]
+            lines += ['strategy = "stateful"', f'store = "{self.store}"', f'cache = "{cache}"']
         if self.redis is not None:
             lines += ["[redis]", f'url = "{self.redis.url}"']
         return "\n".join([*lines, more])
@@ -85,7 +100,8 @@ class Keeping:
     async def delete_all(self) -> None:
         """Remove every session by hand, as an operator at a console would."""
         if self.redis is not None:
-            await self.redis.ask("DEL", *await self.redis.named("session"))
+            for name in await self.redis.named("session"):
+                await self.redis.ask("DEL", name)
         else:
             self.sql("DELETE FROM sessions")
 
@@ -94,15 +110,18 @@ class Keeping:
 async def keeping(
     name: str, folder: Path, *, postgres: PostgresProcess | None = None
 ) -> AsyncIterator[Keeping]:
-    """Prepare one way to keep sessions; a Redis that it needs ends with the block.
+    """Prepare one way to keep sessions; a server that it needs ends with the block or with the run.
 
     *postgres* is the server to use, the one of this run where none is named.
     """
+    store = name.split(maxsplit=1)[0]
     if "postgres" in name:
         yield Keeping(name=name, folder=folder, postgres=(postgres or shared()).fresh())
-        return
-    if not name.startswith("redis"):
+    elif store == "redis":
+        async with redis_process() as redis:
+            yield Keeping(name=name, folder=folder, redis=redis)
+    elif topology := {"sentinel": shared_sentinel, "cluster": shared_cluster}.get(store):
+        await topology().empty()
+        yield Keeping(name=name, folder=folder, redis=topology())
+    else:
         yield Keeping(name=name, folder=folder)
-        return
-    async with redis_process() as redis:
-        yield Keeping(name=name, folder=folder, redis=redis)

@@ -48,7 +48,7 @@ async def two_processes(
 async def test_B064_B110_S20_two_processes_refuse_what_one_has_ended(
     tmp_path: Path, needs: Callable[[str], str], name: str
 ) -> None:
-    if name.startswith("redis"):
+    if name.startswith(("redis", "sentinel", "cluster")):
         needs("redis-server")
     if name.startswith("postgres"):
         needs("postgres")

@@ -4,11 +4,15 @@ from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from redis.crc import key_slot
 
 from gateway.errors import StoreUnavailable
 from gateway.model.session import SessionRecord, Standing, session_key
-from gateway.store.redis import GRACE, LARGEST, RedisSessions
-from gateway.store.redis_server import RedisAccount, RedisServer
+from gateway.store.redis import GRACE, LARGEST, RedisSessions, key_named, name_of
+from gateway.store.redis_server import Place, RedisLogin, RedisServer
+from gateway.store.redis_topology import OneServer
 from tests.fakes.records import record
 from tests.fakes.redis_process import RedisProcess, redis_process
 
@@ -28,7 +32,7 @@ STANDING = Standing(
 @dataclass
 class Shelf:
     process: RedisProcess
-    server: RedisServer
+    redis: OneServer
     sessions: RedisSessions
 
     async def holds(self, *names: str) -> list[bool]:
@@ -47,10 +51,10 @@ async def shelf(needs: Callable[[str], str]) -> AsyncIterator[Shelf]:
         return STANDING if record.user_id == "u" else None
 
     async with redis_process() as process:
-        account = RedisAccount(host="127.0.0.1", port=process.port, number=0, tls=False)
-        server = RedisServer(account, monotonic=time.monotonic)
-        yield Shelf(process, server, RedisSessions(server, standing=standing, scope="here"))
-        await server.close()
+        place = Place("127.0.0.1", process.port)
+        redis = OneServer(RedisServer(place, RedisLogin(), monotonic=time.monotonic))
+        yield Shelf(process, redis, RedisSessions(redis, standing=standing, scope="here"))
+        await redis.close()
 
 
 async def test_what_is_added_is_found_with_its_user_and_expires_by_itself(shelf: Shelf) -> None:
@@ -63,11 +67,27 @@ async def test_what_is_added_is_found_with_its_user_and_expires_by_itself(shelf:
     assert await shelf.process.ask("EXPIRETIME", name) == mine.ends_at + GRACE
 
 
+async def test_no_key_is_written_without_an_expiry(shelf: Shelf) -> None:
+    mine = made("one")
+    await shelf.sessions.add(mine, most=0)
+    names = await shelf.process.ask("KEYS", "*")
+    assert len(names) == 5
+    for name in names:
+        assert await shelf.process.ask("EXPIRETIME", name) == mine.ends_at + GRACE
+
+
+@given(st.binary(min_size=32, max_size=32))
+def test_a_name_is_that_of_one_key_and_its_shelf_the_tag(key: bytes) -> None:
+    name = name_of(key)
+    assert key_named(name.encode()) == key
+    assert key_slot(f"vestibule:x:session:{name}".encode()) == key_slot(name[1].encode())
+
+
 async def test_gateways_that_share_a_server_do_not_see_each_other_s(shelf: Shelf) -> None:
     async def standing(_: SessionRecord) -> Standing | None:
         return STANDING
 
-    other = RedisSessions(shelf.server, standing=standing, scope="there")
+    other = RedisSessions(shelf.redis, standing=standing, scope="there")
     await shelf.sessions.add(made("one"), most=0)
     assert await other.find(session_key("one")) is None
 
@@ -89,7 +109,7 @@ async def test_a_touch_moves_forward_only_and_makes_nothing(shelf: Shelf) -> Non
     found = await shelf.sessions.find(mine.key)
     assert found is not None
     assert found.record.seen_at == NOW + 60
-    assert await shelf.process.ask("ZCARD", shelf.sessions._seen) == 1
+    assert [await shelf.process.ask("ZCARD", each) for each in await shelf.process.named("seen")] == [1]
 
 
 async def test_B110_a_removal_leaves_nothing_and_may_be_repeated(shelf: Shelf) -> None:
@@ -105,15 +125,18 @@ async def test_B103_a_sweep_takes_what_is_over_and_returns_it_once(shelf: Shelf)
     await shelf.sessions.add(made("old", created_at=NOW - 500), most=0)
     await shelf.sessions.add(made("idle", seen_at=NOW - 100), most=0)
     await shelf.sessions.add(made("well"), most=0)
-    gone = await shelf.sessions.sweep(now=NOW, begun_before=NOW - 500, seen_before=NOW - 99)
-    assert {each.key for each in gone} == {session_key(name) for name in ("over", "old", "idle")}
+    keys = []
+    while gone := await shelf.sessions.sweep(now=NOW, begun_before=NOW - 500, seen_before=NOW - 99):
+        keys += [each.key for each in gone]
+    assert len(keys) == 3
+    assert set(keys) == {session_key(name) for name in ("over", "old", "idle")}
     assert await shelf.sessions.sweep(now=NOW, begun_before=NOW - 500, seen_before=None) == ()
     assert await shelf.holds("well") == [True]
 
 
 @pytest.mark.parametrize("raw", [b"", b"x", b"\xff", b"{}", b"[" * 5000, b" " * (LARGEST + 1)])
 async def test_D08_what_we_did_not_write_is_no_session(shelf: Shelf, raw: bytes) -> None:
-    await shelf.process.ask("SET", shelf.sessions.prefix + session_key("one").hex(), raw)
+    await shelf.process.ask("SET", shelf.sessions.prefix + name_of(session_key("one")), raw)
     assert await shelf.holds("one") == [False]
 
 
@@ -122,7 +145,7 @@ async def test_S14_an_answer_for_another_session_is_none(shelf: Shelf) -> None:
     [name] = await shelf.process.named("session")
     raw = await shelf.process.ask("GET", name)
     assert json.loads(raw)["user_id"] == "u"
-    await shelf.process.ask("SET", shelf.sessions.prefix + session_key("one").hex(), raw)
+    await shelf.process.ask("SET", shelf.sessions.prefix + name_of(session_key("one")), raw)
     with pytest.raises(StoreUnavailable, match="another session"):
         await shelf.sessions.find(session_key("one"))
 

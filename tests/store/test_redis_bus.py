@@ -5,13 +5,15 @@ from contextlib import asynccontextmanager
 
 import pytest
 
+from gateway.store.redis import name_of
 from gateway.store.redis_bus import RedisBus
-from gateway.store.redis_server import RedisAccount, RedisServer
+from gateway.store.redis_server import Place, RedisLogin, RedisServer
+from gateway.store.redis_topology import OneServer
 from tests.fakes.listener import KeptNews
 from tests.fakes.redis_process import RedisProcess, redis_process
 
 KEY = b"\x01" * 32
-NAME = f"a:session:{KEY.hex()}"
+NAME = f"a:session:{name_of(KEY)}"
 
 
 @pytest.fixture
@@ -24,10 +26,9 @@ async def redis(needs: Callable[[str], str]) -> AsyncIterator[RedisProcess]:
 @asynccontextmanager
 async def followed(redis: RedisProcess) -> AsyncIterator[KeptNews]:
     news = KeptNews()
-    account = RedisAccount(host="127.0.0.1", port=redis.port, number=0, tls=False)
-    server = RedisServer(account, monotonic=time.monotonic)
+    server = RedisServer(Place("127.0.0.1", redis.port), RedisLogin(), monotonic=time.monotonic)
     following = asyncio.create_task(
-        RedisBus(server, prefix="a:session:", monotonic=time.monotonic).follow(news)
+        RedisBus(OneServer(server), prefix="a:session:", monotonic=time.monotonic).follow(news)
     )
     try:
         yield news

@@ -6,14 +6,14 @@ import pytest
 from redis.exceptions import ResponseError
 
 from gateway.errors import StoreUnavailable
-from gateway.store.redis_server import CALLS, RedisAccount, RedisServer, redis_outages_told
+from gateway.store.redis_server import CALLS, Place, RedisLogin, RedisServer, redis_outages_told, unrefused
 from tests.fakes.ports import free_port
 from tests.fakes.redis_process import RedisProcess, redis_process
 
 
-def server_at(port: int) -> RedisServer:
-    account = RedisAccount(host="127.0.0.1", port=port, number=0, tls=False)
-    return RedisServer(account, monotonic=time.monotonic)
+def server_at(port: int, *, master_only: bool = False) -> RedisServer:
+    place = Place("127.0.0.1", port)
+    return RedisServer(place, RedisLogin(), monotonic=time.monotonic, master_only=master_only)
 
 
 @pytest.fixture
@@ -29,6 +29,26 @@ async def test_it_answers(redis: RedisProcess) -> None:
     assert not await server.may_evict()
     await redis.ask("CONFIG", "SET", "maxmemory-policy", "volatile-lru")
     assert await server.may_evict()
+    await server.close()
+
+
+async def test_answers_come_in_order_and_a_refusal_among_them(redis: RedisProcess) -> None:
+    server = server_at(redis.port)
+    answers = await server.answers(("SET", "a", "1"), ("LPUSH", "a", "x"), ("GET", "a"))
+    assert (answers[0], answers[2]) == (True, b"1")
+    assert isinstance(answers[1], ResponseError)
+    with pytest.raises(StoreUnavailable, match="refuses"):
+        unrefused(answers)
+    await server.close()
+
+
+async def test_D03_a_replica_is_not_asked_where_only_a_master_will_do(redis: RedisProcess) -> None:
+    server = server_at(redis.port, master_only=True)
+    await server.ping()
+    await redis.ask("REPLICAOF", "127.0.0.1", free_port())
+    await redis.ask("CLIENT", "KILL", "TYPE", "normal")
+    with pytest.raises(StoreUnavailable):
+        await server.answers(("GET", "a"))
     await server.close()
 
 

@@ -136,3 +136,16 @@ async def test_an_outage_is_told(tmp_path: Path) -> None:
         hand(tmp_path, "ALTER TABLE sign_ins RENAME TO elsewhere")
         with pytest.raises(StoreUnavailable):
             await database.sign_ins.listed()
+
+
+async def test_D03_B112_all_others_are_refused_and_listed_no_more(tmp_path: Path) -> None:
+    clock = FakeClock()
+    async with opened(tmp_path, clock) as database:
+        ann = await ann_in(database)
+        kept, *others = [await recorded(database, ann, f"sid-{each}", clock()) for each in range(3)]
+        await database.deny(others[0].id, until=others[0].authenticated_at + 1000)
+        for _ in range(2):
+            await database.sign_ins.forget_others(ann, but=kept.id)
+        denied = [await database.standing(session) for session in (kept, *others)]
+        assert [each and each.denied for each in denied] == [False, True, True]
+        assert [shown.public_id for shown in await database.sign_ins.listed(ann)] == [public_id(kept.id)]

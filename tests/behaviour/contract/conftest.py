@@ -23,7 +23,7 @@ async def kept(
     request: pytest.FixtureRequest, tmp_path: Path, needs: Callable[[str], str]
 ) -> AsyncIterator[Keeping]:
     """One way to keep sessions, as the test's parametrisation names it."""
-    if request.param.startswith("redis"):
+    if request.param.startswith(("redis", "sentinel", "cluster")):
         needs("redis-server")
     if "postgres" in request.param:
         needs("postgres")
