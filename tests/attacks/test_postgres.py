@@ -13,6 +13,7 @@ from gateway.settings.loader import load
 from gateway.store.database import Database
 from gateway.store.postgres_server import CONNECTIONS
 from gateway.store.standing import LOOKUP
+from gateway.store.tables import REVISIONS
 from tests.fakes.clock import FakeClock
 from tests.fakes.gateway import HOST, SECRET
 from tests.fakes.keepings import Keeping, keeping
@@ -226,7 +227,7 @@ async def test_D11_another_schema_that_comes_back_is_never_used(kept: Keeping) -
         database.hang_up()
         await asyncio.sleep(0.05)
         await unavailable(at, alice)
-        database.sql("UPDATE alembic_version SET version_num = '0005_stateful'")
+        database.sql(f"UPDATE alembic_version SET version_num = '{REVISIONS[-1]}'")
         assert (await recovers(at, alice)).status == 200
 
 
