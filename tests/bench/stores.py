@@ -18,6 +18,7 @@ from gateway.store.redis import RedisSessions, name_of
 from gateway.store.redis_server import Command
 from gateway.store.session_keys import issuer_keys
 from tests.bench.stage import Gateway, Plan
+from tests.fakes.postgres_process import PostgresDatabase, postgres_process
 from tests.fakes.redis_process import RedisProcess, redis_process
 
 OWNERS = 10_000  # users among whom the sessions of a full store are spread
@@ -72,6 +73,56 @@ class Sqlite:
     async def count(self, gateway: Gateway) -> int:
         with closing(_connection(gateway)) as connection:
             return int(connection.execute("SELECT count(*) FROM sessions").fetchone()[0])
+
+
+class OnPostgres:
+    """Sessions in a database of their own on a PostgreSQL server, with its users."""
+
+    def __init__(self, database: PostgresDatabase) -> None:
+        self._database = database
+
+    def plan(self, *, cache: str) -> Plan:
+        return Plan(database=self._database.url, tables=_session("database", cache))
+
+    @asynccontextmanager
+    async def opened(self, gateway: Gateway) -> AsyncIterator[SessionStore]:
+        database = await Database.open(self._database.url, clock=time.time)
+        try:
+            yield database.sessions
+        finally:
+            await database.close()
+
+    async def add(self, gateway: Gateway, records: Sequence[SessionRecord]) -> None:
+        rows = [_row(record) for record in records]
+        marks = ", ".join(f"${number}" for number, _ in enumerate(rows[0], 1))
+        async with self._connected() as connection:
+            await connection.executemany(
+                f"INSERT INTO sessions ({_names(rows[0])}) VALUES ({marks})",
+                [tuple(row.values()) for row in rows],
+            )
+            await connection.executemany(
+                _LISTED.format("$1::bytea", "$2", "$3"),
+                [(record.key, record.public_id, record.user_id) for record in records],
+            )
+
+    async def grow(self, gateway: Gateway, like: SessionRecord, *, by: int) -> None:
+        async with self._connected() as connection:
+            await connection.execute("SET session_replication_role = replica")  # no trigger tells of these
+            await connection.execute(_OWNERS_ON_POSTGRES, OWNERS, like.user_id)
+            await connection.execute(_GROW_ON_POSTGRES, by, like.key, OWNERS, SPREAD)
+            await connection.execute("ANALYZE sessions")
+
+    async def count(self, gateway: Gateway) -> int:
+        async with self._connected() as connection:
+            return int(await connection.fetchval("SELECT count(*) FROM sessions"))
+
+    @asynccontextmanager
+    async def _connected(self) -> AsyncIterator[Any]:
+        connection = await self._database.server.connection(self._database.name)
+        try:
+            yield connection
+        finally:
+            await connection.close()
 
 
 class _Patient:
@@ -132,6 +183,12 @@ async def _sqlite() -> AsyncIterator[Kept]:
 
 
 @asynccontextmanager
+async def _postgres() -> AsyncIterator[Kept]:
+    async with postgres_process() as server:
+        yield OnPostgres(server.fresh())
+
+
+@asynccontextmanager
 async def _redis() -> AsyncIterator[Kept]:
     async with redis_process() as redis:
         yield OnRedis(redis)
@@ -139,6 +196,7 @@ async def _redis() -> AsyncIterator[Kept]:
 
 STORES: Mapping[str, Callable[[], AbstractAsyncContextManager[Kept]]] = {
     "sqlite": _sqlite,
+    "postgres": _postgres,
     "redis": _redis,
 }
 
@@ -171,9 +229,7 @@ def _marks(row: Mapping[str, object]) -> str:
 def _list(connection: sqlite3.Connection, records: Sequence[SessionRecord]) -> None:
     """List *records* as their user's, with all that the login of that user left but its ID token."""
     connection.executemany(
-        """INSERT INTO sign_ins SELECT :key, :public_id, user_id, provider, sid_key, sub_key, epoch,
-             started_at, last_seen_at, ends_at, address, browser, NULL
-           FROM (SELECT * FROM sign_ins WHERE user_id = :user_id LIMIT 1)""",
+        _LISTED.format(":key", ":public_id", ":user_id"),
         [{"key": record.key, "public_id": record.public_id, "user_id": record.user_id} for record in records],
     )
 
@@ -189,6 +245,9 @@ def _grow_database(gateway: Gateway, like: SessionRecord, by: int) -> None:
         connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
 
 
+_LISTED = """INSERT INTO sign_ins SELECT {}, {}, user_id, provider, sid_key, sub_key, epoch,
+  started_at, last_seen_at, ends_at, address, browser, NULL
+FROM (SELECT * FROM sign_ins WHERE user_id = {} LIMIT 1) AS one"""
 _COUNTED = "WITH RECURSIVE counted(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM counted WHERE n < {})"
 _OWNERS = f"""{_COUNTED.format(":owners")}
 INSERT OR IGNORE INTO users SELECT 'owner-' || n, NULL, NULL, email_verified, email_by_admin, name, image,
@@ -200,6 +259,17 @@ SELECT randomblob(32), 'owner-' || (1 + n % :owners), sealed, created_at - n % :
   ends_at - n % :spread, seen_at - n % :spread, address, browser, provider, issuer, subject || n,
   issuer_sid, sid_key, randomblob(32)
 FROM counted, sessions WHERE key = :key"""
+_OWNERS_ON_POSTGRES = """
+INSERT INTO users SELECT 'owner-' || n, NULL, NULL, email_verified, email_by_admin, name, image,
+  enabled, epoch, created_at FROM generate_series(1, $1::int) AS n, users WHERE id = $2
+ON CONFLICT DO NOTHING"""
+_GROW_ON_POSTGRES = """
+INSERT INTO sessions (key, user_id, sealed, created_at, ends_at, seen_at, address, browser, provider,
+  issuer, subject, issuer_sid, sid_key, sub_key)
+SELECT sha256(n::text::bytea), 'owner-' || (1 + n % $3::int), sealed, created_at - n % $4::int,
+  ends_at - n % $4::int, seen_at - n % $4::int, address, browser, provider, issuer, subject || n,
+  issuer_sid, sid_key, sha256(('sub' || n)::bytea)
+FROM generate_series(1, $1::int) AS n, sessions WHERE key = $2"""
 _GROW_REDIS = """
 local prefix, like, created, ends, start, count, owners, spread = unpack(ARGV)
 local whole = redis.call('GET', prefix .. like)
