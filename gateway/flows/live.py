@@ -135,7 +135,9 @@ class Live:
     async def _go_round(self) -> None:
         while self._guests:
             left = iter(list(self._guests.values()))
-            await asyncio.gather(*[self._look_at(left) for _ in range(min(_ABREAST, len(self._guests)))])
+            looks = [self._look_at(left) for _ in range(min(_ABREAST, len(self._guests)))]
+            # One that cannot be closed must not leave the others unwatched: they are looked at next time.
+            await asyncio.gather(*looks, return_exceptions=True)
             await asyncio.sleep(self._every)
 
     async def _look_at(self, guests: Iterator[_Guest]) -> None:
@@ -148,6 +150,7 @@ class Live:
         asks_for_roles = any(stay.route.asks_for_roles for stay in guest.stays)
         try:
             session = await self._strategy.recheck(guest.session, asks_for_roles=asks_for_roles)
+            self._admit_again(guest, session)
         except SessionRejected as rejection:
             self._close_all(guest, rejection.reason)
         except StoreUnavailable:
@@ -156,7 +159,6 @@ class Live:
             self._close_all(guest, "internal_error")
         else:
             guest.silent_since = None
-            self._admit_again(guest, session)
 
     def _admit_again(self, guest: _Guest, session: Session) -> None:
         for stay in tuple(guest.stays):

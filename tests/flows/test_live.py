@@ -210,3 +210,23 @@ async def test_nothing_runs_where_nothing_lasts() -> None:
             await asyncio.sleep(SOON)
     await watch.live.close()
     await watch.live.close()
+
+
+async def test_B056_one_that_cannot_be_closed_leaves_no_other_unwatched() -> None:
+    def stuck(why: str) -> None:
+        raise RuntimeError(why)
+
+    watch = Watch()
+    admins = Rules(roles=frozenset({"admin"}))
+    one, other = replace(watch.stay(allow=admins), end=stuck), watch.stay(OTHER)
+    with watch.live.lasting(one, at_once=True), watch.live.lasting(other, at_once=True):
+        await watch.looked(2)
+        watch.strategy.roles = ()
+        async with asyncio.timeout(5):
+            while len(watch.live) == 2:
+                await asyncio.sleep(SOON / 2)
+        watch.strategy.verdict = SessionRejected("revoked")
+        async with asyncio.timeout(5):
+            while other not in watch.ended:
+                await asyncio.sleep(SOON / 2)
+    await watch.live.close()
