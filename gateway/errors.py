@@ -32,6 +32,7 @@
     │   │   ├── ProofTooOld             the provider remembered the person instead of asking them
     │   │   ├── ProofTooWeak            it asked them in another way than the route demands
     │   │   └── ProofByAnother          somebody else came back
+    │   ├── InitiationRefused      400  a third party began a login that is not ours to begin
     │   ├── LoginLoop              400  the browser does not keep the session
     │   ├── CredentialsRefused     401  this name and this password do not belong together
     │   ├── TooManyAttempts        429  too many wrong passwords; `retry_after` says when to come back
@@ -250,6 +251,11 @@ class ProofTooWeak(StepUpFailed):
 
 class ProofByAnother(StepUpFailed):
     code = "ProofByAnother"
+
+
+class InitiationRefused(LoginFailed):
+    code = "InitiationRefused"
+    status = 400
 
 
 class LoginLoop(LoginFailed):

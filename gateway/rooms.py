@@ -60,6 +60,7 @@ from gateway.web.csrf import Csrf
 from gateway.web.endpoints import Endpoints
 from gateway.web.errors import ErrorPages
 from gateway.web.home import Home
+from gateway.web.initiation import Initiation
 from gateway.web.issuer_logout import IssuerLogoutEndpoints
 from gateway.web.pages import Pages
 from gateway.web.password import PasswordPage
@@ -250,6 +251,7 @@ class Rooms:
             prefix=self._settings.prefix,
             home=self._home,
             signin=self._sign_in(logins, passwords),
+            initiation=Initiation(logins=logins, targets=self._targets, replies=self._replies),
             signout=self._sign_out(),
             account=self._account(logins, passwords),
             password=self._password_page(),

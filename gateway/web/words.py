@@ -171,6 +171,11 @@ _BY_CODE = {
         way=Way.ACCOUNT,
         label="See who is signed in",
     ),
+    "InitiationRefused": _login(
+        "This link is not for this site",
+        "It asks to sign in at another provider than the one it leads to, so it was stopped here. Nothing "
+        "was changed.",
+    ),
     "LoginLoop": _login(
         "You keep being signed out",
         "You have signed in several times within a minute, but your browser did not keep the session.",

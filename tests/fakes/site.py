@@ -49,6 +49,7 @@ from gateway.web.csrf import Csrf
 from gateway.web.endpoints import Endpoints
 from gateway.web.errors import ErrorPages
 from gateway.web.home import Home
+from gateway.web.initiation import Initiation
 from gateway.web.issuer_logout import IssuerLogoutEndpoints
 from gateway.web.pages import Pages
 from gateway.web.password import PasswordPage
@@ -350,6 +351,7 @@ def _composed(
             replies=replies,
             root=URL + PREFIX,
         ),
+        initiation=Initiation(logins=logins, targets=targets, replies=replies),
         signout=SignOut(
             logout=logout,
             departures=departures,
