@@ -20,6 +20,7 @@ from gateway.flows.password_policy import PasswordPolicy
 from gateway.flows.recent import RecentLogins
 from gateway.flows.resume import Resume
 from gateway.flows.sign_ins import SignInBook
+from gateway.flows.step_up import StepUps
 from gateway.flows.targets import ReturnTargets
 from gateway.flows.throttle import Throttle
 from gateway.flows.transactions import Transactions
@@ -121,7 +122,7 @@ class Rooms:
         self._keeping = self._kept()
         self._strategy = self._keeping.strategy
         self.checks = self._keeping.checks
-        self._live = Live(self._strategy, monotonic=around.monotonic, audit=self._audit)
+        self._live = Live(self._strategy, clock=around.clock, monotonic=around.monotonic, audit=self._audit)
         self.closing: list[Close] = [
             tenure.end,
             self._sightings.close,
@@ -163,6 +164,8 @@ class Rooms:
             most=settings.session.max_sessions_per_user,
             audit=self._audit,
         )
+        demands = {route.name: route.demand for route in self.table.ordered if route.demand is not None}
+        self._step_ups = StepUps(demands, clock=around.clock)
         self._logout = Logout(
             strategy=self._strategy, recent=self._recent, hints=self._book, audit=self._audit
         )
@@ -228,6 +231,7 @@ class Rooms:
             ),
             pools={upstream.name: self._pool(upstream, heads) for upstream in self._upstreams()},
             renewed=self._live.renewed,
+            clock=self._around.clock,
             monotonic=self._around.monotonic,
         )
 
@@ -267,6 +271,7 @@ class Rooms:
         return SignIn(
             logins=logins,
             passwords=passwords,
+            step_ups=self._step_ups,
             resume=self._resume,
             targets=self._targets,
             home=self._home,
@@ -331,6 +336,7 @@ class Rooms:
             recent=self._recent,
             spender=self._store,
             linking=Linking(self._books, trust_email=trusted, audit=self._audit, clock=clock),
+            step_ups=self._step_ups,
             strategy=self._strategy,
             live=self._resume,
             book=self._book,
@@ -401,6 +407,7 @@ class Rooms:
                 recent=self._recent, strategy=self._strategy, live=self._resume, book=self._book
             ),
             audit=self._audit,
+            clock=self._around.clock,
             counts=self._metrics,
         )
 

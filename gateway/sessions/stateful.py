@@ -158,6 +158,7 @@ class Stateful:
             acr=login.acr,
             amr=login.amr,
             persistent=persistent,
+            proved_at=login.authenticated_at,
         )
 
     async def begin(self, session: Session, visitor: Visitor) -> None:

@@ -144,6 +144,7 @@ class Stateless:
             acr=login.acr,
             amr=login.amr,
             persistent=persistent,
+            proved_at=login.authenticated_at,
         )
         self._tell("session.created", session)
         return session
