@@ -7,9 +7,10 @@ is matched is the policy that is applied and the URL that is sent.
 import re
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AbstractAsyncContextManager
-from dataclasses import dataclass
 from typing import Protocol
 from urllib.parse import unquote
+
+import msgspec
 
 from gateway.errors import (
     AccessDenied,
@@ -32,13 +33,12 @@ from gateway.upstream.headers import Dresser, Outbound
 from gateway.upstream.wire import Connection
 
 
-@dataclass(slots=True, kw_only=True)
-class Passage:
+class Passage(msgspec.Struct, kw_only=True, eq=False):
     """What is known of one request so far; its log line and every answer to it read this.
 
     `leave` are the Set-Cookie values that any answer carries, `decision` is `pass`, `login`, `step_up`,
     `deny` or empty before the decision, `ours` marks a page of our own, `sent` counts body bytes,
-    times are seconds.
+    times are seconds. A struct, since every request makes one.
     """
 
     request_id: str

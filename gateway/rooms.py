@@ -51,10 +51,10 @@ from gateway.settings.providers import ProviderSettings
 from gateway.settings.schema import Settings
 from gateway.store.database import Database
 from gateway.strategies import Keeping, Trade, chosen
+from gateway.upstream.answer_head import AnswerHeads
 from gateway.upstream.assertion import Assertions
 from gateway.upstream.headers import Dresser, reserved_by
 from gateway.upstream.pool import Pool
-from gateway.upstream.reserved import Reserved
 from gateway.web.account import AccountPage
 from gateway.web.csrf import Csrf
 from gateway.web.endpoints import Endpoints
@@ -219,6 +219,7 @@ class Rooms:
 
     def _pipeline(self) -> Pipeline:
         reserved = reserved_by(self.table.ordered)
+        heads = AnswerHeads(reserved.answers)
         assertions = Assertions(self._signing, issuer=self._settings.public_url, clock=self._around.clock)
         return Pipeline(
             table=self.table,
@@ -229,17 +230,17 @@ class Rooms:
                 assertions=assertions,
                 new_trace=NewTraces(secrets.token_bytes),
             ),
-            pools={upstream.name: self._pool(upstream, reserved) for upstream in self._upstreams()},
+            pools={upstream.name: self._pool(upstream, heads) for upstream in self._upstreams()},
             renewed=self._live.renewed,
             clock=self._around.clock,
             monotonic=self._around.monotonic,
         )
 
-    def _pool(self, upstream: Upstream, reserved: Reserved) -> Pool:
+    def _pool(self, upstream: Upstream, heads: AnswerHeads) -> Pool:
         """Return the connections to *upstream*, kept while nothing changes that they know of."""
         identities = frozenset(route.identity for route in self.table.ordered)
         return self._tenure.claim(
-            ("pool", upstream, identities), lambda: Pool(upstream, reserved=reserved), close=Pool.close
+            ("pool", upstream, identities), lambda: Pool(upstream, heads=heads), close=Pool.close
         )
 
     def _upstreams(self) -> list[Upstream]:
