@@ -18,7 +18,7 @@ from gateway.errors import (
 from gateway.flows.targets import ReturnTargets
 from gateway.model.answer import Answer
 from gateway.model.inbound import Inbound, RawHeaders
-from gateway.web.pages import Pages
+from gateway.web.pages import Pages, Prepared
 from gateway.web.replies import Replies, set_cookies
 from gateway.web.words import CANCELLED, Way, Words, words_for
 
@@ -38,6 +38,7 @@ class ErrorPages:
         self._targets = targets
         self._public_url = public_url.rstrip("/")
         self._signin = f"{prefix}/signin"
+        self._made: dict[str, Prepared] = {}
         self._ways = {
             Way.HOME: "/",
             Way.LOGIN: self._signin,
@@ -60,15 +61,24 @@ class ErrorPages:
         headers = (*explaining(error), *cookies)
         if inbound is None or not _reads_pages(error, inbound):
             return self._document(error, request_id, headers)
-        name = "cancelled.html" if isinstance(error, LoginCancelled) else "error.html"
-        words = CANCELLED if isinstance(error, LoginCancelled) else words_for(error.code)
-        facts = self._facts(words, code=error.code, request_id=request_id)
-        return self._pages.message(name, facts, status=error.status, headers=headers)
+        html = self._page_of(error).saying(request_id)
+        return self._pages.message(html, status=error.status, headers=headers)
 
     def explain(self, code: str, *, request_id: str) -> Answer:
         """Return the page about *code*, for somebody who was sent there."""
-        facts = self._facts(words_for(code), code="", request_id=request_id)
-        return self._pages.message("error.html", facts, status=200, headers=())
+        html = self._page("error.html", words_for(code), code="").saying(request_id)
+        return self._pages.message(html, status=200, headers=())
+
+    def _page_of(self, error: GatewayError) -> Prepared:
+        """Return the page about errors like *error*, made once: they come when there is least time."""
+        page = self._made.get(error.code)
+        if page is None:
+            if isinstance(error, LoginCancelled):
+                page = self._page("cancelled.html", CANCELLED, code=error.code)
+            else:
+                page = self._page("error.html", words_for(error.code), code=error.code)
+            self._made[error.code] = page
+        return page
 
     def _document(self, error: GatewayError, request_id: str, headers: RawHeaders) -> Answer:
         told: dict[str, str] = {"error": error.code, "request_id": request_id}
@@ -82,10 +92,9 @@ class ErrorPages:
         target = self._targets.original(inbound)
         return here if target is None else f"{here}?return_to={quote(target, safe='/')}"
 
-    def _facts(self, words: Words, *, code: str, request_id: str) -> dict[str, object]:
-        new_tab = code == LoginRequired.code
-        href = self._ways[words.way]
-        return {"words": words, "href": href, "new_tab": new_tab, "code": code, "request_id": request_id}
+    def _page(self, name: str, words: Words, *, code: str) -> Prepared:
+        facts = {"words": words, "href": self._ways[words.way], "new_tab": code == LoginRequired.code}
+        return self._pages.prepared(name, {**facts, "code": code}, but="request_id")
 
 
 def explaining(error: GatewayError) -> RawHeaders:
