@@ -88,6 +88,14 @@ class PasswordLogins:
         self._audit = audit
         self._counts = counts
 
+    def check_room(self) -> None:
+        """Raise Unavailable where too many logins wait already, before anything is read of one more."""
+        try:
+            self._passwords.check_room()
+        except Unavailable as error:
+            self._tell_failure(error)
+            raise
+
     async def sign_in(
         self,
         claimed: Claimed,

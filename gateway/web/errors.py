@@ -19,7 +19,7 @@ from gateway.errors import (
 from gateway.flows.targets import ReturnTargets
 from gateway.model.answer import Answer
 from gateway.model.inbound import Inbound, RawHeaders
-from gateway.web.pages import Pages
+from gateway.web.pages import Pages, Prepared
 from gateway.web.purpose import ROUTE
 from gateway.web.replies import Replies, set_cookies
 from gateway.web.words import CANCELLED, Way, Words, words_for
@@ -43,6 +43,7 @@ class ErrorPages:
         self._targets = targets
         self._public_url = public_url.rstrip("/")
         self._signin = f"{prefix}/signin"
+        self._made: dict[str, Prepared] = {}
         self._ways = {
             Way.HOME: "/",
             Way.LOGIN: self._signin,
@@ -65,17 +66,25 @@ class ErrorPages:
         headers = (*explaining(error), *cookies)
         if inbound is None or not _reads_pages(error, inbound):
             return self._document(error, request_id, headers)
-        name = "cancelled.html" if isinstance(error, LoginCancelled) else "error.html"
-        words = CANCELLED if isinstance(error, LoginCancelled) else words_for(error.code)
-        facts = self._facts(words, code=error.code, request_id=request_id)
-        if isinstance(error, StepUpRequired):
-            facts["href"] = self._way_in(inbound, error.route)
-        return self._pages.message(name, facts, status=error.status, headers=headers)
+        html = self._page_of(error, inbound).saying(request_id)
+        return self._pages.message(html, status=error.status, headers=headers)
 
     def explain(self, code: str, *, request_id: str) -> Answer:
         """Return the page about *code*, for somebody who was sent there."""
-        facts = self._facts(words_for(code), code="", request_id=request_id)
-        return self._pages.message("error.html", facts, status=200, headers=())
+        html = self._page("error.html", words_for(code), code="").saying(request_id)
+        return self._pages.message(html, status=200, headers=())
+
+    def _page_of(self, error: GatewayError, inbound: Inbound) -> Prepared:
+        """Return the page about *error*, made once for all like it: they come when there is least time."""
+        if isinstance(error, StepUpRequired):
+            href = self._way_in(inbound, error.route)
+            return self._page("error.html", words_for(error.code), code=error.code, href=href)
+        page = self._made.get(error.code)
+        if page is None:
+            name = "cancelled.html" if isinstance(error, LoginCancelled) else "error.html"
+            words = CANCELLED if isinstance(error, LoginCancelled) else words_for(error.code)
+            page = self._made[error.code] = self._page(name, words, code=error.code)
+        return page
 
     def _document(self, error: GatewayError, request_id: str, headers: RawHeaders) -> Answer:
         told: dict[str, object] = {"error": error.code, "request_id": request_id}
@@ -90,10 +99,11 @@ class ErrorPages:
         here = self._signin if inbound.host == self._targets.host else self._public_url + self._signin
         return here + _asking(return_to=self._targets.original(inbound) or "", route=route)
 
-    def _facts(self, words: Words, *, code: str, request_id: str) -> dict[str, object]:
+    def _page(self, name: str, words: Words, *, code: str, href: str | None = None) -> Prepared:
         new_tab = code in (LoginRequired.code, StepUpRequired.code)
-        href = self._ways[words.way]
-        return {"words": words, "href": href, "new_tab": new_tab, "code": code, "request_id": request_id}
+        href = self._ways[words.way] if href is None else href
+        facts = {"words": words, "href": href, "new_tab": new_tab, "code": code}
+        return self._pages.prepared(name, facts, but="request_id")
 
 
 def explaining(error: GatewayError) -> RawHeaders:

@@ -118,6 +118,10 @@ class SignIn:
         """POST /callback/{provider}: the password form was sent."""
         if self._passwords is None or not self._is_for_passwords(visit):
             raise MethodRefused("no form comes back from this provider", allow=("GET", "HEAD"))
+        try:
+            self._passwords.check_room()
+        except Unavailable as error:
+            return self._turned_away(visit, error)
         self._csrf.check_origin(visit.inbound)
         fields = await visit.fields()
         self._csrf.check(visit.inbound, fields.one("csrfToken"))
@@ -145,11 +149,24 @@ class SignIn:
         """Return the form once more, or tell a script; other ends than a wrong password are raised."""
         visit.passage.code = error.code
         if visit.wants_url(fields):
-            url = f"{self._root}/error?{urlencode({'error': error.code, 'code': _auth_js_code(error)})}"
-            return self._replies.document({"url": url}, status=error.status, headers=explaining(error))
+            return self._replies.document(
+                {"url": self._explained(error)}, status=error.status, headers=explaining(error)
+            )
         if not isinstance(error, CredentialsRefused) or not visit.inbound.wants_html:
             raise error
         return self._page(visit.inbound, purpose, refused=error, typed=fields)
+
+    def _turned_away(self, visit: Visit, error: Unavailable) -> Answer:
+        """Answer a login of which nothing was read, so that nobody knows what its script asks for."""
+        visit.passage.code = error.code
+        if visit.inbound.wants_html:
+            raise error
+        told = {"error": error.code, "request_id": visit.passage.request_id, "url": self._explained(error)}
+        return self._replies.document(told, status=error.status, headers=explaining(error))
+
+    def _explained(self, error: GatewayError) -> str:
+        """Return the page about *error*, in the form in which Auth.js clients read it."""
+        return f"{self._root}/error?{urlencode({'error': error.code, 'code': _auth_js_code(error)})}"
 
     def _is_for_passwords(self, visit: Visit) -> bool:
         return self._passwords is not None and visit.tail == self._passwords.provider.id
