@@ -16,6 +16,7 @@ from gateway.model.cookies import CookieNames
 from gateway.model.inbound import Inbound, RawHeaders
 from gateway.model.route import Route
 from gateway.model.session import Session
+from gateway.model.upstream import Balance
 from gateway.upstream.assertion import Assertions
 from gateway.upstream.cookies import CookieKnife
 from gateway.upstream.identity import IdentityLines
@@ -29,6 +30,7 @@ _DROP = Fate.DROP
 _COLON = b": "
 _CRLF = b"\r\n"
 _UPGRADE = b"Connection: Upgrade\r\nUpgrade: websocket\r\n\r\n"
+_BY_AFFINITY = frozenset((Balance.HASH_USER, Balance.HASH_IP))
 _NOTHING_LISTED = frozenset((b"close", b"keep-alive"))
 _RENDERED_KEPT = 10_000
 
@@ -37,7 +39,8 @@ class Outbound(msgspec.Struct, frozen=True, kw_only=True):
     """A request as it goes to the upstream.
 
     `head` runs from the request line to the empty line. The body that follows has `length` bytes,
-    or is `chunked`; neither: there is none. `upgrade` asks for a WebSocket.
+    or is `chunked`; neither: there is none. `upgrade` asks for a WebSocket. Requests of one `affinity`
+    go to the same member, where the upstream's members are chosen by it.
     """
 
     method: str
@@ -45,6 +48,7 @@ class Outbound(msgspec.Struct, frozen=True, kw_only=True):
     length: int | None = None
     chunked: bool = False
     upgrade: bool = False
+    affinity: str = ""
 
     @property
     def has_body(self) -> bool:
@@ -60,6 +64,7 @@ class _Leg:
     lines: IdentityLines
     assertion: bytes
     audience: str
+    balance: Balance
 
 
 @dataclass(slots=True)
@@ -119,6 +124,7 @@ class Dresser:
             length=inbound.length,
             chunked=inbound.chunked,
             upgrade=upgrade,
+            affinity=_affinity(leg.balance, inbound, session) if leg.balance in _BY_AFFINITY else "",
         )
 
     def _prepare(self, route: Route) -> _Leg:
@@ -133,6 +139,7 @@ class Dresser:
             lines=IdentityLines(route.identity),
             assertion=b"" if header is None else f"{header}: ".encode("ascii"),
             audience=upstream.audience,
+            balance=upstream.balance,
         )
         self._legs[id(route)] = leg
         return leg
@@ -207,6 +214,13 @@ class Dresser:
         if len(self._rendered) >= _RENDERED_KEPT:
             del self._rendered[next(iter(self._rendered))]
         self._rendered[place] = (session, lines)
+
+
+def _affinity(balance: Balance, inbound: Inbound, session: Session | None) -> str:
+    """Return the user by whom a member is chosen, or where nobody is known or asked for, the address."""
+    if balance is Balance.HASH_USER and session is not None:
+        return session.identity.user_id
+    return inbound.client_ip
 
 
 def _framing(inbound: Inbound) -> bytes:

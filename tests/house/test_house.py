@@ -30,6 +30,7 @@ FLOORS = {
     "memory": 7,
     "reload": 7,
     "strategies": 7.05,
+    "pools": 7,
     "rooms": 7.1,
     "rehearsal": 7.1,
     "succession": 7.2,
