@@ -119,3 +119,15 @@ def test_the_assertion_is_never_shown() -> None:
     assert hidden(lines, "X-Gateway-Assertion")[1] == "X-Gateway-Assertion: (signed, 60 s)"
     assert hidden(lines, "x-gateway-assertion")[1] == "x-gateway-assertion: (signed, 60 s)"
     assert hidden(lines, None) == lines
+
+
+async def test_I18_a_forwarded_token_is_told_by_its_kind_and_never_by_its_value(tmp_path: Path) -> None:
+    text = TOP + PROVIDER + ROUTES.replace('path = "/"', 'path = "/"\nforward_token = "access_token"')
+    told = await rehearse(
+        Rehearsals(loaded(tmp_path, text).settings, clock=lambda: float(NOW)),
+        "/x",
+        ("Authorization", "Bearer canary"),
+        session=ALICES,
+    )
+    assert "Authorization: Bearer (the caller's access_token)" in told.head
+    assert "canary" not in "".join(told.head)

@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass, field
 
+from gateway.model.grant import ProviderTokens
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Identity:
@@ -57,7 +59,7 @@ class VerifiedLogin:
 
     `email_verified` is true only where the issuer sent the JSON value `true`. `roles` are those that
     the configuration grants for what the provider said. `id_token` is there where the issuer will
-    want it back at a logout.
+    want it back at a logout, `tokens` where the provider gives any.
     """
 
     provider: str
@@ -77,3 +79,4 @@ class VerifiedLogin:
     scope: str = ""
     access_expires_at: int | None = None
     id_token: str | None = field(default=None, repr=False)
+    tokens: ProviderTokens | None = None

@@ -13,13 +13,14 @@ import msgspec
 
 from gateway.errors import LoopDetected
 from gateway.model.cookies import CookieNames
+from gateway.model.grant import Token
 from gateway.model.inbound import Inbound, RawHeaders
-from gateway.model.route import Route
+from gateway.model.route import Forwarding, Route
 from gateway.model.session import Session
 from gateway.upstream.assertion import Assertions
 from gateway.upstream.cookies import CookieKnife
 from gateway.upstream.identity import IdentityLines
-from gateway.upstream.reserved import PROTECTED, Fate, Reserved, listed
+from gateway.upstream.reserved import PROTECTED, Fate, Reserved, fold, listed
 from gateway.upstream.target import strip_prefix
 
 PSEUDONYM = "vestibule"
@@ -60,6 +61,7 @@ class _Leg:
     lines: IdentityLines
     assertion: bytes
     audience: str
+    forwarded: bytes | None
 
 
 @dataclass(slots=True)
@@ -89,14 +91,17 @@ class Dresser:
         self._legs: dict[int, _Leg] = {}
         self._rendered: dict[tuple[str, int], tuple[Session, bytes]] = {}
 
-    def dress(self, inbound: Inbound, route: Route, session: Session | None) -> Outbound:
+    def dress(
+        self, inbound: Inbound, route: Route, session: Session | None, token: Token | None = None
+    ) -> Outbound:
         """Return the request that *route*'s upstream gets, telling it of *session* and of no one else.
 
+        *token* goes along where the route forwards one; what the client sent in its place never does.
         Raises IdentityUnrepresentable, LoopDetected, and RequestRejected where the prefix to strip
         does not end at a raw segment.
         """
         leg = self._legs.get(id(route)) or self._prepare(route)
-        kept, via = self._fields(inbound)
+        kept, via = self._fields(inbound) if leg.forwarded is None else self._fields_but(leg, inbound)
         upgrade = inbound.websocket and route.websocket
         target = strip_prefix(inbound.target, route.path) if route.strip_prefix else inbound.target
         head = b"".join(
@@ -108,6 +113,7 @@ class Dresser:
                 kept,
                 self._forwarding(inbound, via),
                 b"" if session is None else self._identity(leg, session),
+                b"" if token is None or leg.forwarded is None else _forwarded(leg.forwarded, token),
                 _UPGRADE if upgrade else _framing(inbound),
             )
         )
@@ -131,6 +137,7 @@ class Dresser:
             lines=IdentityLines(route.identity),
             assertion=b"" if header is None else f"{header}: ".encode("ascii"),
             audience=upstream.audience,
+            forwarded=_opening(route.forwarding),
         )
         self._legs[id(route)] = leg
         return leg
@@ -139,20 +146,26 @@ class Dresser:
         """Return the client's fields that go on, and its `Via` values; both follow from its fields alone."""
         noted = inbound.notes.outbound_fields
         if noted is None:
-            client = self._filtered(inbound)
+            client = self._filtered(inbound, inbound.headers)
             noted = inbound.notes.outbound_fields = b"".join(client.kept), tuple(client.via)
         return noted
 
-    def _filtered(self, inbound: Inbound) -> _Client:
-        client = self._sorted(inbound, inbound.headers)
+    def _fields_but(self, leg: _Leg, inbound: Inbound) -> tuple[bytes, tuple[bytes, ...]]:
+        """Return what `_fields` does, without the client's own word where *leg* has the issuer's token."""
+        forwarding = leg.route.forwarding
+        taken = fold(forwarding.header.encode("ascii")) if forwarding else b""
+        rest = tuple(field for field in inbound.headers if fold(field[0]) != taken)
+        client = self._filtered(inbound, rest)
+        return b"".join(client.kept), tuple(client.via)
+
+    def _filtered(self, inbound: Inbound, headers: RawHeaders) -> _Client:
+        client = self._sorted(inbound, headers)
         if not client.connection:
             return client
         named = listed(client.connection) - PROTECTED
         if named <= _NOTHING_LISTED:
             return client
-        return self._sorted(
-            inbound, tuple(field for field in inbound.headers if field[0].lower() not in named)
-        )
+        return self._sorted(inbound, tuple(field for field in headers if field[0].lower() not in named))
 
     def _sorted(self, inbound: Inbound, headers: RawHeaders) -> _Client:
         client = _Client([], [], [])
@@ -206,6 +219,18 @@ class Dresser:
         self._rendered[place] = (session, lines)
 
 
+def _opening(forwarding: Forwarding | None) -> bytes | None:
+    """Return the line of a forwarded token up to the token itself."""
+    if forwarding is None:
+        return None
+    scheme = "" if forwarding.scheme is None else f"{forwarding.scheme} "
+    return f"{forwarding.header}: {scheme}".encode("ascii")
+
+
+def _forwarded(opening: bytes, token: Token) -> bytes:
+    return opening + token.value.encode("ascii") + _CRLF
+
+
 def _framing(inbound: Inbound) -> bytes:
     if inbound.chunked:
         return b"Transfer-Encoding: chunked\r\n\r\n"
@@ -228,5 +253,7 @@ def _passed(via: tuple[bytes, ...]) -> str:
 
 
 def reserved_by(routes: Iterable[Route]) -> Reserved:
-    """Return what the identity headers of all *routes* reserve on each of them."""
-    return Reserved(route.identity for route in routes)
+    """Return what the headers of all *routes* about the caller reserve on each of them."""
+    told = list(routes)
+    tokens = {route.forwarding.header for route in told if route.forwarding is not None}
+    return Reserved((route.identity for route in told), tokens=tokens)
