@@ -303,7 +303,6 @@ class GrantRefused(GatewayError):
     """Only a new login brings tokens again."""
 
     code = "grant_refused"
-    status = 401
 
 
 class GrantForeign(GrantRefused):
