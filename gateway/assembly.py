@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 
 from gateway.model.cookies import CookieNames
+from gateway.model.proof import Demand
 from gateway.model.route import (
     Access,
     Forwarded,
@@ -44,6 +45,7 @@ def _route(settings: Settings, route: RouteSettings, upstreams: dict[str, Upstre
         access=Access(route.access),
         allow=_rules(route),
         deny=_rules(route.deny),
+        demand=_demand(route),
         asks_for_roles=route.asks_for_roles,
         methods=frozenset(route.methods) if route.methods else None,
         strip_prefix=route.strip_prefix,
@@ -92,6 +94,13 @@ def _rules(rules: RuleSettings) -> Rules:
         networks=rules.networks,
         claims=tuple((name, frozenset(values)) for name, values in rules.claims.items()),
     )
+
+
+def _demand(route: RouteSettings) -> Demand | None:
+    if route.max_auth_age is None and not route.acr_values:
+        return None
+    max_age = None if route.max_auth_age is None else int(route.max_auth_age)
+    return Demand(max_age=max_age, acr_values=route.acr_values)
 
 
 def _identity(identity: IdentitySettings) -> IdentityHeaders:

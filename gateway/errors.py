@@ -16,6 +16,7 @@
     ├── NoSuchPage                 404  under our own prefix
     ├── LoopDetected               508  the request already passed this gateway
     ├── LoginRequired              401  nobody is signed in and the route wants somebody
+    ├── StepUpRequired             401  somebody is, and has to prove once more who they are
     ├── AccessDenied               403  somebody is, and may not pass
     ├── FormRefused                403  a form without a valid CSRF token, or from another origin
     ├── PasswordRefused            400  a new password that is not taken; `fault` says why
@@ -27,6 +28,11 @@
     │   ├── AccountNotLinked       403  the e-mail belongs to somebody who signs in another way
     │   ├── UserRefused            403  the user is disabled
     │   ├── FreshLoginRequired     403  linking wants a login made within the last minutes
+    │   ├── StepUpFailed           403  the new proof is no better than the old one
+    │   │   ├── ProofTooOld             the provider remembered the person instead of asking them
+    │   │   ├── ProofTooWeak            it asked them in another way than the route demands
+    │   │   └── ProofByAnother          somebody else came back
+    │   ├── InitiationRefused      400  a third party began a login that is not ours to begin
     │   ├── LoginLoop              400  the browser does not keep the session
     │   ├── CredentialsRefused     401  this name and this password do not belong together
     │   ├── TooManyAttempts        429  too many wrong passwords; `retry_after` says when to come back
@@ -142,8 +148,34 @@ class LoopDetected(GatewayError):
 
 
 class LoginRequired(GatewayError):
+    """*route* names the route that asks, where it also asks how they sign in; else it is empty."""
+
     code = "login_required"
     status = 401
+
+    def __init__(self, text: str = "", *, route: str = "") -> None:
+        super().__init__(text)
+        self.route = route
+
+
+class StepUpRequired(GatewayError):
+    """What the route of that name demands: RFC 9470 3 has the words. *max_age* is in seconds."""
+
+    code = "insufficient_user_authentication"
+    status = 401
+
+    def __init__(
+        self,
+        text: str = "",
+        *,
+        route: str = "",
+        max_age: int | None = None,
+        acr_values: Sequence[str] = (),
+    ) -> None:
+        super().__init__(text)
+        self.route = route
+        self.max_age = max_age
+        self.acr_values = tuple(acr_values)
 
 
 class AccessDenied(GatewayError):
@@ -205,6 +237,27 @@ class UserRefused(LoginFailed):
 class FreshLoginRequired(LoginFailed):
     code = "FreshLoginRequired"
     status = 403
+
+
+class StepUpFailed(LoginFailed):
+    status = 403
+
+
+class ProofTooOld(StepUpFailed):
+    code = "ProofTooOld"
+
+
+class ProofTooWeak(StepUpFailed):
+    code = "ProofTooWeak"
+
+
+class ProofByAnother(StepUpFailed):
+    code = "ProofByAnother"
+
+
+class InitiationRefused(LoginFailed):
+    code = "InitiationRefused"
+    status = 400
 
 
 class LoginLoop(LoginFailed):

@@ -7,14 +7,24 @@ is matched is the policy that is applied and the URL that is sent.
 import re
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AbstractAsyncContextManager
-from dataclasses import dataclass
 from typing import Protocol
 from urllib.parse import unquote
 
-from gateway.errors import AccessDenied, ContentTooLarge, LoginRequired, MethodRefused, RequestRejected
+import msgspec
+
+from gateway.errors import (
+    AccessDenied,
+    ContentTooLarge,
+    LoginRequired,
+    MethodRefused,
+    RequestRejected,
+    StepUpRequired,
+)
 from gateway.flows.resume import Resume, Resumed
+from gateway.model.event import Clock
 from gateway.model.grant import Token
 from gateway.model.inbound import Inbound
+from gateway.model.proof import UNPROVEN, Proof
 from gateway.model.route import Access, Forwarding, Route
 from gateway.model.session import Session
 from gateway.routing.policy import Outcome, admit, covers_method
@@ -26,13 +36,12 @@ from gateway.upstream.wire import Connection
 _NO_TOKEN = "token"  # noqa: S105 - the reason of a decision
 
 
-@dataclass(slots=True, kw_only=True)
-class Passage:
+class Passage(msgspec.Struct, kw_only=True, eq=False):
     """What is known of one request so far; its log line and every answer to it read this.
 
-    `leave` are the Set-Cookie values that any answer carries, `decision` is `pass`, `login`,
+    `leave` are the Set-Cookie values that any answer carries, `decision` is `pass`, `login`, `step_up`,
     `deny` or empty before the decision, `ours` marks a page of our own, `sent` counts body bytes,
-    times are seconds.
+    times are seconds. A struct, since every request makes one.
     """
 
     request_id: str
@@ -114,6 +123,7 @@ class Pipeline:
         resume: Resume,
         dresser: Dresser,
         pools: Mapping[str, UpstreamPool],
+        clock: Clock,
         monotonic: Callable[[], float],
         renewed: Renewed = _unheard,
         tokens: Tokens = NoTokens(),  # noqa: B008 - it has no state
@@ -122,6 +132,7 @@ class Pipeline:
         self._resume = resume
         self._dresser = dresser
         self._pools = pools
+        self._clock = clock
         self._monotonic = monotonic
         self._renewed = renewed
         self._tokens = tokens
@@ -148,7 +159,7 @@ class Pipeline:
         """Return the route that governs the request, once its caller may pass.
 
         Writes what it learns into *passage*. Raises NoRoute, MethodRefused, RequestRejected,
-        LoginRequired, AccessDenied, StoreUnavailable.
+        LoginRequired, StepUpRequired, AccessDenied, StoreUnavailable.
         """
         route = passage.route = self.match(inbound)
         if route.methods is not None and not covers_method(route.methods, inbound.method):
@@ -219,13 +230,30 @@ class Pipeline:
 
     def _decide(self, passage: Passage, inbound: Inbound, route: Route) -> Route:
         identity = passage.session.identity if passage.session else None
-        verdict = admit(route, identity, method=inbound.method, client_ip=inbound.client_ip)
+        verdict = admit(
+            route,
+            identity,
+            method=inbound.method,
+            client_ip=inbound.client_ip,
+            proof=self._proof(route, passage.session),
+        )
         passage.decision, passage.reason = verdict.outcome.value, passage.reason or verdict.reason
         if verdict.outcome is Outcome.PASS:
             return route
         if verdict.outcome is Outcome.LOGIN:
-            raise LoginRequired(verdict.reason)
+            raise LoginRequired(verdict.reason, route=route.name if route.demand else "")
+        if verdict.outcome is Outcome.STEP_UP and route.demand is not None:
+            demand = route.demand
+            raise StepUpRequired(
+                verdict.reason, route=route.name, max_age=demand.max_age, acr_values=demand.acr_values
+            )
         raise AccessDenied(verdict.reason)
+
+    def _proof(self, route: Route, session: Session | None) -> Proof:
+        """Return how the caller proved who they are, where the route asks: the clock is read nowhere else."""
+        if route.demand is None or session is None:
+            return UNPROVEN
+        return session.proof(now=self._clock())
 
 
 def _session_counts(route: Route, inbound: Inbound) -> bool:

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from urllib.parse import urlsplit
 
 from gateway.assembly import build_routes, cookie_names, hosts_served
-from gateway.errors import GatewayError, LoginRequired, NoRoute, RequestRejected
+from gateway.errors import GatewayError, LoginRequired, NoRoute, RequestRejected, StepUpRequired
 from gateway.flows.resume import Resume, Resumed
 from gateway.front.forwarded import TrustedProxies
 from gateway.front.inbound import RawRequest, Receiver
@@ -19,6 +19,7 @@ from gateway.model.event import Clock
 from gateway.model.grant import Token
 from gateway.model.identity import Identity, User
 from gateway.model.inbound import Inbound
+from gateway.model.proof import UNPROVEN
 from gateway.model.route import Access, Route
 from gateway.model.session import Session
 from gateway.observe.trace import NewTraces
@@ -59,6 +60,7 @@ class Rehearsals:
     """Rehearses requests for one configuration."""
 
     def __init__(self, settings: Settings, *, clock: Clock) -> None:
+        self._clock = clock
         self._table = Table(build_routes(settings))
         self._receiver = Receiver(
             scheme=url(settings.public_url).scheme,
@@ -98,6 +100,7 @@ class Rehearsals:
             resume=_Presented(session),
             dresser=self._dresser,
             pools={},
+            clock=self._clock,
             monotonic=lambda: 0.0,
         )
         passage = Passage(request_id=inbound.request_id, peer=inbound.peer, started=0.0)
@@ -106,7 +109,8 @@ class Rehearsals:
             told = None if route.access is Access.PUBLIC else passage.session
             outbound = self._dresser.dress(inbound, route, told, _stand_in(route) if told else None)
         except GatewayError as error:
-            status = 302 if isinstance(error, LoginRequired) and inbound.navigation else error.status
+            leads = isinstance(error, LoginRequired | StepUpRequired) and inbound.navigation
+            status = 302 if leads else error.status
             return Rehearsal(status=status, code=error.code, explanation=explanation)
         return Rehearsal(status=200, explanation=explanation, head=_lines(outbound.head))
 
@@ -119,6 +123,7 @@ class Rehearsals:
                 path=inbound.path,
                 identity=session.identity if session else None,
                 client_ip=inbound.client_ip,
+                proof=session.proof(now=self._clock()) if session else UNPROVEN,
             )
         except NoRoute:
             return None
@@ -156,8 +161,16 @@ def hidden(lines: Sequence[str], assertion: str | None) -> tuple[str, ...]:
     return tuple(f"{assertion}: (signed, 60 s)" if line.lower().startswith(name) else line for line in lines)
 
 
-def as_of(session: Session, *, groups: Sequence[str], claims: Sequence[tuple[str, str]]) -> Session:
-    """Return *session* with groups and claims as an issuer might send them."""
+def as_of(
+    session: Session,
+    *,
+    groups: Sequence[str],
+    claims: Sequence[tuple[str, str]],
+    acr: str | None = None,
+    auth_age: int = 0,
+) -> Session:
+    """Return *session* as an issuer might make it: *acr* and, *auth_age* seconds ago, is how its person
+    proved who they are."""
     named: dict[str, list[str]] = {}
     for name, value in claims:
         named.setdefault(name, []).append(value)
@@ -166,7 +179,7 @@ def as_of(session: Session, *, groups: Sequence[str], claims: Sequence[tuple[str
         groups=tuple(groups),
         claims=tuple((name, tuple(values)) for name, values in named.items()),
     )
-    return replace(session, identity=identity)
+    return replace(session, identity=identity, acr=acr, proved_at=session.authenticated_at - auth_age)
 
 
 def session_of(user: User, *, now: int) -> Session:
@@ -190,4 +203,5 @@ def session_of(user: User, *, now: int) -> Session:
         provider="rehearsal",
         issuer="rehearsal",
         subject=user.id,
+        proved_at=now,
     )

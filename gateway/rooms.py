@@ -20,6 +20,7 @@ from gateway.flows.password_policy import PasswordPolicy
 from gateway.flows.recent import RecentLogins
 from gateway.flows.resume import Resume
 from gateway.flows.sign_ins import SignInBook
+from gateway.flows.step_up import StepUps
 from gateway.flows.targets import ReturnTargets
 from gateway.flows.throttle import Throttle
 from gateway.flows.transactions import Transactions
@@ -51,15 +52,16 @@ from gateway.settings.providers import ProviderSettings
 from gateway.settings.schema import Settings
 from gateway.store.database import Database
 from gateway.strategies import Keeping, Trade, chosen
+from gateway.upstream.answer_head import AnswerHeads
 from gateway.upstream.assertion import Assertions
 from gateway.upstream.headers import Dresser, reserved_by
 from gateway.upstream.pool import Pool
-from gateway.upstream.reserved import Reserved
 from gateway.web.account import AccountPage
 from gateway.web.csrf import Csrf
 from gateway.web.endpoints import Endpoints
 from gateway.web.errors import ErrorPages
 from gateway.web.home import Home
+from gateway.web.initiation import Initiation
 from gateway.web.issuer_logout import IssuerLogoutEndpoints
 from gateway.web.pages import Pages
 from gateway.web.password import PasswordPage
@@ -122,7 +124,7 @@ class Rooms:
         self._keeping = self._kept()
         self._strategy = self._keeping.strategy
         self.checks = self._keeping.checks
-        self._live = Live(self._strategy, monotonic=around.monotonic, audit=self._audit)
+        self._live = Live(self._strategy, clock=around.clock, monotonic=around.monotonic, audit=self._audit)
         self.closing: list[Close] = [
             tenure.end,
             self._sightings.close,
@@ -166,6 +168,8 @@ class Rooms:
             most=settings.session.max_sessions_per_user,
             audit=self._audit,
         )
+        demands = {route.name: route.demand for route in self.table.ordered if route.demand is not None}
+        self._step_ups = StepUps(demands, clock=around.clock)
         self._logout = Logout(
             strategy=self._strategy, recent=self._recent, hints=self._book, audit=self._audit
         )
@@ -234,6 +238,7 @@ class Rooms:
 
     def _pipeline(self) -> Pipeline:
         reserved = reserved_by(self.table.ordered)
+        heads = AnswerHeads(reserved.answers)
         assertions = Assertions(self._signing, issuer=self._settings.public_url, clock=self._around.clock)
         return Pipeline(
             table=self.table,
@@ -244,17 +249,18 @@ class Rooms:
                 assertions=assertions,
                 new_trace=NewTraces(secrets.token_bytes),
             ),
-            pools={upstream.name: self._pool(upstream, reserved) for upstream in self._upstreams()},
+            pools={upstream.name: self._pool(upstream, heads) for upstream in self._upstreams()},
             renewed=self._live.renewed,
             tokens=self._tokens.forwards,
+            clock=self._around.clock,
             monotonic=self._around.monotonic,
         )
 
-    def _pool(self, upstream: Upstream, reserved: Reserved) -> Pool:
+    def _pool(self, upstream: Upstream, heads: AnswerHeads) -> Pool:
         """Return the connections to *upstream*, kept while nothing changes that they know of."""
         identities = frozenset(route.identity for route in self.table.ordered)
         return self._tenure.claim(
-            ("pool", upstream, identities), lambda: Pool(upstream, reserved=reserved), close=Pool.close
+            ("pool", upstream, identities), lambda: Pool(upstream, heads=heads), close=Pool.close
         )
 
     def _upstreams(self) -> list[Upstream]:
@@ -266,6 +272,7 @@ class Rooms:
             prefix=self._settings.prefix,
             home=self._home,
             signin=self._sign_in(logins, passwords),
+            initiation=Initiation(logins=logins, targets=self._targets, replies=self._replies),
             signout=self._sign_out(),
             account=self._account(logins, passwords),
             password=self._password_page(),
@@ -286,6 +293,7 @@ class Rooms:
         return SignIn(
             logins=logins,
             passwords=passwords,
+            step_ups=self._step_ups,
             resume=self._resume,
             targets=self._targets,
             home=self._home,
@@ -350,6 +358,7 @@ class Rooms:
             recent=self._recent,
             spender=self._store,
             linking=Linking(self._books, trust_email=trusted, audit=self._audit, clock=clock),
+            step_ups=self._step_ups,
             strategy=self._strategy,
             live=self._resume,
             book=self._tokens.book(self._book),
@@ -420,6 +429,7 @@ class Rooms:
                 recent=self._recent, strategy=self._strategy, live=self._resume, book=self._book
             ),
             audit=self._audit,
+            clock=self._around.clock,
             counts=self._metrics,
         )
 

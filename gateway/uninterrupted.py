@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 T = TypeVar("T")
 
 
-async def uninterrupted(work: Coroutine[Any, Any, T]) -> T:
+async def uninterrupted(work: "Coroutine[Any, Any, T] | asyncio.Future[T]") -> T:
     """Return what *work* returns; a cancellation meanwhile is raised once *work* is done."""
     task = asyncio.ensure_future(work)
     try:

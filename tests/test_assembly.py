@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from gateway.assembly import build_routes, cookie_names, hosts_served, registration, session_policy
+from gateway.model.proof import Demand
 from gateway.model.route import Access, Forwarded, Forwarding, OnRefreshError, Route, Rules, Timeouts
 from gateway.routing.table import Table
 from gateway.settings.schema import Settings
@@ -175,3 +176,12 @@ def test_a_route_says_which_token_goes_along_and_how(tmp_path: Path) -> None:
     assert other == Forwarding(
         token=Forwarded.ID_TOKEN, header="X-Id-Token", scheme=None, on_error=OnRefreshError.DENY
     )
+
+
+def test_B073_what_is_demanded_of_a_proof_reaches_the_route(tmp_path: Path) -> None:
+    keys = 'max_auth_age = "15m"\nacr_values = ["mfa", "hardware"]\n'
+    [route] = build_routes(settings(tmp_path, SOUND + keys))
+    assert route.demand == Demand(max_age=900, acr_values=("mfa", "hardware"))
+    [route] = build_routes(settings(tmp_path, SOUND + 'acr_values = ["mfa"]\n'))
+    assert route.demand == Demand(acr_values=("mfa",))
+    assert build_routes(settings(tmp_path))[0].demand is None

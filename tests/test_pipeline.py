@@ -26,6 +26,7 @@ PUBLIC = told_route("/open", access=Access.PUBLIC)
 OPTIONAL = told_route("/maybe", access=Access.OPTIONAL)
 PEOPLE = told_route("/")
 ROLES = told_route("/roles", asks_for_roles=True, allow=Rules(roles=frozenset({"admin"})))
+NOW = 1_800_000_000.0
 SMALL = told_route("/small", access=Access.PUBLIC, max_body=5)
 
 
@@ -92,6 +93,7 @@ def walk(known: Known, *routes: Route) -> tuple[Pipeline, Sent]:
         resume=known,  # type: ignore[arg-type]
         dresser=dresser(*table.ordered),
         pools={name: sent for name in names},  # type: ignore[misc]
+        clock=lambda: NOW,
         monotonic=lambda: 1.0,
     )
     return pipeline, sent

@@ -131,3 +131,13 @@ async def test_I18_a_forwarded_token_is_told_by_its_kind_and_never_by_its_value(
     )
     assert "Authorization: Bearer (the caller's access_token)" in told.head
     assert "canary" not in "".join(told.head)
+
+
+async def test_B073_an_old_proof_is_led_to_sign_in_or_told(tmp_path: Path) -> None:
+    text = TOP + PROVIDER + '[[routes]]\nupstream = "http://127.0.0.1:3000"\nmax_auth_age = "5m"\n'
+    demanding = Rehearsals(loaded(tmp_path, text).settings, clock=lambda: float(NOW))
+    old = as_of(ALICES, groups=(), claims=(), auth_age=331)
+    told = await rehearse(demanding, "/", ("Sec-Fetch-Mode", "navigate"), session=old)
+    assert (told.status, told.code) == (302, "insufficient_user_authentication")
+    assert (await rehearse(demanding, "/", session=old)).status == 401
+    assert (await rehearse(demanding, "/", session=as_of(ALICES, groups=(), claims=()))).status == 200

@@ -28,6 +28,14 @@ if TYPE_CHECKING:
 @click.option("--group", "groups", multiple=True, help="A group that the issuer names. Repeatable.")
 @click.option("--claim", "claims", multiple=True, metavar="NAME=VALUE", help="A kept claim. Repeatable.")
 @click.option(
+    "--auth-age",
+    default="0",
+    show_default=True,
+    metavar="DURATION",
+    help="How long ago they signed in.",
+)
+@click.option("--acr", help="How they did, as the issuer's claim acr says it.")
+@click.option(
     "--header", "headers", multiple=True, metavar="NAME:VALUE", help="A request header. Repeatable."
 )
 @click.option("--from", "peer", default="127.0.0.1", show_default=True, help="The caller's address.")
@@ -39,6 +47,8 @@ def command(  # noqa: PLR0917 - click gives every option by name
     user: str | None,
     groups: tuple[str, ...],
     claims: tuple[str, ...],
+    auth_age: str,
+    acr: str | None,
     headers: tuple[str, ...],
     peer: str,
     as_json: bool,
@@ -53,7 +63,13 @@ def command(  # noqa: PLR0917 - click gives every option by name
 
     session = asyncio.run(signed_in(settings, user)) if user else None
     if session is not None:
-        session = as_of(session, groups=groups, claims=[pair(each, "=") for each in claims])
+        session = as_of(
+            session,
+            groups=groups,
+            claims=[pair(each, "=") for each in claims],
+            acr=acr,
+            auth_age=seconds(auth_age),
+        )
     rehearsals = Rehearsals(settings, clock=time.time)
     told = asyncio.run(
         rehearsals.rehearse(
@@ -89,6 +105,17 @@ def pair(text: str, mark: str) -> tuple[str, str]:
     if not found or not name.strip():
         raise click.BadParameter(f"{text!r} is not NAME{mark}VALUE")
     return name.strip(), value.strip()
+
+
+def seconds(text: str) -> int:
+    """Read `15m` or whole seconds."""
+    from gateway.settings.quantities import duration
+    from gateway.settings.refusal import Refused
+
+    try:
+        return 0 if text == "0" else int(duration(int(text) if text.isdecimal() else text))
+    except Refused as refusal:
+        raise click.BadParameter(f"{text!r} {refusal}") from None
 
 
 def document(told: "Rehearsal") -> dict[str, object]:

@@ -44,8 +44,17 @@ def described(route: "Route") -> dict[str, Any]:
         "methods": None if route.methods is None else sorted(route.methods),
         "allow": _rules(route.allow),
         "deny": _rules(route.deny),
+        "proof": _proof(route),
         "upstream": {"name": route.upstream.name, "audience": route.upstream.audience, "url": _url(route)},
     }
+
+
+def _proof(route: "Route") -> dict[str, Any]:
+    """Return how recent and how strong a proof of who they are the route asks of its callers."""
+    if route.demand is None:
+        return {}
+    asked = {"max_auth_age": route.demand.max_age, "acr_values": list(route.demand.acr_values)}
+    return {key: value for key, value in asked.items() if value}
 
 
 def _rules(rules: "Rules") -> dict[str, Any]:
@@ -63,7 +72,7 @@ def _url(route: "Route") -> str:
 
 def _row(route: dict[str, Any]) -> tuple[str, ...]:
     told = [f"methods={','.join(route['methods'])}"] if route["methods"] else []
-    told += _told(route["allow"], "") + _told(route["deny"], "deny.")
+    told += _told(route["allow"], "") + _told(route["deny"], "deny.") + _told_proof(route["proof"])
     return (
         route["host"] or "*",
         route["path"],
@@ -77,6 +86,13 @@ def _told(rules: dict[str, Any], prefix: str) -> list[str]:
     claims = {f"claims.{name}": values for name, values in rules.get("claims", {}).items()}
     flat = {key: values for key, values in rules.items() if key != "claims"} | claims
     return [f"{prefix}{key}={','.join(values)}" for key, values in flat.items()]
+
+
+def _told_proof(proof: dict[str, Any]) -> list[str]:
+    told = {"acr_values": ",".join(proof.get("acr_values", ()))}
+    if "max_auth_age" in proof:
+        told = {"max_auth_age": f"{proof['max_auth_age']}s", **told}
+    return [f"{key}={value}" for key, value in told.items() if value]
 
 
 def _aligned(rows: "Sequence[Sequence[str]]") -> "Iterable[str]":

@@ -7,10 +7,10 @@ somebody is signed in proves no intent.
 """
 
 from contextlib import AbstractAsyncContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol
 
-from gateway.errors import AccountNotLinked, FreshLoginRequired, LoginFailed, UserRefused
+from gateway.errors import AccountNotLinked, FreshLoginRequired, LoginFailed, ProofByAnother, UserRefused
 from gateway.model.event import Audit, AuditEvent, Clock
 from gateway.model.identity import Account, User, VerifiedLogin
 from gateway.model.login import LinkIntent
@@ -60,7 +60,8 @@ class Facts:
     `known` is the user of the login's `account`, `owner` the user to whom its e-mail belongs and
     `by_password` whether that one has a password, `linker` the live user whose session asked for
     this link; `fresh` says that this session's login is recent, `email_trusted` that the provider
-    vouches for e-mails and did so here.
+    vouches for e-mails and did so here. `only` is the id of the one user whose login will do, empty
+    where anybody's will.
     """
 
     account: Account | None = None
@@ -70,6 +71,7 @@ class Facts:
     linker: User | None = None
     fresh: bool = False
     email_trusted: bool = False
+    only: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -99,11 +101,14 @@ Decision = SignIn | Create | Link | Refuse
 _DISABLED = Refuse(error=UserRefused, why="the user is disabled")
 _TOO_OLD = Refuse(error=FreshLoginRequired, why="the login is too old to link another account")
 _ELSEWHERE = Refuse(error=AccountNotLinked, why="the account signs in another user")
+_SOMEBODY_ELSE = Refuse(error=ProofByAnother, why="a step-up came back as somebody else")
 _EMAIL_TAKEN = Refuse(error=AccountNotLinked, why="the e-mail belongs to a user who signs in another way")
 
 
 def decide(facts: Facts) -> Decision:
     """Return the row of the table that *facts* meet."""
+    if facts.only and (facts.known is None or facts.known.id != facts.only):
+        return _SOMEBODY_ELSE
     if facts.known is not None and not facts.known.enabled:
         return _DISABLED
     if facts.linker is not None:
@@ -141,16 +146,17 @@ class Linking:
         self._clock = clock
 
     async def settle(
-        self, login: VerifiedLogin, *, live: Session | None, intent: LinkIntent | None
+        self, login: VerifiedLogin, *, live: Session | None, intent: LinkIntent | None, only: str = ""
     ) -> Settled:
         """Return the user whom *login* signs in, everything it changes written in one transaction.
 
-        *live* is the presented session if it passed its lookup at this moment. Raises
-        AccountNotLinked, UserRefused and FreshLoginRequired, with nothing written, and
-        StoreUnavailable. Two first logins of one identity settle on one user, on whatever nodes.
+        *live* is the presented session if it passed its lookup at this moment; *only* is the id of the
+        user who alone may sign in by it. Raises AccountNotLinked, UserRefused, FreshLoginRequired and
+        ProofByAnother, with nothing written, and StoreUnavailable. Two first logins of one identity
+        settle on one user, on whatever nodes.
         """
         async with self._books.ledger() as ledger:
-            decision = decide(await self._facts(ledger, login, live, intent))
+            decision = decide(replace(await self._facts(ledger, login, live, intent), only=only))
             settled = await _act(ledger, decision, login)
         self._tell(decision, settled, login, live)
         return settled

@@ -13,7 +13,7 @@ from contextvars import Context
 from dataclasses import dataclass
 
 from gateway.errors import SessionRejected, StoreUnavailable
-from gateway.model.event import Audit, AuditEvent
+from gateway.model.event import Audit, AuditEvent, Clock
 from gateway.model.route import Route
 from gateway.model.session import Session
 from gateway.routing.policy import Outcome, admit
@@ -63,6 +63,7 @@ class Live:
         self,
         strategy: Strategy,
         *,
+        clock: Clock,
         monotonic: Callable[[], float],
         audit: Audit,
         every: float = EVERY,
@@ -70,6 +71,7 @@ class Live:
         most: int = MOST,
     ) -> None:
         self._strategy = strategy
+        self._clock = clock
         self._monotonic = monotonic
         self._audit = audit
         self._every = every
@@ -161,8 +163,15 @@ class Live:
             guest.silent_since = None
 
     def _admit_again(self, guest: _Guest, session: Session) -> None:
+        proof = session.proof(now=self._clock())
         for stay in tuple(guest.stays):
-            verdict = admit(stay.route, session.identity, method=stay.method, client_ip=stay.client_ip)
+            verdict = admit(
+                stay.route,
+                session.identity,
+                method=stay.method,
+                client_ip=stay.client_ip,
+                proof=proof,
+            )
             if verdict.outcome is not Outcome.PASS:
                 self._close(stay, verdict.reason)
 

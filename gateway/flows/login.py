@@ -14,11 +14,13 @@ from gateway.errors import GatewayError, LoginExpired, LoginFailed, NoSuchPage
 from gateway.flows.arrival import Arrivals, Book, Live
 from gateway.flows.link import Settled
 from gateway.flows.recent import RecentLogins
+from gateway.flows.step_up import StepUps
 from gateway.flows.transactions import LIFE, Binding, Transactions
 from gateway.model.event import Audit, AuditEvent, Clock
 from gateway.model.identity import User, VerifiedLogin
 from gateway.model.inbound import Inbound
-from gateway.model.login import LinkIntent, PendingLogin
+from gateway.model.login import LinkIntent, PendingLogin, StepUp
+from gateway.model.proof import Demand
 from gateway.model.session import Session
 from gateway.relying_party.authorization import CallbackResponse, random_value, read_response
 from gateway.sessions.strategy import Strategy, public_id
@@ -31,8 +33,13 @@ _AGAIN = ".again"
 class Provider(Protocol):
     """One issuer and our registration there."""
 
-    async def begin(self, pending: PendingLogin, hints: Mapping[str, str]) -> str:
-        """Return the authorization URL. Raises IssuerUnavailable."""
+    async def begin(
+        self, pending: PendingLogin, hints: Mapping[str, str], *, demand: Demand | None = None
+    ) -> str:
+        """Return the authorization URL, which asks for a login that meets *demand*.
+
+        Raises IssuerUnavailable.
+        """
         ...
 
     async def redeem(self, pending: PendingLogin, response: CallbackResponse) -> VerifiedLogin:
@@ -48,7 +55,7 @@ class Spender(Protocol):
 
 class Linking(Protocol):
     async def settle(
-        self, login: VerifiedLogin, *, live: Session | None, intent: LinkIntent | None
+        self, login: VerifiedLogin, *, live: Session | None, intent: LinkIntent | None, only: str = ""
     ) -> Settled: ...
 
 
@@ -87,6 +94,7 @@ class Logins:
         recent: RecentLogins,
         spender: Spender,
         linking: Linking,
+        step_ups: StepUps,
         strategy: Strategy,
         live: Live,
         book: Book,
@@ -100,6 +108,7 @@ class Logins:
         self._transactions = transactions
         self._spender = spender
         self._linking = linking
+        self._step_ups = step_ups
         self._live = live
         self._arrivals = Arrivals(recent=recent, strategy=strategy, live=live, book=book)
         self._audit = audit
@@ -121,10 +130,14 @@ class Logins:
         link: LinkIntent | None = None,
         hints: Mapping[str, str] | None = None,
         restarted: bool = False,
+        route: str = "",
+        step_up: StepUp | None = None,
     ) -> Departure:
         """Return the way to the issuer, its transaction in a cookie.
 
-        Raises NoSuchPage for an unknown provider and IssuerUnavailable.
+        The issuer is asked for what the route called *route* demands; only with *step_up*, which names
+        a route too, is the answer held to it. Raises NoSuchPage for an unknown provider and
+        IssuerUnavailable.
         """
         provider = self._known(provider_id)
         binding = self._binding(provider)
@@ -141,8 +154,10 @@ class Logins:
             persistent=persistent,
             restarted=restarted,
             link=link,
+            step_up=step_up,
         )
-        location = await provider.party.begin(pending, hints or {})
+        demand = self._step_ups.demand(step_up.route if step_up else route)
+        location = await provider.party.begin(pending, hints or {}, demand=demand)
         cookies = self._transactions.begin(pending, binding, inbound.headers)
         return Departure(location=location, cookies=cookies)
 
@@ -178,6 +193,11 @@ class Logins:
         if pending is None or not await self._spend(pending):
             return await self._recover(provider, pending, response, inbound)
         login = await provider.party.redeem(pending, response)
+        step_up = pending.step_up
+        if step_up is not None and self._step_ups.insistent(step_up, login):
+            return await self._again(provider, pending, inbound, replace(step_up, insisted=True))
+        if step_up is not None:
+            self._step_ups.check(step_up, login)
         return await self._sign_in(login, pending, inbound)
 
     async def _spend(self, pending: PendingLogin) -> bool:
@@ -203,25 +223,44 @@ class Logins:
         again = (response.state or "").endswith(_AGAIN)
         if again or response.error or not inbound.navigation:
             raise LoginExpired("transaction gone, used or too old")
-        cleared = self._transactions.sweep(inbound.headers, state=response.state or "")
         departure = await self.start(
             provider.id,
             inbound=inbound,
             return_to=return_to,
             persistent=pending.persistent if pending else True,
             restarted=True,
+            step_up=pending.step_up if pending else None,
         )
+        return self._swept(departure, inbound, state=response.state or "")
+
+    async def _again(
+        self, provider: LoginProvider, pending: PendingLogin, inbound: Inbound, step_up: StepUp
+    ) -> Departure:
+        """Send the browser back for *step_up*, in place of *pending*, which is spent."""
+        departure = await self.start(
+            provider.id,
+            inbound=inbound,
+            return_to=pending.return_to,
+            persistent=pending.persistent,
+            restarted=True,
+            step_up=step_up,
+        )
+        return self._swept(departure, inbound, state=pending.state)
+
+    def _swept(self, departure: Departure, inbound: Inbound, *, state: str) -> Departure:
+        cleared = self._transactions.sweep(inbound.headers, state=state)
         return replace(departure, cookies=_once(departure.cookies + cleared))
 
     async def _sign_in(self, login: VerifiedLogin, pending: PendingLogin, inbound: Inbound) -> Departure:
         changed: list[Settled] = []
 
         async def settle(live: Session | None) -> User:
-            changed.append(await self._linking.settle(login, live=live, intent=pending.link))
+            only = pending.step_up.user_id if pending.step_up else ""
+            changed.append(await self._linking.settle(login, live=live, intent=pending.link, only=only))
             return changed[0].user
 
         arrival = await self._arrivals.arrive(login, settle, inbound=inbound, persistent=pending.persistent)
-        self._tell_success(arrival.session, changed[0], inbound)
+        self._tell_success(arrival.session, _change(changed[0], pending), inbound)
         swept = self._transactions.sweep(inbound.headers, state=pending.state)
         return Departure(location=pending.return_to, cookies=(*arrival.cookies, *swept))
 
@@ -239,8 +278,7 @@ class Logins:
             redirect_uri=f"{self._callback_url}/{provider.id}",
         )
 
-    def _tell_success(self, session: Session, settled: Settled, inbound: Inbound) -> None:
-        detail = "linked" if settled.linked else "created" if settled.created else ""
+    def _tell_success(self, session: Session, detail: str, inbound: Inbound) -> None:
         self._count(session.provider, "success")
         self._audit(
             AuditEvent(
@@ -272,6 +310,13 @@ class Logins:
     def _count(self, provider: str, result: str) -> None:
         if self._counts is not None:
             self._counts.login(provider=provider, result=result)
+
+
+def _change(settled: Settled, pending: PendingLogin) -> str:
+    """Return what a login did besides signing somebody in, in a word."""
+    if pending.step_up is not None:
+        return "step_up"
+    return "linked" if settled.linked else "created" if settled.created else ""
 
 
 def _once(cookies: tuple[bytes, ...]) -> tuple[bytes, ...]:

@@ -11,15 +11,23 @@ from dataclasses import dataclass, field
 from typing import Protocol
 from unicodedata import normalize
 
-from gateway.errors import CredentialsRefused, GatewayError, TooManyAttempts, Unavailable, UserRefused
+from gateway.errors import (
+    CredentialsRefused,
+    GatewayError,
+    ProofByAnother,
+    TooManyAttempts,
+    Unavailable,
+    UserRefused,
+)
 from gateway.flows.arrival import Arrivals
 from gateway.flows.login import Departure, LoginCounts
 from gateway.flows.throttle import Attempt, Throttle
 from gateway.keys.password import Passwords, prepared
 from gateway.model.email import email_key
-from gateway.model.event import Audit, AuditEvent
+from gateway.model.event import Audit, AuditEvent, Clock
 from gateway.model.identity import User, VerifiedLogin
 from gateway.model.inbound import Inbound
+from gateway.model.login import StepUp
 from gateway.model.password import Credentials
 from gateway.model.session import Session
 from gateway.sessions.strategy import public_id
@@ -68,9 +76,11 @@ class PasswordLogins:
         throttle: Throttle,
         arrivals: Arrivals,
         audit: Audit,
+        clock: Clock,
         counts: LoginCounts | None = None,
     ) -> None:
         self.provider = provider
+        self._clock = clock
         self._book = book
         self._passwords = passwords
         self._throttle = throttle
@@ -78,27 +88,49 @@ class PasswordLogins:
         self._audit = audit
         self._counts = counts
 
+    def check_room(self) -> None:
+        """Raise Unavailable where too many logins wait already, before anything is read of one more."""
+        try:
+            self._passwords.check_room()
+        except Unavailable as error:
+            self._tell_failure(error)
+            raise
+
     async def sign_in(
-        self, claimed: Claimed, *, inbound: Inbound, return_to: str, persistent: bool
+        self,
+        claimed: Claimed,
+        *,
+        inbound: Inbound,
+        return_to: str,
+        persistent: bool,
+        step_up: StepUp | None = None,
     ) -> Departure:
-        """Return the way to *return_to*, a checked target, signed in.
+        """Return the way to *return_to*, a checked target, signed in; with *step_up* as its user alone.
 
         Raises CredentialsRefused, TooManyAttempts, UserRefused for somebody disabled who knows the
-        password, LoginLoop, SessionTooLarge, Unavailable.
+        password, ProofByAnother for another user who does, LoginLoop, SessionTooLarge, Unavailable.
         """
         try:
-            return await self._sign_in(claimed, inbound, return_to, persistent=persistent)
+            return await self._sign_in(claimed, inbound, return_to, persistent=persistent, step_up=step_up)
         except GatewayError as error:
             self._tell_failure(error)
             raise
 
     async def _sign_in(
-        self, claimed: Claimed, inbound: Inbound, return_to: str, *, persistent: bool
+        self,
+        claimed: Claimed,
+        inbound: Inbound,
+        return_to: str,
+        *,
+        persistent: bool,
+        step_up: StepUp | None,
     ) -> Departure:
         self._passwords.check_room()
         found = await self._book.find(claimed.name)
         attempt = self._throttle.attempt(_resolved(found, claimed.name), inbound.client_ip)
         user = await self._proven(found, claimed, attempt)
+        if step_up is not None and user.id != step_up.user_id:
+            raise ProofByAnother("the password is another user's")
 
         async def settle(_: Session | None) -> User:
             return await self._present(claimed.name, user)
@@ -106,7 +138,7 @@ class PasswordLogins:
         arrival = await self._arrivals.arrive(
             self._login(user), settle, inbound=inbound, persistent=persistent
         )
-        self._tell_success(arrival.session)
+        self._tell_success(arrival.session, "step_up" if step_up else "")
         return Departure(location=return_to, cookies=arrival.cookies)
 
     async def _proven(self, found: Credentials | None, claimed: Claimed, attempt: Attempt) -> User:
@@ -143,10 +175,14 @@ class PasswordLogins:
 
     def _login(self, user: User) -> VerifiedLogin:
         return VerifiedLogin(
-            provider=self.provider.id, issuer=self.provider.issuer, subject=user.id, amr=("pwd",)
+            provider=self.provider.id,
+            issuer=self.provider.issuer,
+            subject=user.id,
+            amr=("pwd",),
+            authenticated_at=int(self._clock()),
         )
 
-    def _tell_success(self, session: Session) -> None:
+    def _tell_success(self, session: Session, detail: str) -> None:
         self._count("success")
         self._audit(
             AuditEvent(
@@ -154,11 +190,13 @@ class PasswordLogins:
                 user_id=session.identity.user_id,
                 session_id=public_id(session.id),
                 provider=session.provider,
+                detail=detail,
             )
         )
 
     def _tell_failure(self, error: GatewayError) -> None:
-        outcome = "refused" if isinstance(error, TooManyAttempts | UserRefused) else "failure"
+        refused = isinstance(error, TooManyAttempts | UserRefused | ProofByAnother)
+        outcome = "refused" if refused else "failure"
         self._count(outcome)
         self._audit(
             AuditEvent(

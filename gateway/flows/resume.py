@@ -42,7 +42,7 @@ class Resume:
 
         Tells nobody, so that it can be asked in vain.
         """
-        loaded = self._strategy.warm(inbound.headers)
+        loaded = self._strategy.warm(inbound.cookies)
         if loaded is None or (asks_for_roles and loaded.session is not None):
             return None
         return Resumed(session=loaded.session)

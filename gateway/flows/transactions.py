@@ -19,7 +19,7 @@ from gateway.errors import LoginFailed, SealBroken
 from gateway.model.cookies import CookieNames
 from gateway.model.event import Clock
 from gateway.model.inbound import RawHeaders
-from gateway.model.login import LinkIntent, PendingLogin
+from gateway.model.login import LinkIntent, PendingLogin, StepUp
 from gateway.sessions.cookies import clear_line, named, set_line, values
 
 LIFE = 15 * 60
@@ -64,6 +64,7 @@ class _Record(msgspec.Struct, array_like=True, frozen=True, kw_only=True, forbid
     persistent: bool
     restarted: bool
     link: tuple[str, str] | None
+    step_up: tuple[str, str, bool] | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -173,6 +174,7 @@ def _pack(pending: PendingLogin, binding: Binding) -> bytes:
         persistent=pending.persistent,
         restarted=pending.restarted,
         link=(pending.link.user_id, pending.link.session_id) if pending.link else None,
+        step_up=_packed_step_up(pending.step_up),
     )
     return msgspec.msgpack.encode(record)
 
@@ -192,7 +194,16 @@ def _unpacked(record: _Record, state: str, binding: Binding) -> PendingLogin:
         persistent=record.persistent,
         restarted=record.restarted,
         link=link,
+        step_up=_unpacked_step_up(record.step_up),
     )
+
+
+def _packed_step_up(step_up: StepUp | None) -> tuple[str, str, bool] | None:
+    return (step_up.user_id, step_up.route, step_up.insisted) if step_up else None
+
+
+def _unpacked_step_up(packed: tuple[str, str, bool] | None) -> StepUp | None:
+    return StepUp(user_id=packed[0], route=packed[1], insisted=packed[2]) if packed else None
 
 
 def _packed_target(target: str) -> bytes:

@@ -10,6 +10,7 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from typing import Protocol
 
+import msgspec
 from aiohttp import web
 from aiohttp.http import RawRequestMessage
 from aiohttp.streams import EMPTY_PAYLOAD, StreamReader
@@ -24,11 +25,27 @@ Refuse = Callable[[GatewayError, str], bytes]
 Serve = Callable[["Connection", RawRequestMessage, StreamReader], Awaitable[bool]]
 
 
+class Previous(msgspec.Struct, frozen=True, kw_only=True):
+    """The last request that was understood on a connection, and who understood it.
+
+    `rest` is what followed the target in a GET's head, where the head is known byte by byte; else empty.
+    """
+
+    reader: object
+    message: RawRequestMessage
+    inbound: Inbound
+    rest: bytes
+
+
 class FastLane(Protocol):
     """Passes requests on without the connection's task."""
 
     def take(self, connection: "Connection", message: RawRequestMessage) -> bool:
         """Begin *message* and set `connection.passing`, or return False with nothing done."""
+        ...
+
+    def repeat(self, connection: "Connection", previous: Previous, target: bytes) -> bool:
+        """Begin what differs from *previous* in its *target* at most, as `take` does."""
         ...
 
 
@@ -43,8 +60,8 @@ class Connection(Intake):
 
     *serve* answers one request and says whether another may follow; *refuse* gives the bytes that
     answer a head which is none; *lane* takes what needs no task. `draining` says that the current
-    answer is the last one; `previous` is the last request that was understood here, and who understood
-    it, `passing` the one under way in the fast lane.
+    answer is the last one; `previous` is the last request that was understood here, `passing` the one
+    under way in the fast lane.
     """
 
     __slots__ = (
@@ -75,7 +92,7 @@ class Connection(Intake):
         self._handed: Callable[[], Awaitable[bool]] | None = None
         self._abort_timer: asyncio.TimerHandle | None = None
         self.passing: UnderWay | None = None
-        self.previous: tuple[object, Inbound] | None = None
+        self.previous: Previous | None = None
         self.draining = False
 
     @property
@@ -83,6 +100,26 @@ class Connection(Intake):
         """The socket's other end, or empty where it has no address."""
         name = self.peername
         return name[0].removeprefix("::ffff:") if isinstance(name, tuple) else ""
+
+    def data_received(self, data: bytes) -> None:
+        previous = self.previous
+        if previous is None or not data.endswith(previous.rest) or not self._repeated(previous, data):
+            super().data_received(data)
+
+    def _repeated(self, previous: Previous, data: bytes) -> bool:
+        """Pass on a head that repeats what followed the *previous* target, byte for byte, unparsed.
+
+        Only where nothing else is pending, so that the parser stands before a new message and may
+        as well not see this one. The target is judged as ever: one that holds more than a target, such
+        as a whole request before this one, holds bytes that none may.
+        """
+        if self._lane is None or not previous.rest or not data.startswith(b"GET "):
+            return False
+        waiter = self._waiter
+        resting = waiter is not None and not waiter.done() and not self._messages and not self._head_seen
+        if not resting or self.passing is not None or self._deaf or self._close or self._force_close:
+            return False
+        return self._lane.repeat(self, previous, data[4 : -len(previous.rest)])
 
     def arrived(self) -> None:
         """Give the next request to the fast lane or wake the task for it, unless one is under way."""

@@ -88,7 +88,7 @@ class Receiver:
         """
         target = _encoded(raw.target)
         if previous is not None and _repeats(raw, previous):
-            return self._again(previous, target, request_id)
+            return self.again(previous, target, request_id)
         size = self._measure(raw, target)
         _check_method_and_version(raw)
         noted = _note(raw.headers)
@@ -122,7 +122,8 @@ class Receiver:
             notes=Notes(size=size),
         )
 
-    def _again(self, previous: Inbound, target: bytes, request_id: str) -> Inbound:
+    def again(self, previous: Inbound, target: bytes, request_id: str) -> Inbound:
+        """Return *previous* with another *target*, or raise the RequestRejected that names its fault."""
         if target == previous.target:
             return replace(previous, request_id=request_id)
         line = self._measured_line(previous.method, target)

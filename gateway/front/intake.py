@@ -62,6 +62,7 @@ class Intake(RequestHandler):
         "_limits",
         "_lingering",
         "_payload",
+        "_piece",
     )
 
     def __init__(self, manager: web.Server, *, loop: asyncio.AbstractEventLoop, limits: Limits) -> None:
@@ -76,6 +77,7 @@ class Intake(RequestHandler):
             max_field_size=limits.field,
         )
         self._limits = limits
+        self._piece: tuple[object, bytes] = (None, b"")
         self._payload: StreamReader | None = None
         self._head_seen = 0
         self._head_timer: asyncio.TimerHandle | None = None
@@ -145,6 +147,7 @@ class Intake(RequestHandler):
         if self._head_timer is not None:
             self._stop_head_timer()
         message, payload = self._messages[-1]
+        self._piece = (message, data) if ends_here else (None, b"")
         if isinstance(message, _ErrInfo):
             # The parser reports a broken body as if it were a next request. The request under way
             # must learn of it, or it would wait for ever.
@@ -242,6 +245,11 @@ class Intake(RequestHandler):
             self._parser.message_consumed()
         if self._buffer_paused and len(self._messages) <= self._msg_queue_resume_size:
             self._resume_reading_if_drained()
+
+    def piece_of(self, message: object) -> bytes:
+        """Return, once, the bytes of *message*'s head where it came alone and in one piece, else none."""
+        (whose, piece), self._piece = self._piece, (None, b"")
+        return piece if whose is message else b""
 
     def fault(self, exc: BaseException | None) -> GatewayError:
         """Return our own error for what the parser refused a head with."""

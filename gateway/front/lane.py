@@ -15,7 +15,7 @@ from aiohttp.streams import EMPTY_PAYLOAD
 
 from gateway.errors import UpstreamBroken
 from gateway.front.body import RequestBody
-from gateway.front.connection import Connection
+from gateway.front.connection import Connection, Previous
 from gateway.front.limits import Limits
 from gateway.front.reply import ClientReply
 from gateway.model.inbound import Inbound
@@ -33,6 +33,7 @@ class OrdinaryLane(Protocol):
     """What both lanes do alike, and where a request goes on that the fast lane cannot finish."""
 
     def opened(self, connection: Connection, message: RawRequestMessage) -> Passage: ...
+    def reopened(self, previous: Previous, target: bytes) -> Passage: ...
     def ours(self, inbound: Inbound) -> bool: ...
     def reply(self, connection: Connection, message: RawRequestMessage, body: RequestBody) -> ClientReply: ...
     def began(self, passage: Passage) -> None: ...
@@ -57,10 +58,19 @@ class Lane:
         """Pass *message* on and return True, or return False with nothing done that anybody sees."""
         if message.method not in _METHODS or message.should_close or message.upgrade:
             return False
+        return self._pass_on(connection, message, lambda: self.ordinary.opened(connection, message))
+
+    def repeat(self, connection: Connection, previous: Previous, target: bytes) -> bool:
+        """Pass *previous* on again with another *target*, as `take` does."""
+        return self._pass_on(connection, previous.message, lambda: self.ordinary.reopened(previous, target))
+
+    def _pass_on(
+        self, connection: Connection, message: RawRequestMessage, understand: Callable[[], Passage]
+    ) -> bool:
         if connection.draining or connection.congested:
             return False
         try:
-            passage = self.ordinary.opened(connection, message)
+            passage = understand()
             inbound = passage.inbound
             if inbound is None or inbound.has_body or self.ordinary.ours(inbound):
                 return False

@@ -9,7 +9,7 @@ from typing import Protocol
 from gateway.errors import GatewayError
 from gateway.model.event import Audit, AuditEvent
 from gateway.model.inbound import Inbound
-from gateway.observe.request_line import RequestLine, short_hash
+from gateway.observe.request_line import RequestLine, level_of, short_hash
 from gateway.pipeline import Passage
 
 # What nginx writes where nobody was left to answer.
@@ -17,6 +17,7 @@ _CLIENT_GONE = 499
 
 
 class RequestLog(Protocol):
+    def takes(self, level: str) -> bool: ...
     def request(self, line: RequestLine) -> None: ...
     def audit(self, event: AuditEvent) -> None: ...
     def event(self, level: str, name: str, facts: dict[str, object]) -> None: ...
@@ -75,7 +76,7 @@ class RequestLedger:
 
     def ended(self, passage: Passage, error: BaseException | None) -> None:
         """Count a request out and write its line; *error* is what ended it other than well."""
-        gone = isinstance(error, ConnectionError | CancelledError)
+        gone = error is not None and isinstance(error, ConnectionError | CancelledError)
         if not passage.status:
             passage.status = _CLIENT_GONE if gone else 500
         self._counts.leave()
@@ -92,13 +93,17 @@ class RequestLedger:
         )
         if passage.decision:
             self._counts.decision(route=route, decision=passage.decision, reason=passage.reason)
-        self._log.request(_line(passage, inbound, route, duration))
-        refused = isinstance(error, GatewayError) and error.status < 500
-        if error is not None and not refused and not gone:
+        if self._log.takes(level_of(passage.status, route=route)):  # a line costs more than all the rest
+            self._log.request(_line(passage, inbound, route, duration))
+        if error is not None and not gone and not _refused(error):
             self._log.event("warning", "request.fault", _cause(passage, error))
 
     def _route(self, passage: Passage) -> str:
         return passage.route.name if passage.route else self._own if passage.ours else ""
+
+
+def _refused(error: BaseException) -> bool:
+    return isinstance(error, GatewayError) and error.status < 500
 
 
 def _client(passage: Passage) -> str:

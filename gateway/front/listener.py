@@ -7,7 +7,7 @@ from aiohttp.http import RawRequestMessage
 from aiohttp.streams import StreamReader
 
 from gateway.errors import GatewayError
-from gateway.front.connection import Connection
+from gateway.front.connection import Connection, Previous
 from gateway.front.limits import Limits
 from gateway.front.server import Server
 from gateway.front.snapshot import Snapshot
@@ -49,6 +49,10 @@ class Listener:
     def take(self, connection: Connection, message: RawRequestMessage) -> bool:
         """Pass *message* on in the fast lane, if it fits there."""
         return self._snapshot.take(connection, message)
+
+    def repeat(self, connection: Connection, previous: Previous, target: bytes) -> bool:
+        """Pass on in the fast lane what differs from *previous* in its *target* at most, if it fits there."""
+        return self._snapshot.repeat(connection, previous, target)
 
     async def _handle(
         self, connection: Connection, message: RawRequestMessage, payload: StreamReader

@@ -5,8 +5,9 @@ request id and what framing needs.
 """
 
 import asyncio
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Protocol
 
@@ -18,6 +19,7 @@ from gateway.model.answer import Answer
 from gateway.model.event import AuditEvent
 from gateway.model.inbound import Inbound, RawHeaders
 from gateway.pipeline import Passage
+from gateway.upstream.answer_head import AnswerHead
 from gateway.upstream.exchange import UpstreamAnswer
 
 _REASONS = {status.value: status.phrase.encode() for status in HTTPStatus}
@@ -25,6 +27,8 @@ _NO_BODY = (204, 304)
 _SWITCHING = 101
 # A shared cache must never keep an answer that carries a session cookie (RFC 9111 7.3, RFC 9213).
 _CACHE_FIELDS = frozenset({b"cache-control", b"expires", b"pragma", b"surrogate-control"})
+_CHUNKED = b"Transfer-Encoding: chunked\r\n"
+_UPGRADED = b"Connection: Upgrade\r\nUpgrade: websocket\r\n"
 _CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 
 
@@ -55,6 +59,21 @@ class RequestRest(Protocol):
     def unread(self) -> bool: ...
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Manner:
+    """What all answers of one configuration have in common.
+
+    `live` watches over those that last, `owns_cookie` knows the names that no upstream may set, `audit`
+    hears of one that tried, `date` is the `Date` of answers of our own.
+    """
+
+    live: Watch
+    limits: Limits
+    owns_cookie: Callable[[bytes], bool]
+    audit: Callable[[AuditEvent], None]
+    date: Callable[[], bytes]
+
+
 class ClientReply:
     """The one answer to one request.
 
@@ -62,27 +81,21 @@ class ClientReply:
     `keep_alive` says whether the connection can carry another request; the head tells the client.
     """
 
+    __slots__ = ("_head_only", "_manner", "_rest", "_version", "_wire", "begun", "keep_alive")
+
     def __init__(
         self,
         wire: Wire,
+        manner: Manner,
         *,
         rest: RequestRest,
-        live: Watch,
-        limits: Limits,
-        owns_cookie: Callable[[bytes], bool],
-        audit: Callable[[AuditEvent], None],
-        date: Callable[[], bytes],
         keep_alive: bool,
         method: str,
         version: tuple[int, int],
     ) -> None:
         self._wire = wire
+        self._manner = manner
         self._rest = rest
-        self._live = live
-        self._limits = limits
-        self._owns_cookie = owns_cookie
-        self._audit = audit
-        self._date = date
         self._head_only = method == "HEAD"
         self._version = version
         self.keep_alive = keep_alive
@@ -96,14 +109,13 @@ class ClientReply:
         """Write an answer of our own, with the cookies that the request's passage leaves."""
         if answer.close or self._rest.unread:
             self.keep_alive = False
-        lines = [_line(name, value) for name, value in answer.headers]
-        lines += [_line(b"Set-Cookie", cookie) for cookie in passage.leave]
-        lines.append(_line(b"Date", self._date()))
-        lines.append(_line(b"X-Request-Id", passage.request_id.encode()))
-        if answer.status not in _NO_BODY:
-            lines.append(_line(b"Content-Length", str(len(answer.body)).encode()))
+        bodiless = answer.status in _NO_BODY
+        length = b"" if bodiless else b"Content-Length: %d\r\n" % len(answer.body)
+        fields = b"".join([_line(name, value) for name, value in answer.headers])
+        opening = b"HTTP/1.1 %d %b\r\n%b" % (answer.status, reason(answer.status), fields)
+        date = b"Date: %b\r\n" % self._manner.date()
         body = b"" if self._head_only else answer.body
-        self._begin(answer.status, reason(answer.status), lines, passage, body)
+        self._begin(answer.status, opening, passage, framing=date + length, body=body)
         passage.sent = len(body)
         await self.settle()
 
@@ -121,8 +133,8 @@ class ClientReply:
                 if answer.upgraded:
                     await self._tunnel(answer, passage)
                 else:
-                    lines, chunked = self._head_of(answer, passage)
-                    self._begin(answer.status, answer.reason, lines, passage)
+                    chunked = self._chunked(answer.head)
+                    self._relay_head(answer.head, passage, framing=_CHUNKED if chunked else b"")
                     await self._stream(answer, passage, chunked=chunked)
         except BaseException:
             self.keep_alive = False
@@ -146,13 +158,13 @@ class ClientReply:
             request_id=passage.request_id,
             end=end,
         )
-        return self._live.lasting(stay, at_once=at_once)
+        return self._manner.live.lasting(stay, at_once=at_once)
 
     async def _tunnel(self, answer: UpstreamAnswer, passage: Passage) -> None:
         self.keep_alive = False
         inflow = self._wire.leave_http()
-        tunnel = Tunnel(self._wire, inflow, answer, settle=self.settle, idle=self._limits.tunnel_idle)
-        self._begin(answer.status, answer.reason, self._lines(answer, passage), passage)
+        tunnel = Tunnel(self._wire, inflow, answer, settle=self.settle, idle=self._manner.limits.tunnel_idle)
+        self._relay_head(answer.head, passage, framing=_UPGRADED)
         try:
             await tunnel.carry()
         finally:
@@ -163,31 +175,41 @@ class ClientReply:
         whole = answer.whole()
         if whole is None:
             return False
-        lines, chunked = self._head_of(answer, passage)
         passage.sent = len(whole)
-        body = _in_one_chunk(whole) if chunked else whole
-        self._begin(answer.status, answer.reason, lines, passage, body)
+        if self._chunked(answer.head):
+            self._relay_head(answer.head, passage, framing=_CHUNKED, body=_in_one_chunk(whole))
+        else:
+            self._relay_head(answer.head, passage, body=whole)
         return True
 
-    def _head_of(self, answer: UpstreamAnswer, passage: Passage) -> tuple[list[bytes], bool]:
-        """Return the lines of an answer's head, and whether its body goes out in chunks."""
-        bodiless = answer.status in _NO_BODY or self._head_only
-        chunked = not bodiless and answer.length is None and self._version == (1, 1)
-        if not bodiless and answer.length is None and not chunked:
-            self.keep_alive = False
-        if answer.status >= 300 and self._rest.unread:
+    def _chunked(self, head: AnswerHead) -> bool:
+        """Say whether the body goes out in chunks; where it ends with the connection, keep none alive."""
+        if head.status >= 300 and self._rest.unread:
             # It has been answered without its body, which nobody reads any more (RFC 9112 9.3).
             self.keep_alive = False
-        lines = self._lines(answer, passage)
-        if chunked:
-            lines.append(b"Transfer-Encoding: chunked\r\n")
-        return lines, chunked
+        if head.length is not None or head.status in _NO_BODY or self._head_only:
+            return False
+        if self._version == (1, 1):
+            return True
+        self.keep_alive = False
+        return False
 
-    def _lines(self, answer: UpstreamAnswer, passage: Passage) -> list[bytes]:
-        lines = self._relayed(answer.headers, passage)
-        lines += [_line(b"Set-Cookie", cookie) for cookie in passage.leave]
-        lines.append(_line(b"X-Request-Id", passage.request_id.encode()))
-        return lines
+    def _relay_head(
+        self, head: AnswerHead, passage: Passage, *, framing: bytes = b"", body: bytes = b""
+    ) -> None:
+        opening = head.laid_out
+        if opening is None or passage.leave:
+            opening = self._laid_out(head, passage)
+        self._begin(head.status, opening, passage, framing=framing, body=body)
+
+    def _laid_out(self, head: AnswerHead, passage: Passage) -> bytes:
+        """Return the status line and the fields that are passed on, and note them where they are the same
+        for every request."""
+        kept = self._relayed(head.headers, passage)
+        opening = b"HTTP/1.1 %d %b\r\n%b" % (head.status, head.reason, b"".join(kept))
+        if not passage.leave and len(kept) == len(head.headers):
+            head.laid_out = opening
+        return opening
 
     async def _stream(self, answer: UpstreamAnswer, passage: Passage, *, chunked: bool) -> None:
         async for chunk in answer.chunks():
@@ -195,7 +217,7 @@ class ClientReply:
             self._wire.write(b"%x\r\n%b\r\n" % (len(chunk), chunk) if chunked else chunk)
             if self._wire.congested:
                 await self.settle()
-        if answer.length is not None and passage.sent > answer.length:
+        if answer.head.length is not None and passage.sent > answer.head.length:
             raise UpstreamBroken("more bytes than announced")
         if chunked:
             self._wire.write(b"0\r\n\r\n")
@@ -205,8 +227,8 @@ class ClientReply:
         lines = []
         for name, value in headers:
             lowered = name.lower()
-            if lowered == b"set-cookie" and self._owns_cookie(_cookie_name(value)):
-                self._audit(_tossed(passage))
+            if lowered == b"set-cookie" and self._manner.owns_cookie(_cookie_name(value)):
+                self._manner.audit(_tossed(passage))
                 continue
             if lowered == b"x-request-id" or (private and _steers_caches(lowered)):
                 continue
@@ -216,31 +238,30 @@ class ClientReply:
         return lines
 
     def _begin(
-        self,
-        status: int,
-        reason: bytes,
-        lines: Iterable[bytes],
-        passage: Passage,
-        body: bytes = b"",
+        self, status: int, opening: bytes, passage: Passage, *, framing: bytes = b"", body: bytes = b""
     ) -> None:
+        """Write a head and what is here of its body; *opening* ends with the fields that are not ours."""
         self.begun = True
         passage.status = status
+        cookies = (
+            b"".join([_line(b"Set-Cookie", cookie) for cookie in passage.leave]) if passage.leave else b""
+        )
         connection = b""
-        if status == _SWITCHING:
-            connection = b"Connection: Upgrade\r\nUpgrade: websocket\r\n"
-        elif not self.keep_alive:
+        if status != _SWITCHING and not self.keep_alive:
             connection = b"Connection: close\r\n"
         elif self._version == (1, 0):
             connection = b"Connection: keep-alive\r\n"
-        head = b"".join([b"HTTP/1.1 %d %b\r\n" % (status, reason), *lines, connection, b"\r\n", body])
-        self._wire.write(head)
+        self._wire.write(
+            b"%b%bX-Request-Id: %b\r\n%b%b\r\n%b"
+            % (opening, cookies, passage.request_id.encode(), framing, connection, body)
+        )
 
     async def settle(self) -> None:
         """Return once the client has taken enough of what was written; cut it off where it does not."""
         while self._wire.congested:
             backlog = self._wire.backlog
             try:
-                async with asyncio.timeout(self._limits.write_idle):
+                async with asyncio.timeout(self._manner.limits.write_idle):
                     await self._wire.drained()
             except TimeoutError:
                 if self._wire.backlog < backlog:
@@ -256,6 +277,10 @@ def reason(status: int) -> bytes:
 
 def _line(name: bytes, value: bytes) -> bytes:
     return b"%b: %b\r\n" % (name, value)
+
+
+def _set_cookies(values: tuple[bytes, ...]) -> bytes:
+    return b"".join([_line(b"Set-Cookie", value) for value in values])
 
 
 def _in_one_chunk(body: bytes) -> bytes:

@@ -13,12 +13,12 @@ from aiohttp.streams import StreamReader
 
 from gateway.errors import GatewayError
 from gateway.front.body import RequestBody
-from gateway.front.connection import Connection
+from gateway.front.connection import Connection, Previous
 from gateway.front.date import HttpDate
 from gateway.front.inbound import RawRequest, Receiver
 from gateway.front.lane import Lane, Work
 from gateway.front.limits import Limits
-from gateway.front.reply import ClientReply, Watch, reason
+from gateway.front.reply import ClientReply, Manner, Watch, reason
 from gateway.model.answer import Answer
 from gateway.model.event import Audit, Clock
 from gateway.model.inbound import Inbound
@@ -101,11 +101,9 @@ class Snapshot:
         self._endpoints = endpoints
         self._pages = pages
         self._ledger = ledger
-        self._live = live
-        self._audit = audit
-        self._owns_cookie = owns_cookie
         self._limits = limits
         self._date = HttpDate(clock)
+        self._manner = Manner(live=live, limits=limits, owns_cookie=owns_cookie, audit=audit, date=self._date)
         self._monotonic = monotonic
         self._lane = Lane(self, pipeline=pipeline, limits=limits, monotonic=monotonic) if fast_lane else None
         self.running = Running()
@@ -113,6 +111,15 @@ class Snapshot:
     def take(self, connection: Connection, message: RawRequestMessage) -> bool:
         """Pass *message* on at once and return True, or return False with nothing done."""
         return self._lane is not None and self._lane.take(connection, message)
+
+    def repeat(self, connection: Connection, previous: Previous, target: bytes) -> bool:
+        """Pass on at once what differs from *previous* in its *target* at most, as `take` does.
+
+        What another configuration read from the same bytes may mean something else by this one.
+        """
+        if self._lane is None or previous.reader is not self:
+            return False
+        return self._lane.repeat(connection, previous, target)
 
     async def handle(self, connection: Connection, message: RawRequestMessage, payload: StreamReader) -> bool:
         """Answer one request; say whether another may follow on its connection."""
@@ -194,14 +201,26 @@ class Snapshot:
             headers=message.raw_headers,
             peer=passage.peer,
         )
-        # What another configuration read from the same bytes may mean something else by this one.
-        reader, previous = connection.previous or (None, None)
-        known = previous if reader is self else None
+        previous = connection.previous
+        known = previous.inbound if previous is not None and previous.reader is self else None
         inbound = self._receiver.receive(raw, passage.request_id, previous=known)
-        # A large head is not worth keeping while its connection idles.
-        connection.previous = (self, inbound) if inbound.notes.size <= _KEPT_HEAD else None
+        if known is None or previous is None or previous.message is not message:  # else read a second time
+            connection.previous = self._noted(connection, message, inbound)
         passage.inbound = inbound
         return inbound
+
+    def _noted(self, connection: Connection, message: RawRequestMessage, inbound: Inbound) -> Previous | None:
+        """Return what the next request on the connection may be known by.
+
+        A large head is not worth keeping while its connection idles.
+        """
+        piece = connection.piece_of(message)
+        if inbound.notes.size > _KEPT_HEAD:
+            return None
+        opening = b"GET %b" % inbound.target
+        plain = _can_carry_another(message) and not inbound.has_body
+        rest = piece[len(opening) :] if plain and piece.startswith(opening + b" HTTP/1.1\r\n") else b""
+        return Previous(reader=self, message=message, inbound=inbound, rest=rest)
 
     # What the fast lane asks.
 
@@ -209,6 +228,12 @@ class Snapshot:
         """Return the passage of a request that is understood; raises RequestRejected."""
         passage = self._new_passage(connection.peer)
         self._receive(connection, message, passage)
+        return passage
+
+    def reopened(self, previous: Previous, target: bytes) -> Passage:
+        """Return the passage of *previous* with another *target*; raises RequestRejected."""
+        passage = self._new_passage(previous.inbound.peer)
+        passage.inbound = self._receiver.again(previous.inbound, target, passage.request_id)
         return passage
 
     def ours(self, inbound: Inbound) -> bool:
@@ -248,12 +273,8 @@ class Snapshot:
     def reply(self, connection: Connection, message: RawRequestMessage, body: RequestBody) -> ClientReply:
         return ClientReply(
             connection,
+            self._manner,
             rest=body,
-            live=self._live,
-            limits=self._limits,
-            owns_cookie=self._owns_cookie,
-            audit=self._audit,
-            date=self._date,
             keep_alive=_can_carry_another(message) and not connection.draining,
             method=message.method,
             version=message.version,

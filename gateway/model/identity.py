@@ -58,8 +58,9 @@ class VerifiedLogin:
     """What a provider proved about somebody, every check passed (OpenID Connect Core 3.1.3.7).
 
     `email_verified` is true only where the issuer sent the JSON value `true`. `roles` are those that
-    the configuration grants for what the provider said. `id_token` is there where the issuer will
-    want it back at a logout, `tokens` where the provider gives any.
+    the configuration grants for what the provider said. `authenticated_at` (`auth_time`) is when they
+    last proved it, in Unix seconds, None where the provider does not say. `id_token` is there where
+    the issuer will want it back at a logout, `tokens` where the provider gives any.
     """
 
     provider: str

@@ -6,18 +6,20 @@ RawHeaders = tuple[tuple[bytes, bytes], ...]
 
 
 class Notes:
-    """What a stage worked out from a head's fields alone; `size` is what they take on the wire.
+    """What a stage worked out from a head's fields and its peer alone; `size` is what the fields take
+    on the wire.
 
     Clients repeat their fields from request to request: a connection that sees the same ones again
     hands on the same notes, and the work is done once. Nothing that depends on the time, the target
     or the session may be noted.
     """
 
-    __slots__ = ("outbound_fields", "size")
+    __slots__ = ("cookies", "outbound_lines", "size")
 
     def __init__(self, *, size: int = 0) -> None:
         self.size = size
-        self.outbound_fields: tuple[bytes, tuple[bytes, ...]] | None = None
+        self.cookies: tuple[bytes, ...] | None = None
+        self.outbound_lines: bytes | None = None
 
 
 class Inbound(msgspec.Struct, frozen=True, kw_only=True):
@@ -68,6 +70,14 @@ class Inbound(msgspec.Struct, frozen=True, kw_only=True):
         if self.host.startswith("["):
             return self.host[: self.host.index("]") + 1]
         return self.host.partition(":")[0]
+
+    @property
+    def cookies(self) -> tuple[bytes, ...]:
+        """The values of the `Cookie` lines, in order."""
+        noted = self.notes.cookies
+        if noted is None:
+            noted = self.notes.cookies = tuple(self.values(b"cookie"))
+        return noted
 
     def values(self, name: bytes) -> list[bytes]:
         """Return every value of the header *name* (given in lower case), in order."""

@@ -12,11 +12,24 @@ class LinkIntent:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class StepUp:
+    """The user *user_id* has to meet what the route of that name demands (RFC 9470), and nobody else.
+
+    `insisted` says that the issuer was told to ask them again, whatever it remembers.
+    """
+
+    user_id: str
+    route: str
+    insisted: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class PendingLogin:
     """Everything the callback must match (RFC 9700 4.7), bound to one browser and one provider.
 
     `state`, `nonce` and `verifier` are 256 random bits each, base64url. `return_to` is a checked
-    target. `restarted` marks a login that the gateway began again by itself.
+    target. `restarted` marks a login that the gateway began again by itself. `step_up` is there where
+    a signed-in user has to prove once more who they are.
     """
 
     provider: str
@@ -31,3 +44,4 @@ class PendingLogin:
     persistent: bool = True
     restarted: bool = False
     link: LinkIntent | None = None
+    step_up: StepUp | None = None

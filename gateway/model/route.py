@@ -4,6 +4,8 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from ipaddress import IPv4Network, IPv6Network
 
+from gateway.model.proof import Demand
+
 
 class Access(StrEnum):
     AUTHENTICATED = "authenticated"
@@ -102,9 +104,10 @@ class Route:
     `name` labels logs and metrics. `host` is exact, `*.example.com`, or None for any; `path` is a
     prefix that ends at a segment. `asks_for_roles` means that roles are read from the database at
     each request (BEHAVIOUR 1). `allow_in_path` holds spellings that are refused elsewhere. `websocket`
-    lets a connection leave HTTP; elsewhere a wish to do so is dropped. `forwarding` names the token of
-    the issuer that goes along. `plain` says that `access` is
-    the whole rule; the table sets it.
+    lets a connection leave HTTP; elsewhere a wish to do so is dropped. `demand` is how recent and how
+    strong the caller's proof of who they are must be, `forwarding` which token of their issuer goes along.
+    `plain` says that `access` is the whole rule;
+    the table sets it.
     """
 
     name: str
@@ -114,6 +117,7 @@ class Route:
     access: Access = Access.AUTHENTICATED
     allow: Rules = Rules()
     deny: Rules = Rules()
+    demand: Demand | None = None
     asks_for_roles: bool = False
     methods: frozenset[str] | None = None
     strip_prefix: bool = False

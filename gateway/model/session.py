@@ -4,6 +4,7 @@ import hashlib
 from dataclasses import dataclass
 
 from gateway.model.identity import Identity
+from gateway.model.proof import Proof, aged
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -12,7 +13,9 @@ class Session:
 
     `id` (`sid`) is constant, `token_id` (`jti`) new with each lease. `lease_until` (`exp`) ends the
     trust without asking; `ends_at` (`sexp`) is the absolute end, fixed at login; `epoch` is the
-    user's at login. `persistent` says whether the cookie outlives the browser.
+    user's at login. `persistent` says whether the cookie outlives the browser. `proved_at` is when
+    the person last proved who they are to the provider, None where it did not say; `authenticated_at`
+    is when they arrived here.
     """
 
     id: str
@@ -30,6 +33,11 @@ class Session:
     acr: str | None = None
     amr: tuple[str, ...] = ()
     persistent: bool = True
+    proved_at: int | None = None
+
+    def proof(self, *, now: float) -> Proof:
+        """Return how the session's person proved who they are, as of *now*."""
+        return Proof(age=aged(self.proved_at, now=now), acr=self.acr)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

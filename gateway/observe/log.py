@@ -50,10 +50,14 @@ class Log:
         """How many lines were lost because nobody took them in time."""
         return self._sink.dropped
 
+    def takes(self, level: str) -> bool:
+        """Say whether anything of *level* is written at all."""
+        return LEVELS[level] >= self._floor
+
     def request(self, line: RequestLine) -> None:
         """Write the one line of a request; lines about trouble are limited."""
         level = line.level
-        if LEVELS[level] < self._floor:
+        if not self.takes(level):
             return
         now = self._clock()
         if not self._admits("requests", level, now):

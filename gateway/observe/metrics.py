@@ -42,6 +42,16 @@ class _Timing:
         self.total += seconds
 
 
+class _Tally:
+    """How many requests came of one route, method and status; `duration` is the route's."""
+
+    __slots__ = ("count", "duration")
+
+    def __init__(self, duration: _Timing) -> None:
+        self.count = 0
+        self.duration = duration
+
+
 class Metrics:
     """Counters and durations of one gateway; every verb is cheap and never fails.
 
@@ -58,7 +68,7 @@ class Metrics:
         self._dropped = dropped
         self._configured_at = 0.0
         self._configured_well = False
-        self._requests: dict[tuple[str, str, int], int] = {}
+        self._requests: dict[tuple[str, str, int], _Tally] = {}
         self._decisions: dict[tuple[str, str, str], int] = {}
         self._duration: dict[str, _Timing] = {}
         self._upstream: dict[str, _Timing] = {}
@@ -99,11 +109,15 @@ class Metrics:
         self, *, route: str, method: str, status: int, duration: float, upstream: float | None = None
     ) -> None:
         """Count one answered request; seconds, *upstream* None where none was asked."""
-        key = (route, method if method in METHODS else "other", status if 100 <= status <= 599 else 0)
-        self._requests[key] = self._requests.get(key, 0) + 1
-        _timing(self._duration, route).observe(duration)
+        tally = self._requests.get((route, method, status)) or self._tally(route, method, status)
+        tally.count += 1
+        tally.duration.observe(duration)
         if upstream is not None:
             _timing(self._upstream, route).observe(upstream)
+
+    def _tally(self, route: str, method: str, status: int) -> "_Tally":
+        key = (route, method if method in METHODS else "other", status if 100 <= status <= 599 else 0)
+        return self._requests.setdefault(key, _Tally(_timing(self._duration, route)))
 
     def decision(self, *, route: str, decision: str, reason: str) -> None:
         """Count one admission: *decision* and *reason* as the policy words them."""
@@ -163,8 +177,8 @@ class Metrics:
         requests = CounterMetricFamily(
             "gateway_http_requests", "Requests answered.", labels=("route", "method", "code")
         )
-        for (route, method, status), count in self._requests.copy().items():
-            requests.add_metric((route or "none", method, str(status or "other")), count)
+        for (route, method, status), tally in self._requests.copy().items():
+            requests.add_metric((route or "none", method, str(status or "other")), tally.count)
         decisions = CounterMetricFamily(
             "gateway_auth_decisions", "Admissions.", labels=("route", "decision", "reason")
         )

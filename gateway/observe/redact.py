@@ -44,6 +44,8 @@ _SECRET_NAMES = frozenset(
     }
 )
 _SECRET_ENDS = ("_token", "_secret", "_password", "_cookie", "_key")
+# Nothing in it can be a query, a pair, a credential or an address: most of what is told is like that.
+_PLAIN = re.compile(rf"[\w./-]{{0,{LONGEST}}}", re.ASCII)
 _TOKEN = re.compile(r"eyJ[\w-]{4,}(?:\.[\w-]*){0,4}", re.ASCII)
 _CREDENTIAL = re.compile(r"\b(?:Bearer|Basic|DPoP)\s+\S+", re.IGNORECASE)
 _USERINFO = re.compile(r"://[^\s/@]*@")
@@ -70,6 +72,8 @@ def clipped(text: str, longest: int = LONGEST) -> str:
 
 def scrubbed(text: str) -> str:
     """Return the first bytes of free *text* without queries, credentials or anything like a token."""
+    if _PLAIN.fullmatch(text) and "eyJ" not in text:
+        return text
     bounded = clipped(text, 4 * LONGEST)
     for pattern, instead in (
         (_QUERY, f"?{HIDDEN}"),

@@ -40,10 +40,7 @@ class RequestLine(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def level(self) -> str:
-        """`error` where we or the upstream failed, `warning` where no route was reached, else `info`."""
-        if self.status >= 500:
-            return "error"
-        return "warning" if self.status >= 400 and not self.route else "info"
+        return level_of(self.status, route=self.route)
 
 
 class Record(msgspec.Struct, kw_only=True, omit_defaults=True):
@@ -71,6 +68,13 @@ class Record(msgspec.Struct, kw_only=True, omit_defaults=True):
 
 
 _encode = msgspec.json.Encoder().encode
+
+
+def level_of(status: int, *, route: str) -> str:
+    """Return `error` where we or the upstream failed, `warning` where no route was reached, else `info`."""
+    if status >= 500:
+        return "error"
+    return "warning" if status >= 400 and not route else "info"
 
 
 def record(line: RequestLine, *, ts: str, level: str) -> Record:

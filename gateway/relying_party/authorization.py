@@ -13,8 +13,9 @@ from hmac import compare_digest
 from authlib.oauth2.rfc6749.parameters import prepare_grant_uri  # type: ignore[import-untyped]
 from authlib.oauth2.rfc7636 import create_s256_code_challenge  # type: ignore[import-untyped]
 
-from gateway.errors import IssuerUnavailable, LoginCancelled, LoginFailed
+from gateway.errors import IssuerUnavailable, LoginCancelled, LoginFailed, ProofTooWeak
 from gateway.model.login import PendingLogin
+from gateway.model.proof import Demand
 from gateway.relying_party.discovery import IssuerMetadata
 from gateway.relying_party.registration import Registration
 
@@ -31,6 +32,9 @@ _READ = {"code": 4096, "state": 512, "iss": 2048, "error": 128, "error_descripti
 _ONCE = frozenset({"code", "state", "iss", "error"})
 _PRINTABLE = re.compile(r"[\x20-\x7e]+")
 _OUTAGES = frozenset({"server_error", "temporarily_unavailable"})
+# What was asked by acr_values is more than the person can do there
+# (OpenID Connect Core Error Code unmet_authentication_requirements 1.0).
+_UNMET = "unmet_authentication_requirements"
 _WORD = re.compile(r"[a-z_]{1,64}")
 
 
@@ -55,13 +59,16 @@ def authorization_url(
     registration: Registration,
     pending: PendingLogin,
     hints: Mapping[str, str],
+    *,
+    demand: Demand | None = None,
 ) -> str:
     """Return where to send the browser.
 
     Of *hints* only those on the list and well written go along, and never over what the operator
-    configured.
+    configured for every login; what the route *demand*s of this one comes on top of that.
     """
     asked = {name: value for name, value in hints.items() if name in HINTS and HINTS[name].fullmatch(value)}
+    settled = {**asked, **dict(registration.authorization_params)}
     url: str = prepare_grant_uri(
         metadata.authorization_endpoint,
         registration.client_id,
@@ -72,9 +79,21 @@ def authorization_url(
         nonce=pending.nonce,
         code_challenge=create_s256_code_challenge(pending.verifier),
         code_challenge_method="S256",
-        **{**asked, **dict(registration.authorization_params)},
+        **{**settled, **_demanded(settled, demand, pending)},
     )
     return url
+
+
+def _demanded(settled: Mapping[str, str], demand: Demand | None, pending: PendingLogin) -> dict[str, str]:
+    """Return the parameters that ask for *demand* (RFC 9470 4), no weaker than what is *settled*."""
+    asked: dict[str, str] = {}
+    if demand is not None and demand.max_age is not None:
+        asked["max_age"] = str(min(demand.max_age, int(settled.get("max_age", demand.max_age))))
+    if demand is not None and demand.acr_values:
+        asked["acr_values"] = " ".join(demand.acr_values)
+    if pending.step_up is not None and pending.step_up.insisted:
+        asked["prompt"] = "login"
+    return asked
 
 
 def read_response(pairs: Sequence[tuple[str, str]]) -> CallbackResponse:
@@ -125,6 +144,8 @@ def _check_issuer(response: CallbackResponse, metadata: IssuerMetadata) -> None:
 def _refusal(error: str) -> LoginFailed | IssuerUnavailable:
     if error == "access_denied":
         return LoginCancelled("the issuer says access_denied")
+    if error == _UNMET:
+        return ProofTooWeak(f"the issuer says {error}")
     if error in _OUTAGES:
         return IssuerUnavailable(f"the issuer says {error}")
     return LoginFailed(f"the issuer says {plain_word(error)}")

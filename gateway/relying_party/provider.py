@@ -8,6 +8,7 @@ from gateway.model.event import Clock
 from gateway.model.grant import ProviderTokens
 from gateway.model.identity import VerifiedLogin
 from gateway.model.login import PendingLogin
+from gateway.model.proof import Demand
 from gateway.relying_party import id_token, logout_token, refresh, tokens, userinfo
 from gateway.relying_party.authorization import CallbackResponse, accept_response, authorization_url
 from gateway.relying_party.claims import merged, verified_login
@@ -32,9 +33,15 @@ class RelyingParty:
         self._discovery = Discovery(registration.issuer, http=http, clock=clock)
         self._keys = self._key_source()
 
-    async def begin(self, pending: PendingLogin, hints: Mapping[str, str]) -> str:
-        """Return the URL at the issuer where *pending* goes on. Raises IssuerUnavailable."""
-        return authorization_url(await self._discovery.metadata(), self.registration, pending, hints)
+    async def begin(
+        self, pending: PendingLogin, hints: Mapping[str, str], *, demand: Demand | None = None
+    ) -> str:
+        """Return the URL at the issuer where *pending* goes on, to meet *demand*.
+
+        Raises IssuerUnavailable.
+        """
+        metadata = await self._discovery.metadata()
+        return authorization_url(metadata, self.registration, pending, hints, demand=demand)
 
     async def redeem(self, pending: PendingLogin, response: CallbackResponse) -> VerifiedLogin:
         """Return who signed in, every check passed. The code is sent at most once.

@@ -4,6 +4,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from gateway.model.identity import Identity
+from gateway.model.proof import UNPROVEN, Proof
 from gateway.model.route import Route, Rules
 from gateway.routing.policy import PASSED, Finding, Verdict, weigh
 from gateway.routing.table import Table
@@ -33,11 +34,18 @@ class Explanation:
 
 
 def explain(
-    table: Table, *, method: str, host: str, path: str, identity: Identity | None, client_ip: str
+    table: Table,
+    *,
+    method: str,
+    host: str,
+    path: str,
+    identity: Identity | None,
+    client_ip: str,
+    proof: Proof = UNPROVEN,
 ) -> Explanation:
     """Return what the gateway would decide about this request, and why; raise `NoRoute`."""
     route = table.match(host, path)
-    findings = tuple(weigh(route, identity, method=method, client_ip=client_ip))
+    findings = tuple(weigh(route, identity, method=method, client_ip=client_ip, proof=proof))
     decisive = next((finding for finding in findings if finding.verdict is not None), None)
     return Explanation(
         route=route,
@@ -53,11 +61,15 @@ def _told(finding: Finding, route: Route, *, decides: bool) -> Told:
 
 
 def wanted(rule: str, route: Route) -> tuple[str, ...]:
-    """Return the values that *rule* of *route* names, sorted; none where it names none."""
+    """Return the values that *rule* of *route* names, sorted unless their order says something."""
     if rule == "methods":
         return _sorted(route.methods or ())
     if rule in ("public", "signed_in"):
         return ()
+    if route.demand is not None and rule == "max_auth_age":
+        return (f"{route.demand.max_age}s",)
+    if route.demand is not None and rule == "acr_values":
+        return route.demand.acr_values
     rules: Rules = route.deny if rule.startswith("deny.") else route.allow
     key = rule.removeprefix("deny.")
     if key.startswith("claims."):

@@ -1,8 +1,9 @@
-"""Whether the caller may pass. Rules are a table of predicates: `admit` stops at the first that
-decides, `gateway explain` tells them all.
+"""Whether the caller may pass, needs more proof of who they are, or may not. Rules are a table of
+predicates: `admit` stops at the first that decides, `gateway explain` tells them all.
 
-The law: refusals come before permissions; an anonymous caller is never refused by a rule that only
-identity can decide; no decision depends on a header.
+The law: refusals come before permissions, and both before a demand for proof, which nobody is asked
+for in vain; an anonymous caller is never refused by a rule that only identity can decide; no decision
+depends on a header.
 """
 
 from collections.abc import Callable, Iterator
@@ -12,6 +13,7 @@ from functools import lru_cache
 from ipaddress import IPv4Address, IPv6Address, ip_address
 
 from gateway.model.identity import Identity
+from gateway.model.proof import UNPROVEN, Proof
 from gateway.model.route import Access, Route, Rules
 
 Hits = tuple[tuple[str, bool], ...]
@@ -21,6 +23,7 @@ Hits = tuple[tuple[str, bool], ...]
 class Outcome(StrEnum):
     PASS = "pass"  # noqa: S105 - an outcome, not a password
     LOGIN = "login"
+    STEP_UP = "step_up"
     DENY = "deny"
 
 
@@ -52,17 +55,24 @@ _KNOWN = Finding(rule="signed_in", hit=True)
 _NOBODY = Identity(user_id="")
 
 
-def admit(route: Route, identity: Identity | None, *, method: str, client_ip: str) -> Verdict:
-    """Return what the rules of *route*, as the table compiled it, say about this caller."""
+def admit(
+    route: Route, identity: Identity | None, *, method: str, client_ip: str, proof: Proof = UNPROVEN
+) -> Verdict:
+    """Return what the rules of *route*, as the table compiled it, say about this caller.
+
+    *proof* is how they proved who they are, and matters where the route demands something of that.
+    """
     if identity is not None and route.plain and route.access is not Access.PUBLIC:
         return PASSED
-    for finding in weigh(route, identity, method=method, client_ip=client_ip):
+    for finding in weigh(route, identity, method=method, client_ip=client_ip, proof=proof):
         if finding.verdict is not None:
             return finding.verdict
     return PASSED
 
 
-def weigh(route: Route, identity: Identity | None, *, method: str, client_ip: str) -> Iterator[Finding]:
+def weigh(
+    route: Route, identity: Identity | None, *, method: str, client_ip: str, proof: Proof = UNPROVEN
+) -> Iterator[Finding]:
     """Yield each rule that *route* has, in the order in which it is asked; the first verdict stands."""
     if route.methods is not None:
         yield _must(("methods", covers_method(route.methods, method)))
@@ -75,11 +85,22 @@ def weigh(route: Route, identity: Identity | None, *, method: str, client_ip: st
     if identity is None:
         yield _GUEST if route.access is Access.OPTIONAL else _UNKNOWN
         yield from _unasked("", route.allow)
+        yield from (replace(finding, hit=None, verdict=None) for finding in _demanded(route, UNPROVEN))
         return
     yield _KNOWN
     for predicate in PERSONAL:
         for hit in predicate(route.allow, identity):
             yield _must(hit)
+    yield from _demanded(route, proof)
+
+
+def _demanded(route: Route, proof: Proof) -> Iterator[Finding]:
+    """Yield what the route asks of *proof*: what falls short can be mended by signing in once more."""
+    if route.demand is None:
+        return
+    for rule, holds in route.demand.weighed(proof):
+        verdict = None if holds else Verdict(outcome=Outcome.STEP_UP, reason=rule)
+        yield Finding(rule=rule, hit=holds, verdict=verdict)
 
 
 def _refusals(deny: Rules, identity: Identity | None, client_ip: str) -> Iterator[Finding]:
@@ -202,7 +223,7 @@ def domain_of(email: str | None) -> str | None:
 
 def prepared(route: Route) -> Route:
     """Return *route* with its e-mail rules in the form in which they are compared, and `plain` set."""
-    plain = route.methods is None and route.allow == route.deny == Rules()
+    plain = route.methods is None and route.demand is None and route.allow == route.deny == Rules()
     return replace(route, allow=_folded_rules(route.allow), deny=_folded_rules(route.deny), plain=plain)
 
 

@@ -49,6 +49,7 @@ class _Claims(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     acr: str | None = None
     amr: tuple[str, ...] = ()
     persistent: bool = True
+    proved: _Time | None = None
 
 
 _decoder = msgspec.json.Decoder(_Claims)
@@ -85,6 +86,7 @@ def encode(session: Session, *, audience: str, pieces: int) -> bytes:
         acr=session.acr,
         amr=session.amr,
         persistent=session.persistent,
+        proved=session.proved_at,
     )
     try:
         return _encoder.encode(claims)
@@ -149,4 +151,5 @@ def _session(claims: _Claims) -> Session:
         acr=claims.acr,
         amr=claims.amr,
         persistent=claims.persistent,
+        proved_at=claims.proved,
     )

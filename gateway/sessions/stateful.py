@@ -7,6 +7,7 @@ end are ours to judge, by the gateway's clock.
 
 import asyncio
 import secrets
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 
@@ -111,9 +112,8 @@ class Stateful:
         shown = self._cookie.shown(headers)
         return self._load_shown(shown, lines) if shown else _ABSENT
 
-    def warm(self, headers: RawHeaders) -> Loaded | None:
+    def warm(self, lines: Sequence[bytes]) -> Loaded | None:
         """Return the trusted session of a `Cookie` line that was read before; no cookie: nobody."""
-        lines = cookie_lines(headers)
         if not lines:
             return _ABSENT
         presented = self._lines.find(lines[0]) if len(lines) == 1 else None
@@ -158,6 +158,7 @@ class Stateful:
             acr=login.acr,
             amr=login.amr,
             persistent=persistent,
+            proved_at=login.authenticated_at,
         )
 
     async def begin(self, session: Session, visitor: Visitor) -> None:

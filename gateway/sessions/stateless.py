@@ -6,6 +6,7 @@ answer is good for one lease after the question at most.
 """
 
 import secrets
+from collections.abc import Sequence
 from dataclasses import replace
 
 from gateway.errors import SealBroken, SessionRejected, SessionTooLarge, StoreUnavailable
@@ -77,9 +78,8 @@ class Stateless:
         shown = self._cookie.shown(headers)
         return self._load_shown(shown, lines, now) if shown else _ABSENT
 
-    def warm(self, headers: RawHeaders) -> Loaded | None:
+    def warm(self, lines: Sequence[bytes]) -> Loaded | None:
         """Return the trusted session of a `Cookie` line that was read before; no cookie: nobody."""
-        lines = cookie_lines(headers)
         if not lines:
             return _ABSENT
         opened = self._opened.in_line(lines[0]) if len(lines) == 1 else None
@@ -144,6 +144,7 @@ class Stateless:
             acr=login.acr,
             amr=login.amr,
             persistent=persistent,
+            proved_at=login.authenticated_at,
         )
         self._tell("session.created", session)
         return session

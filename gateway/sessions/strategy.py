@@ -143,9 +143,10 @@ class Strategy(Protocol):
     def load(self, headers: RawHeaders) -> Loaded:
         """Return what the cookies say; no I/O."""
 
-    def warm(self, headers: RawHeaders) -> Loaded | None:
-        """Return what `load` would, where it says nothing new: no cookie, or a trusted session that was
-        loaded before from the same line. None otherwise; nothing is told or counted."""
+    def warm(self, lines: Sequence[bytes]) -> Loaded | None:
+        """Return what `load` would of a request with these `Cookie` *lines*, where it says nothing new: no
+        cookie, or a trusted session that was loaded before from the same line. None otherwise; nothing
+        is told or counted."""
 
     async def renew(self, session: Session, *, fresh: bool = False) -> Session:
         """Return *session* while it is trusted, else the same session on a new lease.

@@ -22,6 +22,7 @@ _TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]{1,64}")
 _METHOD = re.compile(r"[A-Z]{1,32}")
 _SCOPE = re.compile(r"[\x21\x23-\x5b\x5d-\x7e]{1,256}")
 _PREFIX = re.compile(r"/[A-Za-z0-9._~-]{1,64}")
+_MOST_ACRS = 10
 _ROLE = re.compile(r"[^\s,\x00-\x1f\x7f]{1,255}")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
 
@@ -111,6 +112,18 @@ def _scope(text: str) -> str:
     if not _SCOPE.fullmatch(text):
         raise Refused("is not a scope (RFC 6749 3.3)", "one scope an item, without spaces")
     return text
+
+
+def _acr(text: str) -> str:
+    if not _SCOPE.fullmatch(text):
+        raise Refused("is no authentication context class", "one value an item, without spaces")
+    return text
+
+
+def _some_acrs(values: tuple[str, ...]) -> tuple[str, ...]:
+    if len(values) > _MOST_ACRS:
+        raise Refused(f"names more than {_MOST_ACRS} values", "those that will do, the best first")
+    return values
 
 
 def _cookie_name(text: str) -> str:
@@ -226,6 +239,9 @@ SchemeOrOff = Annotated[
 IdentityField = Annotated[str, AfterValidator(_identity_field)]
 Role = Annotated[str, AfterValidator(_role)]
 Scope = Annotated[str, AfterValidator(_scope)]
+AcrValues = Annotated[
+    tuple[Annotated[str, AfterValidator(_acr)], ...], AfterValidator(not_empty), AfterValidator(_some_acrs)
+]
 CookieName = Annotated[str, AfterValidator(_cookie_name)]
 CookieDomain = Annotated[str, AfterValidator(_cookie_domain)]
 Prefix = Annotated[str, AfterValidator(_prefix)]

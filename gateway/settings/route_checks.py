@@ -106,6 +106,26 @@ def _personal(rules: RuleSettings) -> list[str]:
     return [key for key in PERSONAL if getattr(rules, key)]
 
 
+def _proofs(settings: Settings) -> Iterator[Finding]:
+    """A proof can only be asked of somebody, and only of whoever can give it."""
+    for index, route in enumerate(settings.routes):
+        for key in ("max_auth_age", "acr_values"):
+            if getattr(route, key) and route.access != "authenticated":
+                yield Finding(
+                    path=("routes", index, key),
+                    message=f'asks whoever is signed in, and with access = "{route.access}" strangers pass',
+                    suggestion='write access = "authenticated", or leave it out',
+                    because=(("routes", index, "access"),),
+                )
+        if route.acr_values and {each.type for each in settings.providers} == {"password"}:
+            yield Finding(
+                path=("routes", index, "acr_values"),
+                message="can never be met: only an issuer says how somebody signed in",
+                suggestion="add an issuer, or ask for max_auth_age instead",
+                because=(("providers",),),
+            )
+
+
 def _websockets(settings: Settings) -> Iterator[Finding]:
     for index, route in enumerate(settings.routes):
         if route.websocket and route.methods and "GET" not in route.methods:
@@ -216,6 +236,7 @@ ROUTE_CHECKS: tuple[Callable[[Settings], Iterator[Finding]], ...] = (
     _reserved,
     _upstreams,
     _access,
+    _proofs,
     _websockets,
     _reach,
     _identity,

@@ -7,6 +7,7 @@ from pydantic import AfterValidator, Field, StrictBool
 
 from gateway.settings.addresses import Cidr, HostPattern, UpstreamUrl
 from gateway.settings.fields import (
+    AcrValues,
     ClaimName,
     Email,
     EmailDomain,
@@ -22,7 +23,7 @@ from gateway.settings.fields import (
     Words,
     not_empty,
 )
-from gateway.settings.quantities import Duration, SizeOrOff
+from gateway.settings.quantities import Duration, LifetimeOrOff, SizeOrOff
 from gateway.settings.table import Table, written
 
 PERSONAL = ("roles", "groups", "emails", "email_domains", "users", "claims")
@@ -149,6 +150,16 @@ class RouteSettings(RuleSettings, _Governed):
         description='Where roles are read: "database" (at each request; the default where roles are named) '
         'or "token" (as of the last renewal).',
         examples=["database"],
+    )
+    max_auth_age: LifetimeOrOff = Field(
+        default=written("off"),
+        description="How long ago the caller may have proved who they are; later they sign in once more.",
+    )
+    acr_values: AcrValues = Field(
+        default=(),
+        validate_default=False,
+        description="How they must have done it: values of the claim acr, any one will do, the best first.",
+        examples=[["urn:example:mfa"]],
     )
     methods: Annotated[tuple[Method, ...], AfterValidator(not_empty)] | None = Field(
         default=None, description="The only methods that pass; GET covers HEAD.", examples=[["GET", "POST"]]

@@ -6,12 +6,12 @@ requests wait for.
 """
 
 from collections.abc import Sequence
-from dataclasses import asdict
 
-from sqlalchemy import RowMapping, Select, delete, insert, or_, select
+from sqlalchemy import RowMapping, Select, bindparam, delete, insert, or_, select
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from gateway.model.event import AuditEntry, AuditEvent
+from gateway.store.errands import Errands
 from gateway.store.outage import outages_told
 from gateway.store.tables import audit, audit_sweeps
 from gateway.store.writer import transaction
@@ -19,12 +19,14 @@ from gateway.store.writer import transaction
 SWEEP = 1000  # entries removed by one transaction at most
 
 _COLUMNS = {("event" if name == "name" else name): name for name in AuditEvent.__dataclass_fields__}
+_APPENDED = insert(audit).values({column: bindparam(column) for column in ("ts", *_COLUMNS)})
 
 
 class AuditTrail:
     """Every verb is one transaction and raises StoreUnavailable for an outage."""
 
-    def __init__(self, engine: AsyncEngine) -> None:
+    def __init__(self, engine: AsyncEngine, errands: Errands) -> None:
+        self._errands = errands
         self._reading = engine
         self._writing = engine.execution_options(writes=True)
 
@@ -32,8 +34,7 @@ class AuditTrail:
         """Add *entries*, each with its Unix second, in this order: all of them or none."""
         rows = [_as_row(ts, event) for ts, event in entries]
         with outages_told("the audit trail cannot be written"):
-            async with transaction(self._writing) as writing:
-                await writing.add(insert(audit), rows)
+            await self._errands.run([(_APPENDED, rows)])
 
     async def sweep(self, before: int) -> int:
         """Remove up to `SWEEP` of the oldest entries made before *before*; return how many those were."""
@@ -72,8 +73,7 @@ def _named(query: Select[tuple[object, ...]], event: str) -> Select[tuple[object
 
 
 def _as_row(ts: int, event: AuditEvent) -> dict[str, object]:
-    facts = asdict(event)
-    return {"ts": ts, **{column: facts[name] for column, name in _COLUMNS.items()}}
+    return {"ts": ts, **{column: getattr(event, name) for column, name in _COLUMNS.items()}}
 
 
 def _as_entry(row: RowMapping) -> AuditEntry:

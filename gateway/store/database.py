@@ -38,7 +38,9 @@ class Database:
         randomness: Randomness,
     ) -> None:
         engine = place.engine()
-        writer = Writer(engine)
+        self._errands = place.errands(engine), place.errands(engine)
+        mine, of_audit = self._errands
+        writer = Writer(engine, mine)
         endings = Endings(writer, clock=clock)
         self._place = place
         self._absence = absence
@@ -47,13 +49,13 @@ class Database:
         self._lookup = lookup
         self._standings = standings
         self.sessions = Sessions(writer, lookup)
-        self.audit = AuditTrail(engine)
+        self.audit = AuditTrail(engine, of_audit)
         self.users = Users(writer, clock=clock, randomness=randomness)
         self.known = standings.known
         self.standing = standings.standing
-        self.passwords = Passwords(writer, clock=clock)
         self.provider_grants = ProviderGrants(writer, clock=clock)
         self.locks = Locks(writer, clock=clock)
+        self.passwords = Passwords(writer, lookup, clock=clock)
         self.standing_of = lookup.standing_of
         self.ping = lookup.ping
         self.deny = endings.deny
@@ -103,4 +105,6 @@ class Database:
         await self._absence.close()
         await self._standings.close()
         await self._lookup.close()
+        for errands in self._errands:
+            await errands.close()
         await self._engine.dispose()

@@ -25,8 +25,9 @@ ASKED = 20  # times that a write asks for the lock while others have it in turn
 CONNECTIONS = 4
 
 _SCHEME = "sqlite:///"
-_PRAGMAS = ("PRAGMA foreign_keys = ON", "PRAGMA synchronous = NORMAL")
+PRAGMAS = ("PRAGMA foreign_keys = ON", "PRAGMA synchronous = NORMAL")
 _MIGRATION_BUSY = 10.0
+LOOK = "SELECT still_in_place(), data_version FROM pragma_data_version"
 _VERSION = "data_version"  # of the file as the connection saw it last
 
 
@@ -119,7 +120,7 @@ def _leave_transactions_to_us(connection: DBAPIConnection, _: ConnectionPoolEntr
 def _prepare(connection: DBAPIConnection, entry: ConnectionPoolEntry) -> None:
     _leave_transactions_to_us(connection, entry)
     cursor = connection.cursor()
-    for pragma in _PRAGMAS:
+    for pragma in PRAGMAS:
         cursor.execute(pragma)
     cursor.close()
 
@@ -128,19 +129,25 @@ def _begin(connection: Connection) -> None:
     if not connection.get_execution_options().get("writes", False):
         connection.exec_driver_sql("BEGIN")
         return
+    take_lock(lambda: connection.exec_driver_sql("BEGIN IMMEDIATE"), moved=lambda: _moved(connection))
+
+
+def take_lock(begin: Callable[[], object], *, moved: Callable[[], bool]) -> None:
+    """Begin a write, asking again while *moved* says that others finish theirs. Raises the last refusal."""
     for _ in range(ASKED - 1):
         try:
-            connection.exec_driver_sql("BEGIN IMMEDIATE")
-        except OperationalError as error:
-            if not _busy(error) or not _moved(connection):
+            begin()
+        except (OperationalError, sqlite3.OperationalError) as error:
+            if not _busy(error) or not moved():
                 raise
         else:
             return
-    connection.exec_driver_sql("BEGIN IMMEDIATE")
+    begin()
 
 
-def _busy(error: OperationalError) -> bool:
-    return getattr(error.orig, "sqlite_errorcode", 0) & 0xFF == sqlite3.SQLITE_BUSY
+def _busy(error: OperationalError | sqlite3.OperationalError) -> bool:
+    cause = error.orig if isinstance(error, OperationalError) else error
+    return getattr(cause, "sqlite_errorcode", 0) & 0xFF == sqlite3.SQLITE_BUSY
 
 
 def _moved(connection: Connection) -> bool:
@@ -156,7 +163,7 @@ def _watch(connection: DBAPIConnection, path: Path) -> None:
 
 def _look(connection: DBAPIConnection, entry: ConnectionPoolEntry, _: PoolProxiedConnection) -> None:
     cursor = connection.cursor()
-    cursor.execute("SELECT still_in_place(), data_version FROM pragma_data_version")
+    cursor.execute(LOOK)
     in_place, entry.info[_VERSION] = cursor.fetchone() or (0, None)
     cursor.close()
     if not in_place:

@@ -7,7 +7,7 @@ account change nothing but that account: linking a second provider never renames
 """
 
 from base64 import b32encode
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from sqlalchemy import ColumnElement, RowMapping, Select, delete, insert, select, update
@@ -35,9 +35,9 @@ def users_where(*conditions: ColumnElement[bool]) -> Select[Any]:
     )
 
 
-def as_users(rows: Sequence[RowMapping]) -> tuple[User, ...]:
+def as_users(rows: Sequence[RowMapping | Mapping[str, Any]]) -> tuple[User, ...]:
     """Fold rows of `users_where` into users."""
-    found: dict[str, RowMapping] = {}
+    found: dict[str, RowMapping | Mapping[str, Any]] = {}
     roles: dict[str, set[str]] = {}
     for row in rows:
         found[row["id"]] = row
@@ -294,14 +294,14 @@ def _told(login: VerifiedLogin) -> dict[str, object]:
     }
 
 
-def _as_user(row: RowMapping, *, roles: set[str]) -> User:
+def _as_user(row: RowMapping | Mapping[str, Any], *, roles: set[str]) -> User:
     return User(
         id=row["id"],
         email=row["email"],
-        email_verified=row["email_verified"],
+        email_verified=bool(row["email_verified"]),
         name=row["name"],
         image=row["image"],
-        enabled=row["enabled"],
+        enabled=bool(row["enabled"]),
         epoch=row["epoch"],
         roles=tuple(sorted(roles)),
         created_at=row["created_at"],

@@ -10,12 +10,12 @@ from gateway.model.identity import User
 from gateway.model.password import Credentials
 from gateway.store.endings import raise_epoch
 from gateway.store.ledger import as_users, users_where
+from gateway.store.standing import Lookup
 from gateway.store.tables import passwords, users
 from gateway.store.writer import Writer
 
-READS = 2  # connections that a flood of logins may take; the others are for everybody else
+READS = 2  # lookups of a flood of logins that are made at once, among those of everybody else
 
-# One statement, so that a user without a password costs no less than one with.
 _WITH_HASH = users_where().add_columns(
     select(passwords.c.hash).where(passwords.c.user_id == users.c.id).scalar_subquery().label("hash")
 )
@@ -24,19 +24,22 @@ _WITH_HASH = users_where().add_columns(
 class Passwords:
     """Every verb is one transaction and raises StoreUnavailable for an outage."""
 
-    def __init__(self, writer: Writer, *, clock: Clock) -> None:
+    def __init__(self, writer: Writer, lookup: Lookup, *, clock: Clock) -> None:
         self._writer = writer
+        self._lookup = lookup
         self._clock = clock
         self._turns = asyncio.Semaphore(READS)
 
     async def find(self, name: str) -> Credentials | None:
-        """Return the user whose e-mail is *name*, in whatever spelling, with their hash."""
+        """Return the user whose e-mail is *name*, in whatever spelling, with their hash.
+
+        One trip, in the way in which sessions are looked up.
+        """
         key = email_key(name)
         if key is None:
             return None
-        async with self._turns, self._writer.read() as transaction:
-            rows = await transaction.rows(_WITH_HASH.where(users.c.email_key == key))
-        return Credentials(user=as_users(rows)[0], hash=rows[0]["hash"]) if rows else None
+        async with self._turns:
+            return await self._lookup.credentials(key)
 
     async def of(self, user_id: str) -> Credentials | None:
         """Return the user with their hash."""

@@ -12,6 +12,7 @@ from sqlalchemy import Connection
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from gateway.model.session import Session, Standing
+from gateway.store.errands import Errands
 from gateway.store.news import Bus
 from gateway.store.standing import Lookup, Reader
 
@@ -81,6 +82,9 @@ class Place(Protocol):
 
     def engine(self) -> AsyncEngine:
         """Return the engine of a running gateway; `writes=True` makes its transactions write at once."""
+
+    def errands(self, engine: AsyncEngine) -> Errands:
+        """Return who carries out writes that are known beforehand, on *engine* or beside it."""
 
     def reader(self) -> Reader:
         """Return who answers while a request waits."""

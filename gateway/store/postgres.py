@@ -20,6 +20,7 @@ from sqlalchemy.pool import ConnectionPoolEntry, NullPool, PoolProxiedConnection
 
 from gateway.errors import SchemaMismatch, StoreUnavailable
 from gateway.model.session import Session, Standing
+from gateway.store.errands import EngineErrands
 from gateway.store.outage import outages_told
 from gateway.store.postgres_bus import PostgresBus
 from gateway.store.postgres_server import (
@@ -118,6 +119,9 @@ class PostgresPlace:
         event.listen(engine.sync_engine, "begin", _begin)
         event.listen(engine.sync_engine, "handle_error", _let_go)
         return engine
+
+    def errands(self, engine: AsyncEngine) -> EngineErrands:
+        return EngineErrands(engine)
 
     def reader(self) -> PostgresReader:
         return PostgresReader(self._fit, monotonic=asyncio.get_running_loop().time)

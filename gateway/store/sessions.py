@@ -1,15 +1,17 @@
 """Stateful sessions on the database: written one transaction at a time, read in one query."""
 
 from collections.abc import Mapping
-from dataclasses import asdict, fields
+from dataclasses import fields
 
-from sqlalchemy import Select, delete, insert, select, update
+from sqlalchemy import Select, bindparam, delete, insert, select, update
 
 from gateway.model.session import FoundSession, SessionRecord
 from gateway.store.session_keys import issuer_keys
 from gateway.store.standing import Lookup
 from gateway.store.tables import sessions
 from gateway.store.writer import Writer
+
+_FIELDS = tuple(field.name for field in fields(SessionRecord))
 
 SWEEP = 500  # rows of each kind that one sweep removes at most
 
@@ -30,13 +32,14 @@ class Sessions:
 
         Where its user then has more than *most* (0: no limit) the oldest are removed, and returned.
         """
+        if not most:
+            await self._writer.run((_REMOVED, {"kept": record.key}), (_ADDED, _row(record)))
+            return ()
         mine = sessions.c.user_id == record.user_id
         newest_first = (sessions.c.created_at.desc(), sessions.c.key)
         async with self._writer.write() as transaction:
-            surplus = []
-            if most:
-                older = _records().where(mine).order_by(*newest_first).offset(most - 1)
-                surplus = [SessionRecord(**row) for row in await transaction.rows(older)]
+            older = _records().where(mine).order_by(*newest_first).offset(most - 1)
+            surplus = [SessionRecord(**row) for row in await transaction.rows(older)]
             for old in (*surplus, record):  # one that is kept already is kept anew
                 await transaction.change(delete(sessions).where(sessions.c.key == old.key))
             await transaction.change(insert(sessions).values(_row(record)))
@@ -91,9 +94,14 @@ def sessions_over(
 
 
 def _records() -> Select[tuple[object, ...]]:
-    return select(*(sessions.c[field.name] for field in fields(SessionRecord)))
+    return select(*(sessions.c[name] for name in _FIELDS))
+
+
+_REMOVED = delete(sessions).where(sessions.c.key == bindparam("kept"))
+_ADDED = insert(sessions)
 
 
 def _row(record: SessionRecord) -> dict[str, object]:
     named = issuer_keys(record.issuer, sid=record.issuer_sid, subject=record.subject)
-    return {**asdict(record), "sid_key": named.sid, "sub_key": named.subject}
+    row = {name: getattr(record, name) for name in _FIELDS}
+    return {**row, "sid_key": named.sid, "sub_key": named.subject}

@@ -7,7 +7,7 @@ its session ends; one that was not ended by name stops being listed by its user'
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import ColumnElement, RowMapping, Select, delete, insert, select, update
+from sqlalchemy import ColumnElement, RowMapping, Select, bindparam, delete, insert, select, update
 
 from gateway.model.event import Clock
 from gateway.model.session import Session, SignIn, session_key
@@ -35,11 +35,15 @@ class SignIns:
         *id_token* is kept as it is given, so it must be sealed. With *most* above zero the user
         keeps that many sessions, this one included; the oldest end.
         """
+        row = _row(session, address=address, browser=browser, id_token=id_token)
+        now = {"now": int(self._clock())}
+        if not most:
+            await self._writer.run((_SWEPT, now), (_RECORDED, row))
+            return 0
         async with self._writer.write() as transaction:
-            await self._sweep(transaction)
-            row = _row(session, address=address, browser=browser, id_token=id_token)
-            await transaction.change(insert(sign_ins).values(row))
-            return await self._end_surplus(transaction, session, most) if most else 0
+            await transaction.change(_SWEPT, now)
+            await transaction.change(_RECORDED, row)
+            return await self._end_surplus(transaction, session, most)
 
     async def seen(self, sightings: Mapping[str, int]) -> None:
         """Note when sessions (by id) were last seen; those that ended are passed over."""
@@ -98,11 +102,10 @@ class SignIns:
         joined = sign_ins.join(users, users.c.id == sign_ins.c.user_id)
         return select(sign_ins).select_from(joined).where(holds, sign_ins.c.ends_at > int(self._clock()))
 
-    async def _sweep(self, transaction: Transaction) -> None:
-        over = select(sign_ins.c.session).where(sign_ins.c.ends_at <= int(self._clock())).limit(SWEEP)
-        await transaction.change(delete(sign_ins).where(sign_ins.c.session.in_(over)))
 
-
+_OVER = select(sign_ins.c.session).where(sign_ins.c.ends_at <= bindparam("now")).limit(SWEEP)
+_SWEPT = delete(sign_ins).where(sign_ins.c.session.in_(_OVER))
+_RECORDED = insert(sign_ins)
 _NEWEST_FIRST = (sign_ins.c.started_at.desc(), sign_ins.c.session)
 
 

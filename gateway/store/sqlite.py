@@ -15,6 +15,7 @@ from gateway.store.bus import DatabaseBus
 from gateway.store.engine import is_there, make_private, open_engine, open_for_migration, sqlite_file
 from gateway.store.outage import damage_told, outages_told
 from gateway.store.reader import SqliteReader
+from gateway.store.sqlite_errands import SqliteErrands
 from gateway.store.standing import Lookup
 from gateway.store.watch import Watch, WatchedStandings
 
@@ -80,6 +81,9 @@ class SqlitePlace:
 
     def engine(self) -> AsyncEngine:
         return open_engine(self._path)
+
+    def errands(self, _: AsyncEngine) -> SqliteErrands:
+        return SqliteErrands(self._path)
 
     def reader(self) -> SqliteReader:
         return SqliteReader(self._path)

@@ -11,7 +11,9 @@ from typing import Any, Protocol
 from sqlalchemy import ColumnElement, Select, bindparam, exists, literal_column, select
 
 from gateway.errors import StoreUnavailable
+from gateway.model.password import Credentials
 from gateway.model.session import FoundSession, Session, SessionRecord, Standing, session_key
+from gateway.store.credentials import CREDENTIALS, credentials_in
 from gateway.store.session_keys import EVERYBODY, IssuerKeys, issuer_keys, names_of
 from gateway.store.tables import cut_offs, denied_sessions, sessions, user_roles, users
 
@@ -61,7 +63,7 @@ FIND: Select[Any] = select(
 )
 """A stateful session, and what `LOOKUP` says of it."""
 
-QUERIES = (LOOKUP, FIND)
+QUERIES = (LOOKUP, FIND, CREDENTIALS)
 """Everything that a reader is ever asked."""
 
 _NOBODY: Mapping[str, object] = {
@@ -122,6 +124,10 @@ class Lookup:
             raise StoreUnavailable("the database answered for another session")
         standing = _standing([row[len(_RECORD) :] for row in rows], found.user_id)
         return FoundSession(record=found, standing=standing, names=names_of(found))
+
+    async def credentials(self, email_key: str) -> Credentials | None:
+        """Return the user whose e-mail has *email_key*, with their hash, in one query."""
+        return credentials_in(await self._ask({"email_key": email_key}, CREDENTIALS))
 
     async def ping(self) -> None:
         """Raise StoreUnavailable unless the database answers."""

@@ -6,13 +6,14 @@ nothing; whoever waited for a turn while the database failed fails with it inste
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Iterator, Sequence
+from contextlib import asynccontextmanager, contextmanager
 
 from sqlalchemy import Executable, RowMapping
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from gateway.errors import StoreUnavailable
+from gateway.store.errands import EngineErrands, Errands, Step, Values
 from gateway.store.outage import outages_told
 from gateway.uninterrupted import uninterrupted
 
@@ -34,20 +35,18 @@ class Transaction:
         found = await self.rows(statement)
         return found[0] if found else None
 
-    async def change(self, statement: Executable) -> int:
-        """Return how many rows *statement* changed."""
-        result = await uninterrupted(self._connection.execute(statement))
+    async def change(self, statement: Executable, values: Values | None = None) -> int:
+        """Return how many rows *statement*, with *values* if it was made beforehand, changed."""
+        result = await uninterrupted(self._connection.execute(statement, values))
         return int(result.rowcount)
-
-    async def add(self, statement: Executable, rows: Sequence[Mapping[str, object]]) -> None:
-        """Run *statement* once for each of *rows*."""
-        await uninterrupted(self._connection.execute(statement, rows))
 
 
 class Writer:
     """Transactions on one database. Raises StoreUnavailable for every outage."""
 
-    def __init__(self, engine: AsyncEngine) -> None:
+    def __init__(self, engine: AsyncEngine, errands: Errands | None = None) -> None:
+        """Without *errands* those of *engine* are run."""
+        self._errands = errands or EngineErrands(engine)
         self._reading = engine
         self._writing = engine.execution_options(writes=True)
         self._lock = asyncio.Lock()
@@ -56,14 +55,13 @@ class Writer:
     @asynccontextmanager
     async def write(self) -> AsyncIterator[Transaction]:
         """Run the body as one write transaction, committed at its end, rolled back if it raises."""
+        async with self._turn(), transaction(self._writing) as writing:
+            yield writing
+
+    async def run(self, *steps: Step) -> None:
+        """Carry out *steps* as one write transaction in one trip: what is known beforehand."""
         async with self._turn():
-            try:
-                with outages_told("the database cannot be written"):
-                    async with transaction(self._writing) as writing:
-                        yield writing
-            except StoreUnavailable:
-                self._outages += 1
-                raise
+            await self._errands.run(steps)
 
     @asynccontextmanager
     async def read(self) -> AsyncIterator[Transaction]:
@@ -74,6 +72,7 @@ class Writer:
 
     @asynccontextmanager
     async def _turn(self) -> AsyncIterator[None]:
+        """Let the body write alone, its outages told and counted."""
         outages = self._outages
         with outages_told("the database is busy"):
             async with asyncio.timeout(TURN):
@@ -81,9 +80,19 @@ class Writer:
         try:
             if self._outages != outages:
                 raise StoreUnavailable("the database failed while this write waited for its turn")
-            yield
+            with self._outages_counted():
+                yield
         finally:
             self._lock.release()
+
+    @contextmanager
+    def _outages_counted(self) -> Iterator[None]:
+        try:
+            with outages_told("the database cannot be written"):
+                yield
+        except StoreUnavailable:
+            self._outages += 1
+            raise
 
 
 @asynccontextmanager

@@ -13,7 +13,8 @@ from httptools import HttpParserError, HttpParserUpgrade, HttpResponseParser
 
 from gateway.errors import UpstreamBroken
 from gateway.model.inbound import RawHeaders
-from gateway.upstream.reserved import Fate, Fates, listed
+from gateway.upstream.answer_head import AnswerHead, AnswerHeads
+from gateway.upstream.reserved import Fate, listed
 
 HEAD_LIMIT = 64 * 1024
 FIELDS_LIMIT = 256
@@ -37,53 +38,54 @@ class _Framing(Enum):
 
 _IN_HEAD = _Framing.HEAD
 _BY_LENGTH = _Framing.LENGTH
+_NO_BODY = (204, 304)
+_NO_OPTIONS: frozenset[bytes] = frozenset()
+# What an answer may list without losing it: the first two are no fields here, the last frames the body.
+_NEVER_DROPPED = frozenset((b"close", b"keep-alive", b"content-length"))
 
 
 class AnswerReader:
     """The final answer to one request, as far as its bytes have been fed.
 
-    `chunks` is the body not yet taken, `buffered` what it weighs. `headers` are raw, in order,
-    without hop-by-hop and withheld fields; `Content-Length` is among them exactly where `length` is
-    not None. `complete` says that the message ended, `reusable` that its connection may carry another.
+    `head` is there once `head_done`; `chunks` is the body not yet taken, `buffered` what it weighs.
+    `complete` says that the message ended, `reusable` that its connection may carry another.
     `upgraded` says that the answer to an *upgrade* was 101: what follows is then not ours to read.
     """
 
-    upgraded = False
-    _protocol = b""
+    head: AnswerHead
+    begun = head_done = complete = upgraded = False
+    reusable = True
+    buffered = 0
+    _parser: HttpResponseParser | None = None
+    _framing = _Framing.HEAD
+    _interim = 0
+    _remaining = 0
+    _chunked = _message_over = _in_trailers = False
+    _overhead = 0
+    _tail = b""
 
-    def __init__(self, method: str, fates: Fates, *, upgrade: bool = False) -> None:
+    def __init__(self, method: str, heads: AnswerHeads, *, upgrade: bool = False) -> None:
         self._method = method
+        self._heads = heads
         self._upgrade = upgrade
-        self._fates = fates
-        self._parser: HttpResponseParser | None = HttpResponseParser(self)
-        self._framing = _Framing.HEAD
-        self._interim = 0
-        self._remaining = 0
-        self._chunked = False
-        self._message_over = self._in_trailers = False
-        self._overhead = 0
-        self._tail = b""
-        self.status = 0
-        self.headers: RawHeaders = ()
         self.chunks: list[bytes] = []
-        self.buffered = 0
-        self.begun = self.head_done = self.complete = False
-        self.reusable = True
-        self._forget_head()
 
     def _forget_head(self) -> None:
-        self.reason = b""
-        self.length: int | None = None
+        self._reason = b""
+        self._length: int | None = None
         self._kept: list[tuple[bytes, bytes]] = []
         self._others = 0
         self._coding: bytes | None = None
         self._connection: list[bytes] = []
+        self._protocol = b""
         self._head_bytes = 0
         self._headers_over = False
 
     def feed(self, data: bytes) -> None:
         """Take the next bytes. Raises UpstreamBroken where they can be read in two ways, or are too much."""
-        self.begun = True
+        if not self.begun:
+            self.begun = True
+            data = self._begin(data)
         while data and self._framing is _IN_HEAD:
             data = self._feed_head(data)
         if not data:
@@ -116,6 +118,18 @@ class AnswerReader:
 
     # The head.
 
+    def _begin(self, data: bytes) -> bytes:
+        """Take over what a head that came before was judged to be; else make ready to parse it."""
+        end = data.find(_END_OF_HEAD) + len(_END_OF_HEAD)
+        known = None if self._upgrade else self._heads.recall(data[:end])
+        if known is None:
+            self._parser = HttpResponseParser(self)
+            self._forget_head()
+            return data
+        self._accept(known)
+        self._frame(known, chunked=False)
+        return data[end:]
+
     def _feed_head(self, data: bytes) -> bytes:
         """Read *data* as far as the head goes, and return the rest."""
         # llhttp also speaks RTSP and ICE, and skips empty lines before a status line.
@@ -133,7 +147,7 @@ class AnswerReader:
             self._tail = (tail + data)[-3:]
             return b""
         self._tail = b""
-        self._settle()
+        self._settle(part)
         return data[end:]
 
     def _parse(self, part: bytes) -> None:
@@ -154,13 +168,13 @@ class AnswerReader:
 
     def on_status(self, reason: bytes) -> None:
         if not self.head_done:
-            self.reason += reason
+            self._reason += reason
 
     def on_header(self, name: bytes, value: bytes) -> None:
         if self.head_done:
             self._weigh_trailer(len(name) + len(value))
             return
-        fate = self._fates[name]
+        fate = self._heads.fates[name]
         if fate is _KEEP:
             self._kept.append((name, value))
         else:
@@ -186,36 +200,53 @@ class AnswerReader:
 
     def _read_length(self, value: bytes) -> None:
         # -1: llhttp goes on after its callbacks, so that the fault waits for the end of the head.
-        plain = self.length is None and _LENGTH.fullmatch(value)
-        self.length = int(value) if plain else -1
+        plain = self._length is None and _LENGTH.fullmatch(value)
+        self._length = int(value) if plain else -1
 
     def on_headers_complete(self) -> None:
         self._headers_over = True
         if self._message_over:
             self.reusable = False
 
-    def _settle(self) -> None:
-        """Judge a whole head, and choose how the body is framed (RFC 9112 6.3)."""
+    def _settle(self, part: bytes) -> None:
+        """Judge a head that is whole with *part*, its last bytes."""
         parser = self._parser
         if parser is None or not self._headers_over:
             raise UpstreamBroken("the head of the answer does not end where it should")
         version = parser.get_http_version()
         status = parser.get_status_code()
         self._check_head(version, status)
-        if status < 200:
-            if status == 101 and self._upgrade:
-                self._switch(version)
-            else:
-                self._pass_over_interim(status)
+        if status < 200 and not (status == 101 and self._upgrade):
+            self._pass_over_interim(status)
             return
-        self.status = status
+        options = listed(self._connection) if self._connection else _NO_OPTIONS
+        if status < 200:
+            self._switch(version, options)
+            return
+        if self._coding is not None:
+            self._check_coding(self._coding, version)
+        head = self._judged(version, status, options)
+        self._accept(head)
+        self._frame(head, chunked=self._coding is not None)
+        if self._coding is None and not self._interim and self._head_bytes == len(part):
+            self._heads.remember(part, head)
+
+    def _judged(self, version: str, status: int, options: frozenset[bytes]) -> AnswerHead:
+        kept = self._kept
+        lasting = version == "1.1" and b"close" not in options
+        length = self._length
+        if status == 204:
+            # RFC 9110 8.6: a 204 has no length; one that claims a body may send it.
+            lasting = lasting and not length and self._coding is None
+            length = None
+            kept = [field for field in kept if self._heads.fates[field[0]] is _KEEP]
+        headers = _without_listed(kept, options)
+        return AnswerHead(status=status, reason=self._reason, headers=headers, length=length, lasting=lasting)
+
+    def _accept(self, head: AnswerHead) -> None:
+        self.head = head
         self.head_done = True
-        options = listed(self._connection) if self._connection else ()
-        self.reusable = version == "1.1" and b"close" not in options
-        self._choose_framing(version)
-        self.headers = tuple(self._kept)
-        if options:
-            self._drop_listed(options)
+        self.reusable = head.lasting
 
     def _check_head(self, version: str, status: int) -> None:
         if version not in ("1.1", "1.0"):
@@ -224,9 +255,9 @@ class AnswerReader:
             raise UpstreamBroken("the status is out of range")
         if len(self._kept) + self._others > FIELDS_LIMIT:
             raise UpstreamBroken("the answer has more than 256 fields")
-        if self.reason != b"OK" and not _REASON.fullmatch(self.reason):
+        if self._reason != b"OK" and not _REASON.fullmatch(self._reason):
             raise UpstreamBroken("the reason phrase holds a control character")
-        if self.length == -1:
+        if self._length == -1:
             raise UpstreamBroken("the Content-Length is not one plain number")
 
     def _pass_over_interim(self, status: int) -> None:
@@ -237,58 +268,38 @@ class AnswerReader:
             raise UpstreamBroken("more than 16 interim answers")
         self._forget_head()
 
-    def _switch(self, version: str) -> None:
+    def _switch(self, version: str, options: frozenset[bytes]) -> None:
         """Take what follows as it comes, until the end of the stream (RFC 9110 15.2.2)."""
-        options = listed(self._connection)
         if version != "1.1" or self._protocol != b"websocket" or b"upgrade" not in options:
             raise UpstreamBroken("an upgrade to something else than was asked for")
-        if self.length is not None or self._coding is not None:
+        if self._length is not None or self._coding is not None:
             raise UpstreamBroken("an upgrade with a body")
-        self.status = 101
-        self.upgraded = self.head_done = True
-        self.reusable = False
+        headers = _without_listed(self._kept, options)
+        self._accept(AnswerHead(status=101, reason=self._reason, headers=headers, length=None, lasting=False))
+        self.upgraded = True
         self._framing = _Framing.UNTIL_EOF
-        self.headers = tuple(self._kept)
-        self._drop_listed(options)
-
-    def _choose_framing(self, version: str) -> None:
-        if self._coding is not None:
-            self._check_coding(self._coding, version)
-        if self.status in (204, 304) or self._method == "HEAD":
-            self._end_at_head()
-        elif self._coding is not None:
-            self._framing = _Framing.CHUNKED
-            self._chunked = True
-            self._others = self._head_bytes = 0
-        elif self.length is None:
-            self._framing = _Framing.UNTIL_EOF
-            self.reusable = False
-        elif self.length == 0:
-            self._framing = _Framing.NONE
-            self._end()
-        else:
-            self._framing = _Framing.LENGTH
-            self._remaining = self.length
 
     def _check_coding(self, coding: bytes, version: str) -> None:
         if coding.strip(b" \t").lower() != b"chunked" or version != "1.1":
             raise UpstreamBroken("the transfer coding is not chunked alone")
-        if self.length is not None:
+        if self._length is not None:
             raise UpstreamBroken("the answer has two framings")
 
-    def _end_at_head(self) -> None:
-        self._framing = _Framing.NONE
-        if self.status == 204:
-            # RFC 9110 8.6: a 204 has no length; one that claims a body may send it.
-            self.reusable = self.reusable and not self.length and self._coding is None
-            self.length = None
-            self._kept = [field for field in self._kept if self._fates[field[0]] is _KEEP]
-        self._end()
-
-    def _drop_listed(self, options: frozenset[bytes] | tuple[()]) -> None:
-        gone = frozenset(options) - {b"close", b"keep-alive", b"content-length"}
-        if gone:
-            self.headers = tuple(field for field in self.headers if field[0].lower() not in gone)
+    def _frame(self, head: AnswerHead, *, chunked: bool) -> None:
+        """Choose how the body after *head* is framed (RFC 9112 6.3)."""
+        if head.length == 0 or head.status in _NO_BODY or self._method == "HEAD":
+            self._framing = _Framing.NONE
+            self._end()
+        elif chunked:
+            self._framing = _Framing.CHUNKED
+            self._chunked = True
+            self._others = self._head_bytes = 0
+        elif head.length is None:
+            self._framing = _Framing.UNTIL_EOF
+            self.reusable = False
+        else:
+            self._framing = _Framing.LENGTH
+            self._remaining = head.length
 
     # The body.
 
@@ -334,3 +345,11 @@ class AnswerReader:
     def _end(self) -> None:
         self.complete = True
         self._parser = None  # it holds this object's methods: without this, garbage in a circle
+
+
+def _without_listed(fields: list[tuple[bytes, bytes]], options: frozenset[bytes]) -> RawHeaders:
+    """Return *fields* without those that `Connection` lists (RFC 9110 7.6.1)."""
+    gone = options - _NEVER_DROPPED
+    if not gone:
+        return tuple(fields)
+    return tuple(field for field in fields if field[0].lower() not in gone)

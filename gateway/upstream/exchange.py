@@ -6,7 +6,6 @@ from types import TracebackType
 from typing import Protocol
 
 from gateway.errors import RequestRejected, UpstreamBroken
-from gateway.model.inbound import RawHeaders
 from gateway.upstream.answer import AnswerReader
 from gateway.upstream.headers import Outbound
 from gateway.upstream.wire import Connection
@@ -24,20 +23,16 @@ class Source(Protocol):
 class UpstreamAnswer:
     """The head of a final answer, and its body as it comes.
 
-    `headers` are raw and in order, without hop-by-hop and withheld fields; `Content-Length` is among
-    them exactly where `length` is not None. Where the upstream left HTTP (`upgraded`), the body is what
-    it sends until its end, and more may be sent to it.
+    Where the upstream left HTTP (`upgraded`), the body is what it sends until its end, and more may be
+    sent to it.
     """
 
-    __slots__ = ("_connection", "_reader", "headers", "length", "reason", "status")
+    __slots__ = ("_connection", "_reader", "head")
 
     def __init__(self, connection: Connection, reader: AnswerReader) -> None:
         self._connection = connection
         self._reader = reader
-        self.status: int = reader.status
-        self.reason: bytes = reader.reason
-        self.headers: RawHeaders = reader.headers
-        self.length: int | None = reader.length
+        self.head = reader.head
 
     @property
     def upgraded(self) -> bool:
@@ -113,7 +108,7 @@ class Exchange:
         if not self._reader.head_done:
             await self._stop_upload()
             raise connection.failure or UpstreamBroken("no answer came")
-        if self._upload is not None and (self._reader.complete or self._reader.status >= 300):
+        if self._upload is not None and (self._reader.complete or self._reader.head.status >= 300):
             # It has its answer and wants no more of the body (RFC 9112 9.3): what is unsent stays so.
             await self._stop_upload()
         if self._reader.upgraded:

@@ -101,7 +101,9 @@ class Dresser:
         does not end at a raw segment.
         """
         leg = self._legs.get(id(route)) or self._prepare(route)
-        kept, via = self._fields(inbound) if leg.forwarded is None else self._fields_but(leg, inbound)
+        lines = inbound.notes.outbound_lines if leg.forwarded is None else self._passed_on_but(leg, inbound)
+        if lines is None:
+            lines = inbound.notes.outbound_lines = self._passed_on(inbound, inbound.headers)
         upgrade = inbound.websocket and route.websocket
         target = strip_prefix(inbound.target, route.path) if route.strip_prefix else inbound.target
         head = b"".join(
@@ -110,8 +112,8 @@ class Dresser:
                 b" ",
                 target,
                 leg.opening or b" HTTP/1.1\r\nHost: " + inbound.host.encode("ascii") + _CRLF,
-                kept,
-                self._forwarding(inbound, via),
+                lines,
+                self._request_ids(inbound),
                 b"" if session is None else self._identity(leg, session),
                 b"" if token is None or leg.forwarded is None else _forwarded(leg.forwarded, token),
                 _UPGRADE if upgrade else _framing(inbound),
@@ -142,21 +144,31 @@ class Dresser:
         self._legs[id(route)] = leg
         return leg
 
-    def _fields(self, inbound: Inbound) -> tuple[bytes, tuple[bytes, ...]]:
-        """Return the client's fields that go on, and its `Via` values; both follow from its fields alone."""
-        noted = inbound.notes.outbound_fields
-        if noted is None:
-            client = self._filtered(inbound, inbound.headers)
-            noted = inbound.notes.outbound_fields = b"".join(client.kept), tuple(client.via)
-        return noted
+    def _request_ids(self, inbound: Inbound) -> bytes:
+        trace = inbound.traceparent or self._new_trace()
+        return f"{inbound.request_id}\r\ntraceparent: {trace}\r\n".encode("ascii")
 
-    def _fields_but(self, leg: _Leg, inbound: Inbound) -> tuple[bytes, tuple[bytes, ...]]:
-        """Return what `_fields` does, without the client's own word where *leg* has the issuer's token."""
+    def _passed_on(self, inbound: Inbound, headers: RawHeaders) -> bytes:
+        """Return what of the client's *headers* goes on, and where it all came from, up to the request's id.
+
+        These follow from the client's fields and its address alone.
+        """
+        client = self._filtered(inbound, headers)
+        peer = inbound.peer or "unknown"
+        chain = ", ".join((*inbound.forwarded_for, peer))
+        via = _passed(client.via) if client.via else ""
+        forwarding = (
+            f"X-Forwarded-For: {chain}\r\nX-Forwarded-Proto: {inbound.scheme}\r\n"
+            f"X-Forwarded-Host: {inbound.host}\r\nVia: {via}1.1 {PSEUDONYM}\r\nX-Request-Id: "
+        )
+        return b"".join((*client.kept, forwarding.encode("latin-1")))
+
+    def _passed_on_but(self, leg: _Leg, inbound: Inbound) -> bytes:
+        """Return what `_passed_on` does, without the client's own word where *leg* has the issuer's token."""
         forwarding = leg.route.forwarding
         taken = fold(forwarding.header.encode("ascii")) if forwarding else b""
         rest = tuple(field for field in inbound.headers if fold(field[0]) != taken)
-        client = self._filtered(inbound, rest)
-        return b"".join(client.kept), tuple(client.via)
+        return self._passed_on(inbound, rest)
 
     def _filtered(self, inbound: Inbound, headers: RawHeaders) -> _Client:
         client = self._sorted(inbound, headers)
@@ -189,16 +201,6 @@ class Dresser:
             client.via.append(value)
         elif inbound.traceparent is not None:  # W3C Trace Context 3.3: one without the other means nothing
             client.kept += (name, _COLON, value, _CRLF)
-
-    def _forwarding(self, inbound: Inbound, via: tuple[bytes, ...]) -> bytes:
-        peer = inbound.peer or "unknown"
-        chain = ", ".join((*inbound.forwarded_for, peer)) if inbound.forwarded_for else peer
-        return (
-            f"X-Forwarded-For: {chain}\r\nX-Forwarded-Proto: {inbound.scheme}\r\n"
-            f"X-Forwarded-Host: {inbound.host}\r\nVia: {_passed(via) if via else ''}1.1 {PSEUDONYM}\r\n"
-            f"X-Request-Id: {inbound.request_id}\r\n"
-            f"traceparent: {inbound.traceparent or self._new_trace()}\r\n"
-        ).encode("latin-1")
 
     def _identity(self, leg: _Leg, session: Session) -> bytes:
         place = (session.token_id, id(leg))
@@ -239,7 +241,7 @@ def _framing(inbound: Inbound) -> bytes:
     return _CRLF
 
 
-def _passed(via: tuple[bytes, ...]) -> str:
+def _passed(via: list[bytes]) -> str:
     """Return the client's `Via` lines as one, to be continued (RFC 9110 7.6.3).
 
     Raises LoopDetected where the request went through a gateway of this name already.

@@ -8,9 +8,9 @@ from contextlib import contextmanager
 
 from gateway.errors import UpstreamTimeout, UpstreamUnreachable
 from gateway.model.route import Upstream
+from gateway.upstream.answer_head import AnswerHeads
 from gateway.upstream.exchange import Exchange
 from gateway.upstream.headers import Outbound
-from gateway.upstream.reserved import Reserved
 from gateway.upstream.wire import Connection
 
 LIMIT = 256
@@ -27,12 +27,12 @@ class Pool:
         self,
         upstream: Upstream,
         *,
-        reserved: Reserved,
+        heads: AnswerHeads,
         trust: ssl.SSLContext | None = None,
         limit: int = LIMIT,
     ) -> None:
         self._upstream = upstream
-        self._fates = reserved.answers
+        self._heads = heads
         self._tls = (trust or _system_trust()) if upstream.tls else None
         self._limit = limit
         self._taken = 0
@@ -106,7 +106,7 @@ class Pool:
 
     def _new_connection(self) -> Connection:
         upstream = self._upstream
-        return Connection(owner=self, timeouts=upstream.timeouts, fates=self._fates, reuse=upstream.reuse)
+        return Connection(owner=self, timeouts=upstream.timeouts, heads=self._heads, reuse=upstream.reuse)
 
     # What a connection tells.
 

@@ -12,7 +12,7 @@ from typing import Protocol, cast
 from gateway.errors import UpstreamBroken, UpstreamTimeout
 from gateway.model.route import Timeouts
 from gateway.upstream.answer import AnswerReader
-from gateway.upstream.reserved import Fates
+from gateway.upstream.answer_head import AnswerHeads
 
 HIGH_WATER = 256 * 1024
 # How long an unused connection is kept. Shorter than what most servers keep theirs for.
@@ -37,10 +37,10 @@ class Connection(asyncio.Protocol):
     early, if anything did.
     """
 
-    def __init__(self, *, owner: Owner, timeouts: Timeouts, fates: Fates, reuse: bool) -> None:
+    def __init__(self, *, owner: Owner, timeouts: Timeouts, heads: AnswerHeads, reuse: bool) -> None:
         self._owner = owner
         self._timeouts = timeouts
-        self._fates = fates
+        self._heads = heads
         self._reuse = reuse
         self._loop = asyncio.get_running_loop()
         self._reader: AnswerReader | None = None
@@ -73,7 +73,7 @@ class Connection(asyncio.Protocol):
         *told* is called once, when the head of the answer is here or will not come; nobody need wait.
         """
         self.told = told
-        reader = self._reader = AnswerReader(method, self._fates, upgrade=upgrade)
+        reader = self._reader = AnswerReader(method, self._heads, upgrade=upgrade)
         self._sent = not body_follows
         if body_follows:
             self._deadline = None

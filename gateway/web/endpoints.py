@@ -8,6 +8,7 @@ from gateway.model.inbound import Inbound
 from gateway.pipeline import Passage
 from gateway.web.account import AccountPage
 from gateway.web.home import Handler, Home
+from gateway.web.initiation import Initiation
 from gateway.web.issuer_logout import IssuerLogoutEndpoints
 from gateway.web.password import PasswordPage
 from gateway.web.programs import Programs
@@ -28,6 +29,7 @@ class Endpoints:
         prefix: str,
         home: Home,
         signin: SignIn,
+        initiation: Initiation,
         signout: SignOut,
         account: AccountPage,
         password: PasswordPage,
@@ -52,6 +54,7 @@ class Endpoints:
         self._with_provider: Mapping[str, Methods] = {
             "/signin": {"GET": home.starts(signin.follow), "POST": signin.start},
             "/callback": {"GET": home.only(signin.callback), "POST": signin.receive},
+            "/initiate": {"GET": home.only(initiation.follow), "POST": initiation.receive},
             "/account/link": {"POST": account.link},
             "/account/sessions": {"POST": account.end},
             "/backchannel-logout": {"POST": issuer_logout.backchannel},

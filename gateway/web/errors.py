@@ -4,7 +4,7 @@ Both carry the code and the request id, never the text of the error, which is fo
 """
 
 from collections.abc import Sequence
-from urllib.parse import quote
+from urllib.parse import quote, urlencode
 
 from gateway.errors import (
     CredentialsRefused,
@@ -12,19 +12,24 @@ from gateway.errors import (
     LoginCancelled,
     LoginRequired,
     MethodRefused,
+    StepUpRequired,
     TooManyAttempts,
     Unavailable,
 )
 from gateway.flows.targets import ReturnTargets
 from gateway.model.answer import Answer
 from gateway.model.inbound import Inbound, RawHeaders
-from gateway.web.pages import Pages
+from gateway.web.pages import Pages, Prepared
+from gateway.web.purpose import ROUTE
 from gateway.web.replies import Replies, set_cookies
 from gateway.web.words import CANCELLED, Way, Words, words_for
 
 RETRY_AFTER = b"5"
 # A scheme that no browser knows, so none opens a dialog (RFC 9110 11.6.1 wants a challenge).
 _CHALLENGE = b'Vestibule realm="sign-in"'
+_DESCRIPTION = "Prove once more who you are, as recently and as strongly as this asks"
+# What a person mends on the sign-in page, and a navigation is led to.
+_LEADING = (LoginRequired, StepUpRequired)
 
 
 class ErrorPages:
@@ -38,6 +43,7 @@ class ErrorPages:
         self._targets = targets
         self._public_url = public_url.rstrip("/")
         self._signin = f"{prefix}/signin"
+        self._made: dict[str, Prepared] = {}
         self._ways = {
             Way.HOME: "/",
             Way.LOGIN: self._signin,
@@ -55,43 +61,57 @@ class ErrorPages:
     ) -> Answer:
         """Return the answer for *error*; without *inbound*, which was never understood, JSON."""
         cookies = set_cookies(extra_cookies)
-        if isinstance(error, LoginRequired) and inbound is not None and inbound.navigation:
-            return self._replies.redirect(self._way_in(inbound), status=302, headers=cookies)
+        if isinstance(error, _LEADING) and inbound is not None and inbound.navigation:
+            return self._replies.redirect(self._way_in(inbound, error.route), status=302, headers=cookies)
         headers = (*explaining(error), *cookies)
         if inbound is None or not _reads_pages(error, inbound):
             return self._document(error, request_id, headers)
-        name = "cancelled.html" if isinstance(error, LoginCancelled) else "error.html"
-        words = CANCELLED if isinstance(error, LoginCancelled) else words_for(error.code)
-        facts = self._facts(words, code=error.code, request_id=request_id)
-        return self._pages.message(name, facts, status=error.status, headers=headers)
+        html = self._page_of(error, inbound).saying(request_id)
+        return self._pages.message(html, status=error.status, headers=headers)
 
     def explain(self, code: str, *, request_id: str) -> Answer:
         """Return the page about *code*, for somebody who was sent there."""
-        facts = self._facts(words_for(code), code="", request_id=request_id)
-        return self._pages.message("error.html", facts, status=200, headers=())
+        html = self._page("error.html", words_for(code), code="").saying(request_id)
+        return self._pages.message(html, status=200, headers=())
+
+    def _page_of(self, error: GatewayError, inbound: Inbound) -> Prepared:
+        """Return the page about *error*, made once for all like it: they come when there is least time."""
+        if isinstance(error, StepUpRequired):
+            href = self._way_in(inbound, error.route)
+            return self._page("error.html", words_for(error.code), code=error.code, href=href)
+        page = self._made.get(error.code)
+        if page is None:
+            name = "cancelled.html" if isinstance(error, LoginCancelled) else "error.html"
+            words = CANCELLED if isinstance(error, LoginCancelled) else words_for(error.code)
+            page = self._made[error.code] = self._page(name, words, code=error.code)
+        return page
 
     def _document(self, error: GatewayError, request_id: str, headers: RawHeaders) -> Answer:
-        told: dict[str, str] = {"error": error.code, "request_id": request_id}
-        if isinstance(error, LoginRequired):
-            told["login_url"] = self._public_url + self._signin
+        told: dict[str, object] = {"error": error.code, "request_id": request_id}
+        if isinstance(error, _LEADING):
+            told["login_url"] = self._public_url + self._signin + _asking(route=error.route)
+        if isinstance(error, StepUpRequired):
+            told |= _demand(error)
         return self._replies.document(told, status=error.status, headers=headers)
 
-    def _way_in(self, inbound: Inbound) -> str:
+    def _way_in(self, inbound: Inbound, route: str) -> str:
         """Return the sign-in page, on the host where logins live, with the way back if it is safe."""
         here = self._signin if inbound.host == self._targets.host else self._public_url + self._signin
-        target = self._targets.original(inbound)
-        return here if target is None else f"{here}?return_to={quote(target, safe='/')}"
+        return here + _asking(return_to=self._targets.original(inbound) or "", route=route)
 
-    def _facts(self, words: Words, *, code: str, request_id: str) -> dict[str, object]:
-        new_tab = code == LoginRequired.code
-        href = self._ways[words.way]
-        return {"words": words, "href": href, "new_tab": new_tab, "code": code, "request_id": request_id}
+    def _page(self, name: str, words: Words, *, code: str, href: str | None = None) -> Prepared:
+        new_tab = code in (LoginRequired.code, StepUpRequired.code)
+        href = self._ways[words.way] if href is None else href
+        facts = {"words": words, "href": href, "new_tab": new_tab, "code": code}
+        return self._pages.prepared(name, facts, but="request_id")
 
 
 def explaining(error: GatewayError) -> RawHeaders:
     """Return the headers that belong to the status of *error*, on whatever page it is told."""
     if isinstance(error, LoginRequired | CredentialsRefused):
         return ((b"WWW-Authenticate", _CHALLENGE),)
+    if isinstance(error, StepUpRequired):
+        return ((b"WWW-Authenticate", _step_up_challenge(error)),)
     if isinstance(error, TooManyAttempts):
         return ((b"Retry-After", str(error.retry_after).encode()),)
     if isinstance(error, Unavailable):
@@ -101,6 +121,30 @@ def explaining(error: GatewayError) -> RawHeaders:
     return ()
 
 
+def _asking(*, return_to: str = "", route: str = "") -> str:
+    """Return the query that asks the sign-in page for this, empty where there is nothing to ask."""
+    asked = {"return_to": return_to, ROUTE: route}
+    query = urlencode({name: value for name, value in asked.items() if value}, quote_via=quote, safe="/")
+    return f"?{query}" if query else ""
+
+
+def _step_up_challenge(error: StepUpRequired) -> bytes:
+    """Return the challenge of RFC 9470 3; no value can hold a quotation mark."""
+    told = {"error": error.code, "error_description": _DESCRIPTION, **_demand(error)}
+    parameters = "".join(f', {name}="{value}"' for name, value in told.items())
+    return _CHALLENGE + parameters.encode("ascii")
+
+
+def _demand(error: StepUpRequired) -> dict[str, object]:
+    """Return what the route demands, in the parameters of RFC 9470 3."""
+    told: dict[str, object] = {}
+    if error.max_age is not None:
+        told["max_age"] = error.max_age
+    if error.acr_values:
+        told["acr_values"] = " ".join(error.acr_values)
+    return told
+
+
 def _listed(words: Sequence[str]) -> bytes:
     return ", ".join(words).encode()
 
@@ -108,7 +152,7 @@ def _listed(words: Sequence[str]) -> bytes:
 def _reads_pages(error: GatewayError, inbound: Inbound) -> bool:
     """Say whether a person will see the answer: a navigation, a form's too, or asked for HTML."""
     modes = inbound.values(b"sec-fetch-mode")
-    if isinstance(error, LoginRequired):
+    if isinstance(error, _LEADING):
         # Only a form that was sent can be here; a script that accepts HTML is still a script.
         return modes == [b"navigate"] if modes else inbound.wants_html
     return inbound.wants_html or modes == [b"navigate"]

@@ -3,6 +3,8 @@
 import base64
 import hashlib
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from html import escape
 from urllib.parse import urlsplit
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
@@ -14,7 +16,20 @@ from gateway.web.replies import Replies, set_cookies
 _STYLE = "style.css"
 _TEMPLATES = ("signin.html", "signout.html", "account.html", "password.html", "error.html", "cancelled.html")
 _NOTHING = '<!doctype html><html lang="en"><meta charset="utf-8"><title>Sign-out</title></html>'
+_LATER = "8d1c5ab2-said-later"
 _FORM_REFERRER: RawHeaders = ((b"Referrer-Policy", b"same-origin"),)
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """A page of which one text is still to come."""
+
+    before: str
+    after: str
+
+    def saying(self, text: str) -> str:
+        """Return the page with *text* in its place."""
+        return f"{self.before}{escape(text)}{self.after}"
 
 
 class Pages:
@@ -41,9 +56,13 @@ class Pages:
         self._framing = {issuer: _framing_policy(issuer) for issuer in issuers}
         self._departures = _policy(digest, " ".join(["'self'", "https:", *_plain_origins(issuers)]))
 
-    def message(self, name: str, facts: Mapping[str, object], *, status: int, headers: RawHeaders) -> Answer:
-        """Return a page without forms."""
-        html = self._templates[name].render(facts)
+    def prepared(self, name: str, facts: Mapping[str, object], *, but: str) -> Prepared:
+        """Return a page without forms in which everything is said *but* the fact of that name."""
+        before, _, after = self._templates[name].render({**facts, but: _LATER}).partition(_LATER)
+        return Prepared(before, after)
+
+    def message(self, html: str, *, status: int, headers: RawHeaders) -> Answer:
+        """Return *html*, a page without forms."""
         return self._replies.page(html, policy=self._closed, status=status, headers=headers)
 
     def framed(self, *, issuer: str, cookies: Sequence[bytes]) -> Answer:

@@ -9,20 +9,23 @@ from gateway.errors import (
     LoginFailed,
     MethodRefused,
     NoSuchPage,
+    ProofTooWeak,
     Unavailable,
 )
 from gateway.flows.login import Departure, Logins
 from gateway.flows.password import Claimed, PasswordLogins
 from gateway.flows.resume import Resume
+from gateway.flows.step_up import StepUps
 from gateway.flows.targets import ReturnTargets
 from gateway.model.answer import Answer
 from gateway.model.inbound import Inbound
+from gateway.model.session import Session
 from gateway.web.csrf import Csrf
-from gateway.web.destination import destination
 from gateway.web.errors import explaining
 from gateway.web.home import Home
 from gateway.web.pages import Pages
 from gateway.web.person import display_name
+from gateway.web.purpose import Purpose, Purposes
 from gateway.web.query import Fields
 from gateway.web.replies import Replies
 from gateway.web.visit import Visit
@@ -40,6 +43,7 @@ class SignIn:
         *,
         logins: Logins,
         passwords: PasswordLogins | None,
+        step_ups: StepUps,
         resume: Resume,
         targets: ReturnTargets,
         home: Home,
@@ -50,6 +54,7 @@ class SignIn:
     ) -> None:
         self._logins = logins
         self._passwords = passwords
+        self._purposes = Purposes(step_ups=step_ups, resume=resume, targets=targets)
         self._resume = resume
         self._targets = targets
         self._home = home
@@ -59,24 +64,30 @@ class SignIn:
         self._root = root
 
     async def choose(self, visit: Visit) -> Answer:
-        """GET /signin: the form and a button a provider; with one issuer alone straight on to it."""
-        return_to = destination(visit.query, self._targets, host=visit.inbound.host)
-        if self._passwords is None and not self._logins.providers:
+        """GET /signin: the form and a button a provider; with one issuer alone straight on to it.
+
+        Whoever has to prove once more who they are does so where they did before.
+        """
+        purpose = await self._purposes.of(visit, visit.query)
+        issuers = [provider.id for provider in self._logins.providers]
+        if self._passwords is None and not issuers:
             raise NoSuchPage("nobody signs in here")
-        if self._passwords is not None or len(self._logins.providers) > 1:
-            return self._page(visit.inbound, return_to)
-        return await self._depart(self._logins.providers[0].id, visit, return_to or "/")
+        if purpose.session is not None and purpose.session.provider in issuers:
+            return await self._depart(purpose.session.provider, visit, purpose)
+        if self._passwords is not None or len(issuers) > 1:
+            return self._page(visit.inbound, purpose)
+        return await self._depart(issuers[0], visit, purpose)
 
     async def follow(self, visit: Visit) -> Answer:
         """GET /signin/{provider}: our own redirect names a target and starts; anybody else chooses."""
-        return_to = destination(visit.query, self._targets, host=visit.inbound.host)
+        purpose = await self._purposes.of(visit, visit.query)
         if self._is_for_passwords(visit):
-            return self._page(visit.inbound, return_to)
+            return self._page(visit.inbound, purpose)
         if visit.tail not in [provider.id for provider in self._logins.providers]:
             raise NoSuchPage("no such provider")
-        if return_to is None:
-            return self._page(visit.inbound, None)
-        return await self._depart(visit.tail, visit, return_to)
+        if purpose.return_to is None:
+            return self._page(visit.inbound, purpose)
+        return await self._depart(visit.tail, visit, purpose)
 
     async def start(self, visit: Visit) -> Answer:
         """POST /signin/{provider}: the button was pressed."""
@@ -107,37 +118,66 @@ class SignIn:
         """POST /callback/{provider}: the password form was sent."""
         if self._passwords is None or not self._is_for_passwords(visit):
             raise MethodRefused("no form comes back from this provider", allow=("GET", "HEAD"))
+        try:
+            self._passwords.check_room()
+        except Unavailable as error:
+            return self._turned_away(visit, error)
         self._csrf.check_origin(visit.inbound)
         fields = await visit.fields()
         self._csrf.check(visit.inbound, fields.one("csrfToken"))
         if not self._home.is_here(visit):
             return self._replies.redirect(self._home.signin(visit, fields))
         claimed = Claimed(name=fields.one("username") or "", password=fields.one("password") or "")
-        return_to = destination(fields, self._targets, host=visit.inbound.host)
+        purpose = await self._purposes.of(visit, fields)
         try:
             departure = await self._passwords.sign_in(
-                claimed, inbound=visit.inbound, return_to=return_to or "/", persistent=_is_persistent(fields)
+                claimed,
+                inbound=visit.inbound,
+                return_to=purpose.return_to or "/",
+                persistent=purpose.persists(fields),
+                step_up=purpose.step_up_at(visit.tail),
             )
         except (LoginFailed, Unavailable) as error:
-            return self._refused(visit, fields, return_to, error)
+            return self._refused(visit, fields, purpose, error)
         if visit.wants_url(fields):
             return self._replies.next_url(self._absolute(departure.location), cookies=departure.cookies)
         return self._replies.redirect(departure.location, cookies=departure.cookies)
 
     def _refused(
-        self, visit: Visit, fields: Fields, return_to: str | None, error: LoginFailed | Unavailable
+        self, visit: Visit, fields: Fields, purpose: Purpose, error: LoginFailed | Unavailable
     ) -> Answer:
         """Return the form once more, or tell a script; other ends than a wrong password are raised."""
         visit.passage.code = error.code
         if visit.wants_url(fields):
-            url = f"{self._root}/error?{urlencode({'error': error.code, 'code': _auth_js_code(error)})}"
-            return self._replies.document({"url": url}, status=error.status, headers=explaining(error))
+            return self._replies.document(
+                {"url": self._explained(error)}, status=error.status, headers=explaining(error)
+            )
         if not isinstance(error, CredentialsRefused) or not visit.inbound.wants_html:
             raise error
-        return self._page(visit.inbound, return_to, refused=error, typed=fields)
+        return self._page(visit.inbound, purpose, refused=error, typed=fields)
+
+    def _turned_away(self, visit: Visit, error: Unavailable) -> Answer:
+        """Answer a login of which nothing was read, so that nobody knows what its script asks for."""
+        visit.passage.code = error.code
+        if visit.inbound.wants_html:
+            raise error
+        told = {"error": error.code, "request_id": visit.passage.request_id, "url": self._explained(error)}
+        return self._replies.document(told, status=error.status, headers=explaining(error))
+
+    def _explained(self, error: GatewayError) -> str:
+        """Return the page about *error*, in the form in which Auth.js clients read it."""
+        return f"{self._root}/error?{urlencode({'error': error.code, 'code': _auth_js_code(error)})}"
 
     def _is_for_passwords(self, visit: Visit) -> bool:
         return self._passwords is not None and visit.tail == self._passwords.provider.id
+
+    def _again(self, purpose: Purpose) -> Session | None:
+        """Return the session of somebody who has to type their password again, None for anybody else."""
+        if self._passwords is None or purpose.step_up_at(self._passwords.provider.id) is None:
+            return None
+        if self._purposes.in_vain(purpose):
+            raise ProofTooWeak("a password cannot meet what the route demands")
+        return purpose.session
 
     def _absolute(self, location: str) -> str:
         return self._targets.origin(self._targets.host) + location if location.startswith("/") else location
@@ -145,47 +185,53 @@ class SignIn:
     async def _begin(self, visit: Visit, fields: Fields) -> Departure:
         if self._is_for_passwords(visit) or not self._home.is_here(visit):
             return Departure(location=self._home.signin(visit, fields))
-        return await self._logins.start(
-            visit.tail,
-            inbound=visit.inbound,
-            return_to=destination(fields, self._targets, host=visit.inbound.host) or "/",
-            persistent=_is_persistent(fields),
-            hints=_hints(visit.query),
-        )
+        return await self._start(visit.tail, visit, fields, await self._purposes.of(visit, fields))
 
-    async def _depart(self, provider_id: str, visit: Visit, return_to: str) -> Answer:
-        departure = await self._logins.start(
+    async def _depart(self, provider_id: str, visit: Visit, purpose: Purpose) -> Answer:
+        departure = await self._start(provider_id, visit, visit.query, purpose)
+        return self._replies.redirect(departure.location, status=302, cookies=departure.cookies)
+
+    async def _start(self, provider_id: str, visit: Visit, fields: Fields, purpose: Purpose) -> Departure:
+        return await self._logins.start(
             provider_id,
             inbound=visit.inbound,
-            return_to=return_to,
-            persistent=_is_persistent(visit.query),
+            return_to=purpose.return_to or "/",
+            persistent=purpose.persists(fields),
             hints=_hints(visit.query),
+            route=purpose.route,
+            step_up=purpose.step_up_at(provider_id),
         )
-        return self._replies.redirect(departure.location, status=302, cookies=departure.cookies)
 
     def _page(
         self,
         inbound: Inbound,
-        return_to: str | None,
+        purpose: Purpose,
         *,
         refused: CredentialsRefused | None = None,
         typed: Fields | None = None,
     ) -> Answer:
-        """Return the sign-in page; after a wrong password with what was *typed*, less the password."""
+        """Return the sign-in page; after a wrong password with what was *typed*, less the password.
+
+        For somebody who has to type their password again it is the form alone. Raises ProofTooWeak
+        where that would be in vain.
+        """
         resumed = self._resume.at_once(inbound, asks_for_roles=False)
+        again = self._again(purpose)
         token = self._csrf.issue(inbound.headers)
         facts = {
-            "providers": self._logins.providers,
+            "providers": () if again else self._logins.providers,
             "passwords": self._passwords.provider if self._passwords else None,
-            "return_to": return_to,
+            "return_to": purpose.return_to,
+            "route": purpose.route,
             "csrf": token.text,
             "name": display_name(resumed.session.identity) if resumed and resumed.session else "",
+            "again": again is not None,
             "refused": refused is not None,
-            "username": (typed.one("username") or "") if typed else "",
+            "username": (typed.one("username") or "") if typed else _address(again),
             "shared": typed is not None and not _is_persistent(typed),
         }
         # Browsers hold the redirect after a form to the page's policy too.
-        departs = bool(self._logins.providers) or not (return_to or "/").startswith("/")
+        departs = bool(facts["providers"]) or not (purpose.return_to or "/").startswith("/")
         return self._pages.form(
             "signin.html",
             facts,
@@ -194,6 +240,10 @@ class SignIn:
             status=refused.status if refused else 200,
             headers=explaining(refused) if refused else (),
         )
+
+
+def _address(session: Session | None) -> str:
+    return (session.identity.email or "") if session else ""
 
 
 def _is_persistent(fields: Fields) -> bool:

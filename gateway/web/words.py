@@ -91,6 +91,13 @@ _BY_CODE = {
         way=Way.LOGIN,
         label="Sign in in a new tab",
     ),
+    "insufficient_user_authentication": Words(
+        title="Confirm that it is you",
+        text="What you just sent was not delivered, because this page asks you to sign in once more first. "
+        "Do so in a new tab, come back to this one, go back a page and send it again.",
+        way=Way.LOGIN,
+        label="Confirm in a new tab",
+    ),
     "access_denied": Words(
         title="You may not open this page",
         text="You are signed in, but this page is not open to you. If it should be, ask the people who "
@@ -146,6 +153,28 @@ _BY_CODE = {
         "again and repeat it from your account page.",
         way=Way.ACCOUNT,
         label="Go to your account",
+    ),
+    "ProofTooOld": _home(
+        "Your sign-in was not recent enough",
+        "This page is open only shortly after signing in, and the sign-in provider did not ask you again. "
+        "You are still signed in; sign out at the provider too, then try once more.",
+    ),
+    "ProofTooWeak": _home(
+        "This page asks for a stronger sign-in",
+        "You are still signed in, but not in a way that opens this page, for example with a second factor. "
+        "If you cannot sign in more strongly, ask the people who run this site.",
+    ),
+    "ProofByAnother": Words(
+        title="That was somebody else",
+        text="You were asked to confirm who you are, and another person signed in. Nothing has changed: you "
+        "are signed in as before. To go on as somebody else, sign out first.",
+        way=Way.ACCOUNT,
+        label="See who is signed in",
+    ),
+    "InitiationRefused": _login(
+        "This link is not for this site",
+        "It asks to sign in at another provider than the one it leads to, so it was stopped here. Nothing "
+        "was changed.",
     ),
     "LoginLoop": _login(
         "You keep being signed out",

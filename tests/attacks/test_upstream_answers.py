@@ -9,23 +9,24 @@ import pytest
 from gateway.errors import UpstreamBroken, UpstreamTimeout, UpstreamUnreachable
 from gateway.model.inbound import RawHeaders
 from gateway.model.route import Timeouts
+from gateway.upstream.answer_head import AnswerHeads
 from gateway.upstream.pool import Pool
 from gateway.upstream.reserved import Reserved
 from tests.fakes.dressing import TOLD, asking, upstream_at
 from tests.fakes.ports import free_port
 from tests.fakes.upstream import FAULTS, RecordingUpstream, ok
 
-RESERVED = Reserved((TOLD,))
+HEADS = AnswerHeads(Reserved((TOLD,)).answers)
 
 
 def pool_to(up: RecordingUpstream, **facts: object) -> Pool:
-    return Pool(upstream_at(up.port, **facts), reserved=RESERVED)
+    return Pool(upstream_at(up.port, **facts), heads=HEADS)
 
 
 async def ask(pool: Pool, method: str = "GET") -> tuple[int, RawHeaders, bytes]:
     async with pool.send(asking(method)) as answer:
         body = b"".join([piece async for piece in answer.chunks()])
-        return answer.status, answer.headers, body
+        return answer.head.status, answer.head.headers, body
 
 
 async def refused(fault: str) -> None:
@@ -176,7 +177,7 @@ async def test_H27_an_early_answer_ends_its_connection() -> None:
         up.fault = "early"
         pool = pool_to(up)
         async with pool.send(asking("POST", body=1_000_000), upload()) as answer:
-            assert (answer.status, answer.whole()) == (413, b"large")
+            assert (answer.head.status, answer.whole()) == (413, b"large")
         up.fault = ""
         assert (await ask(pool))[2] == b"hello"
         assert up.connections == 2
@@ -219,7 +220,7 @@ async def test_U06_a_silent_upstream_is_504_and_its_connection_ends() -> None:
 
 
 async def test_U08_a_dead_upstream_is_502_within_a_second() -> None:
-    pool = Pool(upstream_at(free_port()), reserved=RESERVED)
+    pool = Pool(upstream_at(free_port()), heads=HEADS)
     async with asyncio.timeout(1):
         with pytest.raises(UpstreamUnreachable) as told:
             await ask(pool)
@@ -275,7 +276,7 @@ async def test_U09_a_large_body_is_streamed_in_bounded_memory() -> None:
         writer.close()
 
     server = await asyncio.start_server(pour, "127.0.0.1", 0)
-    pool = Pool(upstream_at(server.sockets[0].getsockname()[1]), reserved=RESERVED)
+    pool = Pool(upstream_at(server.sockets[0].getsockname()[1]), heads=HEADS)
     tracemalloc.start()
     async with pool.send(asking()) as answer:
         async for got in answer.chunks():

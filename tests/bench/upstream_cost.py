@@ -21,6 +21,7 @@ from gateway.model.identity import Identity
 from gateway.model.inbound import Inbound
 from gateway.model.route import IdentityHeaders, Route, Upstream
 from gateway.model.session import Session
+from gateway.upstream.answer_head import AnswerHeads
 from gateway.upstream.assertion import Assertions
 from gateway.upstream.headers import Dresser, reserved_by
 from gateway.upstream.pool import Pool
@@ -142,7 +143,7 @@ def _dresser(route: Route) -> Dresser:
 async def _measure(port: int, *, seconds: float, clients: int) -> dict[str, float]:
     route = _route(port)
     dresser = _dresser(route)
-    pool = Pool(route.upstream, reserved=reserved_by([route]))
+    pool = Pool(route.upstream, heads=AnswerHeads(reserved_by([route]).answers))
     end = time.perf_counter() + seconds
     done = 0
 

@@ -44,6 +44,11 @@ deny = {{ email_domains = ["example.com"] }}
 path = "/elsewhere"
 upstream = "{app}"
 networks = ["192.0.2.0/24"]
+[[routes]]
+path = "/payroll"
+upstream = "{app}"
+max_auth_age = "5m"
+acr_values = ["mfa"]
 """
 UNEQUAL = ("x-request-id:", "traceparent:", "x-gateway-assertion:")
 NAVIGATION = ("Sec-Fetch-Mode: navigate", "Accept: text/html")
@@ -209,3 +214,19 @@ async def test_a_url_that_is_none_is_refused_without_a_traceback(tmp_path: Path,
         result = await place.explain("GET", url)
         assert result.exit_code in (1, 2)
         assert isinstance(result.exception, SystemExit)
+
+
+async def test_B76_B073_how_they_proved_who_they_are_is_the_operator_s_to_say(tmp_path: Path) -> None:
+    async with house(tmp_path) as place:
+        there = ("GET", f"{place.gateway.url}/payroll", "--user", "alice@example.com")
+        proved = await place.explain(*there, "--acr", "mfa", "--auth-age", "4m")
+        assert proved.exit_code == 0
+        old = await place.explain(*there, "--acr", "mfa", "--auth-age", "331")
+        assert "rule      max_auth_age 300s: miss <- decides" in old.output
+        assert "outcome   step_up (max_auth_age)" in old.output
+        weak = await place.explain(*there)
+        assert "rule      acr_values mfa: miss <- decides" in weak.output
+        assert "answer    401 insufficient_user_authentication" in weak.output
+        wrong = await place.explain(*there, "--auth-age", "soon")
+        assert wrong.exit_code == 2
+        assert "'soon' is not a duration" in wrong.output

@@ -80,3 +80,12 @@ def test_B146_a_wrong_configuration_is_told_and_nothing_listed(tmp_path: Path) -
     assert result.exit_code == 1
     assert "access" in result.output
     assert "wiki" not in result.output
+
+
+def test_B74_the_proof_that_a_route_asks_for_is_listed(tmp_path: Path) -> None:
+    path = tmp_path / "gateway.toml"
+    path.write_text(CONFIG + 'max_auth_age = "15m"\nacr_values = ["mfa"]\n')
+    result = CliRunner().invoke(command, ["--config", str(path)])
+    assert "max_auth_age=900s acr_values=mfa" in result.output
+    listed = json.loads(CliRunner().invoke(command, ["--config", str(path), "--json"]).output)
+    assert [each["proof"] for each in listed] == [{"max_auth_age": 900, "acr_values": ["mfa"]}, {}, {}]

@@ -13,7 +13,8 @@
 Endpoints: `discovery authorize token userinfo jwks`, and `elsewhere`, which nobody may ever call.
 `authorize` consents at once, as the user that `login_hint` names, else as `issuer.user`.
 `issuer.claims` and `issuer.header` are laid over the next ID tokens' claims and header (a value
-`ABSENT` removes one), `issuer.payload` makes the payload's bytes of the claims.
+`ABSENT` removes one), `issuer.payload` makes the payload's bytes of the claims. `issuer.heard` is told
+the parameters of each authorization request, before it is answered.
 """
 
 import asyncio
@@ -158,6 +159,7 @@ class HostileIssuer:
             for name in ("alice", "bob")
         }
         self.user = "alice"
+        self.heard: Callable[[dict[str, str]], None] = lambda _: None
         self.faults: set[str] = set()
         self.claims: Claims = {}
         self.header: Claims = {}
@@ -316,6 +318,7 @@ class HostileIssuer:
             raise ValueError("redirect_uri")
 
     def _response(self, asked: dict[str, str]) -> list[tuple[str, str]]:
+        self.heard(asked)
         pairs = [("state", asked["state"])]
         if "access_denied" in self.faults:
             pairs += [("error", "access_denied"), ("error_description", "<script>alert(1)</script>")]

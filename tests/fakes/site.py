@@ -24,6 +24,7 @@ from gateway.flows.password_policy import PasswordPolicy
 from gateway.flows.recent import RecentLogins
 from gateway.flows.resume import Resume
 from gateway.flows.sign_ins import SignInBook
+from gateway.flows.step_up import StepUps
 from gateway.flows.targets import ReturnTargets
 from gateway.flows.throttle import Throttle
 from gateway.flows.transactions import Transactions
@@ -35,6 +36,7 @@ from gateway.model.event import AuditEvent
 from gateway.model.identity import VerifiedLogin
 from gateway.model.inbound import Inbound
 from gateway.model.login import PendingLogin
+from gateway.model.proof import Demand
 from gateway.pipeline import Passage
 from gateway.relying_party.authorization import CallbackResponse
 from gateway.relying_party.end_session import LogoutDeparture
@@ -47,6 +49,7 @@ from gateway.web.csrf import Csrf
 from gateway.web.endpoints import Endpoints
 from gateway.web.errors import ErrorPages
 from gateway.web.home import Home
+from gateway.web.initiation import Initiation
 from gateway.web.issuer_logout import IssuerLogoutEndpoints
 from gateway.web.pages import Pages
 from gateway.web.password import PasswordPage
@@ -79,16 +82,20 @@ class Issuer:
         self.down: GatewayError | None = None
         self.begun: list[PendingLogin] = []
         self.hints: list[Mapping[str, str]] = []
+        self.demands: list[Demand | None] = []
         self.redeemed: list[PendingLogin] = []
         self.ends_sessions = False
         self.departed: list[LogoutDeparture] = []
         self.notices: dict[str, LogoutNotice] = {}
 
-    async def begin(self, pending: PendingLogin, hints: Mapping[str, str]) -> str:
+    async def begin(
+        self, pending: PendingLogin, hints: Mapping[str, str], *, demand: Demand | None = None
+    ) -> str:
         if self.down is not None:
             raise self.down
         self.begun.append(pending)
         self.hints.append(hints)
+        self.demands.append(demand)
         asked = {"state": pending.state, "redirect_uri": pending.redirect_uri}
         return f"{self.url}/authorize?{urlencode(asked)}"
 
@@ -234,12 +241,17 @@ async def site(
     providers: Sequence[str] = ("demo",),
     trust_email: Sequence[str] = (),
     by_password: bool = False,
+    demands: Mapping[str, Demand] | None = None,
 ) -> AsyncIterator[Site]:
-    """Open a gateway on a database of its own; *by_password* adds that provider, id `local`."""
+    """Open a gateway on a database of its own; *by_password* adds that provider, id `local`;
+    *demands* are those of routes, by their names."""
     clock = FakeClock()
     async with opened(directory, clock) as database:
         passwords = CountedPasswords() if by_password else None
-        yield _composed(clock, database, providers, frozenset(trust_email), passwords)
+        step_ups = StepUps(demands or {}, clock=clock)
+        yield _composed(
+            clock, database, providers, frozenset(trust_email), passwords=passwords, step_ups=step_ups
+        )
         if passwords is not None:
             await passwords.close()
 
@@ -249,7 +261,9 @@ def _composed(
     database: Database,
     providers: Sequence[str],
     trust_email: frozenset[str],
+    *,
     passwords: CountedPasswords | None,
+    step_ups: StepUps,
 ) -> Site:
     ring = KeyRing([b"s" * 32], scope=URL)
     names = CookieNames(base="session", secure=True, hostname=HOST)
@@ -299,6 +313,7 @@ def _composed(
         recent=recent,
         spender=database,
         linking=Linking(database.users, trust_email=trust_email, audit=events.append, clock=clock),
+        step_ups=step_ups,
         strategy=sessions,
         live=resume,
         book=book,
@@ -313,6 +328,7 @@ def _composed(
         throttle=throttle,
         arrivals=Arrivals(recent=recent, strategy=sessions, live=resume, book=book),
         audit=events.append,
+        clock=clock,
     )
     targets = ReturnTargets(public_url=URL, hosts=frozenset({"wiki.example.com"}), prefix=PREFIX)
     replies = Replies(secure=True)
@@ -326,6 +342,7 @@ def _composed(
         signin=SignIn(
             logins=logins,
             passwords=by_password,
+            step_ups=step_ups,
             resume=resume,
             targets=targets,
             home=home,
@@ -334,6 +351,7 @@ def _composed(
             replies=replies,
             root=URL + PREFIX,
         ),
+        initiation=Initiation(logins=logins, targets=targets, replies=replies),
         signout=SignOut(
             logout=logout,
             departures=departures,

@@ -3,7 +3,7 @@ from itertools import product
 
 import pytest
 
-from gateway.errors import AccountNotLinked, FreshLoginRequired, UserRefused
+from gateway.errors import AccountNotLinked, FreshLoginRequired, ProofByAnother, UserRefused
 from gateway.flows.link import Create, Decision, Facts, Link, Refuse, SignIn, decide
 from gateway.model.identity import Account, User
 
@@ -113,3 +113,13 @@ def test_no_case_makes_a_second_user_for_an_account_or_an_e_mail() -> None:
         if isinstance(decide(facts), Create):
             assert facts.account is None
             assert facts.owner is None
+
+
+def test_B018_B073_a_step_up_signs_in_its_own_user_or_nobody() -> None:
+    for facts in every_case():
+        found = decide(replace(facts, only=ANN.id))
+        if facts.known is None or facts.known.id != ANN.id:
+            assert isinstance(found, Refuse)
+            assert found.error is ProofByAnother
+        else:
+            assert found == decide(facts)

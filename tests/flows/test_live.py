@@ -10,6 +10,7 @@ import pytest
 from gateway.errors import SessionRejected, StoreUnavailable
 from gateway.flows.live import Live, Stay
 from gateway.model.event import AuditEvent
+from gateway.model.proof import Demand
 from gateway.model.route import Access, Rules
 from gateway.model.session import Session
 from tests.fakes.routes import route
@@ -48,6 +49,7 @@ class Watch:
     def __post_init__(self) -> None:
         self.live = Live(
             self.strategy,  # type: ignore[arg-type]
+            clock=lambda: self.now,
             monotonic=lambda: self.now,
             audit=self.told.append,
             every=SOON,
@@ -229,4 +231,17 @@ async def test_B056_one_that_cannot_be_closed_leaves_no_other_unwatched() -> Non
         async with asyncio.timeout(5):
             while other not in watch.ended:
                 await asyncio.sleep(SOON / 2)
+    await watch.live.close()
+
+
+async def test_B056_B073_what_was_let_in_ends_when_its_proof_is_too_old() -> None:
+    watch = Watch()
+    proved = replace(SESSION, proved_at=int(watch.now))
+    stay = watch.stay(proved, demand=Demand(max_age=60))
+    with watch.live.lasting(stay, at_once=True):
+        await watch.looked(2)
+        assert watch.ended == {}
+        watch.now += 91
+        await watch.looked(1)
+        assert watch.ended == {stay: "max_auth_age"}
     await watch.live.close()

@@ -93,6 +93,7 @@ async def door(
             throttle=throttle,
             arrivals=Arrivals(recent=recent, strategy=gate.sessions, live=resume, book=gate.book),
             audit=gate.events.append,
+            clock=gate.clock,
             counts=Counts(),
         )
         yield Door(gate=gate, logins=logins, passwords=passwords, throttle=throttle, counted=counted)

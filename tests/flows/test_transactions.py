@@ -9,7 +9,7 @@ from gateway.errors import LoginFailed
 from gateway.flows.transactions import BUDGET, LIFE, MOST, Binding, Transactions
 from gateway.keys.keyring import KeyRing
 from gateway.model.cookies import CookieNames
-from gateway.model.login import LinkIntent, PendingLogin
+from gateway.model.login import LinkIntent, PendingLogin, StepUp
 from tests.fakes.clock import FakeClock
 from tests.fakes.jar import Jar
 
@@ -133,3 +133,15 @@ def test_freshness_ends_with_the_life_and_forgives_a_minute_of_skew(age: int, fr
     login = pending(clock)
     clock.advance(age)
     assert transactions(clock).is_fresh(login) is fresh
+
+
+def test_a_step_up_travels_with_its_transaction() -> None:
+    clock, jar = FakeClock(), Jar()
+    for step_up in (
+        None,
+        StepUp(user_id="u", route="/admin"),
+        StepUp(user_id="u", route="/a", insisted=True),
+    ):
+        made = pending(clock, step_up=step_up)
+        jar.take(transactions(clock).begin(made, BINDING, jar.headers()))
+        assert transactions(clock).find(made.state, BINDING, jar.headers()) == made

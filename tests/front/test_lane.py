@@ -21,16 +21,17 @@ GET = b"GET /x HTTP/1.1"
 
 @dataclass
 class Taken:
-    """How many requests the lane took, and how many it left."""
+    """How many requests the lane took, how many of them unparsed, and how many it left."""
 
     yes: int = 0
+    again: int = 0
     no: int = 0
 
 
 @pytest.fixture
 def taken(monkeypatch: pytest.MonkeyPatch) -> Taken:
     """Count what the lane takes."""
-    counted, take = Taken(), Lane.take
+    counted, take, repeat = Taken(), Lane.take, Lane.repeat
 
     def counting(self: Lane, *given: object) -> bool:
         took = take(self, *given)  # type: ignore[arg-type]
@@ -38,7 +39,14 @@ def taken(monkeypatch: pytest.MonkeyPatch) -> Taken:
         counted.no += not took
         return took
 
+    def repeating(self: Lane, *given: object) -> bool:
+        took = repeat(self, *given)  # type: ignore[arg-type]
+        counted.yes += took
+        counted.again += took
+        return took
+
     monkeypatch.setattr(Lane, "take", counting)
+    monkeypatch.setattr(Lane, "repeat", repeating)
     return counted
 
 
@@ -64,6 +72,91 @@ async def test_a_warm_request_takes_the_lane_and_a_body_does_not(tmp_path: Path,
         assert (await client.answer()).body == b"null"
         assert taken.yes == 3
         assert door.upstream.connections == 1
+
+
+def rest_of(head: bytes) -> bytes:
+    return head[head.index(b" HTTP/1.1") :]
+
+
+async def test_a_head_that_repeats_the_last_one_is_not_parsed_again(tmp_path: Path, taken: Taken) -> None:
+    async with warm(tmp_path) as (door, client):
+        for target in (b"/x", b"/y?z=1", b"/x", b"/%41"):
+            await client.write(b"GET %b%b" % (target, rest_of(ask(GET))))
+            assert (await client.answer()).status == 200
+        assert taken.again == 4
+        lines = [each.split(b"\r\n")[0] for each in door.upstream.requests[-4:]]
+        assert lines == [b"GET /x HTTP/1.1", b"GET /y?z=1 HTTP/1.1", b"GET /x HTTP/1.1", b"GET /%41 HTTP/1.1"]
+
+
+NOT_TARGETS = (
+    b"",
+    b" ",
+    b"x",
+    b"*",
+    b"/a b",
+    b"/..",
+    b"/%2e%2e/x",
+    b"/a\rb",
+    b"/a\nb",
+    b"/a\x00b",
+    b"/a#b",
+    b"/\xff",
+    b"/a HTTP/1.1\r\nHost: evil\r\n\r\nGET /b",
+    b"/a HTTP/1.1\r\nHost: evil\r\nX-B:",
+    b"http://evil/",
+    b"//evil/x",
+    b"/" + b"a" * 9000,
+)
+
+
+@pytest.mark.parametrize("target", NOT_TARGETS, ids=range(len(NOT_TARGETS)))
+async def test_H01_what_is_no_target_is_judged_as_on_a_new_connection(
+    tmp_path: Path, taken: Taken, target: bytes
+) -> None:
+    async with warm(tmp_path) as (door, client):
+        head = b"GET %b%b" % (target, rest_of(ask(GET)))
+        await client.write(head)
+        warmed = await client.answer()
+        async with await door.open() as fresh:
+            await fresh.write(head)
+            assert (await fresh.answer()).status == warmed.status >= 400
+        assert (taken.again, len(door.upstream.requests)) == (0, 1)
+
+
+@pytest.mark.parametrize(("first", "status"), [(b"\r\n", 200), (b"G", 400)])
+async def test_a_head_after_a_beginning_is_parsed(
+    tmp_path: Path, taken: Taken, first: bytes, status: int
+) -> None:
+    async with warm(tmp_path) as (door, client):
+        await client.write(first)
+        await door.passes(ask(GET))  # until then, what came before has been read
+        await client.write(ask(GET))
+        assert (await client.answer()).status == status
+        assert taken.again == 0
+
+
+async def test_a_head_is_never_taken_for_that_of_another_request_in_the_queue(tmp_path: Path) -> None:
+    one, other = ask(GET, b"X-B: 1"), ask(GET, b"X-B: 2")
+    async with warm(tmp_path) as (door, client):
+        door.upstream.fault = "late"
+        for head in (ask(GET), one, other):
+            await client.write(head)
+            await door.lives()  # until then, what came before has been read
+        door.upstream.release.set()
+        door.upstream.fault = ""
+        for head in (b"", b"", b"", other, one, other):
+            await client.write(head)
+            assert (await client.answer()).status == 200
+        told = [b"X-B: 1" in each for each in door.upstream.requests[2:]]
+        assert told == [True, False, False, True, False]
+
+
+async def test_only_a_get_is_repeated_unparsed(tmp_path: Path, taken: Taken) -> None:
+    async with warm(tmp_path) as (_, client):
+        for line in (b"HEAD /x HTTP/1.1", b"HEAD /x HTTP/1.1", b"GET /x HTTP/1.1"):
+            await client.write(ask(line))
+            assert (await client.answer(head_only=line.startswith(b"HEAD"))).status == 200
+        assert taken.again == 0
 
 
 VARIED = (

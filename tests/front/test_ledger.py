@@ -1,9 +1,10 @@
 """A request is told once, whatever ended it, and nothing that is secret is told."""
 
 import asyncio
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 import pytest
+from msgspec.structs import replace
 
 from gateway.errors import AccessDenied, GatewayError, UpstreamBroken
 from gateway.front.ledger import RequestLedger
@@ -22,6 +23,10 @@ class Told:
     audited: list[AuditEvent] = field(default_factory=list)
     trail: list[AuditEvent] = field(default_factory=list)
     events: list[tuple[str, str, dict[str, object]]] = field(default_factory=list)
+    mute: str = ""
+
+    def takes(self, level: str) -> bool:
+        return level != self.mute
 
     def request(self, line: RequestLine) -> None:
         self.lines.append(line)
@@ -88,6 +93,15 @@ def test_a_request_that_went_well_is_one_line() -> None:
     assert told.events == []
     assert counted.requests[0]["route"] == "/wiki"
     assert counted.decisions[0]["decision"] == "pass"
+
+
+def test_no_line_is_made_that_nobody_writes() -> None:
+    ledger, told, counted = books()
+    told.mute = "info"
+    ledger.ended(passage(status=200), None)
+    ledger.ended(passage(status=500), None)
+    assert [line.status for line in told.lines] == [500]
+    assert len(counted.requests) == 2
 
 
 def test_a_request_that_was_never_understood_is_told_by_its_peer() -> None:

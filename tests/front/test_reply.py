@@ -13,12 +13,13 @@ from gateway.errors import UpstreamBroken
 from gateway.flows.live import Stay
 from gateway.front.inflow import Inflow
 from gateway.front.limits import Limits
-from gateway.front.reply import ClientReply
+from gateway.front.reply import ClientReply, Manner
 from gateway.model.answer import Answer
 from gateway.model.cookies import CookieNames
 from gateway.model.event import AuditEvent
 from gateway.pipeline import Passage
 from gateway.upstream.answer import AnswerReader
+from gateway.upstream.answer_head import AnswerHeads
 from gateway.upstream.exchange import UpstreamAnswer
 from gateway.upstream.reserved import Reserved
 from tests.fakes.dressing import inbound
@@ -94,7 +95,7 @@ class FromUpstream:
 
 
 def answer(head: bytes, *rest: bytes, method: str = "GET", broken: Exception | None = None) -> UpstreamAnswer:
-    reader = AnswerReader(method, Reserved(()).answers)
+    reader = AnswerReader(method, AnswerHeads(Reserved(()).answers))
     reader.feed(head)
     connection = FromUpstream(reader, list(rest), broken=broken)
     return UpstreamAnswer(connection, reader)  # type: ignore[arg-type]
@@ -115,12 +116,14 @@ def reply(
 ) -> ClientReply:
     return ClientReply(
         client,
+        Manner(
+            live=live or Watch(),
+            limits=Limits(write_idle=write_idle),
+            owns_cookie=NAMES.owns,
+            audit=(audited if audited is not None else []).append,
+            date=lambda: b"today",
+        ),
         rest=client,
-        live=live or Watch(),
-        limits=Limits(write_idle=write_idle),
-        owns_cookie=NAMES.owns,
-        audit=(audited if audited is not None else []).append,
-        date=lambda: b"today",
         keep_alive=True,
         method=method,
         version=version,
@@ -247,8 +250,8 @@ async def test_an_answer_of_our_own_is_whole(method: str) -> None:
         b"HTTP/1.1 404 Not Found",
         b"Content-Type: text/plain",
         b"Set-Cookie: session=x",
-        b"Date: today",
         b"X-Request-Id: r-1",
+        b"Date: today",
         b"Content-Length: 4",
     ]
     assert body == (b"" if method == "HEAD" else b"none")

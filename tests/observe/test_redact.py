@@ -19,6 +19,12 @@ def test_O34_a_secret_is_hidden_by_its_name(name: str) -> None:
     assert told({name: CANARY}) == {name: HIDDEN}
 
 
+@given(st.from_regex(r"[\w./-]{0,300}", fullmatch=True))
+def test_O34_what_is_plain_is_told_as_it_is_and_no_secret_looks_plain(text: str) -> None:
+    slowly = scrubbed(f"{text} ")  # the blank takes the way of everything that is not plain
+    assert scrubbed(text)[:LONGEST] == slowly.removesuffix(" ")[:LONGEST]
+
+
 @pytest.mark.parametrize("name", ["user_id", "session_id", "reason", "provider", "route", "status", "error"])
 def test_what_is_no_secret_is_told(name: str) -> None:
     assert told({name: "plain"}) == {name: "plain"}

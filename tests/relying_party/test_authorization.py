@@ -1,3 +1,4 @@
+from dataclasses import replace
 from hashlib import sha256
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
@@ -6,7 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.errors import GatewayError, IssuerUnavailable, LoginCancelled, LoginFailed
+from gateway.errors import GatewayError, IssuerUnavailable, LoginCancelled, LoginFailed, ProofTooWeak
+from gateway.model.login import StepUp
+from gateway.model.proof import Demand
 from gateway.relying_party.authorization import (
     CallbackResponse,
     accept_response,
@@ -191,3 +194,40 @@ def test_any_other_response_does_not(changes: dict[str, Any], error: type[Gatewa
 def test_an_error_that_is_no_word_is_not_quoted(error: object) -> None:
     assert plain_word(error) == "an error that is no word"
     assert plain_word("invalid_grant") == "invalid_grant"
+
+
+def demanded(demand: Demand, *, insisted: bool = False, **changes: Any) -> dict[str, str]:
+    step_up = StepUp(user_id="u", route="/", insisted=insisted)
+    url = authorization_url(
+        metadata(),
+        registration(**changes),
+        replace(PENDING, step_up=step_up),
+        {"prompt": "none"},
+        demand=demand,
+    )
+    return dict(parse_qsl(urlsplit(url).query))
+
+
+def test_B073_what_a_route_demands_is_asked_of_the_issuer() -> None:
+    sent = demanded(Demand(max_age=900, acr_values=("mfa", "hardware")))
+    assert (sent["max_age"], sent["acr_values"]) == ("900", "mfa hardware")
+    assert demanded(Demand()).keys().isdisjoint({"max_age", "acr_values"})
+
+
+@pytest.mark.parametrize(("configured", "sent"), [("60", "60"), ("3600", "900")])
+def test_B073_of_two_ages_the_younger_is_asked(configured: str, sent: str) -> None:
+    params = (("max_age", configured), ("acr_values", "usual"))
+    asked_for = demanded(Demand(max_age=900, acr_values=("mfa",)), authorization_params=params)
+    assert (asked_for["max_age"], asked_for["acr_values"]) == (sent, "mfa")
+
+
+def test_O19_an_issuer_that_did_not_ask_is_told_to() -> None:
+    params = (("prompt", "consent"),)
+    assert demanded(Demand(max_age=1), authorization_params=params)["prompt"] == "consent"
+    assert demanded(Demand(max_age=1), insisted=True, authorization_params=params)["prompt"] == "login"
+
+
+def test_B073_an_issuer_that_cannot_meet_it_may_say_so() -> None:
+    response = CallbackResponse(state=PENDING.state, error="unmet_authentication_requirements", iss=ISSUER)
+    with pytest.raises(ProofTooWeak):
+        accept_response(response, pending=PENDING, metadata=metadata())

@@ -69,7 +69,7 @@ async def test_O24_O27_a_token_that_is_refused_or_reused_is_refused(login: Login
 
 
 @pytest.mark.parametrize("fault", ["unknown_client", "down", "html", "cut", "dpop"])
-async def test_O23_O31_whatever_else_comes_is_an_outage_and_ends_no_grant(login: Login, fault: str) -> None:
+async def test_O23_whatever_else_comes_is_an_outage_and_ends_no_grant(login: Login, fault: str) -> None:
     old = await granted(login)
     issuer_of(login).refresh_faults = {fault}
     with pytest.raises(IssuerUnavailable) as caught:

@@ -6,6 +6,7 @@ import pytest
 
 from gateway.errors import NoRoute
 from gateway.model.identity import Identity
+from gateway.model.proof import Demand, Proof
 from gateway.model.route import Access, Rules
 from gateway.routing.explain import Explanation, explain
 from gateway.routing.policy import Outcome, admit
@@ -77,3 +78,17 @@ def test_P13_the_routes_that_were_beaten_are_told() -> None:
 def test_P13_no_route_is_said_so() -> None:
     with pytest.raises(NoRoute):
         explain(Table([]), method="GET", host="h", path="/", identity=None, client_ip="")
+
+
+def test_B76_B073_what_is_demanded_of_the_proof_is_told_in_its_order() -> None:
+    demanding = Table([route("/", demand=Demand(max_age=900, acr_values=("mfa", "hardware")))])
+    told_of = {"method": "GET", "host": "h", "path": "/", "client_ip": ""}
+    known = explain(demanding, identity=ALICE, proof=Proof(age=10, acr="pwd"), **told_of)  # type: ignore[arg-type]
+    assert [(t.rule, t.wanted, t.result, t.decides) for t in known.rules] == [
+        ("signed_in", (), "hit", False),
+        ("max_auth_age", ("900s",), "hit", False),
+        ("acr_values", ("mfa", "hardware"), "miss", True),
+    ]
+    assert known.verdict.outcome is Outcome.STEP_UP
+    stranger = explain(demanding, identity=None, **told_of)  # type: ignore[arg-type]
+    assert [t.result for t in stranger.rules] == ["miss", "not asked", "not asked"]

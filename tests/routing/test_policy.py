@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gateway.model.identity import Identity
+from gateway.model.proof import Demand, Proof
 from gateway.model.route import Access, Route, Rules
 from gateway.routing.policy import Outcome, Verdict, admit, domain_of, folded, prepared, weigh
 from tests.fakes.routes import route
@@ -225,3 +226,39 @@ def test_a_route_is_plain_where_its_access_is_the_whole_rule() -> None:
     assert not prepared(route(methods=frozenset({"GET"}))).plain
     assert not prepared(route(allow=Rules(emails=frozenset({"a@example.com"})))).plain
     assert not prepared(route(deny=Rules(users=frozenset({"u"})))).plain
+
+
+RECENT = Demand(max_age=300, acr_values=("mfa",))
+FRESH = Proof(age=10, acr="mfa")
+
+
+def proved(governing: Route, proof: Proof, identity: Identity | None = ALICE) -> Verdict:
+    return admit(prepared(governing), identity, method="GET", client_ip="192.0.2.1", proof=proof)
+
+
+@pytest.mark.parametrize(
+    ("proof", "reason"),
+    [
+        (Proof(age=400, acr="mfa"), "max_auth_age"),
+        (Proof(acr="mfa"), "max_auth_age"),
+        (Proof(age=10, acr="pwd"), "acr_values"),
+        (Proof(age=10), "acr_values"),
+    ],
+)
+def test_B073_a_proof_that_falls_short_is_asked_for_anew(proof: Proof, reason: str) -> None:
+    assert proved(route(demand=RECENT), proof) == Verdict(outcome=Outcome.STEP_UP, reason=reason)
+    assert proved(route(demand=RECENT), FRESH).outcome is Outcome.PASS
+
+
+def test_B073_whoever_may_not_pass_anyhow_is_refused_without_being_asked() -> None:
+    refusing = route(demand=RECENT, allow=Rules(roles=frozenset({"admin"})))
+    assert proved(refusing, Proof()) == Verdict(outcome=Outcome.DENY, reason="roles")
+
+
+def test_B070_B073_a_stranger_signs_in_first() -> None:
+    assert proved(route(demand=RECENT), Proof(), None).outcome is Outcome.LOGIN
+
+
+def test_B073_no_route_with_a_demand_is_plain() -> None:
+    assert not prepared(route(demand=RECENT)).plain
+    assert admit(prepared(route(demand=RECENT)), ALICE, method="GET", client_ip="").outcome is Outcome.STEP_UP

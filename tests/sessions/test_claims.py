@@ -37,6 +37,7 @@ SESSION = Session(
     acr="urn:a",
     amr=("pwd",),
     persistent=False,
+    proved_at=80,
 )
 BARE = replace(
     SESSION,
@@ -45,6 +46,7 @@ BARE = replace(
     acr=None,
     amr=(),
     persistent=True,
+    proved_at=None,
 )
 
 

@@ -5,6 +5,7 @@ import pytest
 
 from gateway.errors import SessionRejected, StoreUnavailable
 from gateway.model.session import session_key
+from gateway.sessions.cookies import cookie_lines
 from gateway.sessions.strategy import public_id
 from tests.fakes.session_store import StatefulNode
 from tests.fakes.sessions import ALICE, POLICY
@@ -38,10 +39,10 @@ async def test_B064_a_held_session_is_the_same_object_while_its_channel_proves_i
     loaded = node.load()
     assert not loaded.due
     assert loaded is node.load()
-    assert node.sessions.warm(node.browser.headers()) is loaded
+    assert node.sessions.warm(cookie_lines(node.browser.headers())) is loaded
     node.monotonic.advance(0.041)
     assert node.load().due
-    assert node.sessions.warm(node.browser.headers()) is None
+    assert node.sessions.warm(cookie_lines(node.browser.headers())) is None
     assert node.store.calls["find"] == 1
 
 

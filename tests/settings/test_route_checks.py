@@ -162,3 +162,20 @@ def test_passwords_alone_give_no_token_to_forward(tmp_path: Path) -> None:
     local = '[[providers]]\nid = "local"\ntype = "password"\n'
     text = TOP + local + ROUTE + 'forward_token = "access_token"\n'
     assert "no" in found(tmp_path, text)["routes[0].forward_token"]
+
+
+@pytest.mark.parametrize("key", ['max_auth_age = "5m"', 'acr_values = ["mfa"]'])
+@pytest.mark.parametrize(("access", "ok"), [("authenticated", True), ("optional", False), ("public", False)])
+def test_B073_a_proof_is_asked_only_where_everybody_is_signed_in(
+    tmp_path: Path, key: str, access: str, ok: bool
+) -> None:
+    faults = found(tmp_path, f'{SOUND}access = "{access}"\n{key}\n')
+    assert (f"routes[0].{key.partition(' ')[0]}" not in faults) is ok
+
+
+def test_B073_no_password_says_how_strong_it_was(tmp_path: Path) -> None:
+    local = '[[providers]]\nid = "local"\ntype = "password"\n'
+    text = f'{TOP}{local}{ROUTE}acr_values = ["mfa"]\n'
+    assert "can never be met" in found(tmp_path, text)["routes[0].acr_values"]
+    assert found(tmp_path, f'{TOP}{local}{PROVIDER}{ROUTE}acr_values = ["mfa"]\n') == {}
+    assert found(tmp_path, f'{TOP}{local}{ROUTE}max_auth_age = "5m"\n') == {}

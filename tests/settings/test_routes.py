@@ -56,3 +56,18 @@ def test_only_three_spellings_can_be_allowed_in_a_path(tmp_path: Path) -> None:
 def test_sizes_and_methods_are_read(tmp_path: Path) -> None:
     plain = route(tmp_path, 'max_body = "10MiB"\nmethods = ["GET", "POST"]\nstrip_prefix = true')
     assert (plain.max_body, plain.methods, plain.strip_prefix) == (10 * 2**20, ("GET", "POST"), True)
+
+
+@pytest.mark.parametrize(
+    "value", ["[]", '["two words"]', '["a\\"b"]', '[""]', str([f"{n}" for n in range(11)]), '"mfa"']
+)
+def test_acr_values_are_some_words(tmp_path: Path, value: str) -> None:
+    assert any(
+        key.startswith("routes[0].acr_values")
+        for key in faults_by_key(tmp_path, f"{SOUND}acr_values = {value}\n")
+    )
+
+
+@pytest.mark.parametrize("value", ['"0s"', '"500ms"', "0", '"soon"'])
+def test_max_auth_age_is_whole_seconds(tmp_path: Path, value: str) -> None:
+    assert "routes[0].max_auth_age" in faults_by_key(tmp_path, f"{SOUND}max_auth_age = {value}\n")

@@ -11,11 +11,13 @@ from hypothesis import strategies as st
 from gateway.errors import UpstreamBroken
 from gateway.model.inbound import RawHeaders
 from gateway.upstream.answer import FIELDS_LIMIT, HEAD_LIMIT, AnswerReader
+from gateway.upstream.answer_head import AnswerHead, AnswerHeads
 from gateway.upstream.reserved import Reserved
 from tests.fakes.dressing import TOLD
 from tests.fakes.upstream import CUTS, FAULTS, ok
 
 FATES = Reserved((TOLD,)).answers
+NO_HEAD = AnswerHead(status=0, reason=b"", headers=(), length=None, lasting=False)
 CHUNKED = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
 
 
@@ -32,9 +34,9 @@ class Read:
     reusable: bool
 
 
-def read(*pieces: bytes, method: str = "GET", eof: bool = False) -> Read:
+def read(*pieces: bytes, method: str = "GET", eof: bool = False, heads: AnswerHeads | None = None) -> Read:
     """Feed *pieces*; bytes after completion go where the connection would put them: nowhere."""
-    reader = AnswerReader(method, FATES)
+    reader = AnswerReader(method, heads or AnswerHeads(FATES))
     body = b""
     late = False
     for piece in pieces:
@@ -45,11 +47,12 @@ def read(*pieces: bytes, method: str = "GET", eof: bool = False) -> Read:
         body += reader.take()
     if eof:
         reader.eof()
+    head = reader.head if reader.head_done else NO_HEAD
     return Read(
-        status=reader.status,
-        reason=reader.reason,
-        headers=reader.headers,
-        length=reader.length,
+        status=head.status,
+        reason=head.reason,
+        headers=head.headers,
+        length=head.length,
         body=body,
         complete=reader.complete,
         reusable=reader.reusable and reader.complete and not late,
@@ -249,7 +252,7 @@ def test_H20_endless_trailers_and_extensions_are_refused(endless: bytes) -> None
 
 
 def test_what_is_taken_is_no_longer_weighed() -> None:
-    reader = AnswerReader("GET", FATES)
+    reader = AnswerReader("GET", AnswerHeads(FATES))
     reader.feed(b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nabc")
     reader.feed(b"def")
     assert reader.buffered > 6
@@ -263,13 +266,18 @@ SWITCHED = b"HTTP/1.1 101 X\r\nupgrade: WebSocket\r\nConnection: upgrade, x-hop\
 
 @given(st.lists(st.integers(0, len(SWITCHED) + 5)))
 def test_U19_a_switch_that_was_asked_for_is_read_however_it_is_split(cuts: list[int]) -> None:
-    reader = AnswerReader("GET", FATES, upgrade=True)
+    reader = AnswerReader("GET", AnswerHeads(FATES), upgrade=True)
     raw = b"HTTP/1.1 103 Early Hints\r\n\r\n" + SWITCHED + b"HTTP/"
     bounds = [0, *sorted(cuts), len(raw)]
     for begin, end in pairwise(bounds):
         reader.feed(raw[begin:end])
-    assert (reader.status, reader.upgraded, reader.head_done, reader.reusable) == (101, True, True, False)
-    assert reader.headers == ((b"X", b"1"),)
+    assert (reader.head.status, reader.upgraded, reader.head_done, reader.reusable) == (
+        101,
+        True,
+        True,
+        False,
+    )
+    assert reader.head.headers == ((b"X", b"1"),)
     assert (reader.take(), reader.complete) == (b"HTTP/", False)
     reader.eof()
     assert reader.complete
@@ -277,4 +285,4 @@ def test_U19_a_switch_that_was_asked_for_is_read_however_it_is_split(cuts: list[
 
 def test_U19_without_a_wish_a_switch_is_refused() -> None:
     with pytest.raises(UpstreamBroken):
-        AnswerReader("GET", FATES).feed(SWITCHED)
+        AnswerReader("GET", AnswerHeads(FATES)).feed(SWITCHED)

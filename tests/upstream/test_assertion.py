@@ -120,3 +120,12 @@ def test_memory_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     assert len(signer._held) == 3
     assert signer.assertion(tokens[4], "wiki") == made[4]
     assert signer.assertion(tokens[0], "wiki") != made[0]
+
+
+def test_B101_auth_time_is_when_they_proved_it_where_that_is_known() -> None:
+    signer = assertions(FakeClock())
+    known = session(proved_at=1_799_000_000, acr="mfa", amr=("hwk",))
+    claims = opened(signer.assertion(known, "wiki")).claims
+    assert (claims["auth_time"], claims["acr"], claims["amr"]) == (1_799_000_000, "mfa", ["hwk"])
+    untold = opened(signer.assertion(session(), "wiki")).claims
+    assert untold["auth_time"] == session().authenticated_at

@@ -7,6 +7,7 @@ import pytest
 
 from gateway.errors import RequestRejected, UpstreamBroken, UpstreamTimeout
 from gateway.model.route import Timeouts
+from gateway.upstream.answer_head import AnswerHeads
 from gateway.upstream.pool import Pool
 from gateway.upstream.reserved import Reserved
 from tests.fakes.dressing import TOLD, asking, upstream_at
@@ -18,7 +19,7 @@ class ClientGone(Exception):
 
 
 def pool_to(up: RecordingUpstream, **facts: object) -> Pool:
-    return Pool(upstream_at(up.port, **facts), reserved=Reserved((TOLD,)))
+    return Pool(upstream_at(up.port, **facts), heads=AnswerHeads(Reserved((TOLD,)).answers))
 
 
 async def body_of(*pieces: bytes, then: BaseException | asyncio.Event | None = None) -> AsyncIterator[bytes]:
@@ -34,7 +35,7 @@ async def test_a_small_answer_is_whole_at_once() -> None:
     async with RecordingUpstream() as up:
         pool = pool_to(up)
         async with pool.send(asking()) as answer:
-            assert (answer.status, answer.reason, answer.length) == (200, b"OK", 5)
+            assert (answer.head.status, answer.head.reason, answer.head.length) == (200, b"OK", 5)
             assert answer.whole() == b"hello"
             assert [piece async for piece in answer.chunks()] == []
         assert up.requests == [b"GET / HTTP/1.1\r\nHost: app\r\n\r\n"]
@@ -72,7 +73,7 @@ async def test_H10_a_declared_body_is_sent_as_it_is(method: str) -> None:
     async with RecordingUpstream() as up:
         pool = pool_to(up)
         async with pool.send(asking(method, body=6), body_of(b"abc", b"", b"def")) as answer:
-            assert answer.status == 200
+            assert answer.head.status == 200
         assert up.requests[0].endswith(b"Content-Length: 6\r\n\r\nabcdef")
         await pool.close()
 
@@ -137,7 +138,7 @@ async def test_H27_an_early_answer_is_relayed_and_the_rest_not_sent() -> None:
         pool = pool_to(up)
         more = asyncio.Event()
         async with pool.send(asking("POST", body=10), body_of(b"abc", then=more)) as answer:
-            assert answer.status == 413
+            assert answer.head.status == 413
             assert answer.whole() == b"large"
         up.fault = ""
         async with pool.send(asking()) as answer:
@@ -165,7 +166,7 @@ async def test_a_streamed_answer_may_begin_before_the_body_is_over() -> None:
         yield b"def"
 
     server = await asyncio.start_server(echo, "127.0.0.1", 0)
-    pool = Pool(upstream_at(server.sockets[0].getsockname()[1]), reserved=Reserved(()))
+    pool = Pool(upstream_at(server.sockets[0].getsockname()[1]), heads=AnswerHeads(Reserved(()).answers))
     async with pool.send(asking("POST", body=6), spoken()) as answer:
         assert b"".join([piece async for piece in answer.chunks()]) == b"abcdef"
     await pool.close()
@@ -190,7 +191,7 @@ async def test_leaving_early_closes_the_connection() -> None:
         up.fault = "slow body"
         pool = pool_to(up)
         async with pool.send(asking()) as answer:
-            assert answer.status == 200
+            assert answer.head.status == 200
         up.release.set()
         await up.closed()
         await pool.close()

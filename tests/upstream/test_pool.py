@@ -9,6 +9,7 @@ from msgspec.structs import replace
 
 from gateway.errors import UpstreamTimeout, UpstreamUnreachable
 from gateway.model.route import Timeouts
+from gateway.upstream.answer_head import AnswerHeads
 from gateway.upstream.exchange import Exchange
 from gateway.upstream.pool import Pool
 from gateway.upstream.reserved import Reserved
@@ -16,11 +17,11 @@ from tests.fakes.dressing import asking, upstream_at
 from tests.fakes.ports import free_port
 from tests.fakes.upstream import RecordingUpstream, ok
 
-RESERVED = Reserved(())
+HEADS = AnswerHeads(Reserved(()).answers)
 
 
 def pool_to(up: RecordingUpstream, *, limit: int = 256, **facts: object) -> Pool:
-    return Pool(upstream_at(up.port, **facts), reserved=RESERVED, limit=limit)
+    return Pool(upstream_at(up.port, **facts), heads=HEADS, limit=limit)
 
 
 async def ask(pool: Pool) -> bytes:
@@ -68,7 +69,7 @@ async def test_a_connection_closed_while_idle_is_replaced_also_for_a_post() -> N
         up.hang_up()
         await up.closed()
         async with pool.send(asking("POST")) as answer:
-            assert answer.status == 200
+            assert answer.head.status == 200
         assert up.connections == 2
         await pool.close()
 
@@ -128,7 +129,7 @@ async def test_a_dead_connection_is_not_handed_to_a_waiter() -> None:
 
 
 async def test_U08_a_refused_connection_is_unreachable() -> None:
-    pool = Pool(upstream_at(free_port()), reserved=RESERVED)
+    pool = Pool(upstream_at(free_port()), heads=HEADS)
     async with asyncio.timeout(1):
         with pytest.raises(UpstreamUnreachable):
             await ask(pool)
@@ -136,7 +137,7 @@ async def test_U08_a_refused_connection_is_unreachable() -> None:
 
 
 async def test_U08_a_name_that_does_not_resolve_is_unreachable() -> None:
-    pool = Pool(upstream_at(80, host="nowhere.invalid"), reserved=RESERVED)
+    pool = Pool(upstream_at(80, host="nowhere.invalid"), heads=HEADS)
     with pytest.raises(UpstreamUnreachable):
         await ask(pool)
     await pool.close()
@@ -154,7 +155,7 @@ def tls(authority: trustme.CA, name: str) -> tuple[ssl.SSLContext, ssl.SSLContex
 async def test_https_is_spoken_and_reused() -> None:
     server, client = tls(trustme.CA(), "127.0.0.1")
     async with RecordingUpstream(tls=server) as up:
-        pool = Pool(upstream_at(up.port, tls=True), reserved=RESERVED, trust=client)
+        pool = Pool(upstream_at(up.port, tls=True), heads=HEADS, trust=client)
         for _ in range(3):
             assert await ask(pool) == b"hello"
         assert up.connections <= 2  # a session ticket may be taken for a late byte, once
@@ -169,7 +170,7 @@ async def test_U08_a_certificate_that_does_not_hold_is_unreachable(name: str) ->
     if name != "127.0.0.1":
         authority.configure_trust(trust)
     async with RecordingUpstream(tls=server) as up:
-        pool = Pool(upstream_at(up.port, tls=True), reserved=RESERVED, trust=trust)
+        pool = Pool(upstream_at(up.port, tls=True), heads=HEADS, trust=trust)
         with pytest.raises(UpstreamUnreachable):
             await ask(pool)
         assert up.requests == []
@@ -178,7 +179,7 @@ async def test_U08_a_certificate_that_does_not_hold_is_unreachable(name: str) ->
 
 async def test_U08_plain_http_is_no_way_out_of_https() -> None:
     async with RecordingUpstream() as up:
-        pool = Pool(upstream_at(up.port, tls=True, timeouts=Timeouts(connect=0.2)), reserved=RESERVED)
+        pool = Pool(upstream_at(up.port, tls=True, timeouts=Timeouts(connect=0.2)), heads=HEADS)
         with pytest.raises((UpstreamUnreachable, UpstreamTimeout)):
             await ask(pool)
         assert up.requests == []
@@ -189,7 +190,7 @@ async def test_U06_connecting_has_its_time() -> None:
     open_writers: list[asyncio.StreamWriter] = []
     server = await asyncio.start_server(lambda _, writer: open_writers.append(writer), "127.0.0.1", 0)
     mute = upstream_at(server.sockets[0].getsockname()[1], tls=True, timeouts=Timeouts(connect=0.2))
-    pool = Pool(mute, reserved=RESERVED)
+    pool = Pool(mute, heads=HEADS)
     with pytest.raises(UpstreamTimeout):
         await ask(pool)
     await pool.close()

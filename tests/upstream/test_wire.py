@@ -6,6 +6,7 @@ import pytest
 
 from gateway.errors import UpstreamTimeout
 from gateway.model.route import Timeouts
+from gateway.upstream.answer_head import AnswerHeads
 from gateway.upstream.reserved import Reserved
 from gateway.upstream.wire import HIGH_WATER, Connection
 from tests.fakes.dressing import asking
@@ -28,7 +29,9 @@ class Owner:
 
 async def connected(up: RecordingUpstream, owner: Owner, **timeouts: float) -> Connection:
     def new() -> Connection:
-        return Connection(owner=owner, timeouts=Timeouts(**timeouts), fates=Reserved(()).answers, reuse=True)
+        return Connection(
+            owner=owner, timeouts=Timeouts(**timeouts), heads=AnswerHeads(Reserved(()).answers), reuse=True
+        )
 
     _, connection = await asyncio.get_running_loop().create_connection(new, "127.0.0.1", up.port)
     return connection

@@ -7,7 +7,7 @@ import pytest
 from msgspec.structs import replace
 
 from gateway import errors
-from tests.fakes.site import FETCH, NAVIGATION, PREFIX, URL, Site, header, site
+from tests.fakes.site import FETCH, NAVIGATION, PREFIX, URL, Site, asked, header, site
 
 KINDS = [
     kind
@@ -109,3 +109,51 @@ async def test_a_page_about_an_unknown_code_repeats_nothing_of_it(tmp_path: Path
         assert answer.status == 200
         assert b"script" not in answer.body
         assert b"Something went wrong" in answer.body
+
+
+OLD = errors.StepUpRequired("max_auth_age", route="/a b", max_age=900, acr_values=("urn:mfa", "hardware"))
+
+
+async def test_B073_a_navigation_is_led_to_prove_it_for_that_route(tmp_path: Path) -> None:
+    async with site(tmp_path) as gate:
+        answer = answered(gate, OLD, "/a%20b/x?y=1")
+        assert answer.status == 302
+        assert asked(header(answer, b"Location")) == {"return_to": "/a%20b/x?y=1", "route": "/a b"}
+        elsewhere = answered(gate, OLD, "/x", host="wiki.example.com")
+        assert header(elsewhere, b"Location").startswith(
+            f"{URL}{PREFIX}/signin?return_to=https%3A//wiki.example.com/x"
+        )
+
+
+async def test_B073_a_program_is_told_what_is_demanded(tmp_path: Path) -> None:
+    async with site(tmp_path) as gate:
+        inbound = gate.inbound("/x", headers=FETCH)
+        answer = gate.errors.answer(OLD, inbound=inbound, request_id="req-7")
+        assert answer.status == 401
+        assert header(answer, b"WWW-Authenticate") == (
+            'Vestibule realm="sign-in", error="insufficient_user_authentication", '
+            'error_description="Prove once more who you are, as recently and as strongly as this asks", '
+            'max_age="900", acr_values="urn:mfa hardware"'
+        )
+        assert msgspec.json.decode(answer.body) == {
+            "error": "insufficient_user_authentication",
+            "request_id": "req-7",
+            "login_url": f"{URL}{PREFIX}/signin?route=/a%20b",
+            "max_age": 900,
+            "acr_values": "urn:mfa hardware",
+        }
+
+
+async def test_B030_B073_a_form_that_was_sent_gets_a_page_that_leads_there_in_a_new_tab(
+    tmp_path: Path,
+) -> None:
+    async with site(tmp_path) as gate:
+        page = gate.errors.answer(OLD, inbound=gate.inbound("/x", method="POST"), request_id="req-7")
+        assert page.status == 401
+        assert f'href="{PREFIX}/signin?return_to=/x&amp;route=/a%20b" target="_blank"'.encode() in page.body
+
+
+async def test_a_stranger_is_led_to_sign_in_as_the_route_demands(tmp_path: Path) -> None:
+    async with site(tmp_path) as gate:
+        answer = answered(gate, errors.LoginRequired("anonymous", route="/admin"), "/admin/x")
+        assert asked(header(answer, b"Location")) == {"return_to": "/admin/x", "route": "/admin"}

@@ -20,10 +20,11 @@ PAGES = Pages(
 HOSTILE = "<script>alert(1)</script>\"'><img src=x onerror=alert(1)>"
 
 
-def error_page(title: str = "T") -> object:
+def error_page(title: str = "T", said: str = "r") -> object:
     words = Words(title=title, text="Text.", way=Way.HOME, label="Go", causes=(title,))
-    facts = {"words": words, "href": "/", "new_tab": False, "code": "c", "request_id": "r"}
-    return PAGES.message("error.html", facts, status=400, headers=())
+    facts = {"words": words, "href": "/", "new_tab": False, "code": "c"}
+    html = PAGES.prepared("error.html", facts, but="request_id").saying(said)
+    return PAGES.message(html, status=400, headers=())
 
 
 def test_S28_S29_pages_are_not_framed_and_load_nothing() -> None:
@@ -47,6 +48,13 @@ def test_S29_hostile_words_are_escaped() -> None:
     assert "<script" not in body
     assert "<img" not in body
     assert "&lt;script&gt;" in body
+
+
+def test_S29_what_is_said_later_is_escaped_too() -> None:
+    body = error_page(said=HOSTILE).body.decode()
+    assert "<script>" not in body
+    assert "&lt;script&gt;" in body
+    assert "said-later" not in body
 
 
 async def test_S29_a_hostile_name_and_provider_are_escaped_on_every_form(tmp_path: Path) -> None:

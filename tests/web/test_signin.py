@@ -6,9 +6,10 @@ from urllib.parse import urlencode
 import msgspec
 import pytest
 
-from gateway.errors import IssuerUnavailable
+from gateway.errors import IssuerUnavailable, Unavailable
+from gateway.pipeline import Passage
 from tests.fakes.passwords import RIGHT, hash_of
-from tests.fakes.site import FETCH, PREFIX, URL, Site, header, site
+from tests.fakes.site import FETCH, NAVIGATION, PREFIX, URL, Site, header, site
 
 SCRIPT = (*FETCH, (b"X-Auth-Return-Redirect", b"1"))
 
@@ -172,6 +173,34 @@ async def test_O34_no_password_comes_back_whatever_was_typed(tmp_path: Path) -> 
         assert page.status == 401
         assert b"very-secret-word" not in page.body
         assert b"<script>" not in page.body
+
+
+async def unread(_most: int) -> bytes:
+    raise AssertionError("the form was read")
+
+
+async def test_O38_without_room_a_login_is_turned_away_unread(tmp_path: Path) -> None:
+    async with site(tmp_path, by_password=True) as gate:
+        assert gate.passwords is not None
+        gate.passwords._most = 0
+        for headers in (NAVIGATION, FETCH):
+            inbound = gate.inbound(f"{PREFIX}/callback/local", method="POST", headers=headers)
+            passage = Passage(request_id="req-7", peer="192.0.2.1", started=0.0)
+            try:
+                answer = await gate.endpoints.handle(inbound, unread, passage)
+            except Unavailable as error:
+                answer = gate.errors.answer(error, inbound=inbound, request_id="req-7")
+            assert answer.status == 503
+            assert header(answer, b"Retry-After") == "5"
+            assert b"req-7" in answer.body
+            told = (gate.events[-1].name, gate.events[-1].reason)
+            assert told == ("auth.login.failure", "unavailable")
+        assert msgspec.json.decode(answer.body) == {
+            "error": "unavailable",
+            "request_id": "req-7",
+            "url": f"{URL}{PREFIX}/error?error=unavailable&code=unavailable",
+        }
+        assert len(gate.events) == 2
 
 
 @pytest.mark.parametrize("fields", [{}, {"username": "ann@example.com"}, {"password": RIGHT}])
