@@ -41,6 +41,7 @@ from gateway.observe.metrics import Metrics
 from gateway.observe.store_watch import StoreWatch, WatchedBooks, WatchedPasswords, WatchedStore
 from gateway.observe.trace import NewTraces
 from gateway.pipeline import Pipeline
+from gateway.provider_tokens import TokenRooms, TokenTrade
 from gateway.relying_party.http import IssuerHttp
 from gateway.relying_party.provider import RelyingParty
 from gateway.relying_party.registration import Registration
@@ -134,6 +135,8 @@ class Rooms:
             registration(each, grants=settings.roles) for each in settings.providers if each.type == "oidc"
         ]
         self._parties = {each.id: self._party(each) for each in self._issuers}
+        self._tokens = self._token_rooms()
+        self.closing.append(self._tokens.close)
         self._resume = Resume(self._strategy)
         self._targets = ReturnTargets(
             public_url=settings.public_url, hosts=self.table.hosts, prefix=settings.prefix
@@ -217,6 +220,22 @@ class Rooms:
             )
         )
 
+    def _token_rooms(self) -> TokenRooms:
+        return TokenRooms(
+            TokenTrade(
+                settings=self._settings,
+                ring=self._ring,
+                database=self._database,
+                issuers=self._parties,
+                end=self._strategy.end,
+                clock=self._around.clock,
+                monotonic=self._around.monotonic,
+                metrics=self._metrics,
+                audit=self._audit,
+                log=self._around.log,
+            )
+        )
+
     def _pipeline(self) -> Pipeline:
         reserved = reserved_by(self.table.ordered)
         heads = AnswerHeads(reserved.answers)
@@ -232,6 +251,7 @@ class Rooms:
             ),
             pools={upstream.name: self._pool(upstream, heads) for upstream in self._upstreams()},
             renewed=self._live.renewed,
+            tokens=self._tokens.forwards,
             clock=self._around.clock,
             monotonic=self._around.monotonic,
         )
@@ -341,7 +361,7 @@ class Rooms:
             step_ups=self._step_ups,
             strategy=self._strategy,
             live=self._resume,
-            book=self._book,
+            book=self._tokens.book(self._book),
             audit=self._audit,
             clock=clock,
             counts=self._metrics,
