@@ -6,8 +6,9 @@ from dataclasses import dataclass
 from gateway.flows.forwarding import Forwards
 from gateway.flows.grants import Book, BookWithGrants, Grants
 from gateway.flows.refresh import Issuer, Refreshes
+from gateway.flows.revocation import Revocations, Word
 from gateway.keys.keyring import KeyRing
-from gateway.model.event import Audit, Clock
+from gateway.model.event import Clock
 from gateway.model.session import Session
 from gateway.observe.log import Log
 from gateway.observe.metrics import Metrics
@@ -25,11 +26,11 @@ class TokenTrade:
     ring: KeyRing
     database: Database
     issuers: Mapping[str, Issuer]
+    word: Word
     end: Callable[[Session], Awaitable[None]]
     clock: Clock
     monotonic: Callable[[], float]
     metrics: Metrics
-    audit: Audit
     log: Log
 
 
@@ -56,17 +57,33 @@ class TokenRooms:
             clock=trade.clock,
             monotonic=trade.monotonic,
             counts=trade.metrics,
-            audit=trade.audit,
+            audit=trade.word.audit,
             tell=trade.log.event,
         )
         self.forwards = Forwards(
             self._grants, self._refreshes, issuers=frozenset(trade.issuers), clock=trade.clock
         )
 
+        self._revocations = Revocations(
+            self._grants,
+            store=store,
+            issuers=trade.issuers,
+            word=trade.word,
+            max_age=int(trade.settings.session.max_age),
+            clock=trade.clock,
+            counts=trade.metrics,
+            audit=trade.word.audit,
+        )
+
+    def start(self) -> None:
+        """Begin to look for tokens that ended sessions left."""
+        self._revocations.start()
+
     def book(self, book: Book) -> Book:
         """Return what records logins in *book* and keeps the tokens that are needed."""
         return BookWithGrants(book, self._grants) if self._kept else book
 
     async def close(self) -> None:
-        """Wait until every refresh under way is written."""
+        """Wait until every refresh under way is written, and look for nothing any more."""
+        await self._revocations.close()
         await self._refreshes.close()

@@ -19,6 +19,7 @@ from gateway.flows.password_change import PasswordChange
 from gateway.flows.password_policy import PasswordPolicy
 from gateway.flows.recent import RecentLogins
 from gateway.flows.resume import Resume
+from gateway.flows.revocation import Word
 from gateway.flows.sign_ins import SignInBook
 from gateway.flows.step_up import StepUps
 from gateway.flows.targets import ReturnTargets
@@ -119,7 +120,8 @@ class Rooms:
         self.jwks = self._signing.jwks
         self.table = Table(build_routes(settings))
         self._ledger = ledger
-        self._audit = ledger.audit
+        self._word = Word(ledger.audit)
+        self._audit = self._word.audit
         self._sightings = Sightings(database.sign_ins)
         self._keeping = self._kept()
         self._strategy = self._keeping.strategy
@@ -201,6 +203,7 @@ class Rooms:
     async def start(self) -> None:
         """Begin what runs beside the requests."""
         await self._keeping.start()
+        self._tokens.start()
 
     def _kept(self) -> Keeping:
         return chosen(
@@ -227,11 +230,11 @@ class Rooms:
                 ring=self._ring,
                 database=self._database,
                 issuers=self._parties,
+                word=self._word,
                 end=self._strategy.end,
                 clock=self._around.clock,
                 monotonic=self._around.monotonic,
                 metrics=self._metrics,
-                audit=self._audit,
                 log=self._around.log,
             )
         )

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from gateway.flows.grants import BookWithGrants
+from gateway.flows.revocation import Word
 from gateway.keys.keyring import KeyRing
 from gateway.observe.log import configure
 from gateway.observe.metrics import Metrics
@@ -32,15 +33,16 @@ async def test_tokens_are_kept_only_where_a_route_forwards_any(tmp_path: Path, m
                 ring=KeyRing(settings.secret, scope=settings.public_url),
                 database=database,
                 issuers={},
+                word=Word([].append),
                 end=end,
                 clock=time.time,
                 monotonic=time.monotonic,
                 metrics=Metrics(version="0"),
-                audit=[].append,
                 log=log,
             )
         )
         book = Book()
         assert isinstance(rooms.book(book), BookWithGrants) is kept
+        rooms.start()
         await rooms.close()
     log.close()

@@ -33,6 +33,9 @@ class Issuer(Protocol):
     async def refresh(self, kept: ProviderTokens, *, subject: str) -> ProviderTokens:
         """Present the refresh token once. Raises GrantRefused, GrantForeign, IssuerUnavailable."""
 
+    async def revoke(self, tokens: ProviderTokens) -> bool | None:
+        """Have the issuer forget *tokens*. Raises IssuerUnavailable."""
+
 
 class Turn(Protocol):
     @property
@@ -228,10 +231,19 @@ class Refreshes:
         tag = self._tag(grant) if rotated else None
         outcome = self._grants.sealed_outcome(tag, new) if tag else ""
         if not await self._written(record, lease, tag=tag, outcome=outcome):
-            return await self._reread(grant)
+            return await self._in_vain(grant, new)
         self._count(record, "refreshed")
         self._tell("info", "tokens.refreshed", _facts(record, rotated=rotated))
         return Grant(record=replace(record, version=record.version + 1), tokens=new)
+
+    async def _in_vain(self, grant: Grant, new: ProviderTokens) -> Grant | None:
+        """Return what there is instead; where the session ended meanwhile, nobody shall have *new*."""
+        found = await self._reread(grant)
+        self._count(grant.record, "overtaken")
+        if found is None:
+            with suppress(IssuerUnavailable):
+                await self._issuers[grant.record.provider].revoke(new)
+        return found
 
     async def _refused(self, grant: Grant, lease: Lease) -> Grant | None:
         """Believe a refusal if the store still says what was presented: another may have won."""
@@ -265,7 +277,7 @@ class Refreshes:
                 outcome="refused",
                 reason=why,
                 user_id=record.user_id,
-                session_id=_public(record),
+                session_id=record.public_id,
                 provider=record.provider,
                 detail=detail,
             )
@@ -311,14 +323,10 @@ def _moved(found: GrantRecord | None, known: GrantRecord) -> bool:
     return found is None or found.version != known.version
 
 
-def _public(record: GrantRecord) -> str:
-    return record.key.hex()[:16]
-
-
 def _facts(record: GrantRecord, **more: object) -> dict[str, object]:
     return {
         "user_id": record.user_id,
-        "session_id": _public(record),
+        "session_id": record.public_id,
         "provider": record.provider,
         **more,
     }

@@ -63,6 +63,11 @@ class GrantRecord:
     retry_at: int = 0
     dead: str = ""
 
+    @property
+    def public_id(self) -> str:
+        """The name by which its session is told to people and logs."""
+        return self.key.hex()[:16]
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Lease:

@@ -89,6 +89,12 @@ class Metrics:
             ("provider", "outcome"),
             registry=registry,
         )
+        self._revocations = Counter(
+            "gateway_token_revocations",
+            "Provider tokens given up with their session.",
+            ("provider", "outcome"),
+            registry=registry,
+        )
         self._audit_dropped = Counter(
             "gateway_audit_dropped", "Events missing in the audit trail.", ("reason",), registry=registry
         )
@@ -148,6 +154,10 @@ class Metrics:
         """Count one refresh of provider tokens that ended: `refreshed`, `known`, `overtaken`, `outage`, or
         why the grant is dead."""
         self._refreshes.labels(provider, outcome).inc()
+
+    def token_revocation(self, *, provider: str, outcome: str) -> None:
+        """Count one session's tokens given up: `revoked`, `refused`, `outage`, or only `wiped`."""
+        self._revocations.labels(provider, outcome).inc()
 
     def audit_dropped(self, reason: str, count: int) -> None:
         """Count events that the audit trail does not have: `limit`, `full` or `unwritten`."""

@@ -9,7 +9,7 @@ from gateway.model.grant import ProviderTokens
 from gateway.model.identity import VerifiedLogin
 from gateway.model.login import PendingLogin
 from gateway.model.proof import Demand
-from gateway.relying_party import id_token, logout_token, refresh, tokens, userinfo
+from gateway.relying_party import id_token, logout_token, refresh, revocation, tokens, userinfo
 from gateway.relying_party.authorization import CallbackResponse, accept_response, authorization_url
 from gateway.relying_party.claims import merged, verified_login
 from gateway.relying_party.discovery import Discovery
@@ -87,6 +87,18 @@ class RelyingParty:
             http=self._http,
             keys=self._keys,
             now=self._clock(),
+        )
+
+    async def revoke(self, kept: ProviderTokens) -> bool | None:
+        """Have the issuer forget *kept*; say whether it took that, None where it has no place for it.
+
+        Raises IssuerUnavailable.
+        """
+        endpoint = (await self._discovery.metadata()).revocation_endpoint
+        if endpoint is None:
+            return None
+        return await revocation.revoke(
+            kept, endpoint=endpoint, registration=self.registration, http=self._http
         )
 
     @property

@@ -6,18 +6,22 @@ that changed meanwhile is not overwritten.
 """
 
 from dataclasses import asdict, dataclass, field, fields
+from typing import Any
 
-from sqlalchemy import ColumnElement, RowMapping, delete, insert, select, update
+from sqlalchemy import ColumnElement, RowMapping, Select, delete, insert, select, update
 
 from gateway.model.event import Clock
 from gateway.model.grant import GrantRecord, Lease
 from gateway.store import locks
 from gateway.store.session_keys import subject_key
-from gateway.store.tables import provider_grants, refreshed_grants
+from gateway.store.tables import provider_grants, refreshed_grants, sign_ins, users
 from gateway.store.writer import Transaction, Writer
 
 KEPT = 60
 """Seconds for which it is known what became of a refresh token."""
+
+FIRST_PAUSE = 60
+"""Seconds until somebody else takes an ended grant, doubled each time."""
 
 _SWEEP = 100
 _FIELDS = tuple(each.name for each in fields(GrantRecord))
@@ -37,6 +41,15 @@ class Turn:
     record: GrantRecord | None = None
     noted: bool = False
     outcome: str | None = field(default=None, repr=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EndedGrant:
+    """A grant whose session is over; `last`: no session of its account is left. `tries` counts this one."""
+
+    record: GrantRecord
+    last: bool
+    tries: int
 
 
 class ProviderGrants:
@@ -112,6 +125,40 @@ class ProviderGrants:
             await locks.release(transaction, lease)
             return changed > 0
 
+    async def take_ended(self, *, begun_after: int, most: int) -> tuple[EndedGrant, ...]:
+        """Return up to *most* grants whose session is over, the caller's for a while, longer each time.
+
+        Sessions that began at *begun_after* or before are over.
+        """
+        now = int(self._clock())
+        ended = _ended(now=now, begun_after=begun_after).limit(most)
+        async with self._writer.read() as transaction:
+            if not await transaction.rows(ended):
+                return ()
+        async with self._writer.write() as transaction:
+            await self._sweep(transaction, now)
+            found = await transaction.rows(ended)
+            for row in found:
+                later = now + FIRST_PAUSE * 2 ** row["revocations"]
+                await transaction.change(
+                    update(provider_grants)
+                    .where(provider_grants.c.key == row["key"])
+                    .values(revocations=row["revocations"] + 1, revoke_at=later)
+                )
+        return tuple(
+            EndedGrant(record=_as_record(row), last=bool(row["last"]), tries=row["revocations"] + 1)
+            for row in found
+        )
+
+    async def forget(self, key: bytes) -> None:
+        """Keep nothing any more of the grant under *key*."""
+        async with self._writer.write() as transaction:
+            await transaction.change(delete(provider_grants).where(provider_grants.c.key == key))
+
+    async def _sweep(self, transaction: Transaction, now: int) -> None:
+        over = select(refreshed_grants.c.spent).where(refreshed_grants.c.until <= now).limit(_SWEEP)
+        await transaction.change(delete(refreshed_grants).where(refreshed_grants.c.spent.in_(over)))
+
     async def _outcome(self, transaction: Transaction, tag: bytes, now: int) -> str | None:
         known = (refreshed_grants.c.spent == tag) & (refreshed_grants.c.until > now)
         row = await transaction.row(select(refreshed_grants.c.sealed).where(known))
@@ -119,12 +166,31 @@ class ProviderGrants:
 
     async def _remember(self, transaction: Transaction, spent: bytes, outcome: str) -> None:
         now = int(self._clock())
-        over = refreshed_grants.c.until <= now
-        swept = select(refreshed_grants.c.spent).where(over).limit(_SWEEP)
-        again = refreshed_grants.c.spent == spent
-        await transaction.change(delete(refreshed_grants).where(again | refreshed_grants.c.spent.in_(swept)))
+        await self._sweep(transaction, now)
+        await transaction.change(delete(refreshed_grants).where(refreshed_grants.c.spent == spent))
         row = {"spent": spent, "sealed": outcome, "until": now + KEPT}
         await transaction.change(insert(refreshed_grants).values(row))
+
+
+def _ended(*, now: int, begun_after: int) -> Select[Any]:
+    """Return the query of the grants whose session neither is listed nor holds, whoever ended it."""
+    holding = (
+        select(sign_ins.c.session)
+        .join(users, users.c.id == sign_ins.c.user_id)
+        .where(
+            users.c.enabled,
+            users.c.epoch == sign_ins.c.epoch,
+            sign_ins.c.ends_at > now,
+            sign_ins.c.started_at > begun_after,
+        )
+    )
+    own = holding.where(sign_ins.c.session == provider_grants.c.key)
+    of_account = holding.where(sign_ins.c.sub_key == provider_grants.c.sub_key)
+    return (
+        select(*_COLUMNS, provider_grants.c.revocations, (~of_account.exists()).label("last"))
+        .where(~own.exists(), provider_grants.c.revoke_at <= now)
+        .order_by(provider_grants.c.key)
+    )
 
 
 def _held(key: bytes) -> ColumnElement[bool]:

@@ -297,3 +297,65 @@ async def test_a_token_whose_end_is_unknown_is_taken_to_live_an_hour(tmp_path: P
         at.clock.advance(31)
         assert await status(alice, at) == 200
         assert issuer_of(at).refreshes == 1
+
+
+# Revocation
+
+
+async def forgotten(at: Scene, count: int) -> list[str]:
+    """Return what the issuer was told to forget, once that were so many tokens."""
+    async with asyncio.timeout(10):
+        while len(issuer_of(at).forgotten) < count:
+            await asyncio.sleep(0.02)
+    return issuer_of(at).forgotten
+
+
+@pytest.mark.parametrize("tables", ["", STATEFUL])
+async def test_B117_the_last_session_of_an_account_revokes_its_tokens_and_others_do_not(
+    tmp_path: Path, tables: str
+) -> None:
+    async with forwarding(tmp_path, tables=tables) as at:
+        one, two = await at.signed_in(), await at.signed_in()
+        last = issuer_of(at).current
+        assert (await at.signed_out(one)).status == 303
+        async with asyncio.timeout(10):
+            while len(hand(tmp_path, "SELECT key FROM provider_grants")) > 1:
+                await asyncio.sleep(0.02)
+        assert issuer_of(at).forgotten == []
+        assert (await at.signed_out(two)).status == 303
+        told = await forgotten(at, 2)
+        assert told[1] == last
+        async with asyncio.timeout(10):
+            while hand(tmp_path, "SELECT key FROM provider_grants"):
+                await asyncio.sleep(0.02)
+    (line,) = at.gate.events("tokens.revoked")
+    assert line["outcome"] == "success"
+
+
+@pytest.mark.parametrize("tables", ["", STATEFUL])
+async def test_B117_signing_out_everywhere_revokes_the_tokens_of_every_session(
+    tmp_path: Path, tables: str
+) -> None:
+    async with forwarding(tmp_path, tables=tables) as at:
+        browsers = [await at.signed_in() for _ in range(3)]
+        await at.signed_out(browsers[0], scope="all")
+        told = await forgotten(at, 6)
+        assert set(issuer_of(at).given) < set(told)
+
+
+@pytest.mark.parametrize("answer", [0, 503])
+async def test_B117_an_issuer_that_is_silent_or_down_holds_up_no_logout(tmp_path: Path, answer: int) -> None:
+    async with forwarding(tmp_path) as at:
+        alice = await at.signed_in()
+        issuer_of(at).revocation_status = answer
+        async with asyncio.timeout(10):
+            assert (await at.signed_out(alice)).status == 303
+            assert await status(alice, at, "/plain") == 401
+
+
+async def test_B117_who_is_disabled_at_the_command_line_loses_the_tokens(tmp_path: Path) -> None:
+    async with forwarding(tmp_path) as at, at.store() as store:
+        await at.signed_in()
+        await store.users.set_enabled(await at.user_id(), enabled=False)
+        async with at.node():  # a node looks when it starts, as every minute
+            assert len(await forgotten(at, 2)) == 2

@@ -9,6 +9,9 @@
     issuer.current            # the access token given last
     issuer.taken              # refresh tokens that were taken
 
+    issuer.forgotten          # tokens that it was told to forget, in order
+    issuer.revocation_status  # its answer to that, 0: none at all
+
 Every access token is told from all others; those of a revoked family are no longer `valid`.
 """
 
@@ -51,6 +54,8 @@ class RefreshingIssuer(HostileIssuer):
         self.stalls = 0
         self.stalled = asyncio.Event()
         self.taken = 0
+        self.forgotten: list[str] = []
+        self.revocation_status = 200
         self.given: list[str] = []
         self.revoked: set[str] = set()
         self._families: dict[str, dict[str, str]] = {}
@@ -87,6 +92,21 @@ class RefreshingIssuer(HostileIssuer):
             user=asked["user"], nonce=asked["nonce"], access_token=access_token
         )
         return answer
+
+    def metadata(self) -> Claims:
+        return {**super().metadata(), "revocation_endpoint": f"{self.url}/revoke"}
+
+    def _more_routes(self, app: web.Application) -> None:
+        app.router.add_post("/revoke", self._forget)
+
+    async def _forget(self, request: web.Request) -> web.Response:
+        if not self.revocation_status:
+            await self._ending.wait()
+        form = dict(await request.post())
+        if not self._is_client(request, form):
+            return web.Response(status=401)
+        self.forgotten.append(str(form["token"]))
+        return web.Response(status=self.revocation_status)
 
     async def _token(self, request: web.Request) -> web.StreamResponse:
         form = dict(await request.post())

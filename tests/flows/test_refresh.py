@@ -37,6 +37,7 @@ class Issuer:
 
     def __init__(self) -> None:
         self.presented: list[str] = []
+        self.revoked: list[ProviderTokens] = []
         self.fault: Exception | None = None
         self.gate = asyncio.Event()
         self.gate.set()
@@ -54,6 +55,10 @@ class Issuer:
         if reused:
             raise GrantRefused("reused")
         return tokens(len(self.presented) + 1)
+
+    async def revoke(self, kept: ProviderTokens) -> bool:
+        self.revoked.append(kept)
+        return True
 
 
 class Node:
@@ -263,6 +268,17 @@ async def test_D14_what_an_issuer_gave_is_written_though_the_store_is_away_for_a
         result = await flight
         assert result is not None
         assert result.tokens == tokens(2)
+
+
+async def test_B117_what_comes_for_a_session_that_ended_meanwhile_is_given_back(tmp_path: Path) -> None:
+    async with nodes(tmp_path) as (issuer, (node,)):
+        issuer.gate.clear()
+        flight = node.refreshes.flight(await node.grant(), SESSION)
+        await issuer.asked.wait()
+        assert await node.database.provider_grants.take_ended(begun_after=0, most=1)
+        issuer.gate.set()
+        assert await flight is None
+        assert issuer.revoked == [tokens(2)]
 
 
 async def test_a_store_that_is_down_before_means_nothing_is_presented(tmp_path: Path) -> None:
