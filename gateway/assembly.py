@@ -4,7 +4,15 @@ from collections.abc import Callable, Mapping, Sequence
 
 from gateway.model.cookies import CookieNames
 from gateway.model.proof import Demand
-from gateway.model.route import Access, IdentityHeaders, Route, Rules
+from gateway.model.route import (
+    Access,
+    Forwarded,
+    Forwarding,
+    IdentityHeaders,
+    OnRefreshError,
+    Route,
+    Rules,
+)
 from gateway.model.upstream import Balance, Health, Limits, Member, Timeouts, Trust, Upstream
 from gateway.relying_party.registration import ClaimNames, Registration, RoleGrant
 from gateway.routing.table import Table, without_port
@@ -45,6 +53,18 @@ def _route(settings: Settings, route: RouteSettings, upstreams: dict[str, Upstre
         allow_in_path=frozenset(route.allow_in_path),
         websocket=route.websocket,
         identity=_identity(settings.identity_of(route)),
+        forwarding=_forwarding(route),
+    )
+
+
+def _forwarding(route: RouteSettings) -> Forwarding | None:
+    if route.forward_token is None:
+        return None
+    return Forwarding(
+        token=Forwarded(route.forward_token),
+        header=route.token_header,
+        scheme=route.token_scheme,
+        on_error=OnRefreshError(route.on_refresh_error),
     )
 
 

@@ -48,6 +48,8 @@
     ├── UpstreamTimeout            504
     ├── IdentityUnrepresentable    500  an identity value that no header can carry unaltered
     ├── SessionRejected            -    a presented session does not hold; `reason` says why
+    ├── GrantRefused               -    the issuer takes a refresh token no more
+    │   └── GrantForeign           -    what it gave for one is about somebody else, or does not verify
     ├── SealBroken                 -    a sealed value does not open
     ├── KeyFileRefused             -    a file of keys that cannot be made or rotated
     ├── SchemaMismatch             -    the database is older, newer or not ours
@@ -353,6 +355,16 @@ class SessionRejected(GatewayError):
     def __init__(self, reason: str) -> None:
         super().__init__(reason)
         self.reason = reason
+
+
+class GrantRefused(GatewayError):
+    """Only a new login brings tokens again."""
+
+    code = "grant_refused"
+
+
+class GrantForeign(GrantRefused):
+    code = "grant_foreign"
 
 
 class SealBroken(GatewayError):

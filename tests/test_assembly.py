@@ -7,7 +7,7 @@ import pytest
 
 from gateway.assembly import build_routes, cookie_names, hosts_served, registration, session_policy
 from gateway.model.proof import Demand
-from gateway.model.route import Access, Route, Rules
+from gateway.model.route import Access, Forwarded, Forwarding, OnRefreshError, Route, Rules
 from gateway.model.upstream import Balance, Health, Limits, Member, Timeouts
 from gateway.routing.table import Table
 from gateway.settings.schema import Settings
@@ -178,6 +178,21 @@ id_token_algorithms = ["ES256"]
 def test_P13_only_hosts_that_are_named_are_served(tmp_path: Path, host: str, *, ours: bool) -> None:
     found = settings(tmp_path, SOUND.replace("[[routes]]", '[[routes]]\nhost = "*.example.com"'))
     assert hosts_served(found, Table(build_routes(found)))(host) is ours
+
+
+def test_a_route_says_which_token_goes_along_and_how(tmp_path: Path) -> None:
+    usual, other = [
+        build_routes(settings(tmp_path, TOP + PROVIDER + ROUTE + keys))[0].forwarding
+        for keys in (
+            'forward_token = "access_token"\n',
+            'forward_token = "id_token"\ntoken_header = "X-Id-Token"\ntoken_scheme = "off"\n'
+            'on_refresh_error = "deny"\n',
+        )
+    ]
+    assert usual == Forwarding(token=Forwarded.ACCESS_TOKEN)
+    assert other == Forwarding(
+        token=Forwarded.ID_TOKEN, header="X-Id-Token", scheme=None, on_error=OnRefreshError.DENY
+    )
 
 
 def test_B073_what_is_demanded_of_a_proof_reaches_the_route(tmp_path: Path) -> None:

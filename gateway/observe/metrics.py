@@ -84,6 +84,18 @@ class Metrics:
         self._cookies = Counter(
             "gateway_session_cookies", "Session cookies sent.", ("pieces",), registry=registry
         )
+        self._refreshes = Counter(
+            "gateway_token_refreshes",
+            "Refreshes of provider tokens ended.",
+            ("provider", "outcome"),
+            registry=registry,
+        )
+        self._revocations = Counter(
+            "gateway_token_revocations",
+            "Provider tokens given up with their session.",
+            ("provider", "outcome"),
+            registry=registry,
+        )
         self._audit_dropped = Counter(
             "gateway_audit_dropped", "Events missing in the audit trail.", ("reason",), registry=registry
         )
@@ -138,6 +150,15 @@ class Metrics:
     def cookie_left(self, pieces: int) -> None:
         """Count one session cookie sent to a browser, in so many pieces."""
         self._cookies.labels(str(pieces)).inc()
+
+    def token_refresh(self, *, provider: str, outcome: str) -> None:
+        """Count one refresh of provider tokens that ended: `refreshed`, `known`, `overtaken`, `outage`, or
+        why the grant is dead."""
+        self._refreshes.labels(provider, outcome).inc()
+
+    def token_revocation(self, *, provider: str, outcome: str) -> None:
+        """Count one session's tokens given up: `revoked`, `refused`, `outage`, or only `wiped`."""
+        self._revocations.labels(provider, outcome).inc()
 
     def audit_dropped(self, reason: str, count: int) -> None:
         """Count events that the audit trail does not have: `limit`, `full` or `unwritten`."""

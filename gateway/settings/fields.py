@@ -66,6 +66,17 @@ def _header(text: str) -> str:
     return text
 
 
+def _token_header(text: str) -> str:
+    """Take `Authorization`, which the gateway's word replaces, and names that mean nothing else."""
+    return "Authorization" if text.lower() == "authorization" else _header(text)
+
+
+def _scheme(text: str | None) -> str | None:
+    if text is not None and not _TOKEN.fullmatch(text):
+        raise Refused("is not an authentication scheme (RFC 9110 11.1)", 'such as "Bearer", or "off"')
+    return text
+
+
 def _header_or_off(value: object) -> object:
     return None if value in ("off", None) else value
 
@@ -226,6 +237,13 @@ HeaderOrOff = Annotated[
     str | None,
     BeforeValidator(_header_or_off),
     AfterValidator(_optional_header),
+    WithJsonSchema({"type": "string"}),
+]
+TokenHeader = Annotated[str, AfterValidator(_token_header)]
+SchemeOrOff = Annotated[
+    str | None,
+    BeforeValidator(_header_or_off),
+    AfterValidator(_scheme),
     WithJsonSchema({"type": "string"}),
 ]
 IdentityField = Annotated[str, AfterValidator(_identity_field)]

@@ -17,6 +17,8 @@ from gateway.settings.fields import (
     Method,
     OneOrMore,
     RoutePath,
+    SchemeOrOff,
+    TokenHeader,
     Word,
     Words,
     not_empty,
@@ -146,6 +148,22 @@ class RouteSettings(RuleSettings, _Governed):
     )
     websocket: StrictBool = Field(
         default=False, description="Let WebSockets through; their Origin must be this route's own."
+    )
+    forward_token: Literal["access_token", "id_token"] | None = Field(
+        default=None,
+        description='Send the caller\'s token of their issuer along: "access_token" or "id_token".',
+        examples=["access_token"],
+    )
+    token_header: TokenHeader = Field(
+        default="Authorization", description="With forward_token: the header that it is sent in."
+    )
+    token_scheme: SchemeOrOff = Field(
+        default="Bearer", description='With forward_token: what stands before it; "off": nothing.'
+    )
+    on_refresh_error: Literal["keep", "login", "deny"] = Field(
+        default="login",
+        description='With forward_token, where only a new login brings one: "login", "deny" (403), or '
+        '"keep" on with what there is.',
     )
     identity: RouteIdentitySettings | None = Field(
         default=None,

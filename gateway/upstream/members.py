@@ -56,6 +56,7 @@ class Members:
     ) -> None:
         self._choose = policy_for(upstream.balance)
         self._repeats = _SAVED
+        self._turn_kept: Member | None = None
         self._members: list[Member] = []
         for place in upstream.members:
             vitals = Vitals(
@@ -86,8 +87,11 @@ class Members:
     def idle(self, outbound: Outbound) -> Connection | None:
         """Take an idle connection to the member that *outbound* belongs to, if there is one."""
         self._earn()
-        members = self._eligible(())
-        return self._choose(members, outbound.affinity).pool.idle(outbound) if members else None
+        member = self.next(outbound, ())
+        connection = member.pool.idle(outbound) if member is not None else None
+        # Whose turn it was keeps it: else one that nobody is connected to would never get one.
+        self._turn_kept = member if connection is None and not outbound.affinity else None
+        return connection
 
     def send(
         self, outbound: Outbound, body: AsyncIterator[bytes] | None = None, *, again: bool = False
@@ -100,7 +104,10 @@ class Members:
 
     def next(self, outbound: Outbound, tried: tuple[Member, ...]) -> Member | None:
         """Return a member that was not *tried* for *outbound* yet, None where none is left."""
+        kept, self._turn_kept = self._turn_kept, None
         members = self._eligible(tried)
+        if kept in members and not outbound.affinity:
+            return kept
         return self._choose(members, outbound.affinity) if members else None
 
     def spend_repeat(self) -> bool:

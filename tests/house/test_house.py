@@ -29,6 +29,7 @@ FLOORS = {
     "lasting": 7,
     "memory": 7,
     "reload": 7,
+    "provider_tokens": 7,
     "strategies": 7.05,
     "pools": 7,
     "rooms": 7.1,

@@ -34,11 +34,13 @@ async def test_requests_are_shared_and_one_dead_member_is_nobodys_trouble(
     dead = f"http://127.0.0.1:{free_port()}"
     async with RecordingUpstream() as one, RecordingUpstream() as other:
         urls = (dead, one.url, other.url)
-        async with wiki(tmp_path, *urls, more='balance = "round_robin"', fast_lane=fast_lane) as gateway:
-            async with await RawConnection.open(gateway.port) as client:
-                for _ in range(40):
-                    await client.write(REQUEST)
-                    assert (await client.answer()).status == 200
+        async with (
+            wiki(tmp_path, *urls, more='balance = "round_robin"', fast_lane=fast_lane) as gateway,
+            await RawConnection.open(gateway.port) as client,
+        ):
+            for _ in range(40):
+                await client.write(REQUEST)
+                assert (await client.answer()).status == 200
         gone = gateway.events("upstream.member_gone")
         assert [(event["member"], event["reason"]) for event in gone] == [(dead, "failures")]
         counts = [len(one.requests), len(other.requests)]

@@ -122,6 +122,43 @@ def test_a_websocket_that_could_never_open_is_refused(tmp_path: Path) -> None:
     assert found(tmp_path, f'{text}methods = ["GET", "POST"]\n') == found(tmp_path, text) == {}
 
 
+@pytest.mark.parametrize(
+    ("keys", "at"),
+    [
+        ('forward_token = "access_token"\naccess = "public"', "forward_token"),
+        ('token_header = "X-Token"', "token_header"),
+        ('token_scheme = "off"', "token_scheme"),
+        ('on_refresh_error = "keep"', "on_refresh_error"),
+        ('forward_token = "access_token"\ntoken_header = "X_User_Id"', "token_header"),
+        ('forward_token = "access_token"\ntoken_header = "X-Forwarded-For"', "token_header"),
+        ('forward_token = "access_token"\ntoken_scheme = "Bearer: "', "token_scheme"),
+        ('forward_token = "refresh_token"', "forward_token"),
+    ],
+)
+def test_a_token_is_forwarded_where_that_means_something(tmp_path: Path, keys: str, at: str) -> None:
+    assert list(found(tmp_path, f'{SOUND}{ROUTE}path = "/a"\n{keys}\n')) == [f"routes[1].{at}"]
+
+
+@pytest.mark.parametrize(
+    "keys",
+    [
+        "",
+        'token_header = "authorization"\ntoken_scheme = "DPoP"',
+        'token_header = "X-Forwarded-Access-Token"\ntoken_scheme = "off"',
+        'access = "optional"\non_refresh_error = "deny"',
+    ],
+)
+def test_a_token_goes_along_in_a_header_of_its_own(tmp_path: Path, keys: str) -> None:
+    text = f'{SOUND}{ROUTE}path = "/a"\nforward_token = "id_token"\n{keys}\n'
+    assert found(tmp_path, text) == {}
+
+
+def test_passwords_alone_give_no_token_to_forward(tmp_path: Path) -> None:
+    local = '[[providers]]\nid = "local"\ntype = "password"\n'
+    text = TOP + local + ROUTE + 'forward_token = "access_token"\n'
+    assert "no" in found(tmp_path, text)["routes[0].forward_token"]
+
+
 @pytest.mark.parametrize("key", ['max_auth_age = "5m"', 'acr_values = ["mfa"]'])
 @pytest.mark.parametrize(("access", "ok"), [("authenticated", True), ("optional", False), ("public", False)])
 def test_B073_a_proof_is_asked_only_where_everybody_is_signed_in(

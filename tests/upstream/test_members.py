@@ -97,6 +97,14 @@ async def test_an_idle_connection_of_the_chosen_member_is_taken() -> None:
         assert first is not second
 
 
+async def test_a_member_without_idle_connections_keeps_its_turn() -> None:
+    async with two(balance=IN_TURN) as of:
+        for _ in range(20):
+            if of.members.idle(asking()) is None:
+                await ask(of.members)
+        assert min(of.counts) > 0
+
+
 @pytest.mark.parametrize("method", ["GET", "POST"])
 async def test_what_was_surely_not_sent_goes_to_the_next(method: str) -> None:
     async with two(dead=2, balance=IN_TURN) as of:
