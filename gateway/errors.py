@@ -41,6 +41,7 @@
     ├── Unavailable                503  an outage: never a logout, never a pass
     │   ├── StoreUnavailable
     │   ├── IssuerUnavailable
+    │   ├── UpstreamBusy                too many requests wait for an upstream already
     │   └── SignOutIncomplete           the browser is signed out, the store does not know yet
     ├── UpstreamUnreachable        502  no connection, or none that spoke
     │   └── UpstreamBroken         502  an answer that could be read in two ways
@@ -304,6 +305,10 @@ class StoreUnavailable(Unavailable):
 
 class IssuerUnavailable(Unavailable):
     code = "issuer_unavailable"
+
+
+class UpstreamBusy(Unavailable):
+    code = "upstream_busy"
 
 
 class SignOutIncomplete(Unavailable):

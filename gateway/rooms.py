@@ -36,12 +36,13 @@ from gateway.keys.keyring import KeyRing
 from gateway.keys.password import Passwords
 from gateway.lasting import Tenure
 from gateway.model.event import Clock
-from gateway.model.route import Upstream
+from gateway.model.upstream import Upstream
 from gateway.observe.log import Log
 from gateway.observe.metrics import Metrics
 from gateway.observe.store_watch import StoreWatch, WatchedBooks, WatchedPasswords, WatchedStore
 from gateway.observe.trace import NewTraces
 from gateway.pipeline import Pipeline
+from gateway.pools import close_pool, pool_for
 from gateway.provider_tokens import TokenRooms, TokenTrade
 from gateway.relying_party.http import IssuerHttp
 from gateway.relying_party.provider import RelyingParty
@@ -56,6 +57,7 @@ from gateway.strategies import Keeping, Trade, chosen
 from gateway.upstream.answer_head import AnswerHeads
 from gateway.upstream.assertion import Assertions
 from gateway.upstream.headers import Dresser, reserved_by
+from gateway.upstream.members import Members
 from gateway.upstream.pool import Pool
 from gateway.web.account import AccountPage
 from gateway.web.csrf import Csrf
@@ -259,12 +261,17 @@ class Rooms:
             monotonic=self._around.monotonic,
         )
 
-    def _pool(self, upstream: Upstream, heads: AnswerHeads) -> Pool:
+    def _pool(self, upstream: Upstream, heads: AnswerHeads) -> Pool | Members:
         """Return the connections to *upstream*, kept while nothing changes that they know of."""
         identities = frozenset(route.identity for route in self.table.ordered)
-        return self._tenure.claim(
-            ("pool", upstream, identities), lambda: Pool(upstream, heads=heads), close=Pool.close
-        )
+        around = self._around
+
+        def make() -> Pool | Members:
+            return pool_for(
+                upstream, heads=heads, monotonic=around.monotonic, log=around.log, metrics=self._metrics
+            )
+
+        return self._tenure.claim(("pool", upstream, identities), make, close=close_pool)
 
     def _upstreams(self) -> list[Upstream]:
         return list({route.upstream.name: route.upstream for route in self.table.ordered}.values())

@@ -1,10 +1,11 @@
-"""Routes and upstreams, compiled once at start and matched by every request."""
+"""Routes, compiled once at start and matched by every request."""
 
 from dataclasses import dataclass, field
 from enum import StrEnum
 from ipaddress import IPv4Network, IPv6Network
 
 from gateway.model.proof import Demand
+from gateway.model.upstream import Upstream
 
 
 class Access(StrEnum):
@@ -24,38 +25,6 @@ class Rules:
     users: frozenset[str] = frozenset()
     networks: tuple[IPv4Network | IPv6Network, ...] = ()
     claims: tuple[tuple[str, frozenset[str]], ...] = ()
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Timeouts:
-    """Seconds: until connected, until the first byte of the answer, between bytes."""
-
-    connect: float = 5.0
-    first_byte: float = 60.0
-    idle: float = 60.0
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Upstream:
-    """Where requests go. `host` is bare (no brackets); `audience` names it in assertions.
-
-    `reuse` false gives every request a connection of its own, for upstreams that are not trusted.
-    """
-
-    name: str
-    tls: bool
-    host: str
-    port: int
-    audience: str
-    preserve_host: bool = False
-    reuse: bool = True
-    timeouts: Timeouts = Timeouts()
-
-    @property
-    def authority(self) -> str:
-        """The `Host` that this upstream expects: the port only where it is not the default."""
-        host = f"[{self.host}]" if ":" in self.host else self.host
-        return host if self.port == (443 if self.tls else 80) else f"{host}:{self.port}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

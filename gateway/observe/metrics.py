@@ -70,6 +70,7 @@ class Metrics:
         self._configured_well = False
         self._requests: dict[tuple[str, str, int], _Tally] = {}
         self._decisions: dict[tuple[str, str, str], int] = {}
+        self._members: dict[tuple[str, str], bool] = {}
         self._duration: dict[str, _Timing] = {}
         self._upstream: dict[str, _Timing] = {}
         self._logins = Counter("gateway_logins", "Logins ended.", ("provider", "result"), registry=registry)
@@ -171,6 +172,10 @@ class Metrics:
         """Time one store call in seconds."""
         self._store.labels(op).observe(duration)
 
+    def upstream_member(self, *, upstream: str, member: str, asked: bool) -> None:
+        """Note whether requests may go to a member of an upstream, by its URL."""
+        self._members[upstream, member] = asked
+
     def configuration_taken(self, *, at: float) -> None:
         """Note that the configuration in force was taken over *at* this Unix time."""
         self._configured_at, self._configured_well = at, True
@@ -194,6 +199,12 @@ class Metrics:
         )
         for (route, decision, reason), count in self._decisions.copy().items():
             decisions.add_metric((route or "none", decision, reason), count)
+        members = GaugeMetricFamily(
+            "gateway_upstream_member_up", "Whether requests may go there.", labels=("upstream", "member")
+        )
+        for (upstream, member), asked in self._members.copy().items():
+            members.add_metric((upstream, member), int(asked))
+        yield members
         build = GaugeMetricFamily("gateway_build_info", "The release that runs.", labels=("version",))
         build.add_metric((self._version,), 1)
         yield requests

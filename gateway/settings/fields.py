@@ -209,6 +209,16 @@ def not_empty(values: Some) -> Some:
     return values
 
 
+def _health_path(text: str) -> str:
+    if not re.fullmatch(r"/[\x21-\x22\x24-\x7e]*", text):
+        raise Refused("is not a path", 'for example "/healthz"')
+    return text
+
+
+def _server_name(text: str) -> str:
+    return bare_host(text)
+
+
 _STRING: dict[str, object] = {"type": "string"}
 
 Slug = Annotated[str, AfterValidator(_slug)]
@@ -246,6 +256,8 @@ CookieName = Annotated[str, AfterValidator(_cookie_name)]
 CookieDomain = Annotated[str, AfterValidator(_cookie_domain)]
 Prefix = Annotated[str, AfterValidator(_prefix)]
 RoutePath = Annotated[str, AfterValidator(_route_path)]
+HealthPath = Annotated[str, AfterValidator(_health_path)]
+ServerName = Annotated[str, AfterValidator(_server_name)]
 Method = Annotated[str, AfterValidator(_method)]
 Email = Annotated[str, AfterValidator(_email)]
 EmailDomain = Annotated[str, AfterValidator(_email_domain)]

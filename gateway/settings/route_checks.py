@@ -49,13 +49,6 @@ def _reserved(settings: Settings) -> Iterator[Finding]:
 
 
 def _upstreams(settings: Settings) -> Iterator[Finding]:
-    for name, upstream in settings.upstreams.items():
-        if len(upstream.urls) != 1:
-            yield Finding(
-                path=("upstreams", name, "urls"),
-                message=f"must be exactly one URL, and holds {len(upstream.urls)}",
-                suggestion="several are not balanced yet",
-            )
     for index, route in enumerate(settings.routes):
         if route.upstream not in settings.upstreams:
             yield from _unnamed(("routes", index, "upstream"), route.upstream, settings)

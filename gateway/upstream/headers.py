@@ -17,6 +17,7 @@ from gateway.model.grant import Token
 from gateway.model.inbound import Inbound, RawHeaders
 from gateway.model.route import Forwarding, Route
 from gateway.model.session import Session
+from gateway.model.upstream import Balance
 from gateway.upstream.assertion import Assertions
 from gateway.upstream.cookies import CookieKnife
 from gateway.upstream.identity import IdentityLines
@@ -30,6 +31,7 @@ _DROP = Fate.DROP
 _COLON = b": "
 _CRLF = b"\r\n"
 _UPGRADE = b"Connection: Upgrade\r\nUpgrade: websocket\r\n\r\n"
+_BY_AFFINITY = frozenset((Balance.HASH_USER, Balance.HASH_IP))
 _NOTHING_LISTED = frozenset((b"close", b"keep-alive"))
 _RENDERED_KEPT = 10_000
 
@@ -38,7 +40,8 @@ class Outbound(msgspec.Struct, frozen=True, kw_only=True):
     """A request as it goes to the upstream.
 
     `head` runs from the request line to the empty line. The body that follows has `length` bytes,
-    or is `chunked`; neither: there is none. `upgrade` asks for a WebSocket.
+    or is `chunked`; neither: there is none. `upgrade` asks for a WebSocket. Requests of one `affinity`
+    go to the same member, where the upstream's members are chosen by it.
     """
 
     method: str
@@ -46,6 +49,7 @@ class Outbound(msgspec.Struct, frozen=True, kw_only=True):
     length: int | None = None
     chunked: bool = False
     upgrade: bool = False
+    affinity: str = ""
 
     @property
     def has_body(self) -> bool:
@@ -61,6 +65,7 @@ class _Leg:
     lines: IdentityLines
     assertion: bytes
     audience: str
+    balance: Balance
     forwarded: bytes | None
 
 
@@ -125,6 +130,7 @@ class Dresser:
             length=inbound.length,
             chunked=inbound.chunked,
             upgrade=upgrade,
+            affinity=_affinity(leg.balance, inbound, session) if leg.balance in _BY_AFFINITY else "",
         )
 
     def _prepare(self, route: Route) -> _Leg:
@@ -139,6 +145,7 @@ class Dresser:
             lines=IdentityLines(route.identity),
             assertion=b"" if header is None else f"{header}: ".encode("ascii"),
             audience=upstream.audience,
+            balance=upstream.balance,
             forwarded=_opening(route.forwarding),
         )
         self._legs[id(route)] = leg
@@ -219,6 +226,13 @@ class Dresser:
         if len(self._rendered) >= _RENDERED_KEPT:
             del self._rendered[next(iter(self._rendered))]
         self._rendered[place] = (session, lines)
+
+
+def _affinity(balance: Balance, inbound: Inbound, session: Session | None) -> str:
+    """Return the user by whom a member is chosen, or where nobody is known or asked for, the address."""
+    if balance is Balance.HASH_USER and session is not None:
+        return session.identity.user_id
+    return inbound.client_ip
 
 
 def _opening(forwarding: Forwarding | None) -> bytes | None:

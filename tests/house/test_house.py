@@ -31,6 +31,7 @@ FLOORS = {
     "reload": 7,
     "provider_tokens": 7,
     "strategies": 7.05,
+    "pools": 7,
     "rooms": 7.1,
     "rehearsal": 7.1,
     "succession": 7.2,

@@ -42,11 +42,6 @@ def test_an_upstream_url_is_an_origin_and_never_repeats_a_password(tmp_path: Pat
     assert "canary" not in faults["routes[0].upstream"]
 
 
-@pytest.mark.parametrize("urls", ["[]", '["http://10.0.0.1", "http://10.0.0.2"]'])
-def test_a_named_upstream_is_exactly_one_url(tmp_path: Path, urls: str) -> None:
-    assert "exactly one" in found(tmp_path, f"{SOUND}[upstreams.a]\nurls = {urls}\n")["upstreams.a.urls"]
-
-
 @pytest.mark.parametrize(
     "rule",
     [

@@ -8,7 +8,8 @@ from hypothesis import strategies as st
 
 from gateway.errors import IdentityUnrepresentable, LoopDetected
 from gateway.model.grant import Token
-from gateway.model.route import Forwarded, Forwarding, Upstream
+from gateway.model.route import Forwarded, Forwarding
+from gateway.model.upstream import Member, Upstream
 from tests.fakes.dressing import (
     QUIET,
     TOLD,
@@ -50,8 +51,10 @@ def test_U30_nothing_else_is_added() -> None:
 
 
 def test_the_upstreams_host_or_the_original_one() -> None:
-    kept = Upstream(name="a", tls=True, host="app", port=443, audience="a", preserve_host=True)
-    other = Upstream(name="a", tls=True, host="::1", port=443, audience="a")
+    kept = Upstream(
+        name="a", members=(Member(tls=True, host="app", port=443),), audience="a", preserve_host=True
+    )
+    other = Upstream(name="a", members=(Member(tls=True, host="::1", port=443),), audience="a")
     for upstream, host in ((kept, b"wiki.example.com"), (other, b"[::1]")):
         assert values(dresser().dress(inbound(), told_route(upstream=upstream), None), b"host") == [host]
 
