@@ -11,7 +11,6 @@ from importlib.metadata import version as installed_version
 from importlib.util import find_spec
 
 import msgspec
-from aiohttp import web
 
 from gateway import __version__
 from gateway.front.ledger import RequestLedger
@@ -175,12 +174,9 @@ class Gateway:
             exposition=self._exposition,
             jwks=self._jwks,
         )
-        runner = web.AppRunner(port.application(), access_log=None, handle_signals=False)
-        await runner.setup()
-        self._stack.push_async_callback(runner.cleanup)
-        address, bound = listen_address(self._settings.admin_listen), self._around.admin_socket
-        site = web.SockSite(runner, bound) if bound else web.TCPSite(runner, address.host, address.port)
-        await site.start()
+        address = listen_address(self._settings.admin_listen)
+        close = await port.open(address.host, address.port, bound=self._around.admin_socket)
+        self._stack.push_async_callback(close)
 
     async def _exposition(self) -> bytes:
         return self._metrics.exposition()

@@ -8,8 +8,6 @@ from contextlib import AsyncExitStack, suppress
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from aiohttp import web
-
 from gateway.observe.log import Log
 from gateway.observe.merged import merged
 from gateway.settings.addresses import listen_address
@@ -130,8 +128,5 @@ async def _open_admin(
 ) -> None:
     told = _Admin(supervisor)
     port = AdminPort(readiness=told, stage=stage, exposition=told.exposition, jwks=told.jwks)
-    runner = web.AppRunner(port.application(), access_log=None, handle_signals=False)
-    await runner.setup()
-    stack.push_async_callback(runner.cleanup)
     address = listen_address(settings.admin_listen)
-    await web.TCPSite(runner, address.host, address.port).start()
+    stack.push_async_callback(await port.open(address.host, address.port))

@@ -5,6 +5,7 @@ turns.
 """
 
 import asyncio
+import socket
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import Protocol
@@ -48,6 +49,23 @@ class AdminPort:
         self._stage = stage
         self._exposition = exposition
         self._jwks = jwks
+
+    async def open(
+        self, host: str, port: int, *, bound: socket.socket | None = None
+    ) -> Callable[[], Awaitable[None]]:
+        """Listen on *host* and *port*, or on the socket that is *bound* already; return what ends that.
+
+        Raises OSError.
+        """
+        runner = web.AppRunner(self.application(), access_log=None, handle_signals=False)
+        await runner.setup()
+        site = web.SockSite(runner, bound) if bound else web.TCPSite(runner, host, port)
+        try:
+            await site.start()
+        except BaseException:
+            await runner.cleanup()
+            raise
+        return runner.cleanup
 
     def application(self) -> web.Application:
         """Return the application: exact paths, GET and HEAD only."""
