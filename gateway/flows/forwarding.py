@@ -6,7 +6,6 @@ is kept in this process is asked for anew after `HELD` seconds, so that another 
 login is asked for that would not help, so that none leads round in a circle.
 """
 
-import asyncio
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -42,11 +41,14 @@ class Finder(Protocol):
         """Return the grant of *session*, None where there is none. Raises StoreUnavailable."""
 
 
-class Flights(Protocol):
-    def flight(
-        self, grant: Grant, session: Session, *, resource: str | None = None
-    ) -> "asyncio.Task[Grant | None]":
-        """Return the work that gets a fresh access token; whoever waits for it must shield it."""
+class Refreshes(Protocol):
+    async def refreshed(
+        self, grant: Grant, session: Session, *, resource: str | None = None, patience: float
+    ) -> Grant | None:
+        """Return the grant with a fresh access token, waited for at most *patience* seconds.
+
+        Raises TokenRefused, IssuerUnavailable, StoreUnavailable.
+        """
 
 
 class Exchanges(Protocol):
@@ -72,7 +74,7 @@ class Forwards:
     def __init__(
         self,
         grants: Finder,
-        refreshes: Flights,
+        refreshes: Refreshes,
         exchanges: Exchanges,
         *,
         issuers: frozenset[str],
@@ -153,11 +155,7 @@ class Forwards:
     ) -> Grant | None:
         if self._clock() < grant.record.retry_at:
             raise IssuerUnavailable("the issuer failed a moment ago")
-        flight = self._refreshes.flight(grant, session, resource=resource)
-        done, _ = await asyncio.wait([flight], timeout=patience)  # cancels nothing
-        if not done:
-            raise IssuerUnavailable("a refresh takes long")
-        return flight.result()
+        return await self._refreshes.refreshed(grant, session, resource=resource, patience=patience)
 
     async def _exchanged(
         self, subject: Token, session: Session, forwarding: Forwarding, audience: str
