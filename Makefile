@@ -54,10 +54,11 @@ bench: $(VENV)/.dev ## Measure, beside nginx and Caddy too; prints ratios, write
 	$(BIN)/python -m tests.bench
 
 .PHONY: docs
-docs: $(VENV)/.dev ## Generate config/reference.toml, config/schema.json and docs/attacks.md
+docs: $(VENV)/.dev ## Generate config/reference.toml, config/schema.json, docs/attacks.md and docs/conformance.md
 	$(BIN)/python -m gateway schema --reference > config/reference.toml
 	$(BIN)/python -m gateway schema > config/schema.json
 	$(BIN)/python -m tests.house.attack_matrix > docs/attacks.md
+	$(BIN)/python -m tests.house.conformance_matrix > docs/conformance.md
 
 .PHONY: lock
 lock: $(VENV)/.dev ## Resolve both lock files anew

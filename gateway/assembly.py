@@ -4,16 +4,26 @@ from collections.abc import Callable, Mapping, Sequence
 
 from gateway.model.cookies import CookieNames
 from gateway.model.proof import Demand
-from gateway.model.route import Access, IdentityHeaders, Route, Rules, Timeouts, Upstream
+from gateway.model.route import (
+    Access,
+    Forwarded,
+    Forwarding,
+    IdentityHeaders,
+    OnRefreshError,
+    Route,
+    Rules,
+)
+from gateway.model.upstream import Balance, Health, Limits, Member, Timeouts, Trust, Upstream
 from gateway.relying_party.registration import ClaimNames, Registration, RoleGrant
 from gateway.routing.table import Table, without_port
 from gateway.sessions.strategy import Policy
-from gateway.settings.addresses import url
+from gateway.settings.addresses import UNIX, url
 from gateway.settings.providers import STANDARD_CLAIMS, ProviderSettings
 from gateway.settings.redis_url import redis_address
 from gateway.settings.roles import RoleGrantSettings
 from gateway.settings.routes import IdentitySettings, RouteSettings, RuleSettings
 from gateway.settings.schema import Settings
+from gateway.settings.upstreams import HealthSettings
 from gateway.store.redis_account import RedisAccount
 from gateway.store.redis_server import Place, RedisLogin
 from gateway.store.redis_tls import RedisTls
@@ -44,23 +54,55 @@ def _route(settings: Settings, route: RouteSettings, upstreams: dict[str, Upstre
         allow_in_path=frozenset(route.allow_in_path),
         websocket=route.websocket,
         identity=_identity(settings.identity_of(route)),
+        forwarding=_forwarding(route),
+    )
+
+
+def _forwarding(route: RouteSettings) -> Forwarding | None:
+    if route.forward_token is None:
+        return None
+    return Forwarding(
+        token=Forwarded(route.forward_token),
+        header=route.token_header,
+        scheme=route.token_scheme,
+        on_error=OnRefreshError(route.on_refresh_error),
     )
 
 
 def _upstream(settings: Settings, route: RouteSettings) -> Upstream:
     name, upstream = settings.upstream_of(route)
-    where = url(upstream.urls[0])
-    timeouts = upstream.timeouts
+    timeouts, tls = upstream.timeouts, upstream.tls
     return Upstream(
         name=name,
-        tls=where.tls,
-        host=where.host,
-        port=where.port,
+        members=tuple(_member(each) for each in upstream.urls),
         audience=upstream.audience or name,
         preserve_host=upstream.preserve_host,
         reuse=upstream.reuse,
         timeouts=Timeouts(connect=timeouts.connect, first_byte=timeouts.first_byte, idle=timeouts.idle),
+        balance=Balance(upstream.balance),
+        health=_health(upstream.health),
+        slow_start=upstream.slow_start or 0.0,
+        limits=Limits(connections=upstream.limits.connections, queue=upstream.limits.queue),
+        trust=Trust(
+            ca=tls.ca or "",
+            client_cert=tls.client_cert or "",
+            client_key=tls.client_key or "",
+            server_name=tls.server_name or "",
+        ),
     )
+
+
+def _health(health: HealthSettings | None) -> Health | None:
+    if health is None:
+        return None
+    return Health(path=health.path, interval=health.interval, timeout=health.timeout)
+
+
+def _member(text: str) -> Member:
+    if text.startswith(UNIX):
+        return Member(socket=text.removeprefix(UNIX))
+    where = url(text)
+    return Member(tls=where.tls, host=where.host, port=where.port)
 
 
 def _rules(rules: RuleSettings) -> Rules:

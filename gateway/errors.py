@@ -41,12 +41,15 @@
     ├── Unavailable                503  an outage: never a logout, never a pass
     │   ├── StoreUnavailable
     │   ├── IssuerUnavailable
+    │   ├── UpstreamBusy                too many requests wait for an upstream already
     │   └── SignOutIncomplete           the browser is signed out, the store does not know yet
     ├── UpstreamUnreachable        502  no connection, or none that spoke
     │   └── UpstreamBroken         502  an answer that could be read in two ways
     ├── UpstreamTimeout            504
     ├── IdentityUnrepresentable    500  an identity value that no header can carry unaltered
     ├── SessionRejected            -    a presented session does not hold; `reason` says why
+    ├── GrantRefused               -    the issuer takes a refresh token no more
+    │   └── GrantForeign           -    what it gave for one is about somebody else, or does not verify
     ├── SealBroken                 -    a sealed value does not open
     ├── KeyFileRefused             -    a file of keys that cannot be made or rotated
     ├── SchemaMismatch             -    the database is older, newer or not ours
@@ -305,6 +308,10 @@ class IssuerUnavailable(Unavailable):
     code = "issuer_unavailable"
 
 
+class UpstreamBusy(Unavailable):
+    code = "upstream_busy"
+
+
 class SignOutIncomplete(Unavailable):
     code = "signout_incomplete"
 
@@ -349,6 +356,16 @@ class SessionRejected(GatewayError):
     def __init__(self, reason: str) -> None:
         super().__init__(reason)
         self.reason = reason
+
+
+class GrantRefused(GatewayError):
+    """Only a new login brings tokens again."""
+
+    code = "grant_refused"
+
+
+class GrantForeign(GrantRefused):
+    code = "grant_foreign"
 
 
 class SealBroken(GatewayError):

@@ -19,6 +19,7 @@ from gateway.flows.password_change import PasswordChange
 from gateway.flows.password_policy import PasswordPolicy
 from gateway.flows.recent import RecentLogins
 from gateway.flows.resume import Resume
+from gateway.flows.revocation import Word
 from gateway.flows.sign_ins import SignInBook
 from gateway.flows.step_up import StepUps
 from gateway.flows.targets import ReturnTargets
@@ -35,12 +36,14 @@ from gateway.keys.keyring import KeyRing
 from gateway.keys.password import Passwords
 from gateway.lasting import Tenure
 from gateway.model.event import Clock
-from gateway.model.route import Upstream
+from gateway.model.upstream import Upstream
 from gateway.observe.log import Log
 from gateway.observe.metrics import Metrics
 from gateway.observe.store_watch import StoreWatch, WatchedBooks, WatchedPasswords, WatchedStore
 from gateway.observe.trace import NewTraces
 from gateway.pipeline import Pipeline
+from gateway.pools import close_pool, pool_for
+from gateway.provider_tokens import TokenRooms, TokenTrade
 from gateway.relying_party.http import IssuerHttp
 from gateway.relying_party.provider import RelyingParty
 from gateway.relying_party.registration import Registration
@@ -54,6 +57,7 @@ from gateway.strategies import Keeping, Trade, chosen
 from gateway.upstream.answer_head import AnswerHeads
 from gateway.upstream.assertion import Assertions
 from gateway.upstream.headers import Dresser, reserved_by
+from gateway.upstream.members import Members
 from gateway.upstream.pool import Pool
 from gateway.web.account import AccountPage
 from gateway.web.csrf import Csrf
@@ -118,7 +122,8 @@ class Rooms:
         self.jwks = self._signing.jwks
         self.table = Table(build_routes(settings))
         self._ledger = ledger
-        self._audit = ledger.audit
+        self._word = Word(ledger.audit)
+        self._audit = self._word.audit
         self._sightings = Sightings(database.sign_ins)
         self._keeping = self._kept()
         self._strategy = self._keeping.strategy
@@ -134,6 +139,8 @@ class Rooms:
             registration(each, grants=settings.roles) for each in settings.providers if each.type == "oidc"
         ]
         self._parties = {each.id: self._party(each) for each in self._issuers}
+        self._tokens = self._token_rooms()
+        self.closing.append(self._tokens.close)
         self._resume = Resume(self._strategy)
         self._targets = ReturnTargets(
             public_url=settings.public_url, hosts=self.table.hosts, prefix=settings.prefix
@@ -198,6 +205,7 @@ class Rooms:
     async def start(self) -> None:
         """Begin what runs beside the requests."""
         await self._keeping.start()
+        self._tokens.start()
 
     def _kept(self) -> Keeping:
         return chosen(
@@ -217,6 +225,22 @@ class Rooms:
             )
         )
 
+    def _token_rooms(self) -> TokenRooms:
+        return TokenRooms(
+            TokenTrade(
+                settings=self._settings,
+                ring=self._ring,
+                database=self._database,
+                issuers=self._parties,
+                word=self._word,
+                end=self._strategy.end,
+                clock=self._around.clock,
+                monotonic=self._around.monotonic,
+                metrics=self._metrics,
+                log=self._around.log,
+            )
+        )
+
     def _pipeline(self) -> Pipeline:
         reserved = reserved_by(self.table.ordered)
         heads = AnswerHeads(reserved.answers)
@@ -232,16 +256,22 @@ class Rooms:
             ),
             pools={upstream.name: self._pool(upstream, heads) for upstream in self._upstreams()},
             renewed=self._live.renewed,
+            tokens=self._tokens.forwards,
             clock=self._around.clock,
             monotonic=self._around.monotonic,
         )
 
-    def _pool(self, upstream: Upstream, heads: AnswerHeads) -> Pool:
+    def _pool(self, upstream: Upstream, heads: AnswerHeads) -> Pool | Members:
         """Return the connections to *upstream*, kept while nothing changes that they know of."""
         identities = frozenset(route.identity for route in self.table.ordered)
-        return self._tenure.claim(
-            ("pool", upstream, identities), lambda: Pool(upstream, heads=heads), close=Pool.close
-        )
+        around = self._around
+
+        def make() -> Pool | Members:
+            return pool_for(
+                upstream, heads=heads, monotonic=around.monotonic, log=around.log, metrics=self._metrics
+            )
+
+        return self._tenure.claim(("pool", upstream, identities), make, close=close_pool)
 
     def _upstreams(self) -> list[Upstream]:
         return list({route.upstream.name: route.upstream for route in self.table.ordered}.values())
@@ -341,7 +371,7 @@ class Rooms:
             step_ups=self._step_ups,
             strategy=self._strategy,
             live=self._resume,
-            book=self._book,
+            book=self._tokens.book(self._book),
             audit=self._audit,
             clock=clock,
             counts=self._metrics,

@@ -7,7 +7,8 @@ import pytest
 
 from gateway.assembly import build_routes, cookie_names, hosts_served, registration, session_policy
 from gateway.model.proof import Demand
-from gateway.model.route import Access, Route, Rules, Timeouts
+from gateway.model.route import Access, Forwarded, Forwarding, OnRefreshError, Route, Rules
+from gateway.model.upstream import Balance, Health, Limits, Member, Timeouts
 from gateway.routing.table import Table
 from gateway.settings.schema import Settings
 from tests.fakes.configuration import PROVIDER, ROUTE, SOUND, TOP, loaded
@@ -88,10 +89,26 @@ def test_every_key_of_a_route_arrives(routes: dict[str, Route]) -> None:
 def test_every_key_of_an_upstream_arrives_and_its_routes_share_it(routes: dict[str, Route]) -> None:
     wiki = routes["*.example.com/wiki"].upstream
     assert wiki is routes["/closed"].upstream
-    assert (wiki.name, wiki.tls, wiki.host, wiki.port) == ("wiki", True, "::1", 8443)
+    assert (wiki.name, *wiki.members) == ("wiki", Member(tls=True, host="::1", port=8443))
     assert (wiki.audience, wiki.preserve_host, wiki.reuse) == ("the-wiki", True, False)
     assert wiki.timeouts == Timeouts(connect=1.0, first_byte=2.0, idle=3.0)
     assert wiki.authority == "[::1]:8443"
+
+
+def test_several_members_arrive_with_how_they_share(tmp_path: Path) -> None:
+    wiki = """[upstreams.wiki]
+urls = ["http://10.0.0.5", "unix:/run/wiki.sock"]
+balance = "hash:user"
+slow_start = "30s"
+health = { path = "/up?deep", interval = "1s", timeout = "500ms" }
+limits = { connections = 8, queue = 0 }
+"""
+    text = SOUND.replace("http://127.0.0.1:3000", "wiki") + wiki
+    upstream = build_routes(settings(tmp_path, text))[0].upstream
+    assert upstream.members == (Member(host="10.0.0.5", port=80), Member(socket="/run/wiki.sock"))
+    assert (upstream.balance, upstream.slow_start) == (Balance.HASH_USER, 30.0)
+    assert upstream.health == Health(path="/up?deep", interval=1.0, timeout=0.5)
+    assert upstream.limits == Limits(connections=8, queue=0)
 
 
 def test_an_upstream_by_url_is_its_own_audience(routes: dict[str, Route]) -> None:
@@ -161,6 +178,21 @@ id_token_algorithms = ["ES256"]
 def test_P13_only_hosts_that_are_named_are_served(tmp_path: Path, host: str, *, ours: bool) -> None:
     found = settings(tmp_path, SOUND.replace("[[routes]]", '[[routes]]\nhost = "*.example.com"'))
     assert hosts_served(found, Table(build_routes(found)))(host) is ours
+
+
+def test_a_route_says_which_token_goes_along_and_how(tmp_path: Path) -> None:
+    usual, other = [
+        build_routes(settings(tmp_path, TOP + PROVIDER + ROUTE + keys))[0].forwarding
+        for keys in (
+            'forward_token = "access_token"\n',
+            'forward_token = "id_token"\ntoken_header = "X-Id-Token"\ntoken_scheme = "off"\n'
+            'on_refresh_error = "deny"\n',
+        )
+    ]
+    assert usual == Forwarding(token=Forwarded.ACCESS_TOKEN)
+    assert other == Forwarding(
+        token=Forwarded.ID_TOKEN, header="X-Id-Token", scheme=None, on_error=OnRefreshError.DENY
+    )
 
 
 def test_B073_what_is_demanded_of_a_proof_reaches_the_route(tmp_path: Path) -> None:

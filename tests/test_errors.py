@@ -56,6 +56,8 @@ WIRE = {
     "UpstreamTimeout": ("upstream_timeout", 504),
     "IdentityUnrepresentable": ("identity_unrepresentable", 500),
     "SessionRejected": ("session_rejected", 401),
+    "GrantRefused": ("grant_refused", 500),
+    "GrantForeign": ("grant_foreign", 500),
     "SealBroken": ("seal_broken", 500),
     "KeyFileRefused": ("key_file_refused", 500),
     "SchemaMismatch": ("schema_mismatch", 500),

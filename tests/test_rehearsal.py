@@ -121,6 +121,18 @@ def test_the_assertion_is_never_shown() -> None:
     assert hidden(lines, None) == lines
 
 
+async def test_I18_a_forwarded_token_is_told_by_its_kind_and_never_by_its_value(tmp_path: Path) -> None:
+    text = TOP + PROVIDER + ROUTES.replace('path = "/"', 'path = "/"\nforward_token = "access_token"')
+    told = await rehearse(
+        Rehearsals(loaded(tmp_path, text).settings, clock=lambda: float(NOW)),
+        "/x",
+        ("Authorization", "Bearer canary"),
+        session=ALICES,
+    )
+    assert "Authorization: Bearer (the caller's access_token)" in told.head
+    assert "canary" not in "".join(told.head)
+
+
 async def test_B073_an_old_proof_is_led_to_sign_in_or_told(tmp_path: Path) -> None:
     text = TOP + PROVIDER + '[[routes]]\nupstream = "http://127.0.0.1:3000"\nmax_auth_age = "5m"\n'
     demanding = Rehearsals(loaded(tmp_path, text).settings, clock=lambda: float(NOW))

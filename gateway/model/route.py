@@ -1,10 +1,11 @@
-"""Routes and upstreams, compiled once at start and matched by every request."""
+"""Routes, compiled once at start and matched by every request."""
 
 from dataclasses import dataclass, field
 from enum import StrEnum
 from ipaddress import IPv4Network, IPv6Network
 
 from gateway.model.proof import Demand
+from gateway.model.upstream import Upstream
 
 
 class Access(StrEnum):
@@ -27,38 +28,6 @@ class Rules:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Timeouts:
-    """Seconds: until connected, until the first byte of the answer, between bytes."""
-
-    connect: float = 5.0
-    first_byte: float = 60.0
-    idle: float = 60.0
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Upstream:
-    """Where requests go. `host` is bare (no brackets); `audience` names it in assertions.
-
-    `reuse` false gives every request a connection of its own, for upstreams that are not trusted.
-    """
-
-    name: str
-    tls: bool
-    host: str
-    port: int
-    audience: str
-    preserve_host: bool = False
-    reuse: bool = True
-    timeouts: Timeouts = Timeouts()
-
-    @property
-    def authority(self) -> str:
-        """The `Host` that this upstream expects: the port only where it is not the default."""
-        host = f"[{self.host}]" if ":" in self.host else self.host
-        return host if self.port == (443 if self.tls else 80) else f"{host}:{self.port}"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class IdentityHeaders:
     """How an upstream is told who calls: (header, field) pairs, and the assertion's header.
 
@@ -70,6 +39,33 @@ class IdentityHeaders:
     assertion: str | None
 
 
+class Forwarded(StrEnum):
+    ACCESS_TOKEN = "access_token"  # noqa: S105 - the word of a key
+    ID_TOKEN = "id_token"  # noqa: S105
+
+
+class OnRefreshError(StrEnum):
+    """What becomes of a request whose token cannot be had: it goes on with what there is, its caller is
+    asked to sign in again, or it is refused."""
+
+    KEEP = "keep"
+    LOGIN = "login"
+    DENY = "deny"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Forwarding:
+    """Which token of the caller's issuer an upstream is given, and in which header.
+
+    `scheme` is None where the header is the token alone.
+    """
+
+    token: Forwarded
+    header: str = "Authorization"
+    scheme: str | None = "Bearer"
+    on_error: OnRefreshError = OnRefreshError.LOGIN
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Route:
     """One rule of the gateway: what it governs, who may pass, and where it leads.
@@ -78,7 +74,8 @@ class Route:
     prefix that ends at a segment. `asks_for_roles` means that roles are read from the database at
     each request (BEHAVIOUR 1). `allow_in_path` holds spellings that are refused elsewhere. `websocket`
     lets a connection leave HTTP; elsewhere a wish to do so is dropped. `demand` is how recent and how
-    strong the caller's proof of who they are must be. `plain` says that `access` is the whole rule;
+    strong the caller's proof of who they are must be, `forwarding` which token of their issuer goes along.
+    `plain` says that `access` is the whole rule;
     the table sets it.
     """
 
@@ -97,6 +94,7 @@ class Route:
     allow_in_path: frozenset[str] = frozenset()
     websocket: bool = False
     identity: IdentityHeaders = IdentityHeaders(headers=(), assertion=None)
+    forwarding: Forwarding | None = None
     plain: bool = field(default=False, compare=False)
 
 

@@ -14,6 +14,7 @@ from gateway.settings.redis import redis_findings
 from gateway.settings.refusal import Finding
 from gateway.settings.route_checks import ROUTE_CHECKS
 from gateway.settings.schema import Settings
+from gateway.settings.upstream_checks import UPSTREAM_CHECKS
 
 _OURS = {
     *("response_type", "response_mode", "client_id", "client_secret", "client_assertion"),
@@ -256,5 +257,6 @@ CHECKS: tuple[Check, ...] = (
     _providers,
     _roles,
     *ROUTE_CHECKS,
+    *UPSTREAM_CHECKS,
     _no_loops,
 )

@@ -66,6 +66,17 @@ def _header(text: str) -> str:
     return text
 
 
+def _token_header(text: str) -> str:
+    """Take `Authorization`, which the gateway's word replaces, and names that mean nothing else."""
+    return "Authorization" if text.lower() == "authorization" else _header(text)
+
+
+def _scheme(text: str | None) -> str | None:
+    if text is not None and not _TOKEN.fullmatch(text):
+        raise Refused("is not an authentication scheme (RFC 9110 11.1)", 'such as "Bearer", or "off"')
+    return text
+
+
 def _header_or_off(value: object) -> object:
     return None if value in ("off", None) else value
 
@@ -198,6 +209,16 @@ def not_empty(values: Some) -> Some:
     return values
 
 
+def _health_path(text: str) -> str:
+    if not re.fullmatch(r"/[\x21-\x22\x24-\x7e]*", text):
+        raise Refused("is not a path", 'for example "/healthz"')
+    return text
+
+
+def _server_name(text: str) -> str:
+    return bare_host(text)
+
+
 _STRING: dict[str, object] = {"type": "string"}
 
 Slug = Annotated[str, AfterValidator(_slug)]
@@ -218,6 +239,13 @@ HeaderOrOff = Annotated[
     AfterValidator(_optional_header),
     WithJsonSchema({"type": "string"}),
 ]
+TokenHeader = Annotated[str, AfterValidator(_token_header)]
+SchemeOrOff = Annotated[
+    str | None,
+    BeforeValidator(_header_or_off),
+    AfterValidator(_scheme),
+    WithJsonSchema({"type": "string"}),
+]
 IdentityField = Annotated[str, AfterValidator(_identity_field)]
 Role = Annotated[str, AfterValidator(_role)]
 Scope = Annotated[str, AfterValidator(_scope)]
@@ -228,6 +256,8 @@ CookieName = Annotated[str, AfterValidator(_cookie_name)]
 CookieDomain = Annotated[str, AfterValidator(_cookie_domain)]
 Prefix = Annotated[str, AfterValidator(_prefix)]
 RoutePath = Annotated[str, AfterValidator(_route_path)]
+HealthPath = Annotated[str, AfterValidator(_health_path)]
+ServerName = Annotated[str, AfterValidator(_server_name)]
 Method = Annotated[str, AfterValidator(_method)]
 Email = Annotated[str, AfterValidator(_email)]
 EmailDomain = Annotated[str, AfterValidator(_email_domain)]

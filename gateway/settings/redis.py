@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from pydantic import Field
 
 from gateway.settings.fields import Word
-from gateway.settings.files import CertificateFile, PrivateKeyFile
+from gateway.settings.files import ReadableFile
 from gateway.settings.redis_url import RedisUrl, redis_address
 from gateway.settings.references import ClientSecret
 from gateway.settings.refusal import Finding
@@ -15,20 +15,20 @@ from gateway.settings.table import Table, written
 class RedisTlsSettings(Table):
     """How servers prove who they are, and we to them; for `rediss` alone."""
 
-    ca: CertificateFile = Field(
+    ca: ReadableFile | None = Field(
         default=None,
-        description="PEM of those who may vouch for the servers; without it, whom the system trusts.",
-        examples=["/etc/vestibule/redis-ca.pem"],
+        description="PEM file of the authorities that vouch for the servers. Default: the system's.",
+        examples=["certs/internal-ca.pem"],
     )
-    client_cert: CertificateFile = Field(
+    client_cert: ReadableFile | None = Field(
         default=None,
-        description="PEM of our own certificate, where the servers ask for one.",
-        examples=["/etc/vestibule/redis-client.pem"],
+        description="PEM file of the certificate that the gateway presents, where they ask for one.",
+        examples=["certs/gateway.pem"],
     )
-    client_key: PrivateKeyFile = Field(
+    client_key: ReadableFile | None = Field(
         default=None,
-        description="PEM of its private key, not encrypted.",
-        examples=["/etc/vestibule/redis-client.key"],
+        description="PEM file of its key, where the certificate's own file does not hold it.",
+        examples=["certs/gateway.key"],
     )
 
     @property
@@ -76,24 +76,19 @@ def redis_findings(redis: RedisSettings) -> Iterator[Finding]:
                 suggestion=f'write {password} = {{ env = "NAME" }}, or leave it out',
                 because=(("redis", password),),
             )
+    if redis.tls.client_key is not None and redis.tls.client_cert is None:
+        yield Finding(
+            path=("redis", "tls", "client_key"),
+            message="is of no use without client_cert",
+            suggestion="write client_cert beside it",
+            because=(("redis", "tls", "client_cert"),),
+        )
+
+
+def redis_cautions(redis: RedisSettings) -> Iterator[str]:
+    """Yield what in *redis* may stand and is of no effect."""
     address = redis_address(redis.url)
     if redis.sentinel_password is not None and address.kind != "sentinel":
-        yield Finding(
-            path=("redis", "sentinel_password"),
-            message="is for Sentinels, of which url names none",
-            suggestion='write url = "redis+sentinel://…", or leave it out',
-            because=(("redis", "url"),),
-        )
+        yield "redis.sentinel_password has no effect: redis.url names no Sentinels"
     if redis.tls.is_said and not address.tls:
-        yield Finding(
-            path=("redis", "tls"),
-            message="is of no use without TLS",
-            suggestion="write rediss in the place of redis in url",
-            because=(("redis", "url"),),
-        )
-    if (redis.tls.client_cert is None) != (redis.tls.client_key is None):
-        yield Finding(
-            path=("redis", "tls"),
-            message="has one of client_cert and client_key: they go together",
-            because=(("redis", "tls", "client_cert"), ("redis", "tls", "client_key")),
-        )
+        yield 'redis.tls has no effect: redis.url does not begin with "rediss"'

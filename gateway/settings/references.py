@@ -28,7 +28,7 @@ KINDS = ("env", "file", "credential")
 SHORTEST = 32
 """Bytes that a gateway secret must have: the strength of the keys derived from it (RFC 5869)."""
 
-LARGEST = 64 * 1024  # bytes of a secret
+_LARGEST = 64 * 1024
 _FORM = 'write { env = "NAME" }, { file = "path" } or { credential = "name" }'
 _HOW_TO_MAKE = "umask 077; head -c 48 /dev/urandom | base64 > FILE"
 
@@ -119,11 +119,11 @@ def _from_credential(name: str, around: Surroundings) -> bytes:
         )
     if "/" in name or name in (".", ".."):
         raise Refused("a credential is a plain name, without a path")
-    return _without_newline(read_file(Path(directory) / name, private=False))
+    return _without_newline(_read(Path(directory) / name, private=False))
 
 
 def _from_file(name: str, around: Surroundings) -> bytes:
-    return _without_newline(read_file(around.directory / name, private=True))
+    return _without_newline(_read(around.directory / name, private=True))
 
 
 def _without_newline(content: bytes) -> bytes:
@@ -134,21 +134,21 @@ def _without_newline(content: bytes) -> bytes:
     )
 
 
-def read_file(path: Path, *, private: bool, largest: int = LARGEST) -> bytes:
+def _read(path: Path, *, private: bool) -> bytes:
     """Return the content of a regular file; its mode is asked of the open file, so it cannot change."""
     try:
         descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
         try:
             _inspect(path, os.fstat(descriptor).st_mode, private=private)
             with open(descriptor, "rb", closefd=False) as file:
-                content = file.read(largest + 1)
+                content = file.read(_LARGEST + 1)
         finally:
             os.close(descriptor)
     except OSError as error:
         how = _HOW_TO_MAKE.replace("FILE", str(path)) if isinstance(error, FileNotFoundError) else ""
         raise Refused(f"cannot read {path}: {error.strerror}", how) from None
-    if len(content) > largest:
-        raise Refused(f"{path} is larger than {largest // 1024} KiB, so it is not what is meant")
+    if len(content) > _LARGEST:
+        raise Refused(f"{path} is larger than 64 KiB, so it is no secret")
     return content
 
 

@@ -13,8 +13,9 @@ from gateway.settings.quantities import Lifetime, LifetimeOrOff
 from gateway.settings.redis import RedisSettings
 from gateway.settings.references import SecretRing
 from gateway.settings.roles import RoleGrantSettings
-from gateway.settings.routes import IdentitySettings, RouteSettings, UpstreamSettings
+from gateway.settings.routes import IdentitySettings, RouteSettings
 from gateway.settings.table import Table, written
+from gateway.settings.upstreams import UpstreamSettings
 
 
 class CookieSettings(Table):

@@ -1,7 +1,7 @@
 """A Redis as it is configured, and the topology that asks it."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 
 from gateway.store.redis_cluster import RedisCluster
@@ -21,7 +21,7 @@ class RedisAccount:
     kind: Literal["server", "sentinel", "cluster"]
     places: tuple[Place, ...]
     login: RedisLogin
-    sentinel_login: RedisLogin = RedisLogin()
+    sentinel_login: RedisLogin = field(default_factory=RedisLogin)
     master: str = ""
 
 

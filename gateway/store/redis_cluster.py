@@ -131,7 +131,7 @@ class RedisCluster(Topology):
 
 def _span(first: int, last: int, holder: Sequence[Any], *_: object, asked: Place) -> _Span:
     """Return who holds which slots; a node that does not know its own address leaves it out."""
-    host, port, *_ = holder
+    host, port = holder[:2]
     if not 0 <= int(first) <= int(last) < SLOTS:
         raise ValueError("no such slots")
     return int(first), int(last), place_of(host or asked.host.encode(), port)

@@ -36,8 +36,9 @@ class KeysUnavailable(VerificationFailed):
 class Caller:
     """Who is calling. `id` is stable for life, the same for all of a person's accounts.
 
-    `session` tells sessions apart and gives none away; `authenticated_at` is Unix seconds; `claims`
-    are all claims as they were signed.
+    `session` tells sessions apart and gives none away; `authenticated_at` is Unix seconds, `acr` and
+    `amr` say how they proved who they are, as far as their provider said; `claims` are all claims as
+    they were signed.
     """
 
     id: str
@@ -48,6 +49,8 @@ class Caller:
     session: str | None = None
     provider: str | None = None
     authenticated_at: int | None = None
+    acr: str | None = None
+    amr: tuple[str, ...] = ()
     claims: Mapping[str, object] = field(default_factory=dict, hash=False)
 
     @classmethod
@@ -62,6 +65,8 @@ class Caller:
             session=_text(claims, "sid"),
             provider=_text(claims, "idp"),
             authenticated_at=_seconds(claims, "auth_time"),
+            acr=_text(claims, "acr"),
+            amr=_texts(claims, "amr"),
             claims=MappingProxyType(dict(claims)),
         )
 

@@ -21,6 +21,7 @@ from gateway.settings.overrides import CONFIG_VARIABLE, variable
 from gateway.settings.reference import schema_json
 from gateway.settings.schema import Settings
 from gateway.settings.shape import model_at, settable
+from tests.fakes.certificates import write_certificates
 from tests.house.attack_matrix import catalogue, document, later
 
 ROOT = Path(__file__).parents[2]
@@ -241,7 +242,8 @@ def completed(text: str) -> str:
 
 
 def loaded(text: str, folder: Path) -> Loaded:
-    """Return what a configuration loads to, every secret that it refers to being there."""
+    """Return what a configuration loads to, every secret and certificate that it refers to being there."""
+    write_certificates(folder / "certs")
     for name in re.findall(r'(?:file|credential) = "([^"]+)"', text):
         (folder / name).write_text(f"{name}: a secret of more than 32 bytes")
         (folder / name).chmod(0o600)

@@ -42,11 +42,6 @@ def test_an_upstream_url_is_an_origin_and_never_repeats_a_password(tmp_path: Pat
     assert "canary" not in faults["routes[0].upstream"]
 
 
-@pytest.mark.parametrize("urls", ["[]", '["http://10.0.0.1", "http://10.0.0.2"]'])
-def test_a_named_upstream_is_exactly_one_url(tmp_path: Path, urls: str) -> None:
-    assert "exactly one" in found(tmp_path, f"{SOUND}[upstreams.a]\nurls = {urls}\n")["upstreams.a.urls"]
-
-
 @pytest.mark.parametrize(
     "rule",
     [
@@ -125,6 +120,43 @@ def test_a_websocket_that_could_never_open_is_refused(tmp_path: Path) -> None:
     text = f"{SOUND}websocket = true\n"
     assert list(found(tmp_path, f'{text}methods = ["POST"]\n')) == ["routes[0].websocket"]
     assert found(tmp_path, f'{text}methods = ["GET", "POST"]\n') == found(tmp_path, text) == {}
+
+
+@pytest.mark.parametrize(
+    ("keys", "at"),
+    [
+        ('forward_token = "access_token"\naccess = "public"', "forward_token"),
+        ('token_header = "X-Token"', "token_header"),
+        ('token_scheme = "off"', "token_scheme"),
+        ('on_refresh_error = "keep"', "on_refresh_error"),
+        ('forward_token = "access_token"\ntoken_header = "X_User_Id"', "token_header"),
+        ('forward_token = "access_token"\ntoken_header = "X-Forwarded-For"', "token_header"),
+        ('forward_token = "access_token"\ntoken_scheme = "Bearer: "', "token_scheme"),
+        ('forward_token = "refresh_token"', "forward_token"),
+    ],
+)
+def test_a_token_is_forwarded_where_that_means_something(tmp_path: Path, keys: str, at: str) -> None:
+    assert list(found(tmp_path, f'{SOUND}{ROUTE}path = "/a"\n{keys}\n')) == [f"routes[1].{at}"]
+
+
+@pytest.mark.parametrize(
+    "keys",
+    [
+        "",
+        'token_header = "authorization"\ntoken_scheme = "DPoP"',
+        'token_header = "X-Forwarded-Access-Token"\ntoken_scheme = "off"',
+        'access = "optional"\non_refresh_error = "deny"',
+    ],
+)
+def test_a_token_goes_along_in_a_header_of_its_own(tmp_path: Path, keys: str) -> None:
+    text = f'{SOUND}{ROUTE}path = "/a"\nforward_token = "id_token"\n{keys}\n'
+    assert found(tmp_path, text) == {}
+
+
+def test_passwords_alone_give_no_token_to_forward(tmp_path: Path) -> None:
+    local = '[[providers]]\nid = "local"\ntype = "password"\n'
+    text = TOP + local + ROUTE + 'forward_token = "access_token"\n'
+    assert "no" in found(tmp_path, text)["routes[0].forward_token"]
 
 
 @pytest.mark.parametrize("key", ['max_auth_age = "5m"', 'acr_values = ["mfa"]'])

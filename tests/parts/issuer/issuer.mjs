@@ -2,7 +2,7 @@
 // refresh tokens rotate. Configured by one JSON argument; prints one line when it listens.
 import Provider from "oidc-provider";
 
-const { port, redirectUris, postLogoutRedirectUris, backchannelLogoutUri, clientSecret } = JSON.parse(process.argv[2]);
+const { port, redirectUris, postLogoutRedirectUris, backchannelLogoutUri, clientSecret, accessTokenLifetime } = JSON.parse(process.argv[2]);
 
 const provider = new Provider(`http://localhost:${port}`, {
   clients: [
@@ -26,6 +26,7 @@ const provider = new Provider(`http://localhost:${port}`, {
   },
   pkce: { required: () => true },
   rotateRefreshToken: true,
+  ...(accessTokenLifetime && { ttl: { AccessToken: accessTokenLifetime } }),
   // Its own calls (back-channel logout) may reach loopback, where the gateway under test is.
   fetch: (url, { dispatcher, ...options }) => fetch(url, options),
   features: {
