@@ -2,9 +2,9 @@
 
 import re
 from collections.abc import Sized
-from typing import Annotated, TypeVar
+from typing import Annotated, Literal, TypeVar
 
-from pydantic import AfterValidator, BeforeValidator, WithJsonSchema
+from pydantic import AfterValidator, BeforeValidator, Field, WithJsonSchema
 
 from gateway.model.email import email_key
 from gateway.settings.addresses import bare_host
@@ -256,6 +256,7 @@ CookieName = Annotated[str, AfterValidator(_cookie_name)]
 CookieDomain = Annotated[str, AfterValidator(_cookie_domain)]
 Prefix = Annotated[str, AfterValidator(_prefix)]
 RoutePath = Annotated[str, AfterValidator(_route_path)]
+Workers = Annotated[int, Field(strict=True, ge=1, le=256)] | Literal["auto"]
 HealthPath = Annotated[str, AfterValidator(_health_path)]
 ServerName = Annotated[str, AfterValidator(_server_name)]
 Method = Annotated[str, AfterValidator(_method)]

@@ -5,9 +5,10 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
+from gateway.model.cores import usable_cores
 from gateway.settings.addresses import Cidr, Listen, PublicUrl, url
 from gateway.settings.database_url import DatabaseUrl
-from gateway.settings.fields import CookieDomain, CookieName, Prefix, Slug
+from gateway.settings.fields import CookieDomain, CookieName, Prefix, Slug, Workers
 from gateway.settings.providers import ProviderSettings
 from gateway.settings.quantities import Lifetime, LifetimeOrOff
 from gateway.settings.redis import RedisSettings
@@ -111,6 +112,10 @@ class Settings(Table):
     admin_listen: Listen = Field(
         default="127.0.0.1:8081", description="/livez /readyz /startupz /metrics; never on the public port."
     )
+    workers: Workers = Field(
+        default=1,
+        description='How many processes serve, or "auto": one for each core that may be used.',
+    )
     secret: SecretRing = Field(
         repr=False,
         description="At least 32 bytes; a list rotates: the first seals, all open.",
@@ -137,6 +142,11 @@ class Settings(Table):
     roles: tuple[RoleGrantSettings, ...] = Field(
         default=(), description="Roles granted at login because of what the issuer says."
     )
+
+    @property
+    def processes(self) -> int:
+        """How many processes serve on this machine."""
+        return self.workers if isinstance(self.workers, int) else usable_cores()
 
     def upstream_of(self, route: RouteSettings) -> tuple[str, UpstreamSettings]:
         """Return the name and settings of a route's upstream; one given as a URL is called by its origin."""

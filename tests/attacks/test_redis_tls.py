@@ -124,8 +124,10 @@ async def test_D01_a_server_that_is_away_or_silent_is_no_matter_of_trust(
 async def test_D01_sentinels_that_refuse_our_password_are_an_outage_and_no_pass(
     tmp_path: Path, password: Sequence[str]
 ) -> None:
-    async with sentinel_topology(tmp_path, sentinels=1, password="canary") as redis:
-        async with kept_in(redis, tmp_path, *password).scene() as at:
-            page = await at.gate.browser().navigate(at.url + "/x")
-            assert page.status in (401, 503)
-            assert not at.app.requests
+    async with (
+        sentinel_topology(tmp_path, sentinels=1, password="canary") as redis,
+        kept_in(redis, tmp_path, *password).scene() as at,
+    ):
+        page = await at.gate.browser().navigate(at.url + "/x")
+        assert page.status in (401, 503)
+        assert not at.app.requests

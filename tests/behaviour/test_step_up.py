@@ -140,3 +140,24 @@ async def test_B149_a_step_up_is_counted_and_logged_as_one(tmp_path: Path) -> No
         await alice.fetch(at.url + "/x")
     lines = [line for line in at.gate.events("request") if line.get("decision") == "step_up"]
     assert [(line["status"], line["reason"], line["route"]) for line in lines] == [(401, "max_auth_age", "/")]
+
+
+async def test_B016_S01_a_login_that_the_issuer_only_remembered_is_no_new_one(tmp_path: Path) -> None:
+    async with HostileIssuer() as other, scene(tmp_path, tables=second_provider(other)) as at:
+        memory = Memory(at.issuer)
+        alice = at.gate.browser()
+
+        async def press(path: str) -> str:
+            fields = {"csrfToken": await at.csrf(alice), "return_to": "/.gateway/account"}
+            page = await alice.submit(f"{at.ours}{path}", fields, follow=False)
+            return page.location
+
+        await alice.navigate(await press("/signin/issuer"))
+        at.clock.advance(301)
+        await alice.navigate(await press("/signin/issuer"))
+        assert memory.proved_at == at.clock() - 301
+        again = await press("/account/link/second")
+        assert again.startswith(f"{at.issuer.url}/authorize")
+        await alice.navigate(again)
+        assert memory.asked[-1]["prompt"] == "login"
+        assert (await press("/account/link/second")).startswith(f"{other.url}/authorize")
