@@ -50,6 +50,7 @@
     ├── SessionRejected            -    a presented session does not hold; `reason` says why
     ├── GrantRefused               -    the issuer takes a refresh token no more
     │   └── GrantForeign           -    what it gave for one is about somebody else, or does not verify
+    ├── TokenRefused               -    the issuer gives no such token, the grant lives on
     ├── SealBroken                 -    a sealed value does not open
     ├── KeyFileRefused             -    a file of keys that cannot be made or rotated
     ├── SchemaMismatch             -    the database is older, newer or not ours
@@ -366,6 +367,10 @@ class GrantRefused(GatewayError):
 
 class GrantForeign(GrantRefused):
     code = "grant_foreign"
+
+
+class TokenRefused(GatewayError):
+    code = "token_refused"
 
 
 class SealBroken(GatewayError):
