@@ -6,7 +6,7 @@ import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
-from gateway.assembly import build_routes, cookie_names, hosts_served, registration
+from gateway.assembly import build_routes, cookie_names, hosts_served, registration, resources_wanted
 from gateway.flows.arrival import Arrivals
 from gateway.flows.departures import Departures, LogoutProvider
 from gateway.flows.issuer_logout import IssuerLogout
@@ -143,7 +143,9 @@ class Rooms:
             self._live.close,
         ]
         self._issuers = [
-            registration(each, grants=settings.roles) for each in settings.providers if each.type == "oidc"
+            registration(each, grants=settings.roles, resources=resources_wanted(settings))
+            for each in settings.providers
+            if each.type == "oidc"
         ]
         self._parties = {each.id: self._party(each) for each in self._issuers}
         self._tokens = self._token_rooms()

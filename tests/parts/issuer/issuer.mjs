@@ -1,8 +1,8 @@
 // A certified OpenID provider for the journeys: any login name is somebody, PKCE is required and
 // refresh tokens rotate. Configured by one JSON argument; prints one line when it listens.
-import Provider from "oidc-provider";
+import Provider, { errors } from "oidc-provider";
 
-const { port, redirectUris, postLogoutRedirectUris, backchannelLogoutUri, clientSecret, accessTokenLifetime } = JSON.parse(process.argv[2]);
+const { port, redirectUris, postLogoutRedirectUris, backchannelLogoutUri, clientSecret, accessTokenLifetime, resources } = JSON.parse(process.argv[2]);
 
 const provider = new Provider(`http://localhost:${port}`, {
   clients: [
@@ -33,6 +33,15 @@ const provider = new Provider(`http://localhost:${port}`, {
     devInteractions: { enabled: true },
     rpInitiatedLogout: { enabled: true },
     backchannelLogout: { enabled: true },
+    ...(resources && {
+      resourceIndicators: {
+        enabled: true,
+        getResourceServerInfo: (_ctx, resource) => {
+          if (!resources.includes(resource)) throw new errors.InvalidTarget();
+          return { scope: "openid", audience: resource, accessTokenFormat: "jwt" };
+        },
+      },
+    }),
   },
   findAccount: (_ctx, id) => ({
     accountId: id,
