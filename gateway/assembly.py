@@ -26,6 +26,7 @@ from gateway.settings.schema import Settings
 from gateway.settings.upstreams import HealthSettings
 from gateway.store.redis_account import RedisAccount
 from gateway.store.redis_server import Place, RedisLogin
+from gateway.store.redis_tls import RedisTls
 
 
 def build_routes(settings: Settings) -> tuple[Route, ...]:
@@ -159,15 +160,24 @@ def redis_account(settings: Settings) -> RedisAccount:
     """Return where the configured Redis is, and as whom it is asked."""
     redis = settings.redis
     address = redis_address(redis.url)
+    tls = redis.tls
+    trust = (
+        RedisTls(ca=tls.ca, client_cert=tls.client_cert, client_key=tls.client_key) if address.tls else None
+    )
     return RedisAccount(
         kind=address.kind,
         places=tuple(Place(host.host, host.port) for host in address.hosts),
         master=address.master,
         login=RedisLogin(
             number=address.number,
-            tls=address.tls,
+            tls=trust,
             username=redis.username,
             password=redis.password.get_secret_value() if redis.password else None,
+        ),
+        sentinel_login=RedisLogin(
+            tls=trust,
+            username=redis.sentinel_username,
+            password=redis.sentinel_password.get_secret_value() if redis.sentinel_password else None,
         ),
     )
 

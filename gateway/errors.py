@@ -54,6 +54,7 @@
     ├── SealBroken                 -    a sealed value does not open
     ├── KeyFileRefused             -    a file of keys that cannot be made or rotated
     ├── SchemaMismatch             -    the database is older, newer or not ours
+    ├── StoreUntrusted             -    a store whose certificate, or ours, does not hold
     └── SettingsInvalid            -    the configuration, with every fault at once
         └── SettingsUnreadable     -    no configuration to look at: no file, or no TOML
 
@@ -384,6 +385,12 @@ class KeyFileRefused(GatewayError):
 
 class SchemaMismatch(GatewayError):
     code = "schema_mismatch"
+
+
+class StoreUntrusted(GatewayError):
+    """The text says whose certificate it is and what is wrong with it."""
+
+    code = "store_untrusted"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -8,11 +8,11 @@ from pydantic import Field
 from gateway.model.cores import usable_cores
 from gateway.settings.addresses import Cidr, Listen, PublicUrl, url
 from gateway.settings.database_url import DatabaseUrl
-from gateway.settings.fields import CookieDomain, CookieName, Prefix, Slug, Word, Workers
+from gateway.settings.fields import CookieDomain, CookieName, Prefix, Slug, Workers
 from gateway.settings.providers import ProviderSettings
 from gateway.settings.quantities import Lifetime, LifetimeOrOff
-from gateway.settings.redis_url import RedisUrl
-from gateway.settings.references import ClientSecret, SecretRing
+from gateway.settings.redis import RedisSettings
+from gateway.settings.references import SecretRing
 from gateway.settings.roles import RoleGrantSettings
 from gateway.settings.routes import IdentitySettings, RouteSettings
 from gateway.settings.table import Table, written
@@ -79,24 +79,6 @@ class DatabaseSettings(Table):
         default="sqlite:///var/gateway.db",
         repr=False,
         description="A SQLite file, a relative path starting here; or postgresql://user:password@host:port/name.",
-    )
-
-
-class RedisSettings(Table):
-    """The session store of `session.store = "redis"`."""
-
-    url: RedisUrl = Field(
-        default="redis://127.0.0.1:6379/0",
-        description="redis://host:port/number, redis+sentinel://host:port,…/master/number or "
-        "redis+cluster://host:port,…; with TLS, rediss in the place of redis.",
-    )
-    username: Word | None = Field(
-        default=None,
-        description="The user of its access list; without it, the default one.",
-        examples=["gateway"],
-    )
-    password: ClientSecret = Field(
-        default=None, description="The password, where it asks for one.", examples=[{"env": "REDIS_PASSWORD"}]
     )
 
 
