@@ -7,17 +7,21 @@ that hangs up half-finishes nothing.
 
 import asyncio
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from secrets import token_hex
 from typing import Protocol
 
-from gateway.errors import IssuerUnavailable
+from gateway.errors import IssuerUnavailable, StoreUnavailable
 from gateway.flows.grants import Grant, Grants
 from gateway.flows.places import Places
 from gateway.flows.presentation import Counts, Pace, moved
 from gateway.model.event import Clock
 from gateway.model.grant import GrantRecord, Lease
 from gateway.model.session import Session
+
+ATTEMPTS = 3
+"""How often a store is asked for a turn that is busy or away."""
 
 TURNS = 4
 """How often a refresh waits for its turn while others refresh the same grant for other resources."""
@@ -142,6 +146,14 @@ class Refreshes:
         if self._clock() < record.retry_at:
             raise IssuerUnavailable(f"{record.provider}: failed a moment ago, as another found out")
 
+    async def _begun(self, record: GrantRecord, tag: bytes, holder: str, dead: Lease | None) -> Turn:
+        """Begin in a store that may be busy: nothing is presented yet, so that can be tried again."""
+        for _ in range(ATTEMPTS - 1):
+            with suppress(StoreUnavailable):
+                return await self._store.begin(record, spent=tag, holder=holder, dead=dead)
+            await asyncio.sleep(self._pace.look)
+        return await self._store.begin(record, spent=tag, holder=holder, dead=dead)
+
     async def _turn(self, grant: Grant) -> Turn:
         """Wait until the grant's lock is ours, or what another did under it is written."""
         holder, tag = token_hex(16), self._grants.tag_of(grant)
@@ -149,9 +161,7 @@ class Refreshes:
         since = self._monotonic()
         while True:
             over = self._monotonic() - since >= self._pace.life
-            turn = await self._store.begin(
-                grant.record, spent=tag, holder=holder, dead=seen if over else None
-            )
+            turn = await self._begun(grant.record, tag, holder, seen if over else None)
             if turn.lease.holder == holder or moved(turn.record, grant.record):
                 return turn
             if seen is None or (seen.holder, seen.beat) != (turn.lease.holder, turn.lease.beat):

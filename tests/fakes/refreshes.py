@@ -21,7 +21,7 @@ from tests.fakes.logins import session_of
 
 SESSION = session_of("u-1", authenticated_at=100)
 PATIENCE = 60.0
-QUICK = Pace(life=0.4, beat=0.05, look=0.01, doubt=0.05, writing=5.0)
+QUICK = Pace(life=2.0, beat=0.05, look=0.02, doubt=0.05, writing=5.0)
 
 
 def tokens(number: int) -> ProviderTokens:

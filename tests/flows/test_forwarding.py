@@ -1,5 +1,6 @@
 """Which token a route forwards, and what becomes of a request without one."""
 
+import asyncio
 from dataclasses import replace
 
 import pytest
@@ -260,3 +261,15 @@ async def test_no_login_is_asked_for_right_after_a_login_that_brought_no_token(h
     clock.advance(RECENT)
     with pytest.raises(LoginRequired):
         await given.token(fresh, FOR_API)
+
+
+async def test_B135_requests_of_one_moment_share_one_look_and_the_next_looks_anew() -> None:
+    clock = FakeClock()
+    given, beside = forwards(clock)
+    tokens = await asyncio.gather(*(given.token(SESSION, ACCESS) for _ in range(10)))
+    assert {value(token) for token in tokens} == {"at-1"}
+    assert beside.found == 1
+    waiting = asyncio.create_task(given.token(SESSION, ACCESS))
+    await asyncio.sleep(0)
+    waiting.cancel()
+    assert value(await given.token(SESSION, ACCESS)) == "at-1"
