@@ -1,16 +1,13 @@
 """The refresh grant: new tokens for a refresh token, presented once (RFC 6749 6, OpenID Connect Core 12)."""
 
-from collections.abc import Sequence
 from dataclasses import replace
-from urllib.parse import urlencode
 
 from gateway.errors import GrantForeign, GrantRefused, IssuerUnavailable, LoginFailed
 from gateway.model.grant import ProviderTokens, Token
 from gateway.relying_party import id_token, tokens
 from gateway.relying_party.authorization import plain_word
-from gateway.relying_party.client_auth import authentication
+from gateway.relying_party.backchannel import BackChannel
 from gateway.relying_party.discovery import IssuerMetadata
-from gateway.relying_party.http import IssuerHttp
 from gateway.relying_party.jwks import KeySource
 from gateway.relying_party.registration import Registration
 
@@ -21,9 +18,8 @@ async def refreshed(
     kept: ProviderTokens,
     *,
     subject: str,
-    registration: Registration,
     metadata: IssuerMetadata,
-    http: IssuerHttp,
+    issuer: BackChannel,
     keys: KeySource,
     now: float,
 ) -> ProviderTokens:
@@ -35,11 +31,17 @@ async def refreshed(
     """
     if kept.refresh_token is None:
         raise GrantRefused("there is no refresh token")
-    document = await _asked(kept.refresh_token, registration=registration, metadata=metadata, http=http)
-    access_token, refresh_token = _read(document, registration.issuer, now=now)
+    document = await _asked(kept.refresh_token, metadata=metadata, issuer=issuer)
+    access_token, refresh_token = _read(document, metadata.issuer, now=now)
     try:
         new = await _id_token(
-            document, kept, access_token, subject=subject, registration=registration, keys=keys, now=now
+            document,
+            kept,
+            access_token,
+            subject=subject,
+            registration=issuer.registration,
+            keys=keys,
+            now=now,
         )
     except LoginFailed as error:
         raise GrantForeign(str(error)) from None
@@ -51,18 +53,9 @@ async def refreshed(
     )
 
 
-async def _asked(
-    refresh_token: str, *, registration: Registration, metadata: IssuerMetadata, http: IssuerHttp
-) -> dict[str, object]:
-    headers, credentials = authentication(registration)
-    asked: Sequence[tuple[str, str]] = [
-        ("grant_type", "refresh_token"),
-        ("refresh_token", refresh_token),
-        *credentials,
-    ]
-    document = tokens.answered(
-        await http.post_form(metadata.token_endpoint, urlencode(asked), headers=headers)
-    )
+async def _asked(refresh_token: str, *, metadata: IssuerMetadata, issuer: BackChannel) -> dict[str, object]:
+    form = [("grant_type", "refresh_token"), ("refresh_token", refresh_token)]
+    document = tokens.answered(await issuer.post(metadata.token_endpoint, form))
     if "error" not in document:
         return document
     word = plain_word(document["error"])
