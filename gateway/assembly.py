@@ -28,6 +28,7 @@ from gateway.settings.schema import Settings
 from gateway.settings.upstreams import HealthSettings
 from gateway.store.redis_account import RedisAccount
 from gateway.store.redis_server import Place, RedisLogin
+from gateway.store.redis_tls import RedisTls
 
 
 def build_routes(settings: Settings) -> tuple[Route, ...]:
@@ -55,18 +56,21 @@ def _route(settings: Settings, route: RouteSettings, upstreams: dict[str, Upstre
         allow_in_path=frozenset(route.allow_in_path),
         websocket=route.websocket,
         identity=_identity(settings.identity_of(route)),
-        forwarding=_forwarding(route),
+        forwarding=_forwarding(settings, route),
     )
 
 
-def _forwarding(route: RouteSettings) -> Forwarding | None:
+def _forwarding(settings: Settings, route: RouteSettings) -> Forwarding | None:
     if route.forward_token is None:
         return None
+    _, upstream = settings.upstream_of(route)
     return Forwarding(
         token=Forwarded(route.forward_token),
         header=route.token_header,
         scheme=route.token_scheme,
         on_error=OnRefreshError(route.on_refresh_error),
+        resource=upstream.resource,
+        audience=upstream.exchange_audience,
     )
 
 
@@ -158,20 +162,40 @@ def redis_account(settings: Settings) -> RedisAccount:
     """Return where the configured Redis is, and as whom it is asked."""
     redis = settings.redis
     address = redis_address(redis.url)
+    tls = redis.tls
+    trust = (
+        RedisTls(ca=tls.ca, client_cert=tls.client_cert, client_key=tls.client_key) if address.tls else None
+    )
     return RedisAccount(
         kind=address.kind,
         places=tuple(Place(host.host, host.port) for host in address.hosts),
         master=address.master,
         login=RedisLogin(
             number=address.number,
-            tls=address.tls,
+            tls=trust,
             username=redis.username,
             password=redis.password.get_secret_value() if redis.password else None,
+        ),
+        sentinel_login=RedisLogin(
+            tls=trust,
+            username=redis.sentinel_username,
+            password=redis.sentinel_password.get_secret_value() if redis.sentinel_password else None,
         ),
     )
 
 
-def registration(provider: ProviderSettings, *, grants: Sequence[RoleGrantSettings] = ()) -> Registration:
+def resources_wanted(settings: Settings) -> tuple[str, ...]:
+    """Return the resources for which access tokens will be asked at issuers, in the order of upstreams."""
+    wanted = (each.resource for each in settings.upstreams.values() if each.exchange_audience is None)
+    return tuple(dict.fromkeys(filter(None, wanted)))
+
+
+def registration(
+    provider: ProviderSettings,
+    *,
+    grants: Sequence[RoleGrantSettings] = (),
+    resources: Sequence[str] = (),
+) -> Registration:
     """Return our registration at one issuer, which the checks of the configuration found whole.
 
     Of *grants* it has those for what this issuer says. Raises SettingsInvalid for a key that is none.
@@ -188,6 +212,7 @@ def registration(provider: ProviderSettings, *, grants: Sequence[RoleGrantSettin
         authorization_params=tuple(provider.authorization_params.items()),
         claims=_claim_names(provider.claims),
         algorithms=tuple(provider.id_token_algorithms),
+        resources=tuple(resources),
         roles=tuple(
             RoleGrant(role=each.role, claim=each.claim, value=each.value)
             for each in grants

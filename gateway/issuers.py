@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from gateway.assembly import registration
+from gateway.assembly import registration, resources_wanted
 from gateway.errors import Fault, SettingsInvalid
 from gateway.relying_party.client_keys import public_set
 from gateway.relying_party.registration import Registration
@@ -17,7 +17,7 @@ def registrations(settings: Settings) -> list[Registration]:
         if each.type != "oidc":
             continue
         try:
-            made.append(registration(each, grants=settings.roles))
+            made.append(registration(each, grants=settings.roles, resources=resources_wanted(settings)))
         except SettingsInvalid as error:
             faults.extend(error.faults)
     if faults:

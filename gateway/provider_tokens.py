@@ -2,10 +2,15 @@
 
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
+from typing import Protocol
 
+from gateway.flows.exchange import Exchanges
+from gateway.flows.exchange import Issuer as ExchangingIssuer
 from gateway.flows.forwarding import Forwards
 from gateway.flows.grants import Book, BookWithGrants, Grants
-from gateway.flows.refresh import Issuer, Refreshes
+from gateway.flows.presentation import Issuer as RefreshingIssuer
+from gateway.flows.presentation import Presentations
+from gateway.flows.refresh import Refreshes
 from gateway.flows.revocation import Revocations, Word
 from gateway.keys.keyring import KeyRing
 from gateway.model.event import Clock
@@ -15,7 +20,11 @@ from gateway.observe.metrics import Metrics
 from gateway.settings.schema import Settings
 from gateway.store.database import Database
 
-_LONGEST_SEALED = 256 * 1024  # three tokens of 16 KiB each, sealed, with room
+_LONGEST_SEALED = 1024 * 1024  # 19 tokens of 16 KiB each, sealed, with room
+
+
+class TokenIssuer(RefreshingIssuer, ExchangingIssuer, Protocol):
+    """Gives tokens, takes them back, and exchanges them."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -25,7 +34,7 @@ class TokenTrade:
     settings: Settings
     ring: KeyRing
     database: Database
-    issuers: Mapping[str, Issuer]
+    issuers: Mapping[str, TokenIssuer]
     word: Word
     end: Callable[[Session], Awaitable[None]]
     clock: Clock
@@ -48,7 +57,7 @@ class TokenRooms:
             sealer=trade.ring.sealer("provider-tokens", longest=_LONGEST_SEALED),
             mac=trade.ring.mac("refresh-token"),
         )
-        self._refreshes = Refreshes(
+        presentations = Presentations(
             self._grants,
             store=store,
             locks=trade.database.locks,
@@ -60,8 +69,24 @@ class TokenRooms:
             audit=trade.word.audit,
             tell=trade.log.event,
         )
+        self._refreshes = Refreshes(
+            self._grants,
+            presentations,
+            store=store,
+            issuers=trade.issuers,
+            clock=trade.clock,
+            monotonic=trade.monotonic,
+            counts=trade.metrics,
+        )
+        self._exchanges = Exchanges(
+            trade.issuers, clock=trade.clock, counts=trade.metrics, tell=trade.log.event
+        )
         self.forwards = Forwards(
-            self._grants, self._refreshes, issuers=frozenset(trade.issuers), clock=trade.clock
+            self._grants,
+            self._refreshes,
+            self._exchanges,
+            issuers=frozenset(trade.issuers),
+            clock=trade.clock,
         )
 
         self._revocations = Revocations(
@@ -87,3 +112,4 @@ class TokenRooms:
         """Wait until every refresh under way is written, and look for nothing any more."""
         await self._revocations.close()
         await self._refreshes.close()
+        await self._exchanges.close()

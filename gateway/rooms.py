@@ -36,6 +36,7 @@ from gateway.issuers import client_key_sets, registrations
 from gateway.keys.keyring import KeyRing
 from gateway.keys.password import Passwords
 from gateway.lasting import Tenure
+from gateway.model.cores import usable_cores
 from gateway.model.event import Clock
 from gateway.model.upstream import Upstream
 from gateway.observe.log import Log
@@ -80,13 +81,19 @@ Close = Callable[[], Awaitable[None]]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Surroundings:
-    """What the process lends its parts: clocks, the log, limits, and sockets that are bound already."""
+    """What the process lends its parts: clocks, the log, limits, and sockets that are bound already.
+
+    `workers` is how many processes share the machine, `lifeline` a descriptor that reads as ended once
+    their supervisor is gone.
+    """
 
     log: Log
     clock: Clock = time.time
     monotonic: Callable[[], float] = time.monotonic
     limits: Limits = Limits()  # noqa: RUF009 - frozen
     fast_lane: bool = True
+    workers: int = 1
+    lifeline: int | None = None
     public_socket: socket.socket | None = None
     admin_socket: socket.socket | None = None
 
@@ -462,7 +469,8 @@ class Rooms:
     # A reload must not forgive failures, nor double the threads that hash.
 
     def _hashing(self) -> Passwords:
-        return self._tenure.claim("passwords", Passwords, close=Passwords.close)
+        workers = max(1, (usable_cores() - 1) // self._around.workers)
+        return self._tenure.claim("passwords", lambda: Passwords(workers=workers), close=Passwords.close)
 
     def _throttle(self) -> Throttle:
         return self._tenure.claim("throttle", lambda: Throttle(monotonic=self._around.monotonic))

@@ -5,7 +5,14 @@ from pathlib import Path
 
 import pytest
 
-from gateway.assembly import build_routes, cookie_names, hosts_served, registration, session_policy
+from gateway.assembly import (
+    build_routes,
+    cookie_names,
+    hosts_served,
+    registration,
+    resources_wanted,
+    session_policy,
+)
 from gateway.model.proof import Demand
 from gateway.model.route import Access, Forwarded, Forwarding, OnRefreshError, Route, Rules
 from gateway.model.upstream import Balance, Health, Limits, Member, Timeouts
@@ -202,3 +209,23 @@ def test_B073_what_is_demanded_of_a_proof_reaches_the_route(tmp_path: Path) -> N
     [route] = build_routes(settings(tmp_path, SOUND + 'acr_values = ["mfa"]\n'))
     assert route.demand == Demand(acr_values=("mfa",))
     assert build_routes(settings(tmp_path))[0].demand is None
+
+
+def test_an_upstream_says_for_what_tokens_are_made_and_logins_ask_for_those(tmp_path: Path) -> None:
+    text = SOUND
+    for name, keys in (
+        ("a", 'resource = "urn:a"'),
+        ("b", 'exchange_audience = "b"\nresource = "urn:b"'),
+        ("c", ""),
+    ):
+        text += f'[upstreams.{name}]\nurls = ["http://10.0.0.1"]\n{keys}\n'
+        text += f'[[routes]]\npath = "/{name}"\nupstream = "{name}"\nforward_token = "access_token"\n'
+    found = settings(tmp_path, text)
+    made = [
+        (each.forwarding.resource, each.forwarding.audience)
+        for each in build_routes(found)
+        if each.forwarding
+    ]
+    assert made == [("urn:a", None), ("urn:b", "b"), (None, None)]
+    assert resources_wanted(found) == ("urn:a",)
+    assert registration(found.providers[0], resources=resources_wanted(found)).resources == ("urn:a",)

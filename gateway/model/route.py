@@ -57,13 +57,16 @@ class OnRefreshError(StrEnum):
 class Forwarding:
     """Which token of the caller's issuer an upstream is given, and in which header.
 
-    `scheme` is None where the header is the token alone.
+    `scheme` is None where the header is the token alone. With `resource` the access token is asked for
+    it (RFC 8707); with `audience` it is exchanged for one made for that, and for `resource` (RFC 8693).
     """
 
     token: Forwarded
     header: str = "Authorization"
     scheme: str | None = "Bearer"
     on_error: OnRefreshError = OnRefreshError.LOGIN
+    resource: str | None = None
+    audience: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

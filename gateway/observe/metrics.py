@@ -96,6 +96,12 @@ class Metrics:
             ("provider", "outcome"),
             registry=registry,
         )
+        self._exchanges = Counter(
+            "gateway_token_exchanges",
+            "Access tokens exchanged for an upstream's own.",
+            ("provider", "outcome"),
+            registry=registry,
+        )
         self._audit_dropped = Counter(
             "gateway_audit_dropped", "Events missing in the audit trail.", ("reason",), registry=registry
         )
@@ -152,13 +158,17 @@ class Metrics:
         self._cookies.labels(str(pieces)).inc()
 
     def token_refresh(self, *, provider: str, outcome: str) -> None:
-        """Count one refresh of provider tokens that ended: `refreshed`, `known`, `overtaken`, `outage`, or
-        why the grant is dead."""
+        """Count one refresh of provider tokens that ended: `refreshed`, `known`, `overtaken`, `outage`,
+        `no_such_token`, or why the grant is dead."""
         self._refreshes.labels(provider, outcome).inc()
 
     def token_revocation(self, *, provider: str, outcome: str) -> None:
         """Count one session's tokens given up: `revoked`, `refused`, `outage`, or only `wiped`."""
         self._revocations.labels(provider, outcome).inc()
+
+    def token_exchange(self, *, provider: str, outcome: str) -> None:
+        """Count one exchange that ended: `exchanged`, `refused` or `outage`."""
+        self._exchanges.labels(provider, outcome).inc()
 
     def audit_dropped(self, reason: str, count: int) -> None:
         """Count events that the audit trail does not have: `limit`, `full` or `unwritten`."""

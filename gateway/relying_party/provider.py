@@ -5,11 +5,19 @@ from dataclasses import replace
 
 from gateway.errors import LoginFailed
 from gateway.model.event import Clock
-from gateway.model.grant import ProviderTokens
+from gateway.model.grant import ProviderTokens, Token
 from gateway.model.identity import VerifiedLogin
 from gateway.model.login import PendingLogin
 from gateway.model.proof import Demand
-from gateway.relying_party import id_token, logout_token, refresh, revocation, tokens, userinfo
+from gateway.relying_party import (
+    id_token,
+    logout_token,
+    refresh,
+    revocation,
+    token_exchange,
+    tokens,
+    userinfo,
+)
 from gateway.relying_party.authorization import CallbackResponse, accept_response, authorization_url
 from gateway.relying_party.backchannel import BackChannel
 from gateway.relying_party.claims import merged, verified_login
@@ -74,17 +82,32 @@ class RelyingParty:
         hint = None if metadata.end_session_endpoint is None else answer.id_token
         return replace(login, id_token=hint, tokens=self._tokens(answer, claims, pending.nonce))
 
-    async def refresh(self, kept: ProviderTokens, *, subject: str) -> ProviderTokens:
+    async def refresh(
+        self, kept: ProviderTokens, *, subject: str, resource: str | None = None
+    ) -> ProviderTokens:
         """Return *kept* with what its refresh token brought, presented exactly once.
 
-        *subject* is whose it is. Raises GrantRefused, GrantForeign, IssuerUnavailable.
+        *subject* is whose it is, *resource* what the access token is for. Raises GrantRefused,
+        GrantForeign, TokenRefused, IssuerUnavailable.
         """
         return await refresh.refreshed(
             kept,
             subject=subject,
+            resource=resource,
             metadata=await self._discovery.metadata(),
             issuer=self._issuer,
             keys=self._keys,
+            now=self._clock(),
+        )
+
+    async def exchange(self, subject: Token, *, audience: str, resource: str | None) -> Token:
+        """Return an access token for *audience*. Raises TokenRefused, IssuerUnavailable."""
+        return await token_exchange.exchanged(
+            subject,
+            audience=audience,
+            resource=resource,
+            metadata=await self._discovery.metadata(),
+            issuer=self._issuer,
             now=self._clock(),
         )
 

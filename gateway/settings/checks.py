@@ -11,6 +11,7 @@ from gateway.settings.addresses import Address, listen_address, url, within
 from gateway.settings.client_checks import client_faults
 from gateway.settings.notation import KeyPath, nearest, toml
 from gateway.settings.providers import ProviderSettings
+from gateway.settings.redis import redis_findings
 from gateway.settings.refusal import Finding
 from gateway.settings.route_checks import ROUTE_CHECKS
 from gateway.settings.schema import Settings
@@ -79,13 +80,7 @@ def _session(settings: Settings) -> Iterator[Finding]:
 
 
 def _redis(settings: Settings) -> Iterator[Finding]:
-    if settings.redis.username is not None and settings.redis.password is None:
-        yield Finding(
-            path=("redis", "username"),
-            message="is never sent without a password",
-            suggestion='write password = { env = "NAME" }, or leave it out',
-            because=(("redis", "password"),),
-        )
+    return redis_findings(settings.redis)
 
 
 def _providers(settings: Settings) -> Iterator[Finding]:

@@ -200,6 +200,34 @@ def _forwarding(settings: Settings) -> Iterator[Finding]:
         yield from _told_apart(path, route, settings)
 
 
+_FOR_TOKENS = ("resource", "exchange_audience")
+
+
+def _upstream_tokens(settings: Settings) -> Iterator[Finding]:
+    """What an upstream says about access tokens means something where a route forwards it one."""
+    kinds = [(route.upstream, route.forward_token) for route in settings.routes]
+    for name, upstream in settings.upstreams.items():
+        given = {kind for named, kind in kinds if named == name}
+        for key in _FOR_TOKENS:
+            if getattr(upstream, key) is not None and "access_token" not in given:
+                yield Finding(
+                    path=("upstreams", name, key),
+                    message="means nothing: no route forwards an access token to this upstream",
+                    suggestion='write forward_token = "access_token" on a route, or leave it out',
+                    because=(("routes",),),
+                )
+    for index, route in enumerate(settings.routes):
+        own = settings.upstreams.get(route.upstream)
+        by_id = route.forward_token not in (None, "access_token")
+        if by_id and own and any(getattr(own, key) for key in _FOR_TOKENS):
+            yield Finding(
+                path=("routes", index, "forward_token"),
+                message="is sent to an upstream that has access tokens made for it",
+                suggestion='write "access_token"',
+                because=(("upstreams", route.upstream),),
+            )
+
+
 def _forwards_nothing(path: KeyPath, route: RouteSettings) -> Iterator[Finding]:
     for key in _FORWARDING:
         if getattr(route, key) != RouteSettings.model_fields[key].default:
@@ -234,4 +262,5 @@ ROUTE_CHECKS: tuple[Callable[[Settings], Iterator[Finding]], ...] = (
     _reach,
     _identity,
     _forwarding,
+    _upstream_tokens,
 )

@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 from pydantic import Field, PositiveInt, StrictBool
 
 from gateway.settings.addresses import UpstreamUrl
-from gateway.settings.fields import HealthPath, ServerName, Word
+from gateway.settings.fields import HealthPath, ResourceUri, ServerName, Word
 from gateway.settings.files import ReadableFile
 from gateway.settings.quantities import Duration, DurationOrOff
 from gateway.settings.table import Table, written
@@ -74,6 +74,17 @@ class UpstreamSettings(Table):
         default=None,
         description="What assertions for it are addressed to. Default: its name.",
         examples=["wiki"],
+    )
+    resource: ResourceUri | None = Field(
+        default=None,
+        description="With forward_token on its routes: access tokens are asked for this resource (RFC 8707).",
+        examples=["https://api.example.com/"],
+    )
+    exchange_audience: Word | None = Field(
+        default=None,
+        description="With forward_token on its routes: access tokens are exchanged for ones for this "
+        "audience (RFC 8693).",
+        examples=["wiki-api"],
     )
     preserve_host: StrictBool = Field(
         default=False, description="Send the browser's Host instead of the upstream's own (its first URL's)."

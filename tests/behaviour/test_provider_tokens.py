@@ -3,6 +3,7 @@
 import asyncio
 from pathlib import Path
 from typing import Any
+from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
@@ -136,7 +137,7 @@ async def test_B044_a_grant_moved_to_another_row_does_not_open(tmp_path: Path) -
             "UPDATE provider_grants SET sealed = (SELECT sealed FROM provider_grants WHERE rowid = 1)"
             " WHERE rowid = 2",
         )
-        at.clock.advance(31)
+        at.clock.advance(61)
         assert await status(alice, at) == 200
         assert await status(bob, at) == 401
         assert await status(bob, at, "/plain") == 200
@@ -359,3 +360,67 @@ async def test_B117_who_is_disabled_at_the_command_line_loses_the_tokens(tmp_pat
         await store.users.set_enabled(await at.user_id(), enabled=False)
         async with at.node():  # a node looks when it starts, as every minute
             assert len(await forgotten(at, 2)) == 2
+
+
+# Tokens made for one upstream
+
+FOR_ONE = """
+[upstreams.api]
+urls = ["{app}"]
+KEYS
+[[routes]]
+path = "/api"
+upstream = "api"
+forward_token = "access_token"
+"""
+
+
+@pytest.mark.parametrize("tables", ["", STATEFUL])
+async def test_an_upstream_with_a_resource_gets_a_token_made_for_it(tmp_path: Path, tables: str) -> None:
+    tables += FOR_ONE.replace("KEYS", 'resource = "urn:api"')
+    async with forwarding(tmp_path, tables=tables) as at:
+        alice = at.gate.browser()
+        page = await alice.navigate(f"{at.ours}/signin?return_to=/", follow=False)
+        assert parse_qs(urlsplit(page.location).query)["resource"] == ["urn:api"]
+        await at.signed_in(browser=alice)
+        plain = bearer(at)
+        assert await status(alice, at, "/api/x") == 200
+        made = bearer(at)
+        assert made == issuer_of(at).current != plain
+        assert await status(alice, at) == 200
+        assert bearer(at) == plain
+        assert issuer_of(at).asked_for == ["urn:api"]
+        at.clock.advance(250)
+        both = await asyncio.gather(
+            *(status(alice, at, path) for path in ("/api/x", "/x") for _ in range(10))
+        )
+        assert both == [200] * 20
+        assert sorted(map(str, issuer_of(at).asked_for)) == ["None", "urn:api", "urn:api"]
+        assert issuer_of(at).revoked == set()
+
+
+async def test_an_upstream_with_an_audience_gets_an_exchanged_token_and_no_other(tmp_path: Path) -> None:
+    tables = FOR_ONE.replace("KEYS", 'exchange_audience = "wiki-api"')
+    async with forwarding(tmp_path, tables=tables) as at:
+        alice = await at.signed_in()
+        plain = bearer(at)
+        assert [await status(alice, at, "/api/x") for _ in range(3)] == [200] * 3
+        assert bearer(at).endswith("wiki-api")
+        assert [form["subject_token"] for form in issuer_of(at).exchanges] == [plain]
+        at.clock.advance(250)
+        assert await status(alice, at, "/api/x") == 200
+        assert len(issuer_of(at).exchanges) == 2
+        issuer_of(at).exchange_answer = {"status": 400, "error": "invalid_target"}
+        at.clock.advance(400)
+        assert await status(alice, at, "/api/x") == 403
+        assert await status(alice, at) == 200
+    assert "canary" not in at.gate.log
+
+
+async def test_a_login_that_brings_no_token_for_an_upstream_leads_round_in_no_circle(tmp_path: Path) -> None:
+    tables = FOR_ONE.replace("KEYS", 'resource = "urn:api"')
+    async with forwarding(tmp_path, tables=tables) as at:
+        issuer_of(at).refresh_faults = {"refused"}
+        page = await at.gate.browser().navigate(at.url + "/api/x")
+        assert page.status == 403
+        assert issuer_of(at).seen["authorize"] == 1

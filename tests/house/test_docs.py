@@ -15,6 +15,7 @@ from typing import Any
 import pytest
 
 from gateway.cli import VERBS
+from gateway.observe.merged import merged
 from gateway.observe.metrics import Metrics
 from gateway.settings.loader import Loaded, load
 from gateway.settings.overrides import CONFIG_VARIABLE, variable
@@ -372,7 +373,7 @@ def test_every_command_of_ours_has_its_place_in_the_docs(verb: str) -> None:
 
 def test_every_metric_that_is_named_exists() -> None:
     text = (ROOT / "docs/operate.md").read_text(encoding="utf-8")
-    exposed = Metrics(version="test").exposition().decode()
+    exposed = merged([Metrics(version="test").exposition()], running=1, restarts=0).decode()
     named = set(re.findall(r"\bgateway_[a-z_]+", text))
     missing = [name for name in named if f"# TYPE {name} " not in exposed]
     assert named

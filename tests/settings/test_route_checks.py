@@ -174,3 +174,38 @@ def test_B073_no_password_says_how_strong_it_was(tmp_path: Path) -> None:
     assert "can never be met" in found(tmp_path, text)["routes[0].acr_values"]
     assert found(tmp_path, f'{TOP}{local}{PROVIDER}{ROUTE}acr_values = ["mfa"]\n') == {}
     assert found(tmp_path, f'{TOP}{local}{ROUTE}max_auth_age = "5m"\n') == {}
+
+
+API = '[upstreams.api]\nurls = ["http://10.0.0.1"]\n'
+TO_API = '[[routes]]\npath = "/api"\nupstream = "api"\n'
+
+
+@pytest.mark.parametrize("key", ['resource = "https://api.example.com/"', 'exchange_audience = "api"'])
+def test_what_an_upstream_says_of_access_tokens_needs_a_route_that_forwards_one(
+    tmp_path: Path, key: str
+) -> None:
+    name = key.partition(" ")[0]
+    text = f"{SOUND}{TO_API}"
+    assert list(found(tmp_path, f"{text}{API}{key}\n")) == [f"upstreams.api.{name}"]
+    assert found(tmp_path, f'{text}forward_token = "access_token"\n{API}{key}\n') == {}
+    by_id = found(tmp_path, f'{text}forward_token = "id_token"\n{API}{key}\n')
+    assert set(by_id) == {f"upstreams.api.{name}", "routes[1].forward_token"}
+
+
+@pytest.mark.parametrize(
+    ("uri", "ok"),
+    [
+        ("https://api.example.com/", True),
+        ("urn:example:api", True),
+        ("api://4711/x?y=1", True),
+        ("https://api.example.com/#a", False),
+        ("/api", False),
+        ("api.example.com", False),
+        ("https://", False),
+        ("https:// x", False),
+        ("", False),
+    ],
+)
+def test_a_resource_is_an_absolute_uri_without_a_fragment(tmp_path: Path, uri: str, ok: bool) -> None:
+    text = f'{SOUND}{TO_API}forward_token = "access_token"\n{API}resource = "{uri}"\n'
+    assert list(found(tmp_path, text)) == ([] if ok else ["upstreams.api.resource"])
