@@ -124,8 +124,13 @@ class Revocations:
 
     async def _look(self) -> None:
         while True:
-            with suppress(StoreUnavailable):
+            try:
                 await self.sweep()
+            except StoreUnavailable:
+                pass  # the next look comes, and the store tells of its outage itself
+            except Exception as fault:  # one grant that nobody foresaw must not keep all others
+                reason = type(fault).__name__
+                self._audit(AuditEvent(name="tokens.unswept", outcome="failure", reason=reason))
             await self._word.comes(within=EVERY)
 
     async def sweep(self) -> None:
@@ -139,11 +144,12 @@ class Revocations:
         outcome = await self._revoked(record) if ended.last else "wiped"
         if outcome == "outage" and ended.tries < MOST:
             return
-        with suppress(StoreUnavailable):  # it is found again
-            await self._store.forget(record.key)
+        # Told first: a stop in between has it told twice rather than never.
         self._counts.token_revocation(provider=record.provider, outcome=outcome)
         if outcome in ("revoked", "refused", "outage"):
             self._tell(record, outcome)
+        with suppress(StoreUnavailable):  # it is found again
+            await self._store.forget(record.key)
 
     async def _revoked(self, record: GrantRecord) -> str:
         grant, issuer = self._grants.opened(record), self._issuers.get(record.provider)

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from gateway.flows.revocation import Revocations
 from tests.fakes.databases import file_in
 from tests.fakes.gateway import HOST
 from tests.fakes.issuer import HostileIssuer
@@ -197,6 +198,7 @@ async def test_S24_S25_every_cookie_of_ours_is_out_of_reach_of_scripts_and_other
 async def test_S26_a_flood_of_strangers_allocates_nothing(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(Revocations, "start", lambda _self: None)  # it looks for no stranger
     calls = watched(monkeypatch)
     async with scene(tmp_path) as at:
         await at.raw(get("/", "Accept: text/html", host=HOST))

@@ -175,3 +175,22 @@ async def test_a_store_that_is_down_stops_no_later_look() -> None:
         while not gate.store.forgotten:
             await asyncio.sleep(0.01)
     await gate.revocations.close()
+
+
+async def test_what_nobody_foresaw_does_not_end_the_looking() -> None:
+    gate = Gate()
+    gate.issuer.answer = ZeroDivisionError()
+    gate.store.ended = [Ended(await gate.record())]
+    gate.revocations.start()
+    async with asyncio.timeout(5):
+        while not gate.events:
+            await asyncio.sleep(0)
+    assert [(each.name, each.reason) for each in gate.events] == [("tokens.unswept", "ZeroDivisionError")]
+    gate.issuer.answer = True
+    gate.store.ended = [Ended(record := await gate.record())]
+    gate.word.audit(AuditEvent(name=next(iter(ENDINGS))))
+    async with asyncio.timeout(5):
+        while not gate.store.forgotten:
+            await asyncio.sleep(0.01)
+    assert gate.store.forgotten == [record.key]
+    await gate.revocations.close()
