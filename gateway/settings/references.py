@@ -182,6 +182,15 @@ def _client_secret(value: object, info: ValidationInfo) -> SecretStr | None:
     return SecretStr(found)
 
 
+def _private_key(value: object, info: ValidationInfo) -> SecretStr:
+    found = _client_secret(value, info)
+    if found is None or "PRIVATE KEY-----" not in found.get_secret_value():
+        raise Refused(
+            "is not a private key in PEM", "openssl genpkey -algorithm EC -pkeyopt ec_paramgen_curve:P-256"
+        )
+    return found
+
+
 def _listed(value: object) -> list[object]:
     return list(value) if isinstance(value, list | tuple) else [value]
 
@@ -229,3 +238,4 @@ SecretRing = Annotated[
 ClientSecret = Annotated[
     SecretStr | None, BeforeValidator(_client_secret), Hidden(), WithJsonSchema(REFERENCE)
 ]
+PrivateKey = Annotated[SecretStr, BeforeValidator(_private_key), Hidden(), WithJsonSchema(REFERENCE)]

@@ -30,6 +30,7 @@ FLOORS = {
     "memory": 7,
     "reload": 7,
     "provider_tokens": 7,
+    "issuers": 7.05,
     "worker": 7,
     "workers": 7.05,
     "strategies": 7.05,
