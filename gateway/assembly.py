@@ -1,7 +1,10 @@
 """From the whole `Settings` to the narrow values that each room takes; only this floor sees both."""
 
 from collections.abc import Callable, Mapping, Sequence
+from hashlib import sha256
+from pathlib import Path
 
+from gateway.errors import Fault, SettingsInvalid
 from gateway.model.cookies import CookieNames
 from gateway.model.proof import Demand
 from gateway.model.route import (
@@ -14,6 +17,7 @@ from gateway.model.route import (
     Rules,
 )
 from gateway.model.upstream import Balance, Health, Limits, Member, Timeouts, Trust, Upstream
+from gateway.relying_party.client_keys import ClientKey, ClientKeyRefused
 from gateway.relying_party.registration import ClaimNames, Registration, RoleGrant
 from gateway.routing.table import Table, without_port
 from gateway.sessions.strategy import Policy
@@ -91,8 +95,15 @@ def _upstream(settings: Settings, route: RouteSettings) -> Upstream:
             client_cert=tls.client_cert or "",
             client_key=tls.client_key or "",
             server_name=tls.server_name or "",
+            digest=_digest(tls.ca, tls.client_cert, tls.client_key),
         ),
     )
+
+
+def _digest(*files: str | None) -> str:
+    """Return the SHA-256 of what *files* hold, empty where none is named. Raises OSError."""
+    held = [sha256(Path(file).read_bytes()).digest() for file in files if file]
+    return sha256(b"".join(held)).hexdigest() if held else ""
 
 
 def _health(health: HealthSettings | None) -> Health | None:
@@ -162,7 +173,14 @@ def redis_account(settings: Settings) -> RedisAccount:
     address = redis_address(redis.url)
     tls = redis.tls
     trust = (
-        RedisTls(ca=tls.ca, client_cert=tls.client_cert, client_key=tls.client_key) if address.tls else None
+        RedisTls(
+            ca=tls.ca,
+            client_cert=tls.client_cert,
+            client_key=tls.client_key,
+            digest=_digest(tls.ca, tls.client_cert, tls.client_key),
+        )
+        if address.tls
+        else None
     )
     return RedisAccount(
         kind=address.kind,
@@ -196,7 +214,7 @@ def registration(
 ) -> Registration:
     """Return our registration at one issuer, which the checks of the configuration found whole.
 
-    Of *grants* it has those for what this issuer says.
+    Of *grants* it has those for what this issuer says. Raises SettingsInvalid for a key that is none.
     """
     return Registration(
         id=provider.id,
@@ -216,7 +234,22 @@ def registration(
             for each in grants
             if each.provider == provider.id
         ),
+        keys=_client_keys(provider),
     )
+
+
+def _client_keys(provider: ProviderSettings) -> tuple[ClientKey, ...]:
+    made, faults = [], []
+    for index, each in enumerate(provider.keys):
+        try:
+            made.append(
+                ClientKey(pem=each.key.get_secret_value(), algorithm=each.alg or "", kid=each.kid or "")
+            )
+        except ClientKeyRefused as error:
+            faults.append(Fault(key=f"providers.{provider.id}.keys[{index}].key", message=str(error)))
+    if faults:
+        raise SettingsInvalid(faults)
+    return tuple(made)
 
 
 def _claim_names(claims: Mapping[str, str]) -> ClaimNames:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from gateway.cli.configuration import config_option, load_or_exit
+from gateway.cli.configuration import config_option, exit_with, load_or_exit
 
 if TYPE_CHECKING:
     from gateway.keys.key_file import Rotated
@@ -82,13 +82,33 @@ def rotate(config: Path, *, file: Path | None, keep: int | None, as_json: bool) 
 @command.command("export", epilog="Example: gateway keys export --pem > gateway.pem")
 @config_option
 @click.option("--pem", is_flag=True, help="Print PEM instead of a JWK set.")
-def export(config: Path, *, pem: bool) -> None:
+@click.option("--client", metavar="PROVIDER", help="Print the keys that this provider's issuer is to know.")
+def export(config: Path, *, pem: bool, client: str | None) -> None:
     """Print the public keys that assertions are verified with, the present one first.
 
-    The same set is served as /.gateway/jwks.json; this is for apps that cannot fetch it.
+    The same set is served as /.gateway/jwks.json; this is for apps that cannot fetch it. With --client
+    it is the JWK set to register at an issuer, served as /.gateway/client-jwks/PROVIDER.
     """
+    if client is not None:
+        _print_client_keys(load_or_exit(config), client, pem=pem)
+        return
     keys = _ring(load_or_exit(config)).signing_keys()
     click.echo(keys.pem() if pem else json.dumps(keys.jwks(), indent=2), nl=not pem)
+
+
+def _print_client_keys(loaded: "Loaded", provider: str, *, pem: bool) -> None:
+    from gateway.errors import SettingsInvalid
+    from gateway.issuers import client_key_sets, registrations
+
+    if pem:
+        raise click.UsageError("the keys for an issuer are a JWK set: leave --pem out")
+    try:
+        found = client_key_sets(registrations(loaded.settings)).get(provider)
+    except SettingsInvalid as error:
+        exit_with(error)
+    if found is None:
+        raise click.ClickException(f"no provider {provider} has keys in the configuration")
+    click.echo(json.dumps(found, indent=2))
 
 
 def described(loaded: "Loaded", config: Path) -> "Iterator[dict[str, object]]":
