@@ -219,6 +219,7 @@ def registration(
             if each.provider == provider.id
         ),
         keys=_client_keys(provider),
+        response_mode=provider.response_mode,
     )
 
 
