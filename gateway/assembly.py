@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 
 from gateway.model.cookies import CookieNames
 from gateway.model.proof import Demand
-from gateway.model.route import Access, IdentityHeaders, Route, Rules, Timeouts, Upstream
+from gateway.model.route import Access, IdentityHeaders, RequestAlgorithm, Route, Rules, Timeouts, Upstream
 from gateway.relying_party.registration import ClaimNames, Registration, RoleGrant
 from gateway.routing.table import Table, without_port
 from gateway.sessions.strategy import Policy
@@ -82,7 +82,11 @@ def _demand(route: RouteSettings) -> Demand | None:
 
 
 def _identity(identity: IdentitySettings) -> IdentityHeaders:
-    return IdentityHeaders(headers=tuple(identity.headers.items()), assertion=identity.assertion)
+    return IdentityHeaders(
+        headers=tuple(identity.headers.items()),
+        assertion=identity.assertion,
+        signature=None if identity.signature == "off" else RequestAlgorithm(identity.signature),
+    )
 
 
 def cookie_names(settings: Settings) -> CookieNames:

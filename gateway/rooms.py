@@ -44,6 +44,7 @@ from gateway.pipeline import Pipeline
 from gateway.relying_party.http import IssuerHttp
 from gateway.relying_party.provider import RelyingParty
 from gateway.relying_party.registration import Registration
+from gateway.request_keys import Published, request_keys
 from gateway.routing.table import Table
 from gateway.sessions.sightings import Sightings
 from gateway.settings.addresses import url
@@ -55,6 +56,7 @@ from gateway.upstream.answer_head import AnswerHeads
 from gateway.upstream.assertion import Assertions
 from gateway.upstream.headers import Dresser, reserved_by
 from gateway.upstream.pool import Pool
+from gateway.upstream.signature import Signatures
 from gateway.web.account import AccountPage
 from gateway.web.csrf import Csrf
 from gateway.web.endpoints import Endpoints
@@ -115,8 +117,9 @@ class Rooms:
         self._scheme = url(settings.public_url).scheme
         self._ring = KeyRing(settings.secret, scope=settings.public_url)
         self._signing = self._ring.signing_keys()
-        self.jwks = self._signing.jwks
         self.table = Table(build_routes(settings))
+        self._request_keys = request_keys(settings, self._ring)
+        self.jwks = Published(self._ring, self._request_keys.published(self.table.ordered)).jwks
         self._ledger = ledger
         self._audit = ledger.audit
         self._sightings = Sightings(database.sign_ins)
@@ -228,6 +231,7 @@ class Rooms:
                 reserved=reserved,
                 cookies=self._names,
                 assertions=assertions,
+                signatures=Signatures(self._request_keys, clock=self._around.clock),
                 new_trace=NewTraces(secrets.token_bytes),
             ),
             pools={upstream.name: self._pool(upstream, heads) for upstream in self._upstreams()},

@@ -182,6 +182,15 @@ def _client_secret(value: object, info: ValidationInfo) -> SecretStr | None:
     return SecretStr(found)
 
 
+def _shared_secret(value: object, info: ValidationInfo) -> bytes | None:
+    if value is None:
+        return None
+    found = resolve(value, _surroundings(info))
+    if len(found) < SHORTEST:
+        raise Refused(f"must be at least {SHORTEST} bytes long, and is {len(found)}", _HOW_TO_MAKE)
+    return found
+
+
 def _listed(value: object) -> list[object]:
     return list(value) if isinstance(value, list | tuple) else [value]
 
@@ -228,4 +237,10 @@ SecretRing = Annotated[
 ]
 ClientSecret = Annotated[
     SecretStr | None, BeforeValidator(_client_secret), Hidden(), WithJsonSchema(REFERENCE)
+]
+SharedSecret = Annotated[
+    bytes | None,
+    BeforeValidator(_shared_secret),
+    Hidden(),
+    WithJsonSchema(REFERENCE),
 ]

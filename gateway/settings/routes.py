@@ -22,17 +22,26 @@ from gateway.settings.fields import (
     not_empty,
 )
 from gateway.settings.quantities import Duration, LifetimeOrOff, SizeOrOff
+from gateway.settings.references import SharedSecret
 from gateway.settings.table import Table, written
 
 PERSONAL = ("roles", "groups", "emails", "email_domains", "users", "claims")
 """The rules that only somebody's identity can decide."""
 
 
+Signature = Literal["off", "hmac-sha256", "ed25519"]
+
+
 class IdentitySettings(Table):
-    """What every upstream is told about the caller; a route may override it."""
+    """What every upstream is told about the caller; an upstream or a route may override it."""
 
     assertion: HeaderOrOff = Field(
         default="X-Gateway-Assertion", description='The header of the signed assertion; "off" drops it.'
+    )
+    signature: Signature = Field(
+        default="off",
+        description='"hmac-sha256" or "ed25519" signs each request: method, host, path, query and these '
+        'headers (RFC 9421); "off": none is.',
     )
     headers: Mapping[Header, IdentityField] = Field(
         default={
@@ -46,11 +55,22 @@ class IdentitySettings(Table):
         "A table of your own replaces this one.",
     )
 
+    def overridden(self, own: "OwnIdentitySettings | None") -> "IdentitySettings":
+        """Return what is told where *own* has words of its own."""
+        if own is None:
+            return self
+        return IdentitySettings.model_construct(
+            assertion=own.assertion if "assertion" in own.model_fields_set else self.assertion,
+            signature=self.signature if own.signature is None else own.signature,
+            headers=self.headers if own.headers is None else own.headers,
+        )
 
-class RouteIdentitySettings(Table):
-    """What this route's upstream is told instead; what is left out stays as [identity] says."""
+
+class OwnIdentitySettings(Table):
+    """What one upstream, or the upstream of one route, is told instead; what is left out stays as it is."""
 
     assertion: HeaderOrOff = Field(default=None, validate_default=False, description="As in [identity].")
+    signature: Signature | None = Field(default=None, validate_default=False, description="As in [identity].")
     headers: Mapping[Header, IdentityField] | None = Field(
         default=None, validate_default=False, description="As in [identity]."
     )
@@ -75,6 +95,17 @@ class UpstreamSettings(Table):
         default=None,
         description="What assertions for it are addressed to. Default: its name.",
         examples=["wiki"],
+    )
+    identity: OwnIdentitySettings | None = Field(
+        default=None,
+        description="What it is told instead of [identity].",
+        examples=[{"signature": "hmac-sha256"}],
+    )
+    signature_key: SharedSecret = Field(
+        default=None,
+        repr=False,
+        description='signature_key = { file = "var/wiki.key" }: the key of hmac-sha256, at least 32 bytes. '
+        "Default: one made of `secret` for this audience, see `gateway keys export --upstream`.",
     )
     preserve_host: StrictBool = Field(
         default=False, description="Send the browser's Host instead of the upstream's own."
@@ -176,7 +207,7 @@ class RouteSettings(RuleSettings, _Governed):
     websocket: StrictBool = Field(
         default=False, description="Let WebSockets through; their Origin must be this route's own."
     )
-    identity: RouteIdentitySettings | None = Field(
+    identity: OwnIdentitySettings | None = Field(
         default=None,
         description="What this upstream is told instead of [identity].",
         examples=[{"headers": {"Remote-User": "email"}}],

@@ -104,6 +104,7 @@ class Exchange:
         await self._ask(connection)
         if connection.failure is not None and not self._again and self._may_repeat(connection):
             connection = await self._source.connect()
+            self._outbound = self._outbound.repeated()
             await self._ask(connection)
         if not self._reader.head_done:
             await self._stop_upload()

@@ -29,6 +29,7 @@ FLOORS = {
     "lasting": 7,
     "memory": 7,
     "reload": 7,
+    "request_keys": 7,
     "strategies": 7.05,
     "rooms": 7.1,
     "rehearsal": 7.1,
