@@ -10,7 +10,7 @@ from functools import partial
 from importlib.metadata import version as installed_version
 from importlib.util import find_spec
 
-from aiohttp import web
+import msgspec
 
 from gateway import __version__
 from gateway.front.ledger import RequestLedger
@@ -171,15 +171,18 @@ class Gateway:
         port = AdminPort(
             readiness=_Readiness(database=_answers(database), succession=succession),
             stage=self._stage,
-            exposition=self._metrics.exposition,
-            jwks=succession.jwks,
+            exposition=self._exposition,
+            jwks=self._jwks,
         )
-        runner = web.AppRunner(port.application(), access_log=None, handle_signals=False)
-        await runner.setup()
-        self._stack.push_async_callback(runner.cleanup)
-        address, bound = listen_address(self._settings.admin_listen), self._around.admin_socket
-        site = web.SockSite(runner, bound) if bound else web.TCPSite(runner, address.host, address.port)
-        await site.start()
+        address = listen_address(self._settings.admin_listen)
+        close = await port.open(address.host, address.port, bound=self._around.admin_socket)
+        self._stack.push_async_callback(close)
+
+    async def _exposition(self) -> bytes:
+        return self._metrics.exposition()
+
+    async def _jwks(self) -> bytes:
+        return msgspec.json.encode({} if self._succession is None else self._succession.jwks())
 
     def _facts(self, rooms: Rooms) -> Mapping[str, object]:
         settings = self._settings
@@ -234,13 +237,15 @@ def _numbers(version: str) -> tuple[int, ...]:
 
 
 async def serve(loaded: Loaded, around: Surroundings, *, read: Callable[[], Loaded]) -> None:
-    """Run until SIGTERM or SIGINT, then drain; a second signal ends at once.
+    """Run until SIGTERM, SIGINT or the end of a supervisor, then drain; a second signal ends at once.
 
     SIGHUP takes over what *read* returns, if nothing is wrong with it.
     """
     gateway = Gateway(loaded.settings, around)
     asked, asked_to_reload = asyncio.Event(), asyncio.Event()
     loop = asyncio.get_running_loop()
+    if around.lifeline is not None:
+        loop.add_reader(around.lifeline, _orphaned, loop, around.lifeline, asked)
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, asked.set)
     loop.add_signal_handler(signal.SIGHUP, asked_to_reload.set)
@@ -257,6 +262,12 @@ async def serve(loaded: Loaded, around: Surroundings, *, read: Callable[[], Load
         await stopping
     except asyncio.CancelledError:
         around.log.event("warning", "gateway.stopped_at_once", {})
+
+
+def _orphaned(loop: asyncio.AbstractEventLoop, lifeline: int, asked: asyncio.Event) -> None:
+    """Stop, since the supervisor that would say so is gone."""
+    loop.remove_reader(lifeline)
+    asked.set()
 
 
 def leave_the_start_alone() -> None:

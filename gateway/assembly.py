@@ -4,18 +4,30 @@ from collections.abc import Callable, Mapping, Sequence
 
 from gateway.model.cookies import CookieNames
 from gateway.model.proof import Demand
-from gateway.model.route import Access, IdentityHeaders, RequestAlgorithm, Route, Rules, Timeouts, Upstream
+from gateway.model.route import (
+    Access,
+    Forwarded,
+    Forwarding,
+    IdentityHeaders,
+    OnRefreshError,
+    RequestAlgorithm,
+    Route,
+    Rules,
+)
+from gateway.model.upstream import Balance, Health, Limits, Member, Timeouts, Trust, Upstream
 from gateway.relying_party.registration import ClaimNames, Registration, RoleGrant
 from gateway.routing.table import Table, without_port
 from gateway.sessions.strategy import Policy
-from gateway.settings.addresses import url
+from gateway.settings.addresses import UNIX, url
 from gateway.settings.providers import STANDARD_CLAIMS, ProviderSettings
 from gateway.settings.redis_url import redis_address
 from gateway.settings.roles import RoleGrantSettings
 from gateway.settings.routes import IdentitySettings, RouteSettings, RuleSettings
 from gateway.settings.schema import Settings
+from gateway.settings.upstreams import HealthSettings
 from gateway.store.redis_account import RedisAccount
 from gateway.store.redis_server import Place, RedisLogin
+from gateway.store.redis_tls import RedisTls
 
 
 def build_routes(settings: Settings) -> tuple[Route, ...]:
@@ -43,23 +55,58 @@ def _route(settings: Settings, route: RouteSettings, upstreams: dict[str, Upstre
         allow_in_path=frozenset(route.allow_in_path),
         websocket=route.websocket,
         identity=_identity(settings.identity_of(route)),
+        forwarding=_forwarding(settings, route),
+    )
+
+
+def _forwarding(settings: Settings, route: RouteSettings) -> Forwarding | None:
+    if route.forward_token is None:
+        return None
+    _, upstream = settings.upstream_of(route)
+    return Forwarding(
+        token=Forwarded(route.forward_token),
+        header=route.token_header,
+        scheme=route.token_scheme,
+        on_error=OnRefreshError(route.on_refresh_error),
+        resource=upstream.resource,
+        audience=upstream.exchange_audience,
     )
 
 
 def _upstream(settings: Settings, route: RouteSettings) -> Upstream:
     name, upstream = settings.upstream_of(route)
-    where = url(upstream.urls[0])
-    timeouts = upstream.timeouts
+    timeouts, tls = upstream.timeouts, upstream.tls
     return Upstream(
         name=name,
-        tls=where.tls,
-        host=where.host,
-        port=where.port,
+        members=tuple(_member(each) for each in upstream.urls),
         audience=upstream.audience or name,
         preserve_host=upstream.preserve_host,
         reuse=upstream.reuse,
         timeouts=Timeouts(connect=timeouts.connect, first_byte=timeouts.first_byte, idle=timeouts.idle),
+        balance=Balance(upstream.balance),
+        health=_health(upstream.health),
+        slow_start=upstream.slow_start or 0.0,
+        limits=Limits(connections=upstream.limits.connections, queue=upstream.limits.queue),
+        trust=Trust(
+            ca=tls.ca or "",
+            client_cert=tls.client_cert or "",
+            client_key=tls.client_key or "",
+            server_name=tls.server_name or "",
+        ),
     )
+
+
+def _health(health: HealthSettings | None) -> Health | None:
+    if health is None:
+        return None
+    return Health(path=health.path, interval=health.interval, timeout=health.timeout)
+
+
+def _member(text: str) -> Member:
+    if text.startswith(UNIX):
+        return Member(socket=text.removeprefix(UNIX))
+    where = url(text)
+    return Member(tls=where.tls, host=where.host, port=where.port)
 
 
 def _rules(rules: RuleSettings) -> Rules:
@@ -118,20 +165,40 @@ def redis_account(settings: Settings) -> RedisAccount:
     """Return where the configured Redis is, and as whom it is asked."""
     redis = settings.redis
     address = redis_address(redis.url)
+    tls = redis.tls
+    trust = (
+        RedisTls(ca=tls.ca, client_cert=tls.client_cert, client_key=tls.client_key) if address.tls else None
+    )
     return RedisAccount(
         kind=address.kind,
         places=tuple(Place(host.host, host.port) for host in address.hosts),
         master=address.master,
         login=RedisLogin(
             number=address.number,
-            tls=address.tls,
+            tls=trust,
             username=redis.username,
             password=redis.password.get_secret_value() if redis.password else None,
+        ),
+        sentinel_login=RedisLogin(
+            tls=trust,
+            username=redis.sentinel_username,
+            password=redis.sentinel_password.get_secret_value() if redis.sentinel_password else None,
         ),
     )
 
 
-def registration(provider: ProviderSettings, *, grants: Sequence[RoleGrantSettings] = ()) -> Registration:
+def resources_wanted(settings: Settings) -> tuple[str, ...]:
+    """Return the resources for which access tokens will be asked at issuers, in the order of upstreams."""
+    wanted = (each.resource for each in settings.upstreams.values() if each.exchange_audience is None)
+    return tuple(dict.fromkeys(filter(None, wanted)))
+
+
+def registration(
+    provider: ProviderSettings,
+    *,
+    grants: Sequence[RoleGrantSettings] = (),
+    resources: Sequence[str] = (),
+) -> Registration:
     """Return our registration at one issuer, which the checks of the configuration found whole.
 
     Of *grants* it has those for what this issuer says.
@@ -148,6 +215,7 @@ def registration(provider: ProviderSettings, *, grants: Sequence[RoleGrantSettin
         authorization_params=tuple(provider.authorization_params.items()),
         claims=_claim_names(provider.claims),
         algorithms=tuple(provider.id_token_algorithms),
+        resources=tuple(resources),
         roles=tuple(
             RoleGrant(role=each.role, claim=each.claim, value=each.value)
             for each in grants

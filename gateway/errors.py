@@ -41,15 +41,20 @@
     ├── Unavailable                503  an outage: never a logout, never a pass
     │   ├── StoreUnavailable
     │   ├── IssuerUnavailable
+    │   ├── UpstreamBusy                too many requests wait for an upstream already
     │   └── SignOutIncomplete           the browser is signed out, the store does not know yet
     ├── UpstreamUnreachable        502  no connection, or none that spoke
     │   └── UpstreamBroken         502  an answer that could be read in two ways
     ├── UpstreamTimeout            504
     ├── IdentityUnrepresentable    500  an identity value that no header can carry unaltered
     ├── SessionRejected            -    a presented session does not hold; `reason` says why
+    ├── GrantRefused               -    the issuer takes a refresh token no more
+    │   └── GrantForeign           -    what it gave for one is about somebody else, or does not verify
+    ├── TokenRefused               -    the issuer gives no such token, the grant lives on
     ├── SealBroken                 -    a sealed value does not open
     ├── KeyFileRefused             -    a file of keys that cannot be made or rotated
     ├── SchemaMismatch             -    the database is older, newer or not ours
+    ├── StoreUntrusted             -    a store whose certificate, or ours, does not hold
     └── SettingsInvalid            -    the configuration, with every fault at once
         └── SettingsUnreadable     -    no configuration to look at: no file, or no TOML
 
@@ -304,6 +309,10 @@ class IssuerUnavailable(Unavailable):
     code = "issuer_unavailable"
 
 
+class UpstreamBusy(Unavailable):
+    code = "upstream_busy"
+
+
 class SignOutIncomplete(Unavailable):
     code = "signout_incomplete"
 
@@ -350,6 +359,20 @@ class SessionRejected(GatewayError):
         self.reason = reason
 
 
+class GrantRefused(GatewayError):
+    """Only a new login brings tokens again."""
+
+    code = "grant_refused"
+
+
+class GrantForeign(GrantRefused):
+    code = "grant_foreign"
+
+
+class TokenRefused(GatewayError):
+    code = "token_refused"
+
+
 class SealBroken(GatewayError):
     code = "seal_broken"
 
@@ -362,6 +385,12 @@ class KeyFileRefused(GatewayError):
 
 class SchemaMismatch(GatewayError):
     code = "schema_mismatch"
+
+
+class StoreUntrusted(GatewayError):
+    """The text says whose certificate it is and what is wrong with it."""
+
+    code = "store_untrusted"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

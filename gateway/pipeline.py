@@ -22,15 +22,18 @@ from gateway.errors import (
 )
 from gateway.flows.resume import Resume, Resumed
 from gateway.model.event import Clock
+from gateway.model.grant import Token
 from gateway.model.inbound import Inbound
 from gateway.model.proof import UNPROVEN, Proof
-from gateway.model.route import Access, Route
+from gateway.model.route import Access, Forwarding, Route
 from gateway.model.session import Session
 from gateway.routing.policy import Outcome, admit, covers_method
 from gateway.routing.table import Table
 from gateway.upstream.exchange import UpstreamAnswer
 from gateway.upstream.headers import Dresser, Outbound
 from gateway.upstream.wire import Connection
+
+_NO_TOKEN = "token"  # noqa: S105 - the reason of a decision
 
 
 class Passage(msgspec.Struct, kw_only=True, eq=False):
@@ -77,7 +80,29 @@ class UpstreamPool(Protocol):
     def send(
         self, outbound: Outbound, body: AsyncIterator[bytes] | None, *, again: bool = False
     ) -> AbstractAsyncContextManager[UpstreamAnswer]: ...
-    def idle(self) -> Connection | None: ...
+    def idle(self, outbound: Outbound) -> Connection | None: ...
+
+
+class Tokens(Protocol):
+    """Tokens of the callers' issuers."""
+
+    def at_hand(self, session: Session, forwarding: Forwarding) -> Token | None: ...
+
+    async def token(self, session: Session, forwarding: Forwarding) -> Token | None:
+        """Return the token to forward, None where the route goes on without any.
+
+        Raises LoginRequired, AccessDenied, IssuerUnavailable, StoreUnavailable.
+        """
+
+
+class NoTokens:
+    """There are none: no route forwards any."""
+
+    def at_hand(self, _session: Session, _forwarding: Forwarding) -> Token | None:
+        return None
+
+    async def token(self, _session: Session, _forwarding: Forwarding) -> Token | None:
+        raise LoginRequired("no tokens of issuers are kept")
 
 
 Renewed = Callable[[Session], None]
@@ -101,6 +126,7 @@ class Pipeline:
         clock: Clock,
         monotonic: Callable[[], float],
         renewed: Renewed = _unheard,
+        tokens: Tokens = NoTokens(),  # noqa: B008 - it has no state
     ) -> None:
         self._table = table
         self._resume = resume
@@ -109,6 +135,7 @@ class Pipeline:
         self._clock = clock
         self._monotonic = monotonic
         self._renewed = renewed
+        self._tokens = tokens
 
     async def proxy(self, passage: Passage, body: Body, reply: Reply, *, again: bool = False) -> None:
         """Authorize, forward, and relay the answer as it comes; *again*: after one vain attempt."""
@@ -118,7 +145,10 @@ class Pipeline:
         route = await self.authorize(passage, inbound)
         _check_length(route, inbound)
         session = None if route.access is Access.PUBLIC else passage.session
-        outbound = self._dresser.dress(inbound, route, session)
+        token = None
+        if route.forwarding is not None and session is not None:
+            token = await self._token(passage, session, route.forwarding)
+        outbound = self._dresser.dress(inbound, route, session, token)
         content = body.chunks(most=route.max_body) if inbound.has_body else None
         began = self._monotonic()
         async with self._pools[route.upstream.name].send(outbound, content, again=again) as answer:
@@ -162,7 +192,23 @@ class Pipeline:
             _note(passage, resumed)
         self._decide(passage, inbound, route)
         session = None if route.access is Access.PUBLIC else passage.session
-        return self._dresser.dress(inbound, route, session), self._pools[route.upstream.name]
+        token = None
+        if route.forwarding is not None and session is not None:
+            token = self._tokens.at_hand(session, route.forwarding)
+            if token is None:
+                return None
+        return self._dresser.dress(inbound, route, session, token), self._pools[route.upstream.name]
+
+    async def _token(self, passage: Passage, session: Session, forwarding: Forwarding) -> Token | None:
+        """Return the token of the caller's issuer; without one the caller may not pass after all."""
+        try:
+            return await self._tokens.token(session, forwarding)
+        except LoginRequired:
+            passage.decision, passage.reason = Outcome.LOGIN.value, _NO_TOKEN
+            raise
+        except AccessDenied:
+            passage.decision, passage.reason = Outcome.DENY.value, _NO_TOKEN
+            raise
 
     def match(self, inbound: Inbound) -> Route:
         """Return the route of a canonical request; refuse spellings that it does not allow."""

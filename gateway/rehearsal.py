@@ -16,10 +16,11 @@ from gateway.front.inbound import RawRequest, Receiver
 from gateway.front.limits import Limits
 from gateway.keys.keyring import KeyRing
 from gateway.model.event import Clock
+from gateway.model.grant import Token
 from gateway.model.identity import Identity, User
 from gateway.model.inbound import Inbound
 from gateway.model.proof import UNPROVEN
-from gateway.model.route import Access, IdentityHeaders
+from gateway.model.route import Access, IdentityHeaders, Route
 from gateway.model.session import Session
 from gateway.observe.trace import NewTraces
 from gateway.pipeline import Passage, Pipeline
@@ -109,7 +110,7 @@ class Rehearsals:
         try:
             route = await pipeline.authorize(passage, inbound)
             told = None if route.access is Access.PUBLIC else passage.session
-            outbound = self._dresser.dress(inbound, route, told)
+            outbound = self._dresser.dress(inbound, route, told, _stand_in(route) if told else None)
         except GatewayError as error:
             leads = isinstance(error, LoginRequired | StepUpRequired) and inbound.navigation
             status = 302 if leads else error.status
@@ -142,6 +143,13 @@ def _raw(method: str, address: str, headers: Sequence[tuple[str, str]], peer: st
         headers=((b"Host", parts.netloc.encode("latin-1", "replace")), *given),
         peer=peer,
     )
+
+
+def _stand_in(route: Route) -> Token | None:
+    """Return what is shown in place of a forwarded token, which a rehearsal neither has nor tells."""
+    if route.forwarding is None:
+        return None
+    return Token(value=f"(the caller's {route.forwarding.token})", received_at=0)
 
 
 def _lines(head: bytes) -> tuple[str, ...]:

@@ -4,7 +4,8 @@ from collections.abc import Iterable, Mapping
 
 from gateway.keys.keyring import KeyRing
 from gateway.keys.request_keys import Ed25519Key, SharedKey
-from gateway.model.route import RequestAlgorithm, Route, Upstream
+from gateway.model.route import RequestAlgorithm, Route
+from gateway.model.upstream import Upstream
 from gateway.settings.schema import Settings
 
 

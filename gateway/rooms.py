@@ -6,7 +6,7 @@ import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
-from gateway.assembly import build_routes, cookie_names, hosts_served, registration
+from gateway.assembly import build_routes, cookie_names, hosts_served, registration, resources_wanted
 from gateway.flows.arrival import Arrivals
 from gateway.flows.departures import Departures, LogoutProvider
 from gateway.flows.issuer_logout import IssuerLogout
@@ -19,6 +19,7 @@ from gateway.flows.password_change import PasswordChange
 from gateway.flows.password_policy import PasswordPolicy
 from gateway.flows.recent import RecentLogins
 from gateway.flows.resume import Resume
+from gateway.flows.revocation import Word
 from gateway.flows.sign_ins import SignInBook
 from gateway.flows.step_up import StepUps
 from gateway.flows.targets import ReturnTargets
@@ -34,13 +35,16 @@ from gateway.front.snapshot import Snapshot
 from gateway.keys.keyring import KeyRing
 from gateway.keys.password import Passwords
 from gateway.lasting import Tenure
+from gateway.model.cores import usable_cores
 from gateway.model.event import Clock
-from gateway.model.route import Upstream
+from gateway.model.upstream import Upstream
 from gateway.observe.log import Log
 from gateway.observe.metrics import Metrics
 from gateway.observe.store_watch import StoreWatch, WatchedBooks, WatchedPasswords, WatchedStore
 from gateway.observe.trace import NewTraces
 from gateway.pipeline import Pipeline
+from gateway.pools import close_pool, pool_for
+from gateway.provider_tokens import TokenRooms, TokenTrade
 from gateway.relying_party.http import IssuerHttp
 from gateway.relying_party.provider import RelyingParty
 from gateway.relying_party.registration import Registration
@@ -55,6 +59,7 @@ from gateway.strategies import Keeping, Trade, chosen
 from gateway.upstream.answer_head import AnswerHeads
 from gateway.upstream.assertion import Assertions
 from gateway.upstream.headers import Dresser, reserved_by
+from gateway.upstream.members import Members
 from gateway.upstream.pool import Pool
 from gateway.upstream.signature import Signatures
 from gateway.web.account import AccountPage
@@ -76,13 +81,19 @@ Close = Callable[[], Awaitable[None]]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Surroundings:
-    """What the process lends its parts: clocks, the log, limits, and sockets that are bound already."""
+    """What the process lends its parts: clocks, the log, limits, and sockets that are bound already.
+
+    `workers` is how many processes share the machine, `lifeline` a descriptor that reads as ended once
+    their supervisor is gone.
+    """
 
     log: Log
     clock: Clock = time.time
     monotonic: Callable[[], float] = time.monotonic
     limits: Limits = Limits()  # noqa: RUF009 - frozen
     fast_lane: bool = True
+    workers: int = 1
+    lifeline: int | None = None
     public_socket: socket.socket | None = None
     admin_socket: socket.socket | None = None
 
@@ -121,7 +132,8 @@ class Rooms:
         self._request_keys = request_keys(settings, self._ring)
         self.jwks = Published(self._ring, self._request_keys.published(self.table.ordered)).jwks
         self._ledger = ledger
-        self._audit = ledger.audit
+        self._word = Word(ledger.audit)
+        self._audit = self._word.audit
         self._sightings = Sightings(database.sign_ins)
         self._keeping = self._kept()
         self._strategy = self._keeping.strategy
@@ -134,9 +146,13 @@ class Rooms:
             self._live.close,
         ]
         self._issuers = [
-            registration(each, grants=settings.roles) for each in settings.providers if each.type == "oidc"
+            registration(each, grants=settings.roles, resources=resources_wanted(settings))
+            for each in settings.providers
+            if each.type == "oidc"
         ]
         self._parties = {each.id: self._party(each) for each in self._issuers}
+        self._tokens = self._token_rooms()
+        self.closing.append(self._tokens.close)
         self._resume = Resume(self._strategy)
         self._targets = ReturnTargets(
             public_url=settings.public_url, hosts=self.table.hosts, prefix=settings.prefix
@@ -201,6 +217,7 @@ class Rooms:
     async def start(self) -> None:
         """Begin what runs beside the requests."""
         await self._keeping.start()
+        self._tokens.start()
 
     def _kept(self) -> Keeping:
         return chosen(
@@ -216,6 +233,22 @@ class Rooms:
                 monotonic=self._around.monotonic,
                 audit=self._audit,
                 tally=self._metrics,
+                log=self._around.log,
+            )
+        )
+
+    def _token_rooms(self) -> TokenRooms:
+        return TokenRooms(
+            TokenTrade(
+                settings=self._settings,
+                ring=self._ring,
+                database=self._database,
+                issuers=self._parties,
+                word=self._word,
+                end=self._strategy.end,
+                clock=self._around.clock,
+                monotonic=self._around.monotonic,
+                metrics=self._metrics,
                 log=self._around.log,
             )
         )
@@ -236,16 +269,22 @@ class Rooms:
             ),
             pools={upstream.name: self._pool(upstream, heads) for upstream in self._upstreams()},
             renewed=self._live.renewed,
+            tokens=self._tokens.forwards,
             clock=self._around.clock,
             monotonic=self._around.monotonic,
         )
 
-    def _pool(self, upstream: Upstream, heads: AnswerHeads) -> Pool:
+    def _pool(self, upstream: Upstream, heads: AnswerHeads) -> Pool | Members:
         """Return the connections to *upstream*, kept while nothing changes that they know of."""
         identities = frozenset(route.identity for route in self.table.ordered)
-        return self._tenure.claim(
-            ("pool", upstream, identities), lambda: Pool(upstream, heads=heads), close=Pool.close
-        )
+        around = self._around
+
+        def make() -> Pool | Members:
+            return pool_for(
+                upstream, heads=heads, monotonic=around.monotonic, log=around.log, metrics=self._metrics
+            )
+
+        return self._tenure.claim(("pool", upstream, identities), make, close=close_pool)
 
     def _upstreams(self) -> list[Upstream]:
         return list({route.upstream.name: route.upstream for route in self.table.ordered}.values())
@@ -345,7 +384,7 @@ class Rooms:
             step_ups=self._step_ups,
             strategy=self._strategy,
             live=self._resume,
-            book=self._book,
+            book=self._tokens.book(self._book),
             audit=self._audit,
             clock=clock,
             counts=self._metrics,
@@ -435,7 +474,8 @@ class Rooms:
     # A reload must not forgive failures, nor double the threads that hash.
 
     def _hashing(self) -> Passwords:
-        return self._tenure.claim("passwords", Passwords, close=Passwords.close)
+        workers = max(1, (usable_cores() - 1) // self._around.workers)
+        return self._tenure.claim("passwords", lambda: Passwords(workers=workers), close=Passwords.close)
 
     def _throttle(self) -> Throttle:
         return self._tenure.claim("throttle", lambda: Throttle(monotonic=self._around.monotonic))

@@ -5,9 +5,17 @@ from pathlib import Path
 
 import pytest
 
-from gateway.assembly import build_routes, cookie_names, hosts_served, registration, session_policy
+from gateway.assembly import (
+    build_routes,
+    cookie_names,
+    hosts_served,
+    registration,
+    resources_wanted,
+    session_policy,
+)
 from gateway.model.proof import Demand
-from gateway.model.route import Access, Route, Rules, Timeouts
+from gateway.model.route import Access, Forwarded, Forwarding, OnRefreshError, Route, Rules
+from gateway.model.upstream import Balance, Health, Limits, Member, Timeouts
 from gateway.routing.table import Table
 from gateway.settings.schema import Settings
 from tests.fakes.configuration import PROVIDER, ROUTE, SOUND, TOP, loaded
@@ -88,10 +96,26 @@ def test_every_key_of_a_route_arrives(routes: dict[str, Route]) -> None:
 def test_every_key_of_an_upstream_arrives_and_its_routes_share_it(routes: dict[str, Route]) -> None:
     wiki = routes["*.example.com/wiki"].upstream
     assert wiki is routes["/closed"].upstream
-    assert (wiki.name, wiki.tls, wiki.host, wiki.port) == ("wiki", True, "::1", 8443)
+    assert (wiki.name, *wiki.members) == ("wiki", Member(tls=True, host="::1", port=8443))
     assert (wiki.audience, wiki.preserve_host, wiki.reuse) == ("the-wiki", True, False)
     assert wiki.timeouts == Timeouts(connect=1.0, first_byte=2.0, idle=3.0)
     assert wiki.authority == "[::1]:8443"
+
+
+def test_several_members_arrive_with_how_they_share(tmp_path: Path) -> None:
+    wiki = """[upstreams.wiki]
+urls = ["http://10.0.0.5", "unix:/run/wiki.sock"]
+balance = "hash:user"
+slow_start = "30s"
+health = { path = "/up?deep", interval = "1s", timeout = "500ms" }
+limits = { connections = 8, queue = 0 }
+"""
+    text = SOUND.replace("http://127.0.0.1:3000", "wiki") + wiki
+    upstream = build_routes(settings(tmp_path, text))[0].upstream
+    assert upstream.members == (Member(host="10.0.0.5", port=80), Member(socket="/run/wiki.sock"))
+    assert (upstream.balance, upstream.slow_start) == (Balance.HASH_USER, 30.0)
+    assert upstream.health == Health(path="/up?deep", interval=1.0, timeout=0.5)
+    assert upstream.limits == Limits(connections=8, queue=0)
 
 
 def test_an_upstream_by_url_is_its_own_audience(routes: dict[str, Route]) -> None:
@@ -163,6 +187,21 @@ def test_P13_only_hosts_that_are_named_are_served(tmp_path: Path, host: str, *, 
     assert hosts_served(found, Table(build_routes(found)))(host) is ours
 
 
+def test_a_route_says_which_token_goes_along_and_how(tmp_path: Path) -> None:
+    usual, other = [
+        build_routes(settings(tmp_path, TOP + PROVIDER + ROUTE + keys))[0].forwarding
+        for keys in (
+            'forward_token = "access_token"\n',
+            'forward_token = "id_token"\ntoken_header = "X-Id-Token"\ntoken_scheme = "off"\n'
+            'on_refresh_error = "deny"\n',
+        )
+    ]
+    assert usual == Forwarding(token=Forwarded.ACCESS_TOKEN)
+    assert other == Forwarding(
+        token=Forwarded.ID_TOKEN, header="X-Id-Token", scheme=None, on_error=OnRefreshError.DENY
+    )
+
+
 def test_B073_what_is_demanded_of_a_proof_reaches_the_route(tmp_path: Path) -> None:
     keys = 'max_auth_age = "15m"\nacr_values = ["mfa", "hardware"]\n'
     [route] = build_routes(settings(tmp_path, SOUND + keys))
@@ -170,3 +209,23 @@ def test_B073_what_is_demanded_of_a_proof_reaches_the_route(tmp_path: Path) -> N
     [route] = build_routes(settings(tmp_path, SOUND + 'acr_values = ["mfa"]\n'))
     assert route.demand == Demand(acr_values=("mfa",))
     assert build_routes(settings(tmp_path))[0].demand is None
+
+
+def test_an_upstream_says_for_what_tokens_are_made_and_logins_ask_for_those(tmp_path: Path) -> None:
+    text = SOUND
+    for name, keys in (
+        ("a", 'resource = "urn:a"'),
+        ("b", 'exchange_audience = "b"\nresource = "urn:b"'),
+        ("c", ""),
+    ):
+        text += f'[upstreams.{name}]\nurls = ["http://10.0.0.1"]\n{keys}\n'
+        text += f'[[routes]]\npath = "/{name}"\nupstream = "{name}"\nforward_token = "access_token"\n'
+    found = settings(tmp_path, text)
+    made = [
+        (each.forwarding.resource, each.forwarding.audience)
+        for each in build_routes(found)
+        if each.forwarding
+    ]
+    assert made == [("urn:a", None), ("urn:b", "b"), (None, None)]
+    assert resources_wanted(found) == ("urn:a",)
+    assert registration(found.providers[0], resources=resources_wanted(found)).resources == ("urn:a",)

@@ -16,7 +16,8 @@ from gateway.errors import (
 )
 from gateway.flows.resume import NOBODY, Resumed
 from gateway.model.inbound import Inbound
-from gateway.model.route import Access, Route, Rules, Upstream
+from gateway.model.route import Access, Route, Rules
+from gateway.model.upstream import Member, Upstream
 from gateway.pipeline import Passage, Pipeline
 from gateway.routing.table import Table
 from gateway.upstream.headers import Outbound
@@ -203,7 +204,7 @@ async def test_a_request_without_a_body_sends_none() -> None:
     assert (await proxied(Known(SOMEBODY), at("/page", length=0)))[0].bodies == [None]
 
 
-TWO = Upstream(name="two", tls=False, host="127.0.0.1", port=9402, audience="two")
+TWO = Upstream(name="two", members=(Member(host="127.0.0.1", port=9402),), audience="two")
 CLOSED = told_route("/admin", access=Access.PUBLIC, upstream=TWO)
 ALL = frozenset({"//", "%2f", ";"})
 

@@ -138,6 +138,18 @@ async def test_a_signed_request_is_told_as_it_would_be_sent(tmp_path: Path) -> N
     assert 'tag="http://127.0.0.1:3000"' in line
 
 
+async def test_I18_a_forwarded_token_is_told_by_its_kind_and_never_by_its_value(tmp_path: Path) -> None:
+    text = TOP + PROVIDER + ROUTES.replace('path = "/"', 'path = "/"\nforward_token = "access_token"')
+    told = await rehearse(
+        Rehearsals(loaded(tmp_path, text).settings, clock=lambda: float(NOW)),
+        "/x",
+        ("Authorization", "Bearer canary"),
+        session=ALICES,
+    )
+    assert "Authorization: Bearer (the caller's access_token)" in told.head
+    assert "canary" not in "".join(told.head)
+
+
 async def test_B073_an_old_proof_is_led_to_sign_in_or_told(tmp_path: Path) -> None:
     text = TOP + PROVIDER + '[[routes]]\nupstream = "http://127.0.0.1:3000"\nmax_auth_age = "5m"\n'
     demanding = Rehearsals(loaded(tmp_path, text).settings, clock=lambda: float(NOW))

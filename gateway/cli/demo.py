@@ -64,10 +64,12 @@ def plan_of(settings: "Settings", config: Path, *, client_secret: str) -> "Plan"
 
     if [each.type for each in settings.providers] != ["oidc"] or not settings.routes:
         raise ValueError(f"{config} is no demo's: it needs one issuer, and a route to the sample app")
-    provider, upstream = registration(settings.providers[0]), build_routes(settings)[0].upstream
+    provider = registration(settings.providers[0])
+    upstream = build_routes(settings)[0].upstream
+    place = upstream.members[0]
     callback = f"{settings.public_url}{settings.prefix}/callback/{provider.id}"
     return Plan(
-        app=port("the sample app", Address(host=upstream.host, port=upstream.port), "routes.upstream"),
+        app=port("the sample app", Address(host=place.host, port=place.port), "routes.upstream"),
         issuer=port("the demo issuer", url(provider.issuer).address, "providers.issuer"),
         gateway=port("the gateway", listen_address(settings.listen), "listen"),
         admin=port("its admin port", listen_address(settings.admin_listen), "admin_listen"),

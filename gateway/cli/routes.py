@@ -67,7 +67,7 @@ def _rules(rules: "Rules") -> dict[str, Any]:
 
 
 def _url(route: "Route") -> str:
-    return f"{'https' if route.upstream.tls else 'http'}://{route.upstream.authority}"
+    return " ".join(member.url for member in route.upstream.members)
 
 
 def _row(route: dict[str, Any]) -> tuple[str, ...]:

@@ -5,10 +5,17 @@ import signal
 import sys
 import time
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from gateway.cli.configuration import config_option, load_or_exit
+
+if TYPE_CHECKING:
+    from gateway.observe.log import Log
+    from gateway.settings.loader import Loaded
+    from gateway.settings.schema import Settings
+    from gateway.worker import Inheritance
 
 
 @click.command(
@@ -24,32 +31,63 @@ def command(config: Path) -> None:
 
     SIGTERM turns /readyz red, lets running requests finish for at most 30 seconds, and ends with
     0; a second one ends at once.
+
+    With several workers SIGUSR2 replaces them one after the other by new processes, as after an
+    upgrade, and no connection is refused meanwhile.
     """
     # One that comes before the gateway listens for it must not be the end.
-    signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    for number in (signal.SIGHUP, signal.SIGUSR2):
+        signal.signal(number, signal.SIG_IGN)
     from gateway.memory import forbid_dumps
 
     forbid_dumps()
     loaded = load_or_exit(config)
-    from gateway.app import run
     from gateway.errors import GatewayError
     from gateway.observe.log import configure
-    from gateway.rooms import Surroundings
-    from gateway.settings.loader import load
+    from gateway.worker import Inheritance
 
     settings = loaded.settings
     shape = settings.log
     log = configure(form=shape.format, level=shape.level, stream=sys.stdout.buffer, clock=time.time)
     for warning in loaded.warnings:
         log.event("warning", "configuration.warning", {"detail": warning})
+    inherited = Inheritance.of(os.environ)
+    status = 0
     try:
-        run(loaded, Surroundings(log=log), read=lambda: load(config, environ=os.environ))
+        if inherited is None and settings.processes > 1:
+            status = _supervise(settings, config, log)
+        else:
+            _serve(loaded, config, log, inherited)
     except GatewayError as error:
         fail(f"the gateway cannot start: {error}")
     except OSError as error:
         fail(f"the gateway cannot listen on {settings.listen} or {settings.admin_listen}: {error.strerror}")
     finally:
         log.close()
+    sys.exit(status)
+
+
+def _supervise(settings: "Settings", config: Path, log: "Log") -> int:
+    from gateway.supervision import supervise
+
+    return supervise(settings, config, workers=settings.processes, log=log)
+
+
+def _serve(loaded: "Loaded", config: Path, log: "Log", inherited: "Inheritance | None") -> None:
+    from gateway.app import run
+    from gateway.rooms import Surroundings
+    from gateway.settings.loader import load
+
+    around = Surroundings(log=log)
+    if inherited is not None:
+        around = Surroundings(
+            log=log,
+            workers=inherited.workers,
+            lifeline=inherited.lifeline,
+            public_socket=inherited.public,
+            admin_socket=inherited.admin,
+        )
+    run(loaded, around, read=lambda: load(config, environ=os.environ))
 
 
 def fail(sentence: str) -> None:

@@ -17,7 +17,7 @@ from gateway.model.login import LinkIntent
 from gateway.model.session import Session
 from gateway.sessions.strategy import public_id
 
-FRESH = 300  # seconds after a login within which it may link another account
+FRESH = 300  # seconds after a person proved who they are within which they may link another account
 
 
 class Ledger(Protocol):
@@ -173,7 +173,7 @@ class Linking:
             owner=owner,
             by_password=owner is not None and await ledger.has_password(owner.id),
             linker=linker,
-            fresh=live is not None and self._clock() - live.authenticated_at <= FRESH,
+            fresh=live is not None and self._clock() - live.last_proof_at <= FRESH,
             email_trusted=login.email_verified and login.provider in self._trust_email,
         )
 

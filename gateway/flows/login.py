@@ -13,17 +13,18 @@ from typing import Protocol
 from gateway.errors import GatewayError, LoginExpired, LoginFailed, NoSuchPage
 from gateway.flows.arrival import Arrivals, Book, Live
 from gateway.flows.link import Settled
+from gateway.flows.outcomes import LoginCounts, Outcomes
 from gateway.flows.recent import RecentLogins
 from gateway.flows.step_up import StepUps
 from gateway.flows.transactions import LIFE, Binding, Transactions
-from gateway.model.event import Audit, AuditEvent, Clock
+from gateway.model.event import Audit, Clock
 from gateway.model.identity import User, VerifiedLogin
 from gateway.model.inbound import Inbound
 from gateway.model.login import LinkIntent, PendingLogin, StepUp
 from gateway.model.proof import Demand
 from gateway.model.session import Session
 from gateway.relying_party.authorization import CallbackResponse, random_value, read_response
-from gateway.sessions.strategy import Strategy, public_id
+from gateway.sessions.strategy import Strategy
 
 # At the end of a state whose login the gateway began again by itself. It protects nothing: it is
 # read only where the transaction is gone, to choose between one more try and an error page.
@@ -57,10 +58,6 @@ class Linking(Protocol):
     async def settle(
         self, login: VerifiedLogin, *, live: Session | None, intent: LinkIntent | None, only: str = ""
     ) -> Settled: ...
-
-
-class LoginCounts(Protocol):
-    def login(self, *, provider: str, result: str) -> None: ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -111,9 +108,8 @@ class Logins:
         self._step_ups = step_ups
         self._live = live
         self._arrivals = Arrivals(recent=recent, strategy=strategy, live=live, book=book)
-        self._audit = audit
         self._clock = clock
-        self._counts = counts
+        self._outcomes = Outcomes(audit=audit, counts=counts)
         self._secret = secret
 
     @property
@@ -174,7 +170,7 @@ class Logins:
         try:
             departure = await self._finish(provider, pairs, inbound)
         except GatewayError as error:
-            self._tell_failure(provider, error, inbound)
+            self._outcomes.failure(provider.id, error)
             raise
         return departure
 
@@ -260,7 +256,7 @@ class Logins:
             return changed[0].user
 
         arrival = await self._arrivals.arrive(login, settle, inbound=inbound, persistent=pending.persistent)
-        self._tell_success(arrival.session, _change(changed[0], pending), inbound)
+        self._outcomes.success(arrival.session, detail=_change(changed[0], pending))
         swept = self._transactions.sweep(inbound.headers, state=pending.state)
         return Departure(location=pending.return_to, cookies=(*arrival.cookies, *swept))
 
@@ -277,39 +273,6 @@ class Logins:
             client_id=provider.client_id,
             redirect_uri=f"{self._callback_url}/{provider.id}",
         )
-
-    def _tell_success(self, session: Session, detail: str, inbound: Inbound) -> None:
-        self._count(session.provider, "success")
-        self._audit(
-            AuditEvent(
-                name="auth.login.success",
-                user_id=session.identity.user_id,
-                session_id=public_id(session.id),
-                provider=session.provider,
-                client_ip=inbound.client_ip,
-                request_id=inbound.request_id,
-                detail=detail,
-            )
-        )
-
-    def _tell_failure(self, provider: LoginProvider, error: GatewayError, inbound: Inbound) -> None:
-        refused = error.status == 403
-        outcome = "refused" if refused else "failure"
-        self._count(provider.id, outcome)
-        self._audit(
-            AuditEvent(
-                name="auth.login.refused" if refused else "auth.login.failure",
-                outcome=outcome,
-                reason=error.code,
-                provider=provider.id,
-                client_ip=inbound.client_ip,
-                request_id=inbound.request_id,
-            )
-        )
-
-    def _count(self, provider: str, result: str) -> None:
-        if self._counts is not None:
-            self._counts.login(provider=provider, result=result)
 
 
 def _change(settled: Settled, pending: PendingLogin) -> str:

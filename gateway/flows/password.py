@@ -15,22 +15,21 @@ from gateway.errors import (
     CredentialsRefused,
     GatewayError,
     ProofByAnother,
-    TooManyAttempts,
     Unavailable,
     UserRefused,
 )
 from gateway.flows.arrival import Arrivals
-from gateway.flows.login import Departure, LoginCounts
+from gateway.flows.login import Departure
+from gateway.flows.outcomes import LoginCounts, Outcomes
 from gateway.flows.throttle import Attempt, Throttle
 from gateway.keys.password import Passwords, prepared
 from gateway.model.email import email_key
-from gateway.model.event import Audit, AuditEvent, Clock
+from gateway.model.event import Audit, Clock
 from gateway.model.identity import User, VerifiedLogin
 from gateway.model.inbound import Inbound
 from gateway.model.login import StepUp
 from gateway.model.password import Credentials
 from gateway.model.session import Session
-from gateway.sessions.strategy import public_id
 
 LONGEST_NAME = 254
 
@@ -85,15 +84,14 @@ class PasswordLogins:
         self._passwords = passwords
         self._throttle = throttle
         self._arrivals = arrivals
-        self._audit = audit
-        self._counts = counts
+        self._outcomes = Outcomes(audit=audit, counts=counts)
 
     def check_room(self) -> None:
         """Raise Unavailable where too many logins wait already, before anything is read of one more."""
         try:
             self._passwords.check_room()
         except Unavailable as error:
-            self._tell_failure(error)
+            self._outcomes.failure(self.provider.id, error)
             raise
 
     async def sign_in(
@@ -113,7 +111,7 @@ class PasswordLogins:
         try:
             return await self._sign_in(claimed, inbound, return_to, persistent=persistent, step_up=step_up)
         except GatewayError as error:
-            self._tell_failure(error)
+            self._outcomes.failure(self.provider.id, error)
             raise
 
     async def _sign_in(
@@ -138,7 +136,7 @@ class PasswordLogins:
         arrival = await self._arrivals.arrive(
             self._login(user), settle, inbound=inbound, persistent=persistent
         )
-        self._tell_success(arrival.session, "step_up" if step_up else "")
+        self._outcomes.success(arrival.session, detail="step_up" if step_up else "")
         return Departure(location=return_to, cookies=arrival.cookies)
 
     async def _proven(self, found: Credentials | None, claimed: Claimed, attempt: Attempt) -> User:
@@ -181,32 +179,6 @@ class PasswordLogins:
             amr=("pwd",),
             authenticated_at=int(self._clock()),
         )
-
-    def _tell_success(self, session: Session, detail: str) -> None:
-        self._count("success")
-        self._audit(
-            AuditEvent(
-                name="auth.login.success",
-                user_id=session.identity.user_id,
-                session_id=public_id(session.id),
-                provider=session.provider,
-                detail=detail,
-            )
-        )
-
-    def _tell_failure(self, error: GatewayError) -> None:
-        refused = isinstance(error, TooManyAttempts | UserRefused | ProofByAnother)
-        outcome = "refused" if refused else "failure"
-        self._count(outcome)
-        self._audit(
-            AuditEvent(
-                name=f"auth.login.{outcome}", outcome=outcome, reason=error.code, provider=self.provider.id
-            )
-        )
-
-    def _count(self, result: str) -> None:
-        if self._counts is not None:
-            self._counts.login(provider=self.provider.id, result=result)
 
 
 def _resolved(found: Credentials | None, name: str) -> str:

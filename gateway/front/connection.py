@@ -21,6 +21,9 @@ from gateway.front.intake import Intake
 from gateway.front.limits import Limits
 from gateway.model.inbound import Inbound
 
+# How long a connection may stay without a request once the gateway is to end, in seconds.
+_FIRST_REQUEST = 1.0
+
 Refuse = Callable[[GatewayError, str], bytes]
 Serve = Callable[["Connection", RawRequestMessage, StreamReader], Awaitable[bool]]
 
@@ -273,10 +276,20 @@ class Connection(Intake):
             self._abort_timer = self._loop.call_later(self._limits.write_idle, transport.abort)
 
     def wind_down(self) -> None:
-        """Let the request under way be the last one; close at once where there is none, or HTTP was left."""
+        """Let the request under way be the last one; close at once where there is none, or HTTP was left.
+
+        A new connection is given a moment for its first request, which is on its way: no client expects
+        to be turned away before it.
+        """
         self.draining = True
         if self._flow is not None:
             self.force_close()  # it may stay for hours, and only its two ends know when it may go
+        if self._request_count:
+            self._close_if_idle()
+        else:
+            self._loop.call_later(_FIRST_REQUEST, self._close_if_idle)
+
+    def _close_if_idle(self) -> None:
         if self._waiter is not None and not self._messages and self.passing is None:
             self.force_close()
 

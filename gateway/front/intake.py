@@ -40,6 +40,7 @@ _RELIED_ON = (
     "_next_keepalive_close_time",
     "_pause_transport_reading",
     "_process_keepalive",
+    "_request_count",
     "_resume_reading_if_drained",
     "_resume_transport_reading",
     "_task_handler",

@@ -80,7 +80,7 @@ class Lane:
         if leaving is None:
             return False
         outbound, pool = leaving
-        upstream = pool.idle()
+        upstream = pool.idle(outbound)
         if upstream is None:
             return False
         self.ordinary.began(passage)

@@ -15,7 +15,7 @@ from gateway.errors import Fault, SettingsInvalid
 from gateway.keys import base64url
 from gateway.keys.mac import Mac
 from gateway.keys.request_keys import ED25519_SEED, Ed25519Key, SharedKey
-from gateway.keys.seal import Sealer, SealKey
+from gateway.keys.seal import MAX_SEALED, Sealer, SealKey
 from gateway.keys.signing import SEED, SigningKey, SigningKeys
 
 MIN_SECRET = 32
@@ -48,9 +48,9 @@ class KeyRing:
         self._secrets = tuple(dict.fromkeys(secrets))
         self._scope = scope
 
-    def sealer(self, purpose: str) -> Sealer:
-        """Return the sealer whose values open for *purpose* alone."""
-        return Sealer([self._seal_key(secret, purpose) for secret in self._secrets])
+    def sealer(self, purpose: str, *, longest: int = MAX_SEALED) -> Sealer:
+        """Return the sealer whose values, of at most *longest* characters, open for *purpose* alone."""
+        return Sealer([self._seal_key(secret, purpose) for secret in self._secrets], longest=longest)
 
     def mac(self, purpose: str) -> Mac:
         """Return the tagger whose tags hold for *purpose* alone."""

@@ -23,6 +23,7 @@ from argon2 import PasswordHasher, Type, extract_parameters
 from argon2.exceptions import Argon2Error, InvalidHashError, VerifyMismatchError
 
 from gateway.errors import Unavailable
+from gateway.model.cores import usable_cores
 
 LONGEST = 1024  # bytes of a password, as sent
 WAITING = 32  # hashes that may wait for each worker
@@ -134,13 +135,6 @@ class Passwords:
     def _give_back(self, _: "Future[T]") -> None:
         with self._lock:
             self._taken -= 1
-
-
-def usable_cores() -> int:
-    """Return how many cores this process may use, which in a container is fewer than there are."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
 
 
 def _give_way() -> None:

@@ -18,7 +18,7 @@ from gateway.errors import SealBroken
 from gateway.keys import base64url
 
 MAX_SEALED = 16 * 1024
-"""The most characters a sealed value has, written or opened."""
+"""The most characters a sealed value has, written or opened, unless a sealer allows more."""
 
 _NONCE = 12
 _TAG = 16
@@ -49,9 +49,11 @@ class Sealer:
     """Seals under the first key of a ring and opens under all of them, for one purpose.
 
     The purpose is in the keys and in their id, not in a `typ`: cookies have no room to say it twice.
+    *longest* is in characters.
     """
 
-    def __init__(self, keys: Sequence[SealKey]) -> None:
+    def __init__(self, keys: Sequence[SealKey], *, longest: int = MAX_SEALED) -> None:
+        self._longest = longest
         pairs = [_Pair(key) for key in keys]
         self._first = pairs[0]
         self._by_header = {pair.outer.decode(): pair for pair in pairs}
@@ -61,7 +63,7 @@ class Sealer:
 
         It opens only where the same *bound* is said again, such as the key of the row that it is
         kept in: that enters as additional authenticated data does in section 5.1, step 14. Raises
-        ValueError where the result would be longer than `MAX_SEALED`.
+        ValueError where the result would be longer than this sealer's values may be.
         """
         pair = self._first
         signed = pair.inner + base64url.encode(payload)
@@ -70,13 +72,13 @@ class Sealer:
         locked = pair.aead.encrypt(nonce, token, _authenticated(pair, bound))
         parts = (pair.outer, b"", *map(base64url.encode, (nonce, locked[:-_TAG], locked[-_TAG:])))
         sealed = b".".join(parts)
-        if len(sealed) > MAX_SEALED:
+        if len(sealed) > self._longest:
             raise ValueError("too much to seal")
         return sealed.decode()
 
     def open(self, sealed: str, *, bound: bytes = b"") -> bytes:
         """Return the payload of *sealed*; raise SealBroken for every other text or *bound*."""
-        if len(sealed) > MAX_SEALED:
+        if len(sealed) > self._longest:
             raise SealBroken("does not open")
         try:
             return self._open(sealed, bound)

@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass, field
 
+from gateway.model.grant import ProviderTokens
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Identity:
@@ -58,7 +60,7 @@ class VerifiedLogin:
     `email_verified` is true only where the issuer sent the JSON value `true`. `roles` are those that
     the configuration grants for what the provider said. `authenticated_at` (`auth_time`) is when they
     last proved it, in Unix seconds, None where the provider does not say. `id_token` is there where
-    the issuer will want it back at a logout.
+    the issuer will want it back at a logout, `tokens` where the provider gives any.
     """
 
     provider: str
@@ -78,3 +80,4 @@ class VerifiedLogin:
     scope: str = ""
     access_expires_at: int | None = None
     id_token: str | None = field(default=None, repr=False)
+    tokens: ProviderTokens | None = None

@@ -1,10 +1,11 @@
-"""Routes and upstreams, compiled once at start and matched by every request."""
+"""Routes, compiled once at start and matched by every request."""
 
 from dataclasses import dataclass, field
 from enum import StrEnum
 from ipaddress import IPv4Network, IPv6Network
 
 from gateway.model.proof import Demand
+from gateway.model.upstream import Upstream
 
 
 class Access(StrEnum):
@@ -24,38 +25,6 @@ class Rules:
     users: frozenset[str] = frozenset()
     networks: tuple[IPv4Network | IPv6Network, ...] = ()
     claims: tuple[tuple[str, frozenset[str]], ...] = ()
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Timeouts:
-    """Seconds: until connected, until the first byte of the answer, between bytes."""
-
-    connect: float = 5.0
-    first_byte: float = 60.0
-    idle: float = 60.0
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Upstream:
-    """Where requests go. `host` is bare (no brackets); `audience` names it in assertions.
-
-    `reuse` false gives every request a connection of its own, for upstreams that are not trusted.
-    """
-
-    name: str
-    tls: bool
-    host: str
-    port: int
-    audience: str
-    preserve_host: bool = False
-    reuse: bool = True
-    timeouts: Timeouts = Timeouts()
-
-    @property
-    def authority(self) -> str:
-        """The `Host` that this upstream expects: the port only where it is not the default."""
-        host = f"[{self.host}]" if ":" in self.host else self.host
-        return host if self.port == (443 if self.tls else 80) else f"{host}:{self.port}"
 
 
 class RequestAlgorithm(StrEnum):
@@ -78,6 +47,36 @@ class IdentityHeaders:
     signature: RequestAlgorithm | None = None
 
 
+class Forwarded(StrEnum):
+    ACCESS_TOKEN = "access_token"  # noqa: S105 - the word of a key
+    ID_TOKEN = "id_token"  # noqa: S105
+
+
+class OnRefreshError(StrEnum):
+    """What becomes of a request whose token cannot be had: it goes on with what there is, its caller is
+    asked to sign in again, or it is refused."""
+
+    KEEP = "keep"
+    LOGIN = "login"
+    DENY = "deny"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Forwarding:
+    """Which token of the caller's issuer an upstream is given, and in which header.
+
+    `scheme` is None where the header is the token alone. With `resource` the access token is asked for
+    it (RFC 8707); with `audience` it is exchanged for one made for that, and for `resource` (RFC 8693).
+    """
+
+    token: Forwarded
+    header: str = "Authorization"
+    scheme: str | None = "Bearer"
+    on_error: OnRefreshError = OnRefreshError.LOGIN
+    resource: str | None = None
+    audience: str | None = None
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Route:
     """One rule of the gateway: what it governs, who may pass, and where it leads.
@@ -86,7 +85,8 @@ class Route:
     prefix that ends at a segment. `asks_for_roles` means that roles are read from the database at
     each request (BEHAVIOUR 1). `allow_in_path` holds spellings that are refused elsewhere. `websocket`
     lets a connection leave HTTP; elsewhere a wish to do so is dropped. `demand` is how recent and how
-    strong the caller's proof of who they are must be. `plain` says that `access` is the whole rule;
+    strong the caller's proof of who they are must be, `forwarding` which token of their issuer goes along.
+    `plain` says that `access` is the whole rule;
     the table sets it.
     """
 
@@ -105,6 +105,7 @@ class Route:
     allow_in_path: frozenset[str] = frozenset()
     websocket: bool = False
     identity: IdentityHeaders = IdentityHeaders(headers=(), assertion=None)
+    forwarding: Forwarding | None = None
     plain: bool = field(default=False, compare=False)
 
 

@@ -35,6 +35,12 @@ class Session:
     persistent: bool = True
     proved_at: int | None = None
 
+    @property
+    def last_proof_at(self) -> int:
+        """When the session's person last proved who they are, as far as anybody knows: an issuer that
+        remembers them and says so asked them earlier than they arrived here."""
+        return self.authenticated_at if self.proved_at is None else min(self.proved_at, self.authenticated_at)
+
     def proof(self, *, now: float) -> Proof:
         """Return how the session's person proved who they are, as of *now*."""
         return Proof(age=aged(self.proved_at, now=now), acr=self.acr)

@@ -70,6 +70,7 @@ class Metrics:
         self._configured_well = False
         self._requests: dict[tuple[str, str, int], _Tally] = {}
         self._decisions: dict[tuple[str, str, str], int] = {}
+        self._members: dict[tuple[str, str], bool] = {}
         self._duration: dict[str, _Timing] = {}
         self._upstream: dict[str, _Timing] = {}
         self._logins = Counter("gateway_logins", "Logins ended.", ("provider", "result"), registry=registry)
@@ -82,6 +83,24 @@ class Metrics:
         )
         self._cookies = Counter(
             "gateway_session_cookies", "Session cookies sent.", ("pieces",), registry=registry
+        )
+        self._refreshes = Counter(
+            "gateway_token_refreshes",
+            "Refreshes of provider tokens ended.",
+            ("provider", "outcome"),
+            registry=registry,
+        )
+        self._revocations = Counter(
+            "gateway_token_revocations",
+            "Provider tokens given up with their session.",
+            ("provider", "outcome"),
+            registry=registry,
+        )
+        self._exchanges = Counter(
+            "gateway_token_exchanges",
+            "Access tokens exchanged for an upstream's own.",
+            ("provider", "outcome"),
+            registry=registry,
         )
         self._audit_dropped = Counter(
             "gateway_audit_dropped", "Events missing in the audit trail.", ("reason",), registry=registry
@@ -138,6 +157,19 @@ class Metrics:
         """Count one session cookie sent to a browser, in so many pieces."""
         self._cookies.labels(str(pieces)).inc()
 
+    def token_refresh(self, *, provider: str, outcome: str) -> None:
+        """Count one refresh of provider tokens that ended: `refreshed`, `known`, `overtaken`, `outage`,
+        `no_such_token`, or why the grant is dead."""
+        self._refreshes.labels(provider, outcome).inc()
+
+    def token_revocation(self, *, provider: str, outcome: str) -> None:
+        """Count one session's tokens given up: `revoked`, `refused`, `outage`, or only `wiped`."""
+        self._revocations.labels(provider, outcome).inc()
+
+    def token_exchange(self, *, provider: str, outcome: str) -> None:
+        """Count one exchange that ended: `exchanged`, `refused` or `outage`."""
+        self._exchanges.labels(provider, outcome).inc()
+
     def audit_dropped(self, reason: str, count: int) -> None:
         """Count events that the audit trail does not have: `limit`, `full` or `unwritten`."""
         self._audit_dropped.labels(reason).inc(count)
@@ -149,6 +181,10 @@ class Metrics:
     def store_call(self, *, op: str, duration: float) -> None:
         """Time one store call in seconds."""
         self._store.labels(op).observe(duration)
+
+    def upstream_member(self, *, upstream: str, member: str, asked: bool) -> None:
+        """Note whether requests may go to a member of an upstream, by its URL."""
+        self._members[upstream, member] = asked
 
     def configuration_taken(self, *, at: float) -> None:
         """Note that the configuration in force was taken over *at* this Unix time."""
@@ -173,6 +209,12 @@ class Metrics:
         )
         for (route, decision, reason), count in self._decisions.copy().items():
             decisions.add_metric((route or "none", decision, reason), count)
+        members = GaugeMetricFamily(
+            "gateway_upstream_member_up", "Whether requests may go there.", labels=("upstream", "member")
+        )
+        for (upstream, member), asked in self._members.copy().items():
+            members.add_metric((upstream, member), int(asked))
+        yield members
         build = GaugeMetricFamily("gateway_build_info", "The release that runs.", labels=("version",))
         build.add_metric((self._version,), 1)
         yield requests

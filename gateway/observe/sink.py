@@ -10,7 +10,8 @@ from typing import Protocol
 
 CAPACITY = 8192
 _GATHER = 0.02
-_BATCH = 512
+# What a pipe takes whole: several processes that write to one never tear each other's lines (PIPE_BUF).
+_WHOLE = 4096
 
 
 class Writable(Protocol):
@@ -70,7 +71,12 @@ class Sink:
                 return
 
     def _batch(self) -> Sequence[bytes]:
-        return [self._lines.popleft() for _ in range(min(_BATCH, len(self._lines)))]
+        """Take as many lines as one write keeps together."""
+        batch = [self._lines.popleft()]
+        size = len(batch[0])
+        while self._lines and (size := size + len(self._lines[0])) <= _WHOLE:
+            batch.append(self._lines.popleft())
+        return batch
 
     def _write(self, lines: Sequence[bytes]) -> None:
         try:

@@ -26,6 +26,7 @@ class IssuerMetadata:
     jwks_uri: str
     userinfo_endpoint: str | None = None
     end_session_endpoint: str | None = None
+    revocation_endpoint: str | None = None
     promises_iss: bool = False
 
 
@@ -76,7 +77,8 @@ def read_metadata(document: dict[str, object], *, issuer: str) -> IssuerMetadata
             if document.get("userinfo_endpoint") is None
             else _endpoint(document, "userinfo_endpoint", issuer)
         ),
-        end_session_endpoint=_logout_endpoint(document, issuer),
+        end_session_endpoint=_optional(document, "end_session_endpoint", issuer),
+        revocation_endpoint=_optional(document, "revocation_endpoint", issuer),
         promises_iss=document.get("authorization_response_iss_parameter_supported") is True,
     )
 
@@ -88,8 +90,8 @@ def _endpoint(document: dict[str, object], name: str, issuer: str) -> str:
     return url
 
 
-def _logout_endpoint(document: dict[str, object], issuer: str) -> str | None:
-    """Return where one signs out of the issuer; an unusable address keeps nobody from signing in."""
-    url = document.get("end_session_endpoint")
+def _optional(document: dict[str, object], name: str, issuer: str) -> str | None:
+    """Return an address that a login can do without: an unusable one keeps nobody from signing in."""
+    url = document.get(name)
     usable = is_endpoint(url, plain_http=is_plain_http(issuer))
     return url if isinstance(url, str) and usable else None

@@ -17,6 +17,7 @@ from joserfc.jwk import Key
 from joserfc.jws import JWSRegistry
 
 from gateway.errors import LoginFailed
+from gateway.model.grant import Token
 from gateway.relying_party.jwks import LONGEST_KID, Keys, KeySource
 from gateway.relying_party.strict_json import JsonRefused, read_object
 
@@ -77,6 +78,28 @@ async def verify(raw: str, *, expectation: Expectation, keys: KeySource) -> Clai
     _check_hash("at_hash", token, expectation.access_token)
     _check_hash("c_hash", token, expectation.code)
     return token.claims
+
+
+async def verify_refreshed(raw: str, *, expectation: Expectation, subject: str, keys: KeySource) -> Claims:
+    """Return the claims of an ID token that a refresh brought (OpenID Connect Core 12.2).
+
+    It is about the same *subject*, and may leave out the nonce that *expectation* has, not change it.
+    Its login may be as old as it is. Raises LoginFailed, IssuerUnavailable.
+    """
+    token = take_apart(raw, algorithms=expectation.algorithms)
+    await check_signature(token, keys)
+    for check in CHECKS:
+        if check is not _check_nonce or "nonce" in token.claims:
+            check(token.claims, expectation)
+    if token.claims.get("sub") != subject:
+        raise LoginFailed("the refreshed ID token is about somebody else")
+    _check_hash("at_hash", token, expectation.access_token)
+    return token.claims
+
+
+def as_token(raw: str, claims: Claims, *, now: float) -> Token:
+    """Return an ID token whose *claims* were verified *now* as one that can be passed on."""
+    return Token(value=raw, received_at=int(now), expires_at=int(moment_in(claims, "exp") or now))
 
 
 def take_apart(

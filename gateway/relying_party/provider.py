@@ -5,10 +5,19 @@ from dataclasses import replace
 
 from gateway.errors import LoginFailed
 from gateway.model.event import Clock
+from gateway.model.grant import ProviderTokens, Token
 from gateway.model.identity import VerifiedLogin
 from gateway.model.login import PendingLogin
 from gateway.model.proof import Demand
-from gateway.relying_party import id_token, logout_token, tokens, userinfo
+from gateway.relying_party import (
+    id_token,
+    logout_token,
+    refresh,
+    revocation,
+    token_exchange,
+    tokens,
+    userinfo,
+)
 from gateway.relying_party.authorization import CallbackResponse, accept_response, authorization_url
 from gateway.relying_party.claims import merged, verified_login
 from gateway.relying_party.discovery import Discovery
@@ -70,7 +79,51 @@ class RelyingParty:
             scope=answer.scope,
             access_expires_at=self._moment_in(answer.expires_in),
         )
-        return login if metadata.end_session_endpoint is None else replace(login, id_token=answer.id_token)
+        hint = None if metadata.end_session_endpoint is None else answer.id_token
+        return replace(login, id_token=hint, tokens=self._tokens(answer, claims, pending.nonce))
+
+    async def refresh(
+        self, kept: ProviderTokens, *, subject: str, resource: str | None = None
+    ) -> ProviderTokens:
+        """Return *kept* with what its refresh token brought, presented exactly once.
+
+        *subject* is whose it is, *resource* what the access token is for. Raises GrantRefused,
+        GrantForeign, TokenRefused, IssuerUnavailable.
+        """
+        return await refresh.refreshed(
+            kept,
+            subject=subject,
+            resource=resource,
+            registration=self.registration,
+            metadata=await self._discovery.metadata(),
+            http=self._http,
+            keys=self._keys,
+            now=self._clock(),
+        )
+
+    async def exchange(self, subject: Token, *, audience: str, resource: str | None) -> Token:
+        """Return an access token for *audience*. Raises TokenRefused, IssuerUnavailable."""
+        return await token_exchange.exchanged(
+            subject,
+            audience=audience,
+            resource=resource,
+            registration=self.registration,
+            metadata=await self._discovery.metadata(),
+            http=self._http,
+            now=self._clock(),
+        )
+
+    async def revoke(self, kept: ProviderTokens) -> bool | None:
+        """Have the issuer forget *kept*; say whether it took that, None where it has no place for it.
+
+        Raises IssuerUnavailable.
+        """
+        endpoint = (await self._discovery.metadata()).revocation_endpoint
+        if endpoint is None:
+            return None
+        return await revocation.revoke(
+            kept, endpoint=endpoint, registration=self.registration, http=self._http
+        )
 
     @property
     def ends_sessions(self) -> bool:
@@ -94,6 +147,15 @@ class RelyingParty:
             now=self._clock(),
         )
         return await logout_token.verify(raw, expectation=expectation, keys=self._keys)
+
+    def _tokens(self, answer: tokens.TokenAnswer, claims: id_token.Claims, nonce: str) -> ProviderTokens:
+        now = self._clock()
+        return ProviderTokens(
+            access_token=tokens.access_token(answer.access_token, answer.expires_in, now=now),
+            id_token=id_token.as_token(answer.id_token, claims, now=now),
+            refresh_token=answer.refresh_token,
+            nonce=nonce,
+        )
 
     def _key_source(self) -> KeySource:
         if self.registration.symmetric and self.registration.client_secret is not None:

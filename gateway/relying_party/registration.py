@@ -63,6 +63,8 @@ class RoleGrant:
 class Registration:
     """One provider as configured. Raises SettingsInvalid with every contradiction at once.
 
+    `resources` are those for which access tokens will be asked (RFC 8707).
+
     `algorithms` are those an ID token may be signed with: asymmetric ones, or HMAC alone, whose key
     is the client secret; never both, so that a public key can never be taken for a secret.
     """
@@ -79,6 +81,7 @@ class Registration:
     claims: ClaimNames = ClaimNames()
     algorithms: tuple[str, ...] = DEFAULT_ALGORITHMS
     roles: tuple[RoleGrant, ...] = ()
+    resources: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         faults = [*self._address_faults(), *self._algorithm_faults()]

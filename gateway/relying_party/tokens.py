@@ -7,6 +7,7 @@ from urllib.parse import urlencode
 from authlib.oauth2.rfc6749.parameters import prepare_token_request  # type: ignore[import-untyped]
 
 from gateway.errors import IssuerUnavailable, LoginFailed
+from gateway.model.grant import Token
 from gateway.model.login import PendingLogin
 from gateway.relying_party.authorization import plain_word
 from gateway.relying_party.client_auth import authentication
@@ -16,7 +17,7 @@ from gateway.relying_party.registration import Registration
 from gateway.relying_party.strict_json import JsonRefused, read_object
 
 _LONGEST_LIFE = 10 * 365 * 86400
-_ACCESS_TOKEN = re.compile(r"[\x21-\x7e]{1,16384}")
+_TOKEN = re.compile(r"[\x21-\x7e]{1,16384}")
 _SCOPE = re.compile(r"[\x20-\x7e]{0,4096}")
 
 
@@ -28,6 +29,7 @@ class TokenAnswer:
     id_token: str = field(repr=False)
     scope: str
     expires_in: int | None
+    refresh_token: str | None = field(default=None, repr=False)
 
 
 async def exchange(
@@ -52,28 +54,30 @@ async def exchange(
         code_verifier=pending.verifier,
     )
     answer = await http.post_form(metadata.token_endpoint, form, headers=headers)
-    return _read_tokens(_read_answer(answer), registration)
+    document = answered(answer)
+    if "error" in document:
+        raise LoginFailed(f"the token endpoint says {plain_word(document['error'])}")
+    return _read_tokens(document, registration)
 
 
-def _read_answer(answer: IssuerAnswer) -> dict[str, object]:
+def answered(answer: IssuerAnswer) -> dict[str, object]:
+    """Return the document that a token endpoint gave; a refusal has `error` in it (RFC 6749 5.2).
+
+    Raises IssuerUnavailable for whatever is no answer of a token endpoint.
+    """
     if answer.status not in (200, 400, 401):
         raise IssuerUnavailable(f"the token endpoint answered {answer.status}")
     try:
         document = read_object(answer.body, limit=MEBIBYTE)
     except JsonRefused as error:
         raise IssuerUnavailable(f"the token endpoint's answer: {error}") from None
-    if answer.status != 200 or "error" in document:
-        raise LoginFailed(f"the token endpoint says {plain_word(document.get('error'))}")
+    if answer.status != 200:
+        document.setdefault("error", None)
     return document
 
 
 def _read_tokens(document: dict[str, object], registration: Registration) -> TokenAnswer:
-    kind = document.get("token_type")
-    if not isinstance(kind, str) or kind.lower() != "bearer":
-        raise LoginFailed("the access token is not of type Bearer")
-    access_token = document.get("access_token")
-    if not isinstance(access_token, str) or not _ACCESS_TOKEN.fullmatch(access_token):
-        raise LoginFailed("the token answer has no usable access_token")
+    value = read_access_token(document)
     id_token = document.get("id_token")
     if not isinstance(id_token, str):
         raise LoginFailed("the token answer has no id_token")
@@ -82,11 +86,43 @@ def _read_tokens(document: dict[str, object], registration: Registration) -> Tok
     if not isinstance(scope, str) or not _SCOPE.fullmatch(scope):
         raise LoginFailed("the token answer's scope is not plain text")
     return TokenAnswer(
-        access_token=access_token, id_token=id_token, scope=scope, expires_in=_lifetime(document)
+        access_token=value,
+        id_token=id_token,
+        scope=scope,
+        expires_in=lifetime(document),
+        refresh_token=read_refresh_token(document),
     )
 
 
-def _lifetime(document: dict[str, object]) -> int | None:
+def read_access_token(document: dict[str, object]) -> str:
+    """Return the access token, which must be a Bearer token of printable ASCII. Raises LoginFailed."""
+    kind = document.get("token_type")
+    if not isinstance(kind, str) or kind.lower() != "bearer":
+        raise LoginFailed("the access token is not of type Bearer")
+    value = document.get("access_token")
+    if not isinstance(value, str) or not _TOKEN.fullmatch(value):
+        raise LoginFailed("the token answer has no usable access_token")
+    return value
+
+
+def read_refresh_token(document: dict[str, object]) -> str | None:
+    """Return the refresh token, None where there is none. Raises LoginFailed for one of no use."""
+    refresh_token = document.get("refresh_token")
+    if refresh_token is None:
+        return None
+    if not isinstance(refresh_token, str) or not _TOKEN.fullmatch(refresh_token):
+        raise LoginFailed("the token answer's refresh_token is not usable")
+    return refresh_token
+
+
+def access_token(value: str, expires_in: int | None, *, now: float) -> Token:
+    """Return an access token that was received *now*."""
+    received_at = int(now)
+    expires_at = None if expires_in is None else received_at + expires_in
+    return Token(value=value, received_at=received_at, expires_at=expires_at)
+
+
+def lifetime(document: dict[str, object]) -> int | None:
     """Return `expires_in`, which some issuers write as a string; None where it says nothing."""
     value = document.get("expires_in")
     if isinstance(value, str) and len(value) <= 10 and value.isascii() and value.isdigit():

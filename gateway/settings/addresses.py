@@ -19,6 +19,8 @@ _AUTHORITY = re.compile(r"(?P<host>\[[0-9A-Fa-f:.]+\]|[^:\[\]@]*)(?::(?P<port>[0
 _LABEL = re.compile(r"[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?")
 _VISIBLE = re.compile(r"[\x21-\x7e]+")
 _PORTS = {"http": 80, "https": 443}
+UNIX = "unix:"
+_LONGEST_SOCKET = 107  # sun_path of Linux, less its zero
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -182,6 +184,18 @@ def upstream_url(text: str) -> str:
     return found.origin
 
 
+def member_url(text: str) -> str:
+    """Return where one member of an upstream listens: an origin, or `unix:` and a path; raise Refused."""
+    if not text.startswith(UNIX):
+        return upstream_url(text)
+    path = text.removeprefix(UNIX)
+    if not path.startswith("/") or path.startswith("//") or not _VISIBLE.fullmatch(path):
+        raise Refused("is not the path of a socket", 'for example "unix:/run/app.sock"')
+    if len(path) > _LONGEST_SOCKET:
+        raise Refused(f"is longer than {_LONGEST_SOCKET} bytes, which no socket's path may be")
+    return text
+
+
 def _host_pattern(text: str) -> str:
     wildcard = text.startswith("*.")
     name = text.removeprefix("*.")
@@ -213,7 +227,7 @@ def _network(value: object) -> Network:
 
 PublicUrl = Annotated[str, AfterValidator(_public_url)]
 IssuerUrl = Annotated[str, AfterValidator(_issuer_url)]
-UpstreamUrl = Annotated[str, AfterValidator(upstream_url)]
+UpstreamUrl = Annotated[str, AfterValidator(member_url)]
 HostPattern = Annotated[str, AfterValidator(_host_pattern)]
 Listen = Annotated[str, AfterValidator(_listen)]
 Cidr = Annotated[Network, BeforeValidator(_network), WithJsonSchema({"type": "string"})]

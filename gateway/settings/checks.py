@@ -10,9 +10,11 @@ from functools import partial
 from gateway.settings.addresses import Address, listen_address, url, within
 from gateway.settings.notation import KeyPath, nearest, toml
 from gateway.settings.providers import ProviderSettings
+from gateway.settings.redis import redis_findings
 from gateway.settings.refusal import Finding
 from gateway.settings.route_checks import ROUTE_CHECKS
 from gateway.settings.schema import Settings
+from gateway.settings.upstream_checks import UPSTREAM_CHECKS
 
 _OURS = {
     *("response_type", "response_mode", "client_id", "client_secret", "client_assertion"),
@@ -77,13 +79,7 @@ def _session(settings: Settings) -> Iterator[Finding]:
 
 
 def _redis(settings: Settings) -> Iterator[Finding]:
-    if settings.redis.username is not None and settings.redis.password is None:
-        yield Finding(
-            path=("redis", "username"),
-            message="is never sent without a password",
-            suggestion='write password = { env = "NAME" }, or leave it out',
-            because=(("redis", "password"),),
-        )
+    return redis_findings(settings.redis)
 
 
 def _providers(settings: Settings) -> Iterator[Finding]:
@@ -261,5 +257,6 @@ CHECKS: tuple[Check, ...] = (
     _providers,
     _roles,
     *ROUTE_CHECKS,
+    *UPSTREAM_CHECKS,
     _no_loops,
 )

@@ -12,8 +12,8 @@ from gateway.settings.loader import Loaded
 from gateway.settings.notation import KeyPath, render, toml
 from gateway.settings.shape import is_hidden
 
-FIXED = ("listen", "admin_listen", "database.url", "log.format")
-"""Keys of what is open for as long as the process lives: ports, the database, the log."""
+FIXED = ("listen", "admin_listen", "workers", "database.url", "log.format")
+"""Keys of what is there for as long as the process lives: ports, workers, the database, the log."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -2,9 +2,10 @@
 
 import re
 from collections.abc import Sized
-from typing import Annotated, TypeVar
+from typing import Annotated, Literal, TypeVar
+from urllib.parse import urlsplit
 
-from pydantic import AfterValidator, BeforeValidator, WithJsonSchema
+from pydantic import AfterValidator, BeforeValidator, Field, WithJsonSchema
 
 from gateway.model.email import email_key
 from gateway.settings.addresses import bare_host
@@ -19,6 +20,7 @@ _SLUG = re.compile(r"[a-z0-9](?:[a-z0-9_-]{0,62}[a-z0-9])?")
 _CLAIM_FIELD = re.compile(r"claims\.[A-Za-z0-9_-]{1,64}")
 _CLAIM_NAME = re.compile(r"[A-Za-z0-9_-]{1,64}")
 _TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]{1,64}")
+_URI = re.compile(r"[a-z][a-z0-9+.-]*:[!-~]{1,2000}")
 _METHOD = re.compile(r"[A-Z]{1,32}")
 _SCOPE = re.compile(r"[\x21\x23-\x5b\x5d-\x7e]{1,256}")
 _PREFIX = re.compile(r"/[A-Za-z0-9._~-]{1,64}")
@@ -63,6 +65,26 @@ def _header(text: str) -> str:
         raise Refused("is not a header name (RFC 9110 5.1)")
     if folded(text).strip("-") in TAKEN:
         raise Refused("is a header that already means something else to the app behind")
+    return text
+
+
+def _token_header(text: str) -> str:
+    """Take `Authorization`, which the gateway's word replaces, and names that mean nothing else."""
+    return "Authorization" if text.lower() == "authorization" else _header(text)
+
+
+def _resource(text: str) -> str:
+    parts = urlsplit(text) if _URI.fullmatch(text) else None
+    if parts is None or not parts.scheme or not (parts.netloc or parts.path) or "#" in text:
+        raise Refused(
+            "is not an absolute URI without a fragment (RFC 8707 2)", 'such as "https://api.example.com/"'
+        )
+    return text
+
+
+def _scheme(text: str | None) -> str | None:
+    if text is not None and not _TOKEN.fullmatch(text):
+        raise Refused("is not an authentication scheme (RFC 9110 11.1)", 'such as "Bearer", or "off"')
     return text
 
 
@@ -198,6 +220,16 @@ def not_empty(values: Some) -> Some:
     return values
 
 
+def _health_path(text: str) -> str:
+    if not re.fullmatch(r"/[\x21-\x22\x24-\x7e]*", text):
+        raise Refused("is not a path", 'for example "/healthz"')
+    return text
+
+
+def _server_name(text: str) -> str:
+    return bare_host(text)
+
+
 _STRING: dict[str, object] = {"type": "string"}
 
 Slug = Annotated[str, AfterValidator(_slug)]
@@ -218,6 +250,14 @@ HeaderOrOff = Annotated[
     AfterValidator(_optional_header),
     WithJsonSchema({"type": "string"}),
 ]
+ResourceUri = Annotated[str, AfterValidator(_resource)]
+TokenHeader = Annotated[str, AfterValidator(_token_header)]
+SchemeOrOff = Annotated[
+    str | None,
+    BeforeValidator(_header_or_off),
+    AfterValidator(_scheme),
+    WithJsonSchema({"type": "string"}),
+]
 IdentityField = Annotated[str, AfterValidator(_identity_field)]
 Role = Annotated[str, AfterValidator(_role)]
 Scope = Annotated[str, AfterValidator(_scope)]
@@ -228,6 +268,9 @@ CookieName = Annotated[str, AfterValidator(_cookie_name)]
 CookieDomain = Annotated[str, AfterValidator(_cookie_domain)]
 Prefix = Annotated[str, AfterValidator(_prefix)]
 RoutePath = Annotated[str, AfterValidator(_route_path)]
+Workers = Annotated[int, Field(strict=True, ge=1, le=256)] | Literal["auto"]
+HealthPath = Annotated[str, AfterValidator(_health_path)]
+ServerName = Annotated[str, AfterValidator(_server_name)]
 Method = Annotated[str, AfterValidator(_method)]
 Email = Annotated[str, AfterValidator(_email)]
 EmailDomain = Annotated[str, AfterValidator(_email_domain)]

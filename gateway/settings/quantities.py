@@ -30,6 +30,11 @@ def duration(value: object) -> float:
     return seconds
 
 
+def duration_or_off(value: object) -> float | None:
+    """Return seconds, or None for `"off"`; raise Refused."""
+    return None if value in ("off", None) else duration(value)
+
+
 def lifetime(value: object) -> float:
     """Return whole seconds, at least one: sessions are timed in seconds (RFC 7519 2); raise Refused."""
     seconds = duration(value)
@@ -84,6 +89,7 @@ _TIME = r"^([0-9]+d)?([0-9]+h)?([0-9]+m)?([0-9]+s)?([0-9]+ms)?$"
 _SPACE = r"^[0-9]+(B|KiB|MiB|GiB|TiB)$"
 
 Duration = Annotated[float, BeforeValidator(duration), _form(_TIME)]
+DurationOrOff = Annotated[float | None, BeforeValidator(duration_or_off), _form(_TIME, "off")]
 Lifetime = Annotated[float, BeforeValidator(lifetime), _form(_TIME)]
 LifetimeOrOff = Annotated[float | None, BeforeValidator(lifetime_or_off), _form(_TIME, "off")]
 SizeOrOff = Annotated[int | None, BeforeValidator(size_or_off), _form(_SPACE, "off")]

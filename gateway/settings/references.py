@@ -42,7 +42,10 @@ class Surroundings:
 
 
 class Hidden:
-    """Marks a key in the schema whose value is never shown."""
+    """Marks a key in the schema whose value is never shown; *usual* says that most files have it."""
+
+    def __init__(self, *, usual: bool = True) -> None:
+        self.usual = usual
 
     def hides(self, written: object) -> bool:
         """Say whether what is *written*, None where nothing is, is to be kept from sight."""
@@ -241,6 +244,6 @@ ClientSecret = Annotated[
 SharedSecret = Annotated[
     bytes | None,
     BeforeValidator(_shared_secret),
-    Hidden(),
+    Hidden(usual=False),
     WithJsonSchema(REFERENCE),
 ]

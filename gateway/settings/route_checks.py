@@ -51,13 +51,6 @@ def _reserved(settings: Settings) -> Iterator[Finding]:
 
 
 def _upstreams(settings: Settings) -> Iterator[Finding]:
-    for name, upstream in settings.upstreams.items():
-        if len(upstream.urls) != 1:
-            yield Finding(
-                path=("upstreams", name, "urls"),
-                message=f"must be exactly one URL, and holds {len(upstream.urls)}",
-                suggestion="several are not balanced yet",
-            )
     for index, route in enumerate(settings.routes):
         if route.upstream not in settings.upstreams:
             yield from _unnamed(("routes", index, "upstream"), route.upstream, settings)
@@ -199,6 +192,83 @@ def _confused(path: KeyPath, told: IdentitySettings) -> Iterator[Finding]:
             )
 
 
+_FORWARDING = ("token_header", "token_scheme", "on_refresh_error")
+
+
+def _forwarding(settings: Settings) -> Iterator[Finding]:
+    for index, route in enumerate(settings.routes):
+        path = ("routes", index)
+        if route.forward_token is None:
+            yield from _forwards_nothing(path, route)
+            continue
+        if route.access == "public":
+            yield Finding(
+                path=(*path, "forward_token"),
+                message='sends the caller\'s token, and a route with access = "public" never knows who calls',
+                suggestion='write access = "authenticated" or "optional"',
+                because=((*path, "access"),),
+            )
+        if all(provider.type == "password" for provider in settings.providers):
+            yield Finding(
+                path=(*path, "forward_token"),
+                message="needs an issuer that gives tokens, and there is none",
+                suggestion="add [[providers]] with an issuer",
+                because=(("providers",),),
+            )
+        yield from _told_apart(path, route, settings)
+
+
+_FOR_TOKENS = ("resource", "exchange_audience")
+
+
+def _upstream_tokens(settings: Settings) -> Iterator[Finding]:
+    """What an upstream says about access tokens means something where a route forwards it one."""
+    kinds = [(route.upstream, route.forward_token) for route in settings.routes]
+    for name, upstream in settings.upstreams.items():
+        given = {kind for named, kind in kinds if named == name}
+        for key in _FOR_TOKENS:
+            if getattr(upstream, key) is not None and "access_token" not in given:
+                yield Finding(
+                    path=("upstreams", name, key),
+                    message="means nothing: no route forwards an access token to this upstream",
+                    suggestion='write forward_token = "access_token" on a route, or leave it out',
+                    because=(("routes",),),
+                )
+    for index, route in enumerate(settings.routes):
+        own = settings.upstreams.get(route.upstream)
+        by_id = route.forward_token not in (None, "access_token")
+        if by_id and own and any(getattr(own, key) for key in _FOR_TOKENS):
+            yield Finding(
+                path=("routes", index, "forward_token"),
+                message="is sent to an upstream that has access tokens made for it",
+                suggestion='write "access_token"',
+                because=(("upstreams", route.upstream),),
+            )
+
+
+def _forwards_nothing(path: KeyPath, route: RouteSettings) -> Iterator[Finding]:
+    for key in _FORWARDING:
+        if getattr(route, key) != RouteSettings.model_fields[key].default:
+            yield Finding(
+                path=(*path, key),
+                message="means nothing where no token is forwarded",
+                suggestion='write forward_token = "access_token", or leave it out',
+                because=((*path, "forward_token"),),
+            )
+
+
+def _told_apart(path: KeyPath, route: RouteSettings, settings: Settings) -> Iterator[Finding]:
+    told = settings.identity_of(route)
+    names = [*told.headers, *filter(None, [told.assertion])]
+    if folded(route.token_header) in map(folded, names):
+        yield Finding(
+            path=(*path, "token_header"),
+            message="is a header that tells the identity already",
+            suggestion="choose another",
+            because=(("identity",), (*path, "identity")),
+        )
+
+
 ROUTE_CHECKS: tuple[Callable[[Settings], Iterator[Finding]], ...] = (
     _any_route,
     _distinct,
@@ -210,4 +280,6 @@ ROUTE_CHECKS: tuple[Callable[[Settings], Iterator[Finding]], ...] = (
     _reach,
     _identity,
     _signature_keys,
+    _forwarding,
+    _upstream_tokens,
 )

@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field, StrictBool
 
-from gateway.settings.addresses import Cidr, HostPattern, UpstreamUrl
+from gateway.settings.addresses import Cidr, HostPattern
 from gateway.settings.fields import (
     AcrValues,
     ClaimName,
@@ -17,12 +17,13 @@ from gateway.settings.fields import (
     Method,
     OneOrMore,
     RoutePath,
+    SchemeOrOff,
+    TokenHeader,
     Word,
     Words,
     not_empty,
 )
-from gateway.settings.quantities import Duration, LifetimeOrOff, SizeOrOff
-from gateway.settings.references import SharedSecret
+from gateway.settings.quantities import LifetimeOrOff, SizeOrOff
 from gateway.settings.table import Table, written
 
 PERSONAL = ("roles", "groups", "emails", "email_domains", "users", "claims")
@@ -74,46 +75,6 @@ class OwnIdentitySettings(Table):
     headers: Mapping[Header, IdentityField] | None = Field(
         default=None, validate_default=False, description="As in [identity]."
     )
-
-
-class TimeoutSettings(Table):
-    """How long an upstream may stay silent."""
-
-    connect: Duration = Field(default=written("5s"), description="Until a connection stands.")
-    first_byte: Duration = Field(default=written("60s"), description="Until the answer begins.")
-    idle: Duration = Field(default=written("60s"), description="Between two pieces of the answer.")
-
-
-class UpstreamSettings(Table):
-    """An app behind the gateway, by name."""
-
-    urls: tuple[UpstreamUrl, ...] = Field(
-        description="Where the app listens: exactly one URL, without a path.",
-        examples=[["http://127.0.0.1:3000"]],
-    )
-    audience: Word | None = Field(
-        default=None,
-        description="What assertions for it are addressed to. Default: its name.",
-        examples=["wiki"],
-    )
-    identity: OwnIdentitySettings | None = Field(
-        default=None,
-        description="What it is told instead of [identity].",
-        examples=[{"signature": "hmac-sha256"}],
-    )
-    signature_key: SharedSecret = Field(
-        default=None,
-        repr=False,
-        description='signature_key = { file = "var/wiki.key" }: the key of hmac-sha256, at least 32 bytes. '
-        "Default: one made of `secret` for this audience, see `gateway keys export --upstream`.",
-    )
-    preserve_host: StrictBool = Field(
-        default=False, description="Send the browser's Host instead of the upstream's own."
-    )
-    reuse: StrictBool = Field(
-        default=True, description="Keep connections; false opens one a request, for apps you do not trust."
-    )
-    timeouts: TimeoutSettings = Field(default=written({}), description="How long it may stay silent.")
 
 
 class RuleSettings(Table):
@@ -206,6 +167,22 @@ class RouteSettings(RuleSettings, _Governed):
     )
     websocket: StrictBool = Field(
         default=False, description="Let WebSockets through; their Origin must be this route's own."
+    )
+    forward_token: Literal["access_token", "id_token"] | None = Field(
+        default=None,
+        description='Send the caller\'s token of their issuer along: "access_token" or "id_token".',
+        examples=["access_token"],
+    )
+    token_header: TokenHeader = Field(
+        default="Authorization", description="With forward_token: the header that it is sent in."
+    )
+    token_scheme: SchemeOrOff = Field(
+        default="Bearer", description='With forward_token: what stands before it; "off": nothing.'
+    )
+    on_refresh_error: Literal["keep", "login", "deny"] = Field(
+        default="login",
+        description='With forward_token, where only a new login brings one: "login", "deny" (403), or '
+        '"keep" on with what there is.',
     )
     identity: OwnIdentitySettings | None = Field(
         default=None,

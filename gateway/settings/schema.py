@@ -5,16 +5,18 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
+from gateway.model.cores import usable_cores
 from gateway.settings.addresses import Cidr, Listen, PublicUrl, url
 from gateway.settings.database_url import DatabaseUrl
-from gateway.settings.fields import CookieDomain, CookieName, Prefix, Slug, Word
+from gateway.settings.fields import CookieDomain, CookieName, Prefix, Slug, Workers
 from gateway.settings.providers import ProviderSettings
 from gateway.settings.quantities import Lifetime, LifetimeOrOff
-from gateway.settings.redis_url import RedisUrl
-from gateway.settings.references import ClientSecret, SecretRing
+from gateway.settings.redis import RedisSettings
+from gateway.settings.references import SecretRing
 from gateway.settings.roles import RoleGrantSettings
-from gateway.settings.routes import IdentitySettings, RouteSettings, UpstreamSettings
+from gateway.settings.routes import IdentitySettings, RouteSettings
 from gateway.settings.table import Table, written
+from gateway.settings.upstreams import UpstreamSettings
 
 
 class CookieSettings(Table):
@@ -80,24 +82,6 @@ class DatabaseSettings(Table):
     )
 
 
-class RedisSettings(Table):
-    """The session store of `session.store = "redis"`."""
-
-    url: RedisUrl = Field(
-        default="redis://127.0.0.1:6379/0",
-        description="redis://host:port/number, redis+sentinel://host:port,…/master/number or "
-        "redis+cluster://host:port,…; with TLS, rediss in the place of redis.",
-    )
-    username: Word | None = Field(
-        default=None,
-        description="The user of its access list; without it, the default one.",
-        examples=["gateway"],
-    )
-    password: ClientSecret = Field(
-        default=None, description="The password, where it asks for one.", examples=[{"env": "REDIS_PASSWORD"}]
-    )
-
-
 class AuditSettings(Table):
     """The audit trail in the database: who did what, and what became of it."""
 
@@ -128,6 +112,10 @@ class Settings(Table):
     admin_listen: Listen = Field(
         default="127.0.0.1:8081", description="/livez /readyz /startupz /metrics; never on the public port."
     )
+    workers: Workers = Field(
+        default=1,
+        description='How many processes serve, or "auto": one for each core that may be used.',
+    )
     secret: SecretRing = Field(
         repr=False,
         description="At least 32 bytes; a list rotates: the first seals, all open.",
@@ -154,6 +142,11 @@ class Settings(Table):
     roles: tuple[RoleGrantSettings, ...] = Field(
         default=(), description="Roles granted at login because of what the issuer says."
     )
+
+    @property
+    def processes(self) -> int:
+        """How many processes serve on this machine."""
+        return self.workers if isinstance(self.workers, int) else usable_cores()
 
     def upstream_of(self, route: RouteSettings) -> tuple[str, UpstreamSettings]:
         """Return the name and settings of a route's upstream; one given as a URL is called by its origin."""

@@ -12,9 +12,11 @@ from gateway.store.absence import Absence
 from gateway.store.audit import AuditTrail
 from gateway.store.endings import Endings
 from gateway.store.ledger import Randomness
+from gateway.store.locks import Locks
 from gateway.store.news import Bus
 from gateway.store.passwords import Passwords
 from gateway.store.place import Place, Standings, place_at
+from gateway.store.provider_grants import ProviderGrants
 from gateway.store.sessions import Sessions
 from gateway.store.sign_ins import SignIns
 from gateway.store.standing import Lookup
@@ -51,6 +53,8 @@ class Database:
         self.users = Users(writer, clock=clock, randomness=randomness)
         self.known = standings.known
         self.standing = standings.standing
+        self.provider_grants = ProviderGrants(writer, clock=clock)
+        self.locks = Locks(writer, clock=clock)
         self.passwords = Passwords(writer, lookup, clock=clock)
         self.standing_of = lookup.standing_of
         self.ping = lookup.ping

@@ -20,7 +20,15 @@ from sqlalchemy import (
     Text,
 )
 
-REVISIONS = ("0001", "0002_logout", "0003_passwords", "0004_roles", "0005_stateful", "0006_begun")
+REVISIONS = (
+    "0001",
+    "0002_logout",
+    "0003_passwords",
+    "0004_roles",
+    "0005_stateful",
+    "0006_begun",
+    "0007_grants",
+)
 """Every schema revision there has been, oldest first; a test holds it to the migrations."""
 
 BY_HAND = ""
@@ -176,3 +184,43 @@ cut_offs = Table(
     Column("until", BigInteger, nullable=False, index=True),
 )
 """Of the sessions that `sessions` names (a hash), those that began at `begun_until` or before are over."""
+
+# No foreign key: tokens outlive session and user until the issuer was told to forget them.
+provider_grants = Table(
+    "provider_grants",
+    metadata,
+    Column("key", LargeBinary(32), primary_key=True),
+    Column("user_id", String(64), nullable=False),
+    Column("provider", String(255), nullable=False),
+    Column("issuer", Text, nullable=False),
+    Column("subject", String(255), nullable=False),
+    Column("sub_key", LargeBinary(32), nullable=False),
+    Column("sealed", Text, nullable=False),
+    Column("ends_at", BigInteger, nullable=False),
+    Column("version", BigInteger, nullable=False),
+    Column("presented", Integer, nullable=False),
+    Column("retry_at", BigInteger, nullable=False),
+    Column("dead", Text, nullable=False),
+    Column("revoke_at", BigInteger, nullable=False),
+    Column("revocations", Integer, nullable=False),
+)
+"""What an issuer granted with the login of the session `key`; `revocations` were tried since that ended."""
+
+refreshed_grants = Table(
+    "refreshed_grants",
+    metadata,
+    Column("spent", LargeBinary(32), primary_key=True),
+    Column("sealed", Text, nullable=False),
+    Column("until", BigInteger, nullable=False, index=True),
+)
+"""What became of a refresh token, `spent` being a keyed hash of it."""
+
+locks = Table(
+    "locks",
+    metadata,
+    Column("name", LargeBinary(32), primary_key=True),
+    Column("holder", String(64), nullable=False),
+    Column("beat", BigInteger, nullable=False),
+    Column("until", BigInteger, nullable=False, index=True),
+)
+"""Who works on what, so that no other node does."""

@@ -133,7 +133,7 @@ class Assertions:
             roles=identity.roles,
             groups=identity.groups,
             idp=session.provider,
-            auth_time=session.authenticated_at if session.proved_at is None else session.proved_at,
+            auth_time=session.last_proof_at,
             email=identity.email,
             name=identity.name,
             acr=session.acr,

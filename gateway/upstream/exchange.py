@@ -16,7 +16,7 @@ _REPEATABLE = frozenset(("GET", "HEAD"))
 class Source(Protocol):
     """Where connections come from."""
 
-    def idle(self) -> Connection | None: ...
+    def idle(self, outbound: Outbound) -> Connection | None: ...
     async def connect(self) -> Connection: ...
 
 
@@ -79,15 +79,19 @@ def may_repeat(connection: Connection, reader: AnswerReader) -> bool:
 
 
 class Exchange:
-    """The context in which an answer can be read; leaving it early closes the connection."""
+    """The context in which an answer can be read; leaving it early closes the connection.
 
-    __slots__ = ("_again", "_body", "_connection", "_outbound", "_reader", "_source", "_upload")
+    `sent` says that the upstream may have received something of the request.
+    """
+
+    __slots__ = ("_again", "_body", "_connection", "_outbound", "_reader", "_source", "_upload", "sent")
 
     def __init__(
         self, source: Source, outbound: Outbound, body: AsyncIterator[bytes] | None, *, again: bool = False
     ) -> None:
         self._source = source
         self._again = again
+        self.sent = False
         self._outbound = outbound
         self._body = body if outbound.has_body else None
         self._upload: asyncio.Task[None] | None = None
@@ -99,10 +103,11 @@ class Exchange:
 
         Raises UpstreamUnreachable, UpstreamBroken, UpstreamTimeout, and what the body itself raises.
         """
-        connection = None if self._again else self._source.idle()
+        connection = None if self._again else self._source.idle(self._outbound)
         connection = connection or await self._source.connect()
         await self._ask(connection)
-        if connection.failure is not None and not self._again and self._may_repeat(connection):
+        if connection.failure is not None and may_repeat(connection, self._reader) and self._harmless():
+            self._again = True
             connection = await self._source.connect()
             self._outbound = self._outbound.repeated()
             await self._ask(connection)
@@ -126,6 +131,7 @@ class Exchange:
         outbound = self._outbound
         body = self._body
         self._connection = connection
+        self.sent = True
         self._reader = reader = connection.begin(
             outbound.method, outbound.head, body_follows=body is not None, upgrade=outbound.upgrade
         )
@@ -139,13 +145,13 @@ class Exchange:
             await self._stop_upload()
             raise
 
-    def _may_repeat(self, connection: Connection) -> bool:
-        """Say whether the request surely did nothing: safe, bodyless, and on a connection found dead."""
-        return (
-            self._body is None
-            and self._outbound.method in _REPEATABLE
-            and may_repeat(connection, self._reader)
-        )
+    def _harmless(self) -> bool:
+        """Say whether the request, sent once more, does nothing new, and was not repeated before."""
+        return not self._again and self._body is None and self._outbound.method in _REPEATABLE
+
+    def may_repeat_elsewhere(self) -> bool:
+        """Say whether a request that failed may go to another upstream: harmless, and nothing came back."""
+        return self._harmless() and not self._reader.begun
 
     # The request's body, sent while the answer is awaited.
 

@@ -14,13 +14,15 @@ import msgspec
 
 from gateway.errors import LoopDetected
 from gateway.model.cookies import CookieNames
+from gateway.model.grant import Token
 from gateway.model.inbound import Inbound, RawHeaders
-from gateway.model.route import Route
+from gateway.model.route import Forwarding, Route
 from gateway.model.session import Session
+from gateway.model.upstream import Balance
 from gateway.upstream.assertion import Assertions
 from gateway.upstream.cookies import CookieKnife
 from gateway.upstream.identity import IdentityLines
-from gateway.upstream.reserved import PROTECTED, Fate, Reserved, listed
+from gateway.upstream.reserved import PROTECTED, Fate, Reserved, fold, listed
 from gateway.upstream.signature import (
     NOTHING,
     Covered,
@@ -38,6 +40,7 @@ _DROP = Fate.DROP
 _COLON = b": "
 _CRLF = b"\r\n"
 _UPGRADE = b"Connection: Upgrade\r\nUpgrade: websocket\r\n\r\n"
+_BY_AFFINITY = frozenset((Balance.HASH_USER, Balance.HASH_IP))
 _NOTHING_LISTED = frozenset((b"close", b"keep-alive"))
 _RENDERED_KEPT = 10_000
 
@@ -46,8 +49,9 @@ class Outbound(msgspec.Struct, frozen=True, kw_only=True):
     """A request as it goes to the upstream.
 
     `head` runs from the request line to the empty line. The body that follows has `length` bytes,
-    or is `chunked`; neither: there is none. `upgrade` asks for a WebSocket. `anew` makes the same
-    request once more where its head serves but once.
+    or is `chunked`; neither: there is none. `upgrade` asks for a WebSocket. Requests of one `affinity`
+    go to the same member, where the upstream's members are chosen by it. `anew` makes the same request
+    once more where its head serves but once.
     """
 
     method: str
@@ -55,6 +59,7 @@ class Outbound(msgspec.Struct, frozen=True, kw_only=True):
     length: int | None = None
     chunked: bool = False
     upgrade: bool = False
+    affinity: str = ""
     anew: Callable[[], "Outbound"] | None = None
 
     @property
@@ -77,6 +82,8 @@ class _Leg:
     audience: str
     signer: RequestSigner | None
     authority: bytes
+    balance: Balance
+    forwarded: bytes | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -117,16 +124,19 @@ class Dresser:
         self._legs: dict[int, _Leg] = {}
         self._rendered: dict[tuple[str, int], _Rendered] = {}
 
-    def dress(self, inbound: Inbound, route: Route, session: Session | None) -> Outbound:
+    def dress(
+        self, inbound: Inbound, route: Route, session: Session | None, token: Token | None = None
+    ) -> Outbound:
         """Return the request that *route*'s upstream gets, telling it of *session* and of no one else.
 
+        *token* goes along where the route forwards one; what the client sent in its place never does.
         Raises IdentityUnrepresentable, LoopDetected, and RequestRejected where the prefix to strip
         does not end at a raw segment.
         """
         leg = self._legs.get(id(route)) or self._prepare(route)
-        lines = inbound.notes.outbound_lines
+        lines = inbound.notes.outbound_lines if leg.forwarded is None else self._passed_on_but(leg, inbound)
         if lines is None:
-            lines = inbound.notes.outbound_lines = self._passed_on(inbound)
+            lines = inbound.notes.outbound_lines = self._passed_on(inbound, inbound.headers)
         upgrade = inbound.websocket and route.websocket
         target = strip_prefix(inbound.target, route.path) if route.strip_prefix else inbound.target
         method = inbound.method.encode("ascii")
@@ -143,6 +153,7 @@ class Dresser:
                 lines,
                 self._request_ids(inbound),
                 told,
+                b"" if token is None or leg.forwarded is None else _forwarded(leg.forwarded, token),
                 _UPGRADE if upgrade else _framing(inbound),
             )
         )
@@ -152,7 +163,8 @@ class Dresser:
             length=inbound.length,
             chunked=inbound.chunked,
             upgrade=upgrade,
-            anew=None if signer is None else partial(self.dress, inbound, route, session),
+            affinity=_affinity(leg.balance, inbound, session) if leg.balance in _BY_AFFINITY else "",
+            anew=None if signer is None else partial(self.dress, inbound, route, session, token),
         )
 
     def _prepare(self, route: Route) -> _Leg:
@@ -169,6 +181,8 @@ class Dresser:
             audience=upstream.audience,
             signer=self._signatures.signer(route),
             authority=b"" if upstream.preserve_host else authority(upstream.authority, tls=upstream.tls),
+            balance=upstream.balance,
+            forwarded=_opening(route.forwarding),
         )
         self._legs[id(route)] = leg
         return leg
@@ -177,12 +191,12 @@ class Dresser:
         trace = inbound.traceparent or self._new_trace()
         return f"{inbound.request_id}\r\ntraceparent: {trace}\r\n".encode("ascii")
 
-    def _passed_on(self, inbound: Inbound) -> bytes:
-        """Return the client's fields that go on, and where it all came from, up to the request's id.
+    def _passed_on(self, inbound: Inbound, headers: RawHeaders) -> bytes:
+        """Return what of the client's *headers* goes on, and where it all came from, up to the request's id.
 
         These follow from the client's fields and its address alone.
         """
-        client = self._filtered(inbound)
+        client = self._filtered(inbound, headers)
         peer = inbound.peer or "unknown"
         chain = ", ".join((*inbound.forwarded_for, peer))
         via = _passed(client.via) if client.via else ""
@@ -192,16 +206,21 @@ class Dresser:
         )
         return b"".join((*client.kept, forwarding.encode("latin-1")))
 
-    def _filtered(self, inbound: Inbound) -> _Client:
-        client = self._sorted(inbound, inbound.headers)
+    def _passed_on_but(self, leg: _Leg, inbound: Inbound) -> bytes:
+        """Return what `_passed_on` does, without the client's own word where *leg* has the issuer's token."""
+        forwarding = leg.route.forwarding
+        taken = fold(forwarding.header.encode("ascii")) if forwarding else b""
+        rest = tuple(field for field in inbound.headers if fold(field[0]) != taken)
+        return self._passed_on(inbound, rest)
+
+    def _filtered(self, inbound: Inbound, headers: RawHeaders) -> _Client:
+        client = self._sorted(inbound, headers)
         if not client.connection:
             return client
         named = listed(client.connection) - PROTECTED
         if named <= _NOTHING_LISTED:
             return client
-        return self._sorted(
-            inbound, tuple(field for field in inbound.headers if field[0].lower() not in named)
-        )
+        return self._sorted(inbound, tuple(field for field in headers if field[0].lower() not in named))
 
     def _sorted(self, inbound: Inbound, headers: RawHeaders) -> _Client:
         client = _Client([], [], [])
@@ -258,6 +277,25 @@ def _authority(leg: _Leg, inbound: Inbound) -> bytes:
     return leg.authority or authority(inbound.host, tls=leg.route.upstream.tls)
 
 
+def _affinity(balance: Balance, inbound: Inbound, session: Session | None) -> str:
+    """Return the user by whom a member is chosen, or where nobody is known or asked for, the address."""
+    if balance is Balance.HASH_USER and session is not None:
+        return session.identity.user_id
+    return inbound.client_ip
+
+
+def _opening(forwarding: Forwarding | None) -> bytes | None:
+    """Return the line of a forwarded token up to the token itself."""
+    if forwarding is None:
+        return None
+    scheme = "" if forwarding.scheme is None else f"{forwarding.scheme} "
+    return f"{forwarding.header}: {scheme}".encode("ascii")
+
+
+def _forwarded(opening: bytes, token: Token) -> bytes:
+    return opening + token.value.encode("ascii") + _CRLF
+
+
 def _framing(inbound: Inbound) -> bytes:
     if inbound.chunked:
         return b"Transfer-Encoding: chunked\r\n\r\n"
@@ -280,5 +318,7 @@ def _passed(via: list[bytes]) -> str:
 
 
 def reserved_by(routes: Iterable[Route]) -> Reserved:
-    """Return what the identity headers of all *routes* reserve on each of them."""
-    return Reserved(route.identity for route in routes)
+    """Return what the headers of all *routes* about the caller reserve on each of them."""
+    told = list(routes)
+    tokens = {route.forwarding.header for route in told if route.forwarding is not None}
+    return Reserved((route.identity for route in told), tokens=tokens)

@@ -1,40 +1,52 @@
 """The connections to one upstream: the last one used goes out first, and never more than a bound."""
 
 import asyncio
-import ssl
 from collections import deque
 from collections.abc import AsyncIterator, Iterator
 from contextlib import contextmanager
+from typing import Protocol
 
-from gateway.errors import UpstreamTimeout, UpstreamUnreachable
-from gateway.model.route import Upstream
+from gateway.errors import GatewayError, UpstreamBroken, UpstreamBusy, UpstreamTimeout, UpstreamUnreachable
+from gateway.model.upstream import Member, Upstream
 from gateway.upstream.answer_head import AnswerHeads
 from gateway.upstream.exchange import Exchange
 from gateway.upstream.headers import Outbound
+from gateway.upstream.trust import context_for
 from gateway.upstream.wire import Connection
 
-LIMIT = 256
+
+class Witness(Protocol):
+    """Hears how requests fare at a member."""
+
+    def fared_well(self) -> None: ...
+    def failed(self) -> None: ...
+
+
+class _Nobody:
+    """Goes by nothing."""
+
+    def fared_well(self) -> None: ...
+    def failed(self) -> None: ...
 
 
 class Pool:
-    """Sends requests to *upstream*; https is verified against the system's authorities.
+    """Sends requests to one *member* of *upstream*.
 
-    *trust* replaces them. At most *limit* connections are open; a request waits for one as long as
-    it would for a connection.
+    No more connections are open than the upstream's limits allow; a request waits for one as long as
+    it would for a connection, and is refused where too many wait. *witness* hears whether a connection
+    could be made, and whether an answer was whole. Raises OSError where the files of the upstream's
+    trust cannot be used.
     """
 
     def __init__(
-        self,
-        upstream: Upstream,
-        *,
-        heads: AnswerHeads,
-        trust: ssl.SSLContext | None = None,
-        limit: int = LIMIT,
+        self, upstream: Upstream, member: Member, *, heads: AnswerHeads, witness: Witness | None = None
     ) -> None:
         self._upstream = upstream
+        self._member = member
         self._heads = heads
-        self._tls = (trust or _system_trust()) if upstream.tls else None
-        self._limit = limit
+        self._witness = witness or _Nobody()
+        self._tls = context_for(upstream.trust) if member.tls else None
+        self._limits = upstream.limits
         self._taken = 0
         self._idle: list[Connection] = []
         self._open: set[Connection] = set()
@@ -48,8 +60,8 @@ class Pool:
         """Return the context in which *outbound* is sent and its answer read.
 
         *body* is read where *outbound* announces one. *again* says that this is the one repetition,
-        which takes a new connection. Entering raises UpstreamUnreachable, UpstreamBroken or
-        UpstreamTimeout, and what *body* raises.
+        which takes a new connection. Entering raises UpstreamUnreachable, UpstreamBroken,
+        UpstreamTimeout or UpstreamBusy, and what *body* raises.
         """
         return Exchange(self, outbound, body, again=again)
 
@@ -61,9 +73,14 @@ class Pool:
         if self._open or self._released:
             await self._closing
 
+    @property
+    def busy(self) -> int:
+        """How many requests are under way, or wait for a connection."""
+        return self._taken - len(self._idle) + len(self._waiting)
+
     # What an exchange asks for.
 
-    def idle(self) -> Connection | None:
+    def idle(self, _outbound: Outbound) -> Connection | None:
         """Take the connection that was used last, if one is open and has been silent."""
         while self._idle:
             connection = self._idle.pop()
@@ -74,7 +91,7 @@ class Pool:
 
     async def connect(self) -> Connection:
         """Open a connection, or wait for one where no more may be opened."""
-        if self._taken < self._limit:
+        if self._taken < self._limits.connections:
             self._taken += 1
         elif handed := await self._wait():
             if handed.silent():
@@ -88,20 +105,28 @@ class Pool:
             raise
 
     async def _dial(self) -> Connection:
-        upstream = self._upstream
-        loop = asyncio.get_running_loop()
-        with _translated(upstream.name):
-            async with asyncio.timeout(upstream.timeouts.connect):
-                _, connection = await loop.create_connection(
-                    self._new_connection,
-                    upstream.host,
-                    upstream.port,
-                    ssl=self._tls,
-                    server_hostname=upstream.host if self._tls else None,
-                )
-        if connection.closed:
-            raise UpstreamUnreachable(f"{upstream.name} hung up at once")
+        try:
+            with _translated(self._member.url):
+                async with asyncio.timeout(self._upstream.timeouts.connect):
+                    connection = await self._dialled()
+            if connection.closed:
+                raise UpstreamUnreachable(f"{self._member.url} hung up at once")
+        except GatewayError:
+            self._witness.failed()
+            raise
         self._open.add(connection)
+        return connection
+
+    async def _dialled(self) -> Connection:
+        """Return a new connection. A name is resolved anew for each."""
+        loop, member = asyncio.get_running_loop(), self._member
+        if member.socket:
+            _, connection = await loop.create_unix_connection(self._new_connection, member.socket)
+            return connection
+        name = (self._upstream.trust.server_name or member.host) if self._tls else None
+        _, connection = await loop.create_connection(
+            self._new_connection, member.host, member.port, ssl=self._tls, server_hostname=name
+        )
         return connection
 
     def _new_connection(self) -> Connection:
@@ -111,7 +136,8 @@ class Pool:
     # What a connection tells.
 
     def keep(self, connection: Connection) -> None:
-        """Take back a connection that may carry another exchange."""
+        """Take back a connection that may carry another exchange, for as long as its address holds."""
+        self._witness.fared_well()
         if self._closing is not None:
             connection.drop()
         elif not self._hand(connection):
@@ -125,6 +151,8 @@ class Pool:
 
     def lose(self, connection: Connection) -> None:
         """Forget a connection that has ended."""
+        if _failed(connection):
+            self._witness.failed()
         if connection in self._idle:
             self._idle.remove(connection)
         if connection in self._released:
@@ -154,10 +182,12 @@ class Pool:
         return False
 
     async def _wait(self) -> Connection | None:
+        if len(self._waiting) >= self._limits.queue:
+            raise UpstreamBusy(f"{len(self._waiting)} requests wait for {self._member.url}")
         waiter: asyncio.Future[Connection | None] = asyncio.get_running_loop().create_future()
         self._waiting.append(waiter)
         try:
-            with _translated(self._upstream.name):
+            with _translated(self._member.url):
                 async with asyncio.timeout(self._upstream.timeouts.connect):
                     return await waiter
         except BaseException:
@@ -172,6 +202,14 @@ class Pool:
             self.keep(handed)
 
 
+def _failed(connection: Connection) -> bool:
+    """Say whether the upstream failed a request. That a kept connection broke proves nothing: it may have
+    idled for too long, and whether a new one can be had shows at the next request."""
+    if isinstance(connection.failure, UpstreamBroken):
+        return not connection.used
+    return isinstance(connection.failure, UpstreamTimeout)
+
+
 @contextmanager
 def _translated(name: str) -> Iterator[None]:
     """Turn what the system says about a connection into what the gateway says."""
@@ -181,10 +219,3 @@ def _translated(name: str) -> Iterator[None]:
         raise UpstreamTimeout(f"no connection to {name} in time") from error
     except (OSError, UnicodeError) as error:
         raise UpstreamUnreachable(f"no connection to {name}: {type(error).__name__}") from error
-
-
-def _system_trust() -> ssl.SSLContext:
-    context = ssl.create_default_context()
-    context.minimum_version = ssl.TLSVersion.TLSv1_2
-    context.set_alpn_protocols(["http/1.1"])
-    return context

@@ -42,6 +42,8 @@ _USUAL = frozenset(
 # RFC 9421 4: a signature of the client's would be read as the gateway's.
 _SIGNATURE = frozenset(b"signature signature-input".split())
 
+_AUTHORIZATION = b"authorization"
+
 # What an answer must not say for the gateway: where else the host is served, how its cookies and
 # storage end, how long it is https only, and which file a proxy in front should send instead.
 _SPEAKS_FOR_THE_HOST = frozenset(
@@ -104,11 +106,14 @@ class Fates(dict[bytes, Fate]):
 class Reserved:
     """The fates of request and answer headers, for one set of routes.
 
-    *identities* are those of all routes and upstreams: each of their names is reserved everywhere.
+    *identities* are those of all routes and upstreams, *tokens* the headers in which tokens of issuers
+    are forwarded: each of their names is reserved everywhere, but for `Authorization`, which is the
+    client's own on every route that forwards nothing in it.
     """
 
-    def __init__(self, identities: Iterable[IdentityHeaders]) -> None:
-        self._ours = frozenset(_names(identities)) | _USUAL | _SIGNATURE
+    def __init__(self, identities: Iterable[IdentityHeaders], *, tokens: Iterable[str] = ()) -> None:
+        forwarded = {fold(name.encode("ascii")) for name in tokens} - {_AUTHORIZATION}
+        self._ours = frozenset(_names(identities)) | forwarded | _USUAL | _SIGNATURE
         self.requests = Fates(self._request_fate)
         self.answers = Fates(self._answer_fate)
 

@@ -15,7 +15,8 @@ from typing import Protocol
 from urllib.parse import quote
 
 from gateway.model.event import Clock
-from gateway.model.route import RequestAlgorithm, Route, Upstream
+from gateway.model.route import RequestAlgorithm, Route
+from gateway.model.upstream import Upstream
 
 LABEL = "gateway"
 LIFE = 60

@@ -10,11 +10,13 @@ from collections.abc import Callable
 from typing import Protocol, cast
 
 from gateway.errors import UpstreamBroken, UpstreamTimeout
-from gateway.model.route import Timeouts
+from gateway.model.upstream import Timeouts
 from gateway.upstream.answer import AnswerReader
 from gateway.upstream.answer_head import AnswerHeads
 
 HIGH_WATER = 256 * 1024
+# How long a connection is used, so that an app which moved to another address is found there.
+LIFETIME = 300.0
 # How long an unused connection is kept. Shorter than what most servers keep theirs for.
 KEPT_IDLE = 30.0
 
@@ -161,6 +163,7 @@ class Connection(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast(asyncio.Transport, transport)
+        self._retires_at = self._loop.time() + LIFETIME
         self._poll = select.poll()
         self._poll.register(transport.get_extra_info("socket").fileno(), select.POLLIN)
 
@@ -228,7 +231,8 @@ class Connection(asyncio.Protocol):
 
     def _finish(self, reader: AnswerReader) -> None:
         """Give a finished connection back, or close it where anything was not as it should be."""
-        if not (self._reuse and self._sent and reader.reusable) or self._transport.is_closing():
+        worn = self._transport.is_closing() or self._loop.time() >= self._retires_at
+        if worn or not (self._reuse and self._sent and reader.reusable):
             self.drop()
             return
         self._reader = None

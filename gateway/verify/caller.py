@@ -63,9 +63,10 @@ class KeysUnavailable(VerificationFailed):
 class Caller:
     """Who is calling. `id` is stable for life, the same for all of a person's accounts.
 
-    `session` tells sessions apart and gives none away; `authenticated_at` is Unix seconds; both come
-    with an assertion alone. `claims` are all claims of the assertion, or the headers of a signed
-    request by their fields, as they were signed.
+    `session` tells sessions apart and gives none away; `authenticated_at` is Unix seconds, `acr` and
+    `amr` say how they proved who they are, as far as their provider said; all four come with an
+    assertion alone. `claims` are all claims of the assertion, or the headers of a signed request by
+    their fields, as they were signed.
     """
 
     id: str
@@ -76,6 +77,8 @@ class Caller:
     session: str | None = None
     provider: str | None = None
     authenticated_at: int | None = None
+    acr: str | None = None
+    amr: tuple[str, ...] = ()
     claims: Mapping[str, object] = field(default_factory=dict, hash=False)
 
     @classmethod
@@ -90,6 +93,8 @@ class Caller:
             session=_text(claims, "sid"),
             provider=_text(claims, "idp"),
             authenticated_at=_seconds(claims, "auth_time"),
+            acr=_text(claims, "acr"),
+            amr=_texts(claims, "amr"),
             claims=MappingProxyType(dict(claims)),
         )
 

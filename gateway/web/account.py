@@ -224,7 +224,7 @@ class AccountPage:
         return names
 
     def _is_stale(self, session: Session) -> bool:
-        return self._clock() - session.authenticated_at > FRESH
+        return self._clock() - session.last_proof_at > FRESH
 
     async def _password_row(self, session: Session) -> list[dict[str, object]]:
         mine = self._passwords

@@ -5,11 +5,11 @@ turns.
 """
 
 import asyncio
+import socket
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
-import msgspec
 from aiohttp import web
 
 from gateway.observe.metrics import CONTENT_TYPE
@@ -35,20 +35,37 @@ class Stage:
 
 
 class AdminPort:
-    """Makes the aiohttp application of the admin port."""
+    """Makes the aiohttp application of the admin port; *jwks* is a JWK Set in JSON."""
 
     def __init__(
         self,
         *,
         readiness: Readiness,
         stage: Stage,
-        exposition: Callable[[], bytes],
-        jwks: Callable[[], dict[str, object]],
+        exposition: Callable[[], Awaitable[bytes]],
+        jwks: Callable[[], Awaitable[bytes]],
     ) -> None:
         self._readiness = readiness
         self._stage = stage
         self._exposition = exposition
         self._jwks = jwks
+
+    async def open(
+        self, host: str, port: int, *, bound: socket.socket | None = None
+    ) -> Callable[[], Awaitable[None]]:
+        """Listen on *host* and *port*, or on the socket that is *bound* already; return what ends that.
+
+        Raises OSError.
+        """
+        runner = web.AppRunner(self.application(), access_log=None, handle_signals=False)
+        await runner.setup()
+        site = web.SockSite(runner, bound) if bound else web.TCPSite(runner, host, port)
+        try:
+            await site.start()
+        except BaseException:
+            await runner.cleanup()
+            raise
+        return runner.cleanup
 
     def application(self) -> web.Application:
         """Return the application: exact paths, GET and HEAD only."""
@@ -87,10 +104,10 @@ class AdminPort:
         return dict(zip(checks, answers, strict=True))
 
     async def _metrics(self, _request: web.Request) -> web.Response:
-        return web.Response(body=self._exposition(), headers={"Content-Type": CONTENT_TYPE})
+        return web.Response(body=await self._exposition(), headers={"Content-Type": CONTENT_TYPE})
 
     async def _keys(self, _request: web.Request) -> web.Response:
-        return web.Response(body=msgspec.json.encode(self._jwks()), content_type="application/json")
+        return web.Response(body=await self._jwks(), content_type="application/json")
 
 
 async def _holds(check: Callable[[], Awaitable[bool]]) -> bool:

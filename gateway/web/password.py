@@ -91,7 +91,7 @@ class PasswordPage:
         return session, self._change
 
     def _is_stale(self, session: Session) -> bool:
-        return self._clock() - session.authenticated_at > FRESH
+        return self._clock() - session.last_proof_at > FRESH
 
     def _page(self, visit: Visit, session: Session, *, refused: GatewayError | None = None) -> Answer:
         token = self._csrf.issue(visit.inbound.headers)

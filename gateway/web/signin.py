@@ -9,7 +9,6 @@ from gateway.errors import (
     LoginFailed,
     MethodRefused,
     NoSuchPage,
-    ProofTooWeak,
     Unavailable,
 )
 from gateway.flows.login import Departure, Logins
@@ -18,16 +17,14 @@ from gateway.flows.resume import Resume
 from gateway.flows.step_up import StepUps
 from gateway.flows.targets import ReturnTargets
 from gateway.model.answer import Answer
-from gateway.model.inbound import Inbound
-from gateway.model.session import Session
 from gateway.web.csrf import Csrf
 from gateway.web.errors import explaining
 from gateway.web.home import Home
 from gateway.web.pages import Pages
-from gateway.web.person import display_name
 from gateway.web.purpose import Purpose, Purposes
 from gateway.web.query import Fields
 from gateway.web.replies import Replies
+from gateway.web.signin_page import SignInPage
 from gateway.web.visit import Visit
 
 # Of what a client may add to the issuer's address, only what changes no one's standing: the
@@ -55,11 +52,17 @@ class SignIn:
         self._logins = logins
         self._passwords = passwords
         self._purposes = Purposes(step_ups=step_ups, resume=resume, targets=targets)
-        self._resume = resume
         self._targets = targets
         self._home = home
         self._csrf = csrf
-        self._pages = pages
+        self._page = SignInPage(
+            providers=logins.providers,
+            passwords=passwords.provider if passwords else None,
+            purposes=self._purposes,
+            resume=resume,
+            csrf=csrf,
+            pages=pages,
+        )
         self._replies = replies
         self._root = root
 
@@ -75,18 +78,18 @@ class SignIn:
         if purpose.session is not None and purpose.session.provider in issuers:
             return await self._depart(purpose.session.provider, visit, purpose)
         if self._passwords is not None or len(issuers) > 1:
-            return self._page(visit.inbound, purpose)
+            return self._page.show(visit.inbound, purpose)
         return await self._depart(issuers[0], visit, purpose)
 
     async def follow(self, visit: Visit) -> Answer:
         """GET /signin/{provider}: our own redirect names a target and starts; anybody else chooses."""
         purpose = await self._purposes.of(visit, visit.query)
         if self._is_for_passwords(visit):
-            return self._page(visit.inbound, purpose)
+            return self._page.show(visit.inbound, purpose)
         if visit.tail not in [provider.id for provider in self._logins.providers]:
             raise NoSuchPage("no such provider")
         if purpose.return_to is None:
-            return self._page(visit.inbound, purpose)
+            return self._page.show(visit.inbound, purpose)
         return await self._depart(visit.tail, visit, purpose)
 
     async def start(self, visit: Visit) -> Answer:
@@ -154,7 +157,7 @@ class SignIn:
             )
         if not isinstance(error, CredentialsRefused) or not visit.inbound.wants_html:
             raise error
-        return self._page(visit.inbound, purpose, refused=error, typed=fields)
+        return self._page.show(visit.inbound, purpose, refused=error, typed=fields)
 
     def _turned_away(self, visit: Visit, error: Unavailable) -> Answer:
         """Answer a login of which nothing was read, so that nobody knows what its script asks for."""
@@ -170,14 +173,6 @@ class SignIn:
 
     def _is_for_passwords(self, visit: Visit) -> bool:
         return self._passwords is not None and visit.tail == self._passwords.provider.id
-
-    def _again(self, purpose: Purpose) -> Session | None:
-        """Return the session of somebody who has to type their password again, None for anybody else."""
-        if self._passwords is None or purpose.step_up_at(self._passwords.provider.id) is None:
-            return None
-        if self._purposes.in_vain(purpose):
-            raise ProofTooWeak("a password cannot meet what the route demands")
-        return purpose.session
 
     def _absolute(self, location: str) -> str:
         return self._targets.origin(self._targets.host) + location if location.startswith("/") else location
@@ -201,53 +196,6 @@ class SignIn:
             route=purpose.route,
             step_up=purpose.step_up_at(provider_id),
         )
-
-    def _page(
-        self,
-        inbound: Inbound,
-        purpose: Purpose,
-        *,
-        refused: CredentialsRefused | None = None,
-        typed: Fields | None = None,
-    ) -> Answer:
-        """Return the sign-in page; after a wrong password with what was *typed*, less the password.
-
-        For somebody who has to type their password again it is the form alone. Raises ProofTooWeak
-        where that would be in vain.
-        """
-        resumed = self._resume.at_once(inbound, asks_for_roles=False)
-        again = self._again(purpose)
-        token = self._csrf.issue(inbound.headers)
-        facts = {
-            "providers": () if again else self._logins.providers,
-            "passwords": self._passwords.provider if self._passwords else None,
-            "return_to": purpose.return_to,
-            "route": purpose.route,
-            "csrf": token.text,
-            "name": display_name(resumed.session.identity) if resumed and resumed.session else "",
-            "again": again is not None,
-            "refused": refused is not None,
-            "username": (typed.one("username") or "") if typed else _address(again),
-            "shared": typed is not None and not _is_persistent(typed),
-        }
-        # Browsers hold the redirect after a form to the page's policy too.
-        departs = bool(facts["providers"]) or not (purpose.return_to or "/").startswith("/")
-        return self._pages.form(
-            "signin.html",
-            facts,
-            cookies=token.cookies,
-            departs=departs,
-            status=refused.status if refused else 200,
-            headers=explaining(refused) if refused else (),
-        )
-
-
-def _address(session: Session | None) -> str:
-    return (session.identity.email or "") if session else ""
-
-
-def _is_persistent(fields: Fields) -> bool:
-    return fields.one("remember") != "false"
 
 
 def _auth_js_code(error: GatewayError) -> str:

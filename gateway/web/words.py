@@ -211,6 +211,11 @@ _BY_CODE = {
         "This browser is signed out. Copies of the session elsewhere may work a little longer, because "
         "the end could not be recorded yet; it will be, without you doing anything.",
     ),
+    "upstream_busy": _wait(
+        "The application is busy",
+        "More people than the application behind this address can serve wait for it right now. Try again in "
+        "a moment.",
+    ),
     "upstream_unreachable": _UPSTREAM,
     "upstream_broken": _UPSTREAM,
     "upstream_timeout": _UPSTREAM,

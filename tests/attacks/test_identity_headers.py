@@ -9,9 +9,8 @@ from gateway.model.inbound import RawHeaders
 from gateway.model.session import Session
 from gateway.upstream.answer_head import AnswerHeads
 from gateway.upstream.headers import Outbound
-from gateway.upstream.pool import Pool
 from gateway.upstream.reserved import Reserved
-from tests.fakes.dressing import TOLD, dresser, inbound, session, told_route, upstream_at, values
+from tests.fakes.dressing import TOLD, dresser, inbound, pool_at, session, told_route, upstream_at, values
 from tests.fakes.upstream import RecordingUpstream
 
 ROUTE = told_route(identity=TOLD)
@@ -146,7 +145,7 @@ def test_I20_a_request_that_came_back_is_a_loop() -> None:
 async def test_F7_the_bytes_on_the_wire_are_the_bytes_that_were_dressed() -> None:
     async with RecordingUpstream() as up:
         outbound = dressed((b"X_User_Id", b"admin"), (b"X-Latin", b"caf\xe9"), told=session())
-        pool = Pool(upstream_at(up.port), heads=AnswerHeads(Reserved((TOLD,)).answers))
+        pool = pool_at(upstream_at(up.port), AnswerHeads(Reserved((TOLD,)).answers))
         async with pool.send(outbound) as answer:
             assert answer.head.status == 200
         assert up.requests == [outbound.head]

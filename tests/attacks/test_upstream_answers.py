@@ -8,11 +8,11 @@ import pytest
 
 from gateway.errors import UpstreamBroken, UpstreamTimeout, UpstreamUnreachable
 from gateway.model.inbound import RawHeaders
-from gateway.model.route import Timeouts
+from gateway.model.upstream import Timeouts
 from gateway.upstream.answer_head import AnswerHeads
 from gateway.upstream.pool import Pool
 from gateway.upstream.reserved import Reserved
-from tests.fakes.dressing import TOLD, asking, upstream_at
+from tests.fakes.dressing import TOLD, asking, pool_at, upstream_at
 from tests.fakes.ports import free_port
 from tests.fakes.upstream import FAULTS, RecordingUpstream, ok
 
@@ -20,7 +20,7 @@ HEADS = AnswerHeads(Reserved((TOLD,)).answers)
 
 
 def pool_to(up: RecordingUpstream, **facts: object) -> Pool:
-    return Pool(upstream_at(up.port, **facts), heads=HEADS)
+    return pool_at(upstream_at(up.port, **facts))
 
 
 async def ask(pool: Pool, method: str = "GET") -> tuple[int, RawHeaders, bytes]:
@@ -220,7 +220,7 @@ async def test_U06_a_silent_upstream_is_504_and_its_connection_ends() -> None:
 
 
 async def test_U08_a_dead_upstream_is_502_within_a_second() -> None:
-    pool = Pool(upstream_at(free_port()), heads=HEADS)
+    pool = pool_at(upstream_at(free_port()))
     async with asyncio.timeout(1):
         with pytest.raises(UpstreamUnreachable) as told:
             await ask(pool)
@@ -276,7 +276,7 @@ async def test_U09_a_large_body_is_streamed_in_bounded_memory() -> None:
         writer.close()
 
     server = await asyncio.start_server(pour, "127.0.0.1", 0)
-    pool = Pool(upstream_at(server.sockets[0].getsockname()[1]), heads=HEADS)
+    pool = pool_at(upstream_at(server.sockets[0].getsockname()[1]))
     tracemalloc.start()
     async with pool.send(asking()) as answer:
         async for got in answer.chunks():

@@ -1,6 +1,7 @@
 """Step-up where it meets the rest: both lanes, strangers, several providers, programs, passwords."""
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -23,16 +24,22 @@ max_auth_age = "5m"
 """
 
 
+def noted(take: Callable[..., bool], taken: list[bool]) -> Callable[..., bool]:
+    """Return *take*, which notes in *taken* whether it did."""
+
+    def noting(self: Lane, *given: object) -> bool:
+        taken.append(take(self, *given))
+        return taken[-1]
+
+    return noting
+
+
 async def test_B073_the_fast_lane_takes_who_proved_it_and_leaves_who_has_to(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    taken, take = [], Lane.take
-
-    def counting(self: Lane, *given: object) -> bool:
-        taken.append(take(self, *given))  # type: ignore[arg-type]
-        return taken[-1]
-
-    monkeypatch.setattr(Lane, "take", counting)
+    taken: list[bool] = []
+    for name in ("take", "repeat"):
+        monkeypatch.setattr(Lane, name, noted(getattr(Lane, name), taken))
     async with scene(tmp_path, route_keys=RECENT, fast_lane=True) as at:
         Memory(at.issuer)
         alice = await at.signed_in(path="/x")
@@ -43,7 +50,7 @@ async def test_B073_the_fast_lane_takes_who_proved_it_and_leaves_who_has_to(
                 at.clock.advance(later)
                 await client.write(request)
                 answer = await client.answer()
-                assert (answer.status, taken[-1] or not lane) == (status, True)
+                assert (answer.status, taken[-1]) == (status, lane)
         [challenge] = answer.values("www-authenticate")
         assert b'error="insufficient_user_authentication"' in challenge
         assert b'max_age="300"' in challenge
@@ -133,3 +140,24 @@ async def test_B149_a_step_up_is_counted_and_logged_as_one(tmp_path: Path) -> No
         await alice.fetch(at.url + "/x")
     lines = [line for line in at.gate.events("request") if line.get("decision") == "step_up"]
     assert [(line["status"], line["reason"], line["route"]) for line in lines] == [(401, "max_auth_age", "/")]
+
+
+async def test_B016_S01_a_login_that_the_issuer_only_remembered_is_no_new_one(tmp_path: Path) -> None:
+    async with HostileIssuer() as other, scene(tmp_path, tables=second_provider(other)) as at:
+        memory = Memory(at.issuer)
+        alice = at.gate.browser()
+
+        async def press(path: str) -> str:
+            fields = {"csrfToken": await at.csrf(alice), "return_to": "/.gateway/account"}
+            page = await alice.submit(f"{at.ours}{path}", fields, follow=False)
+            return page.location
+
+        await alice.navigate(await press("/signin/issuer"))
+        at.clock.advance(301)
+        await alice.navigate(await press("/signin/issuer"))
+        assert memory.proved_at == at.clock() - 301
+        again = await press("/account/link/second")
+        assert again.startswith(f"{at.issuer.url}/authorize")
+        await alice.navigate(again)
+        assert memory.asked[-1]["prompt"] == "login"
+        assert (await press("/account/link/second")).startswith(f"{other.url}/authorize")

@@ -19,12 +19,13 @@ from multiprocessing.connection import Connection as Pipe
 from gateway.model.cookies import CookieNames
 from gateway.model.identity import Identity
 from gateway.model.inbound import Inbound
-from gateway.model.route import IdentityHeaders, Route, Upstream
+from gateway.model.route import IdentityHeaders, Route
 from gateway.model.session import Session
+from gateway.model.upstream import Member, Upstream
 from gateway.upstream.answer_head import AnswerHeads
 from gateway.upstream.assertion import Assertions
 from gateway.upstream.headers import Dresser, reserved_by
-from gateway.upstream.pool import Pool
+from tests.fakes.dressing import pool_at
 
 ANSWER = (
     b"HTTP/1.1 200 OK\r\nServer: bench\r\nDate: Mon, 01 Jan 2024 00:00:00 GMT\r\n"
@@ -78,7 +79,7 @@ def _route(port: int) -> Route:
         name="bench",
         host=None,
         path="/",
-        upstream=Upstream(name="bench", tls=False, host="127.0.0.1", port=port, audience="bench"),
+        upstream=Upstream(name="bench", members=(Member(host="127.0.0.1", port=port),), audience="bench"),
         identity=IdentityHeaders(
             headers=(
                 ("X-User-Id", "id"),
@@ -143,7 +144,7 @@ def _dresser(route: Route) -> Dresser:
 async def _measure(port: int, *, seconds: float, clients: int) -> dict[str, float]:
     route = _route(port)
     dresser = _dresser(route)
-    pool = Pool(route.upstream, heads=AnswerHeads(reserved_by([route]).answers))
+    pool = pool_at(route.upstream, AnswerHeads(reserved_by([route]).answers))
     end = time.perf_counter() + seconds
     done = 0
 

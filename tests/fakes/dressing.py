@@ -6,12 +6,16 @@ from gateway.keys.keyring import KeyRing
 from gateway.model.cookies import CookieNames
 from gateway.model.identity import Identity
 from gateway.model.inbound import Inbound, RawHeaders
-from gateway.model.route import IdentityHeaders, Route, Upstream
+from gateway.model.route import IdentityHeaders, Route
 from gateway.model.session import Session
+from gateway.model.upstream import Member, Upstream
 from gateway.observe.trace import NewTraces
 from gateway.request_keys import RequestKeys
+from gateway.upstream.answer_head import AnswerHeads
 from gateway.upstream.assertion import Assertions
 from gateway.upstream.headers import Dresser, Outbound, reserved_by
+from gateway.upstream.pool import Pool
+from gateway.upstream.reserved import Reserved
 from gateway.upstream.signature import Signatures
 from tests.fakes.clock import FakeClock
 from tests.fakes.routes import route
@@ -116,7 +120,13 @@ def asking(method: str = "GET", target: bytes = b"/", *, body: int | None = None
     return Outbound(method=method, head=head, length=None if body == -1 else body, chunked=body == -1)
 
 
+def pool_at(upstream: Upstream, heads: AnswerHeads | None = None) -> Pool:
+    """Return the connections to an app that listens in one place."""
+    return Pool(upstream, upstream.members[0], heads=heads or AnswerHeads(Reserved(()).answers))
+
+
 def upstream_at(port: int, **facts: Any) -> Upstream:
-    return Upstream(
-        **{"name": "app", "tls": False, "host": "127.0.0.1", "port": port, "audience": "app", **facts}
-    )
+    """Return an app on that port of this machine; *facts* that a member has are its own."""
+    place = {name: facts.pop(name) for name in tuple(facts) if name in Member.__dataclass_fields__}
+    member = Member(**{"host": "127.0.0.1", "port": port, **place})
+    return Upstream(**{"name": "app", "members": (member,), "audience": "app", **facts})

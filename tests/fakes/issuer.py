@@ -197,6 +197,7 @@ class HostileIssuer:
         app.router.add_get("/userinfo", self._userinfo, allow_head=False)
         app.router.add_get("/jwks", self._jwks, allow_head=False)
         app.router.add_route("*", "/elsewhere", self._elsewhere)
+        self._more_routes(app)
         self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.1)
         await self._runner.setup()
         site = web.TCPSite(self._runner, "127.0.0.1", 0)
@@ -204,6 +205,9 @@ class HostileIssuer:
         port = self._runner.addresses[0][1]
         self.url = f"http://127.0.0.1:{port}"
         return self
+
+    def _more_routes(self, app: web.Application) -> None:
+        """Offer what kinds of this issuer have besides."""
 
     async def __aexit__(self, *_: object) -> None:
         self._ending.set()

@@ -2,9 +2,10 @@
 
 from typing import Any
 
-from gateway.model.route import Route, Upstream
+from gateway.model.route import Route
+from gateway.model.upstream import Member, Upstream
 
-UPSTREAM = Upstream(name="app", tls=False, host="127.0.0.1", port=9401, audience="app")
+UPSTREAM = Upstream(name="app", members=(Member(host="127.0.0.1", port=9401),), audience="app")
 
 
 def route(path: str = "/", *, host: str | None = None, **facts: Any) -> Route:

@@ -157,14 +157,16 @@ class Scene:
 
 
 @asynccontextmanager
-async def scene(folder: Path, **keys: Any) -> AsyncIterator[Scene]:
+async def scene(
+    folder: Path, *, issued_by: type[HostileIssuer] = HostileIssuer, **keys: Any
+) -> AsyncIterator[Scene]:
     """Start issuer, app and gateway; *keys* are those of `running_gateway`.
 
     `{app}` in the tables stands for the app's URL.
     """
     clock = FakeClock()
     made_in(folder)
-    async with HostileIssuer(clock=clock) as issuer, RecordingUpstream() as app:
+    async with issued_by(clock=clock) as issuer, RecordingUpstream() as app:
         keys["tables"] = keys.get("tables", "").replace("{app}", app.url)
         async with running_gateway(folder, upstream=app.url, issuer=issuer, clock=clock, **keys) as gate:
             yield Scene(folder=folder, clock=clock, issuer=issuer, app=app, gate=gate, keys=keys)

@@ -15,12 +15,14 @@ from typing import Any
 import pytest
 
 from gateway.cli import VERBS
+from gateway.observe.merged import merged
 from gateway.observe.metrics import Metrics
 from gateway.settings.loader import Loaded, load
 from gateway.settings.overrides import CONFIG_VARIABLE, variable
 from gateway.settings.reference import schema_json
 from gateway.settings.schema import Settings
 from gateway.settings.shape import model_at, settable
+from tests.fakes.certificates import write_certificates
 from tests.house.attack_matrix import catalogue, document, later
 
 ROOT = Path(__file__).parents[2]
@@ -241,7 +243,8 @@ def completed(text: str) -> str:
 
 
 def loaded(text: str, folder: Path) -> Loaded:
-    """Return what a configuration loads to, every secret that it refers to being there."""
+    """Return what a configuration loads to, every secret and certificate that it refers to being there."""
+    write_certificates(folder / "certs")
     for name in re.findall(r'(?:file|credential) = "([^"]+)"', text):
         (folder / name).write_text(f"{name}: a secret of more than 32 bytes")
         (folder / name).chmod(0o600)
@@ -365,7 +368,7 @@ def test_every_command_of_ours_has_its_place_in_the_docs(verb: str) -> None:
 
 def test_every_metric_that_is_named_exists() -> None:
     text = (ROOT / "docs/operate.md").read_text(encoding="utf-8")
-    exposed = Metrics(version="test").exposition().decode()
+    exposed = merged([Metrics(version="test").exposition()], running=1, restarts=0).decode()
     named = set(re.findall(r"\bgateway_[a-z_]+", text))
     missing = [name for name in named if f"# TYPE {name} " not in exposed]
     assert named

@@ -30,11 +30,16 @@ FLOORS = {
     "memory": 7,
     "reload": 7,
     "request_keys": 7,
+    "provider_tokens": 7,
+    "worker": 7,
+    "workers": 7.05,
     "strategies": 7.05,
+    "pools": 7,
     "rooms": 7.1,
     "rehearsal": 7.1,
     "succession": 7.2,
     "app": 7.3,
+    "supervision": 7.3,
     "cli": 8,
 }
 MAY_START = {("cli", "demo")}

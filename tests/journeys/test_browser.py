@@ -14,6 +14,7 @@ from urllib.parse import urlsplit
 import pytest
 from playwright.async_api import Browser, BrowserContext, Page, ViewportSize, async_playwright, expect
 
+from tests.fakes.clock import FakeClock
 from tests.fakes.databases import opened
 from tests.fakes.demo import Demo
 from tests.fakes.gateway import RunningGateway, running_gateway
@@ -257,3 +258,43 @@ async def test_B19_B20_B114_a_password_is_typed_wrong_then_right_then_changed(
         await page.keyboard.press("Enter")
         await expect(page.get_by_role("status")).to_contain_text("Your password is changed")
         assert not [each for each in profile.complaints if "401" not in each and "400" not in each]
+
+
+async def test_B073_a_password_is_typed_again_where_a_page_asks_for_a_recent_one(
+    tmp_path: Path, profile: Profile
+) -> None:
+    clock = FakeClock()
+    async with (
+        RecordingUpstream() as app,
+        running_gateway(
+            tmp_path,
+            upstream=app.url,
+            tables=LOCAL,
+            route_keys='max_auth_age = "5m"',
+            http=True,
+            clock=clock,
+        ) as gateway,
+    ):
+        app.answer_with(
+            ok(b"<!doctype html><title>Wiki</title><h1>The wiki</h1>", b"Content-Type: text/html")
+        )
+        async with opened(tmp_path, clock) as store:
+            await store.users.add("ann@example.com", password_hash=await hash_of())
+        page = await profile.tab()
+        await page.goto(f"{gateway.url}/wiki?page=1")
+        await expect(page.get_by_label("E-mail address")).to_be_focused()
+        await page.keyboard.type("ann@example.com")
+        await page.keyboard.press("Tab")
+        await page.keyboard.type(RIGHT)
+        await page.keyboard.press("Enter")
+        await says(page, "The wiki")
+        clock.advance(331)
+        await page.reload()
+        await says(page, "Confirm that it is you")
+        await expect(page.get_by_label("E-mail address")).to_have_value("ann@example.com")
+        await expect(page.get_by_label("Password")).to_be_focused()
+        await page.keyboard.type(RIGHT)
+        await page.keyboard.press("Enter")
+        await says(page, "The wiki")
+        assert page.url == f"{gateway.url}/wiki?page=1"
+        assert profile.complaints == []

@@ -20,7 +20,6 @@ from gateway.keys.password import (
     Profile,
     is_hash,
     prepared,
-    usable_cores,
 )
 from tests.fakes.passwords import CHEAP, RIGHT, CountedPasswords, hash_of
 
@@ -215,12 +214,6 @@ async def test_O38_hashing_gives_way_to_traffic_and_nobody_else_does() -> None:
     assert os.getpriority(os.PRIO_PROCESS, worker.native_id or 0) == LAST
     assert os.getpriority(os.PRIO_PROCESS, 0) == before
     await passwords.close()
-
-
-@pytest.mark.skipif(not hasattr(os, "sched_getaffinity"), reason="the system does not tell")
-def test_U24_cores_that_the_process_may_not_use_do_not_count(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(os, "sched_getaffinity", lambda _: {3, 5, 7})
-    assert usable_cores() == 3
 
 
 async def test_U24_the_loop_turns_while_a_hash_is_made() -> None:

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.model.route import Access, Upstream, covers
-from tests.fakes.routes import UPSTREAM, route
+from gateway.model.route import Access, covers
+from tests.fakes.routes import route
 
 
 @pytest.mark.parametrize(
@@ -49,24 +49,3 @@ def test_a_route_wants_somebody_unless_it_says_otherwise() -> None:
     assert plain.access is Access.AUTHENTICATED
     assert plain.allow_in_path == frozenset()
     assert plain.methods is None
-
-
-@pytest.mark.parametrize(
-    ("host", "port", "tls", "authority"),
-    [
-        ("app", 80, False, "app"),
-        ("app", 443, True, "app"),
-        ("app", 443, False, "app:443"),
-        ("::1", 80, False, "[::1]"),
-        ("::1", 8443, True, "[::1]:8443"),
-    ],
-)
-def test_an_upstream_is_addressed_without_its_default_port(
-    host: str, port: int, tls: bool, authority: str
-) -> None:
-    assert Upstream(name="a", tls=tls, host=host, port=port, audience="a").authority == authority
-
-
-def test_an_upstream_is_waited_for_in_three_ways() -> None:
-    times = UPSTREAM.timeouts
-    assert (times.connect, times.first_byte, times.idle) == (5, 60, 60)

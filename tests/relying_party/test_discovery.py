@@ -101,6 +101,14 @@ def test_B115_a_logout_endpoint_is_taken_where_it_is_one() -> None:
     assert read_metadata(told, issuer=ISSUER).end_session_endpoint == f"{ISSUER}/logout"
 
 
+@pytest.mark.parametrize(
+    ("url", "taken"), [(f"{ISSUER}/revoke", True), ("http://a.example/", False), (7, False)]
+)
+def test_B117_a_revocation_endpoint_is_taken_where_it_is_one(url: object, taken: bool) -> None:
+    found = read_metadata(document(revocation_endpoint=url), issuer=ISSUER).revocation_endpoint
+    assert found == (url if taken else None)
+
+
 async def test_what_is_known_of_an_issuer_is_said_without_asking() -> None:
     async with HostileIssuer() as issuer:
         http = IssuerHttp()

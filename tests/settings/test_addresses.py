@@ -77,7 +77,22 @@ def test_an_upstream_is_an_origin(text: str, origin: str) -> None:
     assert TypeAdapter(UpstreamUrl).validate_python(text) == origin
 
 
-@pytest.mark.parametrize("text", ["http://a/x", "http://a?x", "http://u:p@a", "unix:/x", "ws://a", "a:3000"])
+@pytest.mark.parametrize(
+    ("text", "sound"),
+    [
+        ("unix:/run/app.sock", True),
+        ("unix:app.sock", False),
+        ("unix://run/app.sock", False),
+        ("unix:/", True),
+        ("unix:/a b", False),
+        ("unix:/" + "a" * 107, False),
+    ],
+)
+def test_a_member_may_be_a_unix_socket(text: str, sound: bool) -> None:
+    assert takes(UpstreamUrl, text) is sound
+
+
+@pytest.mark.parametrize("text", ["http://a/x", "http://a?x", "http://u:p@a", "ws://a", "a:3000"])
 def test_an_upstream_with_anything_more_is_refused(text: str) -> None:
     assert not takes(UpstreamUrl, text)
 

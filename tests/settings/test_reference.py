@@ -12,6 +12,7 @@ from gateway.settings.loader import Loaded, load
 from gateway.settings.reference import reference_toml, schema_json
 from gateway.settings.schema import Settings
 from gateway.settings.shape import model_in
+from tests.fakes.certificates import write_certificates
 from tests.fakes.configuration import SECRET, SOUND, loaded
 
 ROOT = Path(__file__).parents[2]
@@ -94,6 +95,7 @@ def test_the_commented_examples_load_too(tmp_path: Path) -> None:
     path = tmp_path / "all.toml"
     path.write_text(text.replace("gateway.example.com", "auth.example.com"))
     (tmp_path / "x").mkdir()
+    write_certificates(tmp_path / "x" / "certs")
     assert load_shipped(path, tmp_path / "x").settings.session.cookie.domain == "example.com"
 
 

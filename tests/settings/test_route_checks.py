@@ -42,11 +42,6 @@ def test_an_upstream_url_is_an_origin_and_never_repeats_a_password(tmp_path: Pat
     assert "canary" not in faults["routes[0].upstream"]
 
 
-@pytest.mark.parametrize("urls", ["[]", '["http://10.0.0.1", "http://10.0.0.2"]'])
-def test_a_named_upstream_is_exactly_one_url(tmp_path: Path, urls: str) -> None:
-    assert "exactly one" in found(tmp_path, f"{SOUND}[upstreams.a]\nurls = {urls}\n")["upstreams.a.urls"]
-
-
 @pytest.mark.parametrize(
     "rule",
     [
@@ -155,6 +150,43 @@ def test_a_websocket_that_could_never_open_is_refused(tmp_path: Path) -> None:
     assert found(tmp_path, f'{text}methods = ["GET", "POST"]\n') == found(tmp_path, text) == {}
 
 
+@pytest.mark.parametrize(
+    ("keys", "at"),
+    [
+        ('forward_token = "access_token"\naccess = "public"', "forward_token"),
+        ('token_header = "X-Token"', "token_header"),
+        ('token_scheme = "off"', "token_scheme"),
+        ('on_refresh_error = "keep"', "on_refresh_error"),
+        ('forward_token = "access_token"\ntoken_header = "X_User_Id"', "token_header"),
+        ('forward_token = "access_token"\ntoken_header = "X-Forwarded-For"', "token_header"),
+        ('forward_token = "access_token"\ntoken_scheme = "Bearer: "', "token_scheme"),
+        ('forward_token = "refresh_token"', "forward_token"),
+    ],
+)
+def test_a_token_is_forwarded_where_that_means_something(tmp_path: Path, keys: str, at: str) -> None:
+    assert list(found(tmp_path, f'{SOUND}{ROUTE}path = "/a"\n{keys}\n')) == [f"routes[1].{at}"]
+
+
+@pytest.mark.parametrize(
+    "keys",
+    [
+        "",
+        'token_header = "authorization"\ntoken_scheme = "DPoP"',
+        'token_header = "X-Forwarded-Access-Token"\ntoken_scheme = "off"',
+        'access = "optional"\non_refresh_error = "deny"',
+    ],
+)
+def test_a_token_goes_along_in_a_header_of_its_own(tmp_path: Path, keys: str) -> None:
+    text = f'{SOUND}{ROUTE}path = "/a"\nforward_token = "id_token"\n{keys}\n'
+    assert found(tmp_path, text) == {}
+
+
+def test_passwords_alone_give_no_token_to_forward(tmp_path: Path) -> None:
+    local = '[[providers]]\nid = "local"\ntype = "password"\n'
+    text = TOP + local + ROUTE + 'forward_token = "access_token"\n'
+    assert "no" in found(tmp_path, text)["routes[0].forward_token"]
+
+
 @pytest.mark.parametrize("key", ['max_auth_age = "5m"', 'acr_values = ["mfa"]'])
 @pytest.mark.parametrize(("access", "ok"), [("authenticated", True), ("optional", False), ("public", False)])
 def test_B073_a_proof_is_asked_only_where_everybody_is_signed_in(
@@ -170,3 +202,38 @@ def test_B073_no_password_says_how_strong_it_was(tmp_path: Path) -> None:
     assert "can never be met" in found(tmp_path, text)["routes[0].acr_values"]
     assert found(tmp_path, f'{TOP}{local}{PROVIDER}{ROUTE}acr_values = ["mfa"]\n') == {}
     assert found(tmp_path, f'{TOP}{local}{ROUTE}max_auth_age = "5m"\n') == {}
+
+
+API = '[upstreams.api]\nurls = ["http://10.0.0.1"]\n'
+TO_API = '[[routes]]\npath = "/api"\nupstream = "api"\n'
+
+
+@pytest.mark.parametrize("key", ['resource = "https://api.example.com/"', 'exchange_audience = "api"'])
+def test_what_an_upstream_says_of_access_tokens_needs_a_route_that_forwards_one(
+    tmp_path: Path, key: str
+) -> None:
+    name = key.partition(" ")[0]
+    text = f"{SOUND}{TO_API}"
+    assert list(found(tmp_path, f"{text}{API}{key}\n")) == [f"upstreams.api.{name}"]
+    assert found(tmp_path, f'{text}forward_token = "access_token"\n{API}{key}\n') == {}
+    by_id = found(tmp_path, f'{text}forward_token = "id_token"\n{API}{key}\n')
+    assert set(by_id) == {f"upstreams.api.{name}", "routes[1].forward_token"}
+
+
+@pytest.mark.parametrize(
+    ("uri", "ok"),
+    [
+        ("https://api.example.com/", True),
+        ("urn:example:api", True),
+        ("api://4711/x?y=1", True),
+        ("https://api.example.com/#a", False),
+        ("/api", False),
+        ("api.example.com", False),
+        ("https://", False),
+        ("https:// x", False),
+        ("", False),
+    ],
+)
+def test_a_resource_is_an_absolute_uri_without_a_fragment(tmp_path: Path, uri: str, ok: bool) -> None:
+    text = f'{SOUND}{TO_API}forward_token = "access_token"\n{API}resource = "{uri}"\n'
+    assert list(found(tmp_path, text)) == ([] if ok else ["upstreams.api.resource"])

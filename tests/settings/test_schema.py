@@ -76,14 +76,13 @@ def test_a_routes_words_come_before_its_upstreams_and_those_before_all(tmp_path:
 
 
 def test_C04_no_key_of_a_later_release_is_accepted(tmp_path: Path) -> None:
-    later = 'workers = 2\ntls = { cert = "x" }\n'
+    later = 'tls = { cert = "x" }\n'
     route = "csrf = 'fetch-metadata'\n"
     found = faults_by_key(
         tmp_path, f"{later}{TOP}[tracing]\nurl = 'x'\n{PROVIDER}preset = 'google'\n{ROUTE}{route}"
     )
     unknown = {key for key, text in found.items() if text.startswith("unknown key")}
     assert unknown == {
-        "workers",
         "tls",
         "tracing",
         "providers[0].preset",

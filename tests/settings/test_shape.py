@@ -1,9 +1,10 @@
 import pytest
 
 from gateway.settings.notation import KeyPath, render
-from gateway.settings.routes import RouteSettings, RuleSettings, UpstreamSettings
+from gateway.settings.routes import RouteSettings, RuleSettings
 from gateway.settings.schema import SessionSettings, Settings
 from gateway.settings.shape import field_at, homes, is_hidden, is_needed, model_at, settable
+from gateway.settings.upstreams import UpstreamSettings
 
 
 @pytest.mark.parametrize(

@@ -7,11 +7,11 @@ import msgspec
 import pytest
 
 from gateway.errors import RequestRejected, UpstreamBroken, UpstreamTimeout
-from gateway.model.route import Timeouts
+from gateway.model.upstream import Timeouts
 from gateway.upstream.answer_head import AnswerHeads
 from gateway.upstream.pool import Pool
 from gateway.upstream.reserved import Reserved
-from tests.fakes.dressing import TOLD, asking, upstream_at
+from tests.fakes.dressing import TOLD, asking, pool_at, upstream_at
 from tests.fakes.upstream import RecordingUpstream, ok
 
 
@@ -20,7 +20,7 @@ class ClientGone(Exception):
 
 
 def pool_to(up: RecordingUpstream, **facts: object) -> Pool:
-    return Pool(upstream_at(up.port, **facts), heads=AnswerHeads(Reserved((TOLD,)).answers))
+    return pool_at(upstream_at(up.port, **facts), AnswerHeads(Reserved((TOLD,)).answers))
 
 
 async def body_of(*pieces: bytes, then: BaseException | asyncio.Event | None = None) -> AsyncIterator[bytes]:
@@ -167,7 +167,7 @@ async def test_a_streamed_answer_may_begin_before_the_body_is_over() -> None:
         yield b"def"
 
     server = await asyncio.start_server(echo, "127.0.0.1", 0)
-    pool = Pool(upstream_at(server.sockets[0].getsockname()[1]), heads=AnswerHeads(Reserved(()).answers))
+    pool = pool_at(upstream_at(server.sockets[0].getsockname()[1]))
     async with pool.send(asking("POST", body=6), spoken()) as answer:
         assert b"".join([piece async for piece in answer.chunks()]) == b"abcdef"
     await pool.close()

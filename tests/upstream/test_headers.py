@@ -7,7 +7,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gateway.errors import IdentityUnrepresentable, LoopDetected
-from gateway.model.route import Upstream
+from gateway.model.grant import Token
+from gateway.model.route import Forwarded, Forwarding
+from gateway.model.upstream import Member, Upstream
 from tests.fakes.dressing import (
     QUIET,
     TOLD,
@@ -49,8 +51,10 @@ def test_U30_nothing_else_is_added() -> None:
 
 
 def test_the_upstreams_host_or_the_original_one() -> None:
-    kept = Upstream(name="a", tls=True, host="app", port=443, audience="a", preserve_host=True)
-    other = Upstream(name="a", tls=True, host="::1", port=443, audience="a")
+    kept = Upstream(
+        name="a", members=(Member(tls=True, host="app", port=443),), audience="a", preserve_host=True
+    )
+    other = Upstream(name="a", members=(Member(tls=True, host="::1", port=443),), audience="a")
     for upstream, host in ((kept, b"wiki.example.com"), (other, b"[::1]")):
         assert values(dresser().dress(inbound(), told_route(upstream=upstream), None), b"host") == [host]
 
@@ -239,3 +243,41 @@ def test_G2_no_mixture_of_headers_doubles_or_removes_a_line_of_ours(
         assert folded.count(name) == 1
     assert not {b"content-length", b"te", b"connection"} & set(folded)
     assert values(outbound, b"accept") == [value for name, value in fields if name == b"Accept"]
+
+
+FORWARDING = Forwarding(token=Forwarded.ACCESS_TOKEN)
+TOKEN = Token(value="at-1", received_at=0)
+
+
+@pytest.mark.parametrize("name", [b"Authorization", b"AUTHORIZATION", b"authorization"])
+def test_I18_the_issuers_token_replaces_whatever_the_client_wrote_there(name: bytes) -> None:
+    route = told_route(forwarding=FORWARDING)
+    request = inbound((name, b"Basic eDp5"), (b"X-A", b"1"), (name, b"Bearer forged"))
+    for token, expected in ((TOKEN, [b"Bearer at-1"]), (None, [])):
+        outbound = dresser(route).dress(request, route, session(), token)
+        assert values(outbound, b"authorization") == expected
+        assert values(outbound, b"x-a") == [b"1"]
+
+
+def test_I18_no_connection_option_takes_the_token_away() -> None:
+    route = told_route(forwarding=FORWARDING)
+    request = inbound((b"Connection", b"authorization, x-a"), (b"X-A", b"1"), (b"Authorization", b"x"))
+    outbound = dresser(route).dress(request, route, session(), TOKEN)
+    assert (values(outbound, b"authorization"), values(outbound, b"x-a")) == ([b"Bearer at-1"], [])
+
+
+def test_a_route_that_forwards_nothing_leaves_the_clients_own_word_and_adds_none() -> None:
+    request = inbound((b"Authorization", b"Basic eDp5"))
+    outbound = dresser().dress(request, told_route(), session(), TOKEN)
+    assert values(outbound, b"authorization") == [b"Basic eDp5"]
+
+
+def test_I02_a_header_that_a_route_forwards_tokens_in_is_reserved_on_every_route() -> None:
+    forwards = told_route(
+        "/tokens", forwarding=Forwarding(token=Forwarded.ID_TOKEN, header="X-Id-Token", scheme=None)
+    )
+    request = inbound((b"x_id_token", b"forged"), (b"X-Id-Token", b"forged"))
+    both = dresser(forwards, told_route())
+    assert values(both.dress(request, forwards, session(), TOKEN), b"x-id-token") == [b"at-1"]
+    plain = both.dress(request, told_route(), session())
+    assert b"forged" not in plain.head

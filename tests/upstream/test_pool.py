@@ -2,26 +2,25 @@
 
 import asyncio
 import ssl
+from pathlib import Path
 
 import pytest
 import trustme
 from msgspec.structs import replace
 
-from gateway.errors import UpstreamTimeout, UpstreamUnreachable
-from gateway.model.route import Timeouts
+from gateway.errors import UpstreamBusy, UpstreamTimeout, UpstreamUnreachable
+from gateway.model.upstream import Limits, Timeouts, Trust
 from gateway.upstream.answer_head import AnswerHeads
 from gateway.upstream.exchange import Exchange
 from gateway.upstream.pool import Pool
 from gateway.upstream.reserved import Reserved
-from tests.fakes.dressing import asking, upstream_at
+from tests.fakes.dressing import asking, pool_at, upstream_at
 from tests.fakes.ports import free_port
 from tests.fakes.upstream import RecordingUpstream, ok
 
-HEADS = AnswerHeads(Reserved(()).answers)
 
-
-def pool_to(up: RecordingUpstream, *, limit: int = 256, **facts: object) -> Pool:
-    return Pool(upstream_at(up.port, **facts), heads=HEADS, limit=limit)
+def pool_to(up: RecordingUpstream, **facts: object) -> Pool:
+    return pool_at(upstream_at(up.port, **facts))
 
 
 async def ask(pool: Pool) -> bytes:
@@ -37,9 +36,9 @@ async def test_the_last_connection_used_goes_out_first() -> None:
             reader = connection.begin("GET", asking().head, body_follows=False)
             while not reader.complete:
                 await connection.more()
-        assert pool.idle() is second
-        assert pool.idle() is first
-        assert pool.idle() is None
+        assert pool.idle(asking()) is second
+        assert pool.idle(asking()) is first
+        assert pool.idle(asking()) is None
         await pool.close()
 
 
@@ -76,7 +75,7 @@ async def test_a_connection_closed_while_idle_is_replaced_also_for_a_post() -> N
 
 async def test_no_more_connections_than_the_bound() -> None:
     async with RecordingUpstream() as up:
-        pool = pool_to(up, limit=2)
+        pool = pool_to(up, limits=Limits(connections=2))
         assert await asyncio.gather(*[ask(pool) for _ in range(20)]) == [b"hello"] * 20
         assert up.connections == 2
         assert len(up.requests) == 20
@@ -86,7 +85,7 @@ async def test_no_more_connections_than_the_bound() -> None:
 async def test_waiting_for_a_connection_has_an_end_and_costs_none() -> None:
     async with RecordingUpstream() as up:
         up.fault = "silent"
-        pool = pool_to(up, limit=1, timeouts=Timeouts(connect=0.1))
+        pool = pool_to(up, limits=Limits(connections=1), timeouts=Timeouts(connect=0.1))
 
         async def hang() -> None:
             async with pool.send(asking()):
@@ -105,7 +104,7 @@ async def test_waiting_for_a_connection_has_an_end_and_costs_none() -> None:
 
 async def test_a_waiter_that_gives_up_as_its_turn_comes_loses_nothing() -> None:
     async with RecordingUpstream() as up:
-        pool = pool_to(up, limit=1)
+        pool = pool_to(up, limits=Limits(connections=1))
         held = await pool.connect()
         waiter = asyncio.create_task(ask(pool))
         await asyncio.sleep(0)
@@ -119,7 +118,7 @@ async def test_a_waiter_that_gives_up_as_its_turn_comes_loses_nothing() -> None:
 
 async def test_a_dead_connection_is_not_handed_to_a_waiter() -> None:
     async with RecordingUpstream() as up:
-        pool = pool_to(up, limit=1)
+        pool = pool_to(up, limits=Limits(connections=1))
         held = await pool.connect()
         waiter = asyncio.create_task(ask(pool))
         await asyncio.sleep(0)
@@ -129,7 +128,7 @@ async def test_a_dead_connection_is_not_handed_to_a_waiter() -> None:
 
 
 async def test_U08_a_refused_connection_is_unreachable() -> None:
-    pool = Pool(upstream_at(free_port()), heads=HEADS)
+    pool = pool_at(upstream_at(free_port()))
     async with asyncio.timeout(1):
         with pytest.raises(UpstreamUnreachable):
             await ask(pool)
@@ -137,25 +136,30 @@ async def test_U08_a_refused_connection_is_unreachable() -> None:
 
 
 async def test_U08_a_name_that_does_not_resolve_is_unreachable() -> None:
-    pool = Pool(upstream_at(80, host="nowhere.invalid"), heads=HEADS)
+    pool = pool_at(upstream_at(80, host="nowhere.invalid"))
     with pytest.raises(UpstreamUnreachable):
         await ask(pool)
     await pool.close()
 
 
-def tls(authority: trustme.CA, name: str) -> tuple[ssl.SSLContext, ssl.SSLContext]:
-    """Return a server's context for *name* and a client's that trusts *authority*."""
+def tls(authority: trustme.CA, name: str) -> ssl.SSLContext:
+    """Return a server's context for *name*."""
     server = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
     authority.issue_cert(name).configure_cert(server)
-    client = ssl.create_default_context()
-    authority.configure_trust(client)
-    return server, client
+    return server
 
 
-async def test_https_is_spoken_and_reused() -> None:
-    server, client = tls(trustme.CA(), "127.0.0.1")
-    async with RecordingUpstream(tls=server) as up:
-        pool = Pool(upstream_at(up.port, tls=True), heads=HEADS, trust=client)
+def trusting(authority: trustme.CA, folder: Path, *, server_name: str = "") -> Trust:
+    file = folder / "ca.pem"
+    authority.cert_pem.write_to_path(file)
+    return Trust(ca=str(file), server_name=server_name)
+
+
+@pytest.mark.parametrize(("name", "server_name"), [("127.0.0.1", ""), ("app.internal", "app.internal")])
+async def test_https_is_spoken_and_reused(tmp_path: Path, name: str, server_name: str) -> None:
+    authority = trustme.CA()
+    async with RecordingUpstream(tls=tls(authority, name)) as up:
+        pool = pool_to(up, tls=True, trust=trusting(authority, tmp_path, server_name=server_name))
         for _ in range(3):
             assert await ask(pool) == b"hello"
         assert up.connections <= 2  # a session ticket may be taken for a late byte, once
@@ -163,14 +167,11 @@ async def test_https_is_spoken_and_reused() -> None:
 
 
 @pytest.mark.parametrize("name", ["127.0.0.1", "other.example.com"])
-async def test_U08_a_certificate_that_does_not_hold_is_unreachable(name: str) -> None:
+async def test_U08_a_certificate_that_does_not_hold_is_unreachable(tmp_path: Path, name: str) -> None:
     authority = trustme.CA()
-    server, _ = tls(authority, name)
-    trust = ssl.create_default_context()
-    if name != "127.0.0.1":
-        authority.configure_trust(trust)
-    async with RecordingUpstream(tls=server) as up:
-        pool = Pool(upstream_at(up.port, tls=True), heads=HEADS, trust=trust)
+    trust = Trust() if name == "127.0.0.1" else trusting(authority, tmp_path)
+    async with RecordingUpstream(tls=tls(authority, name)) as up:
+        pool = pool_to(up, tls=True, trust=trust)
         with pytest.raises(UpstreamUnreachable):
             await ask(pool)
         assert up.requests == []
@@ -179,7 +180,7 @@ async def test_U08_a_certificate_that_does_not_hold_is_unreachable(name: str) ->
 
 async def test_U08_plain_http_is_no_way_out_of_https() -> None:
     async with RecordingUpstream() as up:
-        pool = Pool(upstream_at(up.port, tls=True, timeouts=Timeouts(connect=0.2)), heads=HEADS)
+        pool = pool_at(upstream_at(up.port, tls=True, timeouts=Timeouts(connect=0.2)))
         with pytest.raises((UpstreamUnreachable, UpstreamTimeout)):
             await ask(pool)
         assert up.requests == []
@@ -190,7 +191,7 @@ async def test_U06_connecting_has_its_time() -> None:
     open_writers: list[asyncio.StreamWriter] = []
     server = await asyncio.start_server(lambda _, writer: open_writers.append(writer), "127.0.0.1", 0)
     mute = upstream_at(server.sockets[0].getsockname()[1], tls=True, timeouts=Timeouts(connect=0.2))
-    pool = Pool(mute, heads=HEADS)
+    pool = pool_at(mute)
     with pytest.raises(UpstreamTimeout):
         await ask(pool)
     await pool.close()
@@ -219,7 +220,7 @@ SWITCHED = b"HTTP/1.1 101 X\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\r\n
 
 async def test_a_connection_that_left_http_takes_no_place_and_is_closed_with_the_pool() -> None:
     async with RecordingUpstream() as up:
-        pool = pool_to(up, limit=1)
+        pool = pool_to(up, limits=Limits(connections=1))
         up.answer_with(SWITCHED, SWITCHED, ok(b"hello"))
         upgrade = replace(asking(), upgrade=True)
         async with pool.send(upgrade) as first, pool.send(upgrade) as second:
@@ -242,3 +243,65 @@ async def test_a_connection_that_left_http_ends_once_it_has_taken_everything() -
         assert (await up.request()).startswith(b"GET")
         assert (await up.request()).endswith(b"last")
         await pool.close()
+
+
+async def test_more_requests_than_may_wait_are_turned_away_at_once() -> None:
+    async with RecordingUpstream() as up:
+        up.fault = "late"
+        pool = pool_to(up, limits=Limits(connections=1, queue=1))
+        running = [asyncio.create_task(ask(pool)) for _ in range(2)]
+        await up.request()
+        assert pool.busy == 2
+        with pytest.raises(UpstreamBusy) as told:
+            await ask(pool)
+        assert told.value.status == 503
+        up.release.set()
+        assert await asyncio.gather(*running) == [b"hello"] * 2
+        assert pool.busy == 0
+        await pool.close()
+
+
+async def test_a_unix_socket_is_dialled(tmp_path: Path) -> None:
+    place = str(tmp_path / "app.sock")
+    async with RecordingUpstream() as up:
+        server = await asyncio.start_unix_server(up._serve, place)
+        upstream = upstream_at(0, host="", socket=place)
+        pool = pool_at(upstream)
+        assert await ask(pool) == b"hello"
+        await pool.close()
+        server.close()
+        await server.wait_closed()
+
+
+class Heard:
+    """How requests fared."""
+
+    def __init__(self) -> None:
+        self.told: list[str] = []
+
+    def fared_well(self) -> None:
+        self.told.append("well")
+
+    def failed(self) -> None:
+        self.told.append("failed")
+
+
+async def test_a_witness_hears_how_requests_fare_and_not_of_clients_that_leave() -> None:
+    heard = Heard()
+    async with RecordingUpstream() as up:
+        upstream = upstream_at(up.port, timeouts=Timeouts(first_byte=0.1))
+        pool = Pool(upstream, upstream.members[0], heads=AnswerHeads(Reserved(()).answers), witness=heard)
+        await ask(pool)
+        up.fault = "silent"
+        with pytest.raises(UpstreamTimeout):
+            await ask(pool)
+        assert heard.told == ["well", "failed"]
+        up.fault = "late"
+        leaving = asyncio.create_task(ask(pool))
+        await up.request()
+        await up.request()
+        await up.request()
+        leaving.cancel()
+        await asyncio.wait((leaving,))
+        await pool.close()
+    assert heard.told == ["well", "failed"]

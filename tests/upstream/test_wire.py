@@ -5,7 +5,7 @@ import asyncio
 import pytest
 
 from gateway.errors import UpstreamTimeout
-from gateway.model.route import Timeouts
+from gateway.model.upstream import Timeouts
 from gateway.upstream.answer_head import AnswerHeads
 from gateway.upstream.reserved import Reserved
 from gateway.upstream.wire import HIGH_WATER, Connection

@@ -31,6 +31,8 @@ def test_every_claim_has_its_place() -> None:
         {"groups": [1]},
         {"auth_time": "now"},
         {"auth_time": True},
+        {"acr": ["urn:example:mfa"]},
+        {"amr": "pwd"},
     ],
 )
 def test_a_value_of_another_type_is_refused(changed: dict[str, object]) -> None:
@@ -38,9 +40,15 @@ def test_a_value_of_another_type_is_refused(changed: dict[str, object]) -> None:
         Caller.told_by({**CLAIMS, **changed})
 
 
+def test_how_they_proved_who_they_are_has_its_place_where_it_is_known() -> None:
+    caller = Caller.told_by({**CLAIMS, "acr": "urn:example:mfa", "amr": ["pwd", "otp"]})
+    assert (caller.acr, caller.amr) == ("urn:example:mfa", ("pwd", "otp"))
+
+
 def test_what_is_not_known_is_none_or_empty() -> None:
     caller = Caller.told_by({"sub": "u"})
     assert (caller.email, caller.roles, caller.session) == (None, (), None)
+    assert (caller.acr, caller.amr) == (None, ())
 
 
 def test_each_failure_has_a_status() -> None:

@@ -34,8 +34,8 @@ async def running(checks: Checks, stage: Stage) -> AsyncIterator[tuple[ClientSes
     port = AdminPort(
         readiness=checks,
         stage=stage,
-        exposition=lambda: b"# HELP x\n",
-        jwks=lambda: {"keys": []},
+        exposition=_exposition,
+        jwks=_jwks,
     )
     runner = web.AppRunner(port.application(), access_log=None)
     await runner.setup()
@@ -47,6 +47,14 @@ async def running(checks: Checks, stage: Stage) -> AsyncIterator[tuple[ClientSes
             yield client, f"http://{host}:{number}"
     finally:
         await runner.cleanup()
+
+
+async def _exposition() -> bytes:
+    return b"# HELP x\n"
+
+
+async def _jwks() -> bytes:
+    return b'{"keys":[]}'
 
 
 async def test_C13_bodies_are_static_and_headers_say_nothing_about_us() -> None:

@@ -1,12 +1,16 @@
 """Errors become answers: pages for people, JSON for programs, the text for neither."""
 
+import re
 from pathlib import Path
 
 import msgspec
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from gateway import errors
+from gateway.web.errors import explaining
 from tests.fakes.site import FETCH, NAVIGATION, PREFIX, URL, Site, asked, header, site
 
 KINDS = [
@@ -157,3 +161,20 @@ async def test_a_stranger_is_led_to_sign_in_as_the_route_demands(tmp_path: Path)
     async with site(tmp_path) as gate:
         answer = answered(gate, errors.LoginRequired("anonymous", route="/admin"), "/admin/x")
         assert asked(header(answer, b"Location")) == {"return_to": "/admin/x", "route": "/admin"}
+
+
+@given(
+    max_age=st.none() | st.integers(1, 10**8),
+    values=st.lists(st.from_regex(r"[\x21\x23-\x5b\x5d-\x7e]{1,256}", fullmatch=True), max_size=10),
+)
+def test_B073_whatever_may_be_configured_makes_a_challenge_that_reads_back(
+    max_age: int | None, values: list[str]
+) -> None:
+    error = errors.StepUpRequired("x", route="/", max_age=max_age, acr_values=values)
+    [(name, challenge)] = explaining(error)
+    scheme, _, rest = challenge.decode("ascii").partition(" ")
+    read = dict(re.findall(r'([a-z_]+)="([^"\\]*)"(?:, |$)', rest))
+    assert (name, scheme) == (b"WWW-Authenticate", "Vestibule")
+    assert read.get("max_age") == (None if max_age is None else str(max_age))
+    assert read.get("acr_values", "").split() == values
+    assert ", ".join(f'{key}="{value}"' for key, value in read.items()) == rest

@@ -1,8 +1,8 @@
 // A certified OpenID provider for the journeys: any login name is somebody, PKCE is required and
 // refresh tokens rotate. Configured by one JSON argument; prints one line when it listens.
-import Provider from "oidc-provider";
+import Provider, { errors } from "oidc-provider";
 
-const { port, redirectUris, postLogoutRedirectUris, backchannelLogoutUri, clientSecret } = JSON.parse(process.argv[2]);
+const { port, redirectUris, postLogoutRedirectUris, backchannelLogoutUri, clientSecret, accessTokenLifetime, resources } = JSON.parse(process.argv[2]);
 
 const provider = new Provider(`http://localhost:${port}`, {
   clients: [
@@ -26,12 +26,22 @@ const provider = new Provider(`http://localhost:${port}`, {
   },
   pkce: { required: () => true },
   rotateRefreshToken: true,
+  ...(accessTokenLifetime && { ttl: { AccessToken: accessTokenLifetime } }),
   // Its own calls (back-channel logout) may reach loopback, where the gateway under test is.
   fetch: (url, { dispatcher, ...options }) => fetch(url, options),
   features: {
     devInteractions: { enabled: true },
     rpInitiatedLogout: { enabled: true },
     backchannelLogout: { enabled: true },
+    ...(resources && {
+      resourceIndicators: {
+        enabled: true,
+        getResourceServerInfo: (_ctx, resource) => {
+          if (!resources.includes(resource)) throw new errors.InvalidTarget();
+          return { scope: "openid", audience: resource, accessTokenFormat: "jwt" };
+        },
+      },
+    }),
   },
   findAccount: (_ctx, id) => ({
     accountId: id,

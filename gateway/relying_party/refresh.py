@@ -1,0 +1,112 @@
+"""The refresh grant: new tokens for a refresh token, presented once (RFC 6749 6, OpenID Connect Core 12)."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from urllib.parse import urlencode
+
+from gateway.errors import GrantForeign, GrantRefused, IssuerUnavailable, LoginFailed, TokenRefused
+from gateway.model.grant import ProviderTokens, Token
+from gateway.relying_party import id_token, tokens
+from gateway.relying_party.authorization import plain_word
+from gateway.relying_party.client_auth import authentication
+from gateway.relying_party.discovery import IssuerMetadata
+from gateway.relying_party.http import IssuerHttp
+from gateway.relying_party.jwks import KeySource
+from gateway.relying_party.registration import Registration
+
+_OVER = "invalid_grant"
+_NO_SUCH = "invalid_target"  # RFC 8707 2
+
+
+async def refreshed(
+    kept: ProviderTokens,
+    *,
+    subject: str,
+    resource: str | None,
+    registration: Registration,
+    metadata: IssuerMetadata,
+    http: IssuerHttp,
+    keys: KeySource,
+    now: float,
+) -> ProviderTokens:
+    """Return *kept* with the tokens that its refresh token brought; what did not come stays as it was.
+
+    Raises GrantRefused where the issuer says `invalid_grant`, GrantForeign where what it gave does not
+    verify or is about another than *subject*, TokenRefused where it gives no token for *resource*,
+    IssuerUnavailable for every other answer and for none: a fault of our registration ends nobody's
+    grant.
+    """
+    if kept.refresh_token is None:
+        raise GrantRefused("there is no refresh token")
+    asked = [("grant_type", "refresh_token"), ("refresh_token", kept.refresh_token)]
+    asked += [("resource", resource)] if resource else []
+    document = await _answer(asked, registration=registration, metadata=metadata, http=http)
+    access_token, refresh_token = read_tokens(document, registration.issuer, now=now)
+    try:
+        new = await _id_token(
+            document, kept, access_token, subject=subject, registration=registration, keys=keys, now=now
+        )
+    except LoginFailed as error:
+        raise GrantForeign(str(error)) from None
+    return replace(
+        kept.with_access(resource, access_token),
+        refresh_token=refresh_token or kept.refresh_token,
+        id_token=new or kept.id_token,
+    )
+
+
+async def _answer(
+    asked: Sequence[tuple[str, str]],
+    *,
+    registration: Registration,
+    metadata: IssuerMetadata,
+    http: IssuerHttp,
+) -> dict[str, object]:
+    headers, credentials = authentication(registration)
+    form = urlencode([*asked, *credentials])
+    document = tokens.answered(await http.post_form(metadata.token_endpoint, form, headers=headers))
+    if "error" not in document:
+        return document
+    word = plain_word(document["error"])
+    if word == _OVER:
+        raise GrantRefused("the issuer says invalid_grant")
+    if word == _NO_SUCH:
+        raise TokenRefused("the issuer says invalid_target")
+    raise IssuerUnavailable(f"{metadata.issuer}: the token endpoint says {word}")
+
+
+def read_tokens(document: dict[str, object], issuer: str, *, now: float) -> tuple[Token, str | None]:
+    """Return access and refresh token of *issuer*'s answer. Raises IssuerUnavailable for one of no use."""
+    try:
+        value, refresh_token = tokens.read_access_token(document), tokens.read_refresh_token(document)
+    except LoginFailed as error:
+        raise IssuerUnavailable(f"{issuer}: {error}") from None
+    return tokens.access_token(value, tokens.lifetime(document), now=now), refresh_token
+
+
+async def _id_token(
+    document: dict[str, object],
+    kept: ProviderTokens,
+    access_token: Token,
+    *,
+    subject: str,
+    registration: Registration,
+    keys: KeySource,
+    now: float,
+) -> Token | None:
+    raw = document.get("id_token")
+    if raw is None:
+        return None
+    if not isinstance(raw, str):
+        raise LoginFailed("the refreshed ID token is not text")
+    expectation = id_token.Expectation(
+        issuer=registration.issuer,
+        client_id=registration.client_id,
+        nonce=kept.nonce or "",
+        algorithms=registration.algorithms,
+        now=now,
+        access_token=access_token.value,
+        code="",
+    )
+    claims = await id_token.verify_refreshed(raw, expectation=expectation, subject=subject, keys=keys)
+    return id_token.as_token(raw, claims, now=now)

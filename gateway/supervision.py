@@ -1,0 +1,132 @@
+"""The supervisor's process: signals in, workers kept, one admin port for all of them."""
+
+import asyncio
+import signal
+import sys
+from collections.abc import Awaitable, Callable, Mapping
+from contextlib import AsyncExitStack, suppress
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from gateway.observe.log import Log
+from gateway.observe.merged import merged
+from gateway.settings.addresses import listen_address
+from gateway.settings.schema import Settings
+from gateway.web.admin import AdminPort, Stage
+from gateway.worker import Worker
+from gateway.workers import Plan, Supervisor
+
+_STOP = (signal.SIGTERM, signal.SIGINT)
+
+
+class _Admin:
+    """What the admin port tells of all workers, asked of each when somebody asks."""
+
+    def __init__(self, supervisor: Supervisor) -> None:
+        self._supervisor = supervisor
+
+    @property
+    def checks(self) -> Mapping[str, Callable[[], Awaitable[bool]]]:
+        """Each worker that serves has to be ready, and one has to serve."""
+        serving = ((place.name, place.serving) for place in self._supervisor.places)
+        ready = {name: _ready(worker) for name, worker in serving if worker is not None and worker.served}
+        return ready or {"workers": _nobody}
+
+    async def exposition(self) -> bytes:
+        """Return the series of all workers, added up."""
+        told = [answer for answer in await self._asked("/metrics") if answer]
+        places = self._supervisor.places
+        running = sum(place.serving is not None for place in places)
+        return merged(told, running=running, restarts=sum(place.restarts for place in places))
+
+    async def jwks(self) -> bytes:
+        """Return the public keys, which all workers share."""
+        told = await self._asked("/.well-known/jwks.json")
+        return next((answer for answer in told if answer), b'{"keys":[]}')
+
+    async def _asked(self, path: str) -> list[bytes]:
+        workers = [place.serving for place in self._supervisor.places]
+        return await asyncio.gather(*[_told(worker, path) for worker in workers if worker is not None])
+
+
+async def _told(worker: Worker, path: str) -> bytes:
+    with suppress(OSError, TimeoutError, ValueError):
+        status, body = await worker.ask(path)
+        return body if status == 200 else b""
+    return b""
+
+
+def _ready(worker: Worker) -> Callable[[], Awaitable[bool]]:
+    return lambda: worker.answers("/readyz")
+
+
+async def _nobody() -> bool:
+    return False
+
+
+def supervise(settings: Settings, config: Path, *, workers: int, log: Log) -> int:
+    """Run so many *workers* until SIGTERM or SIGINT, and return the exit status.
+
+    SIGHUP has all of them read the configuration again, SIGUSR2 replaces them one after the other by new
+    processes, with no connection refused meanwhile. Raises OSError where a port cannot be had.
+    """
+    return asyncio.run(_supervise(settings, config, workers=workers, log=log))
+
+
+async def _supervise(settings: Settings, config: Path, *, workers: int, log: Log) -> int:
+    where = listen_address(settings.listen)
+    with TemporaryDirectory(prefix="vestibule-") as folder:
+        plan = Plan(
+            command=(sys.executable, "-m", "gateway", "run", "--config", str(config)),
+            host=where.host,
+            port=where.port,
+            workers=workers,
+            folder=Path(folder),
+        )
+        async with AsyncExitStack() as stack:
+            supervisor, stage = Supervisor(plan, log=log), Stage()
+            await _open_admin(settings, supervisor, stage, stack)
+            stack.push_async_callback(supervisor.end)  # first, so that the admin port tells of it
+            asked = _listen_to_signals(supervisor)
+            starting, stopping = asyncio.create_task(supervisor.start()), asyncio.create_task(asked.wait())
+            await asyncio.wait((starting, stopping), return_when=asyncio.FIRST_COMPLETED)
+            if not starting.done():
+                return 0
+            if status := starting.result():
+                return status
+            stage.started = True
+            await stopping
+            stage.draining = True
+        return 0
+
+
+def _listen_to_signals(supervisor: Supervisor) -> asyncio.Event:
+    """Pass signals on, and return what is set once the gateway is to stop; a second one ends at once."""
+    loop, asked = asyncio.get_running_loop(), asyncio.Event()
+    replacing: set[asyncio.Task[None]] = set()
+
+    def stop() -> None:
+        if asked.is_set():
+            supervisor.tell(signal.SIGTERM)
+        asked.set()
+
+    def replace() -> None:
+        if not replacing:
+            task = loop.create_task(supervisor.replace())
+            replacing.add(task)
+            task.add_done_callback(replacing.discard)
+
+    for number in _STOP:
+        loop.add_signal_handler(number, stop)
+    loop.add_signal_handler(signal.SIGHUP, supervisor.tell, signal.SIGHUP)
+    loop.add_signal_handler(signal.SIGUSR2, replace)
+    return asked
+
+
+async def _open_admin(
+    settings: Settings, supervisor: Supervisor, stage: Stage, stack: AsyncExitStack
+) -> None:
+    told = _Admin(supervisor)
+    port = AdminPort(readiness=told, stage=stage, exposition=told.exposition, jwks=told.jwks)
+    address = listen_address(settings.admin_listen)
+    stack.push_async_callback(await port.open(address.host, address.port))

@@ -1,0 +1,200 @@
+"""Several processes serve one address: a supervisor starts them, watches them, and replaces them.
+
+The law: the listening sockets are the supervisor's and outlive every worker, so that what waits in one
+while its worker dies is served by the next. The supervisor itself reads no request, opens no store and
+knows no key. Workers end with it, also when it is killed: each holds one end of a pipe that breaks then.
+"""
+
+import asyncio
+import os
+import signal
+import socket
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+from gateway.observe.log import Log
+from gateway.worker import Worker
+
+EVERY = 5.0
+"""Seconds between two looks at a worker; one that does not answer three of them is killed."""
+
+_START = 120.0
+_MISSED = 3
+_BACKLOG = 1024
+_SHORTEST, _LONGEST = 0.1, 30.0
+_LASTED = 60.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """How many workers run *command*, where the gateway listens, and the folder of their admin ports."""
+
+    command: Sequence[str]
+    host: str
+    port: int
+    workers: int
+    folder: Path
+
+
+class Place:
+    """Where one worker after another serves a socket of the supervisor's."""
+
+    def __init__(self, number: int, plan: Plan, *, lifeline: int, log: Log) -> None:
+        self.name = f"worker-{number}"
+        self._plan = plan
+        self._lifeline = lifeline
+        self._log = log
+        self._public = listening(plan.host, plan.port)
+        self._taken = 0
+        self._ending = False
+        self.worker: Worker | None = None
+        self.restarts = 0
+
+    @property
+    def serving(self) -> Worker | None:
+        """The worker, if one runs."""
+        return self.worker if self.worker is not None and self.worker.status is None else None
+
+    async def start(self) -> Worker:
+        """Start a worker here, beside the one that may still run, and return it."""
+        self._taken += 1
+        self.worker = await Worker.start(
+            self._plan.command,
+            public=self._public,
+            port=self._plan.folder / f"{self.name}.{self._taken}",
+            lifeline=self._lifeline,
+            workers=self._plan.workers,
+        )
+        return self.worker
+
+    async def keep(self) -> None:
+        """Replace the worker whenever it ends, until `end`: the less it lasted, the later."""
+        loop, pause = asyncio.get_running_loop(), _SHORTEST
+        while (worker := self.worker) is not None:
+            began = loop.time()
+            await self._until_started(worker)
+            status = await self._watched(worker)
+            if self._ending:
+                return
+            if worker is not self.worker:
+                continue  # it was replaced
+            self.restarts += 1
+            pause = _SHORTEST if loop.time() - began >= _LASTED else min(_LONGEST, 2 * pause)
+            self._log.event(
+                "error", "worker.ended", {"worker": self.name, "status": status, "again_in": pause}
+            )
+            await self._revive(pause, serves=worker.served)
+
+    async def _revive(self, pause: float, *, serves: bool) -> None:
+        """Start anew after *pause*. Where the last one never served, nobody is to wait in its queue."""
+        if not serves:
+            self._public.close()
+        await asyncio.sleep(pause)
+        if self._ending:
+            return
+        if not serves:
+            self._public = listening(self._plan.host, self._plan.port)
+        await self.start()
+
+    async def _until_started(self, worker: Worker) -> None:
+        """Wait until *worker* serves or has ended; kill one that takes too long."""
+        try:
+            async with asyncio.timeout(_START):
+                await worker.until_started()
+        except TimeoutError:
+            worker.signal(signal.SIGKILL)
+
+    async def _watched(self, worker: Worker) -> int:
+        """Return how *worker* ended; kill it where it answers no more."""
+        missed = 0
+        while True:
+            with suppress(TimeoutError):
+                async with asyncio.timeout(EVERY):
+                    return await worker.ended()
+            missed = 0 if await worker.answers("/livez") else missed + 1
+            if missed >= _MISSED:
+                self._log.event("error", "worker.hung", {"worker": self.name, "pid": worker.pid})
+                worker.signal(signal.SIGKILL)
+
+    async def replace(self) -> bool:
+        """Let a new worker take over the socket, and the old one finish; say whether the new one serves."""
+        former, worker = self.worker, await self.start()
+        if not await worker.until_started():
+            self._log.event("error", "worker.not_replaced", {"worker": self.name, "status": worker.status})
+            self.worker = former
+            return False
+        if former is not None:
+            await former.drain()
+        return True
+
+    async def end(self) -> None:
+        """Take no more connections, and let the worker finish."""
+        self._ending = True
+        self._public.close()
+        if self.worker is not None:
+            await self.worker.drain()
+
+
+class Supervisor:
+    """Keeps *plan*'s workers running."""
+
+    def __init__(self, plan: Plan, *, log: Log) -> None:
+        self._log = log
+        self._lifeline, self._held = os.pipe()
+        self.places = [
+            Place(number, plan, lifeline=self._lifeline, log=log) for number in range(1, plan.workers + 1)
+        ]
+        self._keeping: list[asyncio.Task[None]] = []
+
+    async def start(self) -> int:
+        """Start every worker, and return 0 once all serve, or the status of one that could not."""
+        workers = [await place.start() for place in self.places]
+        await asyncio.gather(*[worker.until_started() for worker in workers])
+        failed = [worker.status for worker in workers if worker.status is not None]
+        if failed:
+            return next((status for status in failed if status > 0), 1)
+        self._keeping = [asyncio.create_task(place.keep()) for place in self.places]
+        self._log.event("info", "workers.started", {"workers": len(workers)})
+        return 0
+
+    def tell(self, number: signal.Signals) -> None:
+        """Send a signal to every worker."""
+        for place in self.places:
+            if place.serving is not None:
+                place.serving.signal(number)
+
+    async def replace(self) -> None:
+        """Replace one worker after the other, and stop at the first whose successor does not serve."""
+        for place in self.places:
+            if not await place.replace():
+                return
+        self._log.event("info", "workers.replaced", {"workers": len(self.places)})
+
+    async def end(self) -> None:
+        """Let every worker finish, and return when all have ended."""
+        await asyncio.gather(*[place.end() for place in self.places])
+        for task in self._keeping:
+            task.cancel()
+        await asyncio.gather(*self._keeping, return_exceptions=True)
+        os.close(self._held)
+        os.close(self._lifeline)
+
+
+def listening(host: str, port: int) -> socket.socket:
+    """Return a socket that listens, beside others of this user on the same address (SO_REUSEPORT).
+
+    Raises OSError.
+    """
+    family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+    sock = socket.socket(family, kind, protocol)
+    try:
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+        sock.bind(address)
+        sock.listen(_BACKLOG)
+    except BaseException:
+        sock.close()
+        raise
+    return sock

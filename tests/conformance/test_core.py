@@ -1,0 +1,51 @@
+"""oidcc-client-test-plan: what it has for the code flow beyond the plan Basic."""
+
+from pathlib import Path
+
+from tests.fakes.conformance import accepted, refused_before_userinfo
+from tests.fakes.gateway import running_gateway
+from tests.fakes.issuer import ABSENT, HostileIssuer, b64
+from tests.fakes.scene import Scene
+from tests.fakes.upstream import RecordingUpstream
+
+
+async def test_oidcc_client_test_missing_aud(at: Scene) -> None:
+    at.issuer.claims = {"aud": ABSENT}
+    await refused_before_userinfo(at)
+
+
+async def test_oidcc_client_test_invalid_sig_hs256(tmp_path: Path) -> None:
+    async with (
+        HostileIssuer(client_secret="a secret of thirty-two bytes, or more") as issuer,
+        RecordingUpstream() as app,
+        running_gateway(
+            tmp_path, upstream=app.url, issuer=issuer, provider_keys='id_token_algorithms = ["HS256"]'
+        ) as gate,
+    ):
+        issuer.fault = "hs256_public_key"  # signed, and by something else than the client secret
+        page = await gate.browser().navigate(gate.url + "/page")
+        assert (page.status, issuer.seen["userinfo"], app.requests) == (400, 0, [])
+
+
+async def test_oidcc_client_test_invalid_sig_es256(tmp_path: Path) -> None:
+    async with (
+        HostileIssuer(algorithm="ES256") as issuer,
+        RecordingUpstream() as app,
+        running_gateway(tmp_path, upstream=app.url, issuer=issuer) as gate,
+    ):
+        issuer.fault = "foreign_key"
+        page = await gate.browser().navigate(gate.url + "/page")
+        assert (page.status, issuer.seen["userinfo"], app.requests) == (400, 0, [])
+
+
+async def test_oidcc_client_test_userinfo_bearer_header(at: Scene) -> None:
+    await accepted(at)
+    [(headers, form)] = [(headers, form) for name, headers, form in at.issuer.requests if name == "userinfo"]
+    assert headers["Authorization"].startswith("Bearer ")
+    assert form == {}
+
+
+async def test_oidcc_client_test_ignores_unparseable_key_in_jwks(at: Scene) -> None:
+    quantum = {"kty": "AKP", "alg": "ML-DSA-999", "pub": b64(b"x" * 64), "kid": "quantum"}
+    at.issuer.published = [quantum, {"kty": "made-up", "kid": "made-up"}, *at.issuer.published]
+    await accepted(at)
