@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 
+from gateway.errors import Fault, SettingsInvalid
 from gateway.model.cookies import CookieNames
 from gateway.model.proof import Demand
 from gateway.model.route import (
@@ -15,6 +16,7 @@ from gateway.model.route import (
     Rules,
 )
 from gateway.model.upstream import Balance, Health, Limits, Member, Timeouts, Trust, Upstream
+from gateway.relying_party.client_keys import ClientKey, ClientKeyRefused
 from gateway.relying_party.registration import ClaimNames, Registration, RoleGrant
 from gateway.routing.table import Table, without_port
 from gateway.sessions.strategy import Policy
@@ -201,7 +203,7 @@ def registration(
 ) -> Registration:
     """Return our registration at one issuer, which the checks of the configuration found whole.
 
-    Of *grants* it has those for what this issuer says.
+    Of *grants* it has those for what this issuer says. Raises SettingsInvalid for a key that is none.
     """
     return Registration(
         id=provider.id,
@@ -221,7 +223,22 @@ def registration(
             for each in grants
             if each.provider == provider.id
         ),
+        keys=_client_keys(provider),
     )
+
+
+def _client_keys(provider: ProviderSettings) -> tuple[ClientKey, ...]:
+    made, faults = [], []
+    for index, each in enumerate(provider.keys):
+        try:
+            made.append(
+                ClientKey(pem=each.key.get_secret_value(), algorithm=each.alg or "", kid=each.kid or "")
+            )
+        except ClientKeyRefused as error:
+            faults.append(Fault(key=f"providers.{provider.id}.keys[{index}].key", message=str(error)))
+    if faults:
+        raise SettingsInvalid(faults)
+    return tuple(made)
 
 
 def _claim_names(claims: Mapping[str, str]) -> ClaimNames:

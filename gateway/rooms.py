@@ -6,7 +6,7 @@ import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
-from gateway.assembly import build_routes, cookie_names, hosts_served, registration, resources_wanted
+from gateway.assembly import build_routes, cookie_names, hosts_served
 from gateway.flows.arrival import Arrivals
 from gateway.flows.departures import Departures, LogoutProvider
 from gateway.flows.issuer_logout import IssuerLogout
@@ -32,6 +32,7 @@ from gateway.front.ledger import RequestLedger
 from gateway.front.limits import Limits
 from gateway.front.request_id import RequestIds
 from gateway.front.snapshot import Snapshot
+from gateway.issuers import client_key_sets, registrations
 from gateway.keys.keyring import KeyRing
 from gateway.keys.password import Passwords
 from gateway.lasting import Tenure
@@ -63,6 +64,7 @@ from gateway.upstream.members import Members
 from gateway.upstream.pool import Pool
 from gateway.upstream.signature import Signatures
 from gateway.web.account import AccountPage
+from gateway.web.client_jwks import ClientJwks
 from gateway.web.csrf import Csrf
 from gateway.web.endpoints import Endpoints
 from gateway.web.errors import ErrorPages
@@ -145,11 +147,7 @@ class Rooms:
             self._keeping.close,
             self._live.close,
         ]
-        self._issuers = [
-            registration(each, grants=settings.roles, resources=resources_wanted(settings))
-            for each in settings.providers
-            if each.type == "oidc"
-        ]
+        self._issuers = registrations(settings)
         self._parties = {each.id: self._party(each) for each in self._issuers}
         self._tokens = self._token_rooms()
         self.closing.append(self._tokens.close)
@@ -310,6 +308,7 @@ class Rooms:
                 root=self._root,
             ),
             issuer_logout=self._issuer_logout(),
+            client_jwks=ClientJwks(client_key_sets(self._issuers), replies=self._replies),
         )
 
     def _sign_in(self, logins: Logins, passwords: PasswordLogins | None) -> SignIn:

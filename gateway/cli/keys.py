@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from gateway.cli.configuration import config_option, load_or_exit
+from gateway.cli.configuration import config_option, exit_with, load_or_exit
 
 if TYPE_CHECKING:
     from gateway.keys.key_file import Rotated
@@ -85,24 +85,34 @@ def rotate(config: Path, *, file: Path | None, keep: int | None, as_json: bool) 
 @command.command("export", epilog="Example: gateway keys export --upstream wiki > wiki.jwks")
 @config_option
 @click.option("--pem", is_flag=True, help="Print PEM instead of a JWK set.")
+@click.option("--client", metavar="PROVIDER", help="Print the keys that this provider's issuer is to know.")
 @click.option(
     "--upstream",
     metavar="NAME|URL",
     help="Print the SECRET keys of this one's requests, signed with hmac-sha256, for it alone to read.",
 )
-def export(config: Path, *, pem: bool, upstream: str | None) -> None:
+def export(config: Path, *, pem: bool, client: str | None, upstream: str | None) -> None:
     """Print the public keys that apps verify assertions and ed25519 requests with, the present ones first.
 
-    The same set is served as /.gateway/jwks.json; this is for apps that cannot fetch it. The keys of
+    The same set is served as /.gateway/jwks.json; this is for apps that cannot fetch it. With --client
+    it is the JWK set to register at an issuer, served as /.gateway/client-jwks/PROVIDER. The keys of
     hmac-sha256 are published nowhere: --upstream prints those that one app shares with the gateway.
     """
-    settings = load_or_exit(config).settings
-    if upstream is not None and pem:
-        raise click.UsageError("a shared key has no PEM: leave --pem out")
-    if upstream is None:
-        keys = _published(settings)
+    if client is not None and upstream is not None:
+        raise click.UsageError("an issuer is told other keys than an app: leave one of the two out")
+    loaded = load_or_exit(config)
+    if client is not None:
+        _print_client_keys(loaded, client, pem=pem)
+    elif upstream is not None:
+        _print_shared_keys(loaded.settings, upstream, pem=pem)
+    else:
+        keys = _published(loaded.settings)
         click.echo(keys.pem() if pem else json.dumps(keys.jwks(), indent=2), nl=not pem)
-        return
+
+
+def _print_shared_keys(settings: "Settings", upstream: str, *, pem: bool) -> None:
+    if pem:
+        raise click.UsageError("a shared key has no PEM: leave --pem out")
     click.echo(json.dumps({"keys": [key.secret_jwk() for key in _shared(settings, upstream)]}, indent=2))
 
 
@@ -122,6 +132,21 @@ def _shared(settings: "Settings", name: str) -> "Sequence[SharedKey]":
     if name not in upstreams:
         raise click.ClickException(f"no route leads to {name!r}: one of {', '.join(upstreams)}")
     return request_keys(settings, _ring(settings)).shared(upstreams[name])
+
+
+def _print_client_keys(loaded: "Loaded", provider: str, *, pem: bool) -> None:
+    from gateway.errors import SettingsInvalid
+    from gateway.issuers import client_key_sets, registrations
+
+    if pem:
+        raise click.UsageError("the keys for an issuer are a JWK set: leave --pem out")
+    try:
+        found = client_key_sets(registrations(loaded.settings)).get(provider)
+    except SettingsInvalid as error:
+        exit_with(error)
+    if found is None:
+        raise click.ClickException(f"no provider {provider} has keys in the configuration")
+    click.echo(json.dumps(found, indent=2))
 
 
 def described(loaded: "Loaded", config: Path) -> "Iterator[dict[str, object]]":

@@ -19,6 +19,7 @@ from gateway.relying_party import (
     userinfo,
 )
 from gateway.relying_party.authorization import CallbackResponse, accept_response, authorization_url
+from gateway.relying_party.backchannel import BackChannel
 from gateway.relying_party.claims import merged, verified_login
 from gateway.relying_party.discovery import Discovery
 from gateway.relying_party.end_session import LogoutDeparture, end_session_url
@@ -40,6 +41,7 @@ class RelyingParty:
         self._clock = clock
         self._discovery = Discovery(registration.issuer, http=http, clock=clock)
         self._keys = self._key_source()
+        self._issuer = BackChannel(registration, http=http, clock=clock)
 
     async def begin(
         self, pending: PendingLogin, hints: Mapping[str, str], *, demand: Demand | None = None
@@ -59,9 +61,7 @@ class RelyingParty:
         self._check_ours(pending)
         metadata = await self._discovery.metadata()
         code = accept_response(response, pending=pending, metadata=metadata)
-        answer = await tokens.exchange(
-            code, pending=pending, registration=self.registration, metadata=metadata, http=self._http
-        )
+        answer = await tokens.exchange(code, pending=pending, metadata=metadata, issuer=self._issuer)
         claims = await id_token.verify(
             answer.id_token, expectation=self._expectation(pending, code, answer), keys=self._keys
         )
@@ -94,9 +94,8 @@ class RelyingParty:
             kept,
             subject=subject,
             resource=resource,
-            registration=self.registration,
             metadata=await self._discovery.metadata(),
-            http=self._http,
+            issuer=self._issuer,
             keys=self._keys,
             now=self._clock(),
         )
@@ -107,9 +106,8 @@ class RelyingParty:
             subject,
             audience=audience,
             resource=resource,
-            registration=self.registration,
             metadata=await self._discovery.metadata(),
-            http=self._http,
+            issuer=self._issuer,
             now=self._clock(),
         )
 
@@ -121,9 +119,7 @@ class RelyingParty:
         endpoint = (await self._discovery.metadata()).revocation_endpoint
         if endpoint is None:
             return None
-        return await revocation.revoke(
-            kept, endpoint=endpoint, registration=self.registration, http=self._http
-        )
+        return await revocation.revoke(kept, endpoint=endpoint, issuer=self._issuer)
 
     @property
     def ends_sessions(self) -> bool:

@@ -2,15 +2,13 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
-from urllib.parse import urlencode
 
 from gateway.errors import GrantForeign, GrantRefused, IssuerUnavailable, LoginFailed, TokenRefused
 from gateway.model.grant import ProviderTokens, Token
 from gateway.relying_party import id_token, tokens
 from gateway.relying_party.authorization import plain_word
-from gateway.relying_party.client_auth import authentication
+from gateway.relying_party.backchannel import BackChannel
 from gateway.relying_party.discovery import IssuerMetadata
-from gateway.relying_party.http import IssuerHttp
 from gateway.relying_party.jwks import KeySource
 from gateway.relying_party.registration import Registration
 
@@ -23,9 +21,8 @@ async def refreshed(
     *,
     subject: str,
     resource: str | None,
-    registration: Registration,
     metadata: IssuerMetadata,
-    http: IssuerHttp,
+    issuer: BackChannel,
     keys: KeySource,
     now: float,
 ) -> ProviderTokens:
@@ -40,11 +37,17 @@ async def refreshed(
         raise GrantRefused("there is no refresh token")
     asked = [("grant_type", "refresh_token"), ("refresh_token", kept.refresh_token)]
     asked += [("resource", resource)] if resource else []
-    document = await _answer(asked, registration=registration, metadata=metadata, http=http)
-    access_token, refresh_token = read_tokens(document, registration.issuer, now=now)
+    document = await _answer(asked, metadata=metadata, issuer=issuer)
+    access_token, refresh_token = read_tokens(document, metadata.issuer, now=now)
     try:
         new = await _id_token(
-            document, kept, access_token, subject=subject, registration=registration, keys=keys, now=now
+            document,
+            kept,
+            access_token,
+            subject=subject,
+            registration=issuer.registration,
+            keys=keys,
+            now=now,
         )
     except LoginFailed as error:
         raise GrantForeign(str(error)) from None
@@ -56,15 +59,9 @@ async def refreshed(
 
 
 async def _answer(
-    asked: Sequence[tuple[str, str]],
-    *,
-    registration: Registration,
-    metadata: IssuerMetadata,
-    http: IssuerHttp,
+    asked: Sequence[tuple[str, str]], *, metadata: IssuerMetadata, issuer: BackChannel
 ) -> dict[str, object]:
-    headers, credentials = authentication(registration)
-    form = urlencode([*asked, *credentials])
-    document = tokens.answered(await http.post_form(metadata.token_endpoint, form, headers=headers))
+    document = tokens.answered(await issuer.post(metadata.token_endpoint, asked))
     if "error" not in document:
         return document
     word = plain_word(document["error"])

@@ -1,15 +1,11 @@
 """Token exchange: a token made for one upstream, for the access token of its caller (RFC 8693)."""
 
-from urllib.parse import urlencode
-
 from gateway.errors import IssuerUnavailable, LoginFailed, TokenRefused
 from gateway.model.grant import Token
 from gateway.relying_party import tokens
 from gateway.relying_party.authorization import plain_word
-from gateway.relying_party.client_auth import authentication
+from gateway.relying_party.backchannel import BackChannel
 from gateway.relying_party.discovery import IssuerMetadata
-from gateway.relying_party.http import IssuerHttp
-from gateway.relying_party.registration import Registration
 
 _GRANT = "urn:ietf:params:oauth:grant-type:token-exchange"
 _KIND = "urn:ietf:params:oauth:token-type:"
@@ -21,9 +17,8 @@ async def exchanged(
     *,
     audience: str,
     resource: str | None,
-    registration: Registration,
     metadata: IssuerMetadata,
-    http: IssuerHttp,
+    issuer: BackChannel,
     now: float,
 ) -> Token:
     """Return an access token for *audience*, and for *resource* where one is named, on behalf of *subject*'s
@@ -31,7 +26,6 @@ async def exchanged(
 
     Raises TokenRefused where the issuer says no, IssuerUnavailable where it gives no answer as it should.
     """
-    headers, credentials = authentication(registration)
     asked = [
         ("grant_type", _GRANT),
         ("subject_token", subject.value),
@@ -39,10 +33,8 @@ async def exchanged(
         ("requested_token_type", f"{_KIND}access_token"),
         ("audience", audience),
         *([("resource", resource)] if resource else []),
-        *credentials,
     ]
-    answer = await http.post_form(metadata.token_endpoint, urlencode(asked), headers=headers)
-    document = tokens.answered(answer)
+    document = tokens.answered(await issuer.post(metadata.token_endpoint, asked))
     if "error" in document:
         raise TokenRefused(f"{metadata.issuer}: token exchange: {plain_word(document['error'])}")
     if document.get("issued_token_type") not in _FIT:

@@ -194,6 +194,15 @@ def _shared_secret(value: object, info: ValidationInfo) -> bytes | None:
     return found
 
 
+def _private_key(value: object, info: ValidationInfo) -> SecretStr:
+    found = _client_secret(value, info)
+    if found is None or "PRIVATE KEY-----" not in found.get_secret_value():
+        raise Refused(
+            "is not a private key in PEM", "openssl genpkey -algorithm EC -pkeyopt ec_paramgen_curve:P-256"
+        )
+    return found
+
+
 def _listed(value: object) -> list[object]:
     return list(value) if isinstance(value, list | tuple) else [value]
 
@@ -247,3 +256,4 @@ SharedSecret = Annotated[
     Hidden(usual=False),
     WithJsonSchema(REFERENCE),
 ]
+PrivateKey = Annotated[SecretStr, BeforeValidator(_private_key), Hidden(), WithJsonSchema(REFERENCE)]

@@ -7,6 +7,7 @@ from gateway.model.answer import Answer
 from gateway.model.inbound import Inbound
 from gateway.pipeline import Passage
 from gateway.web.account import AccountPage
+from gateway.web.client_jwks import ClientJwks
 from gateway.web.home import Handler, Home
 from gateway.web.initiation import Initiation
 from gateway.web.issuer_logout import IssuerLogoutEndpoints
@@ -35,6 +36,7 @@ class Endpoints:
         password: PasswordPage,
         programs: Programs,
         issuer_logout: IssuerLogoutEndpoints,
+        client_jwks: ClientJwks,
     ) -> None:
         self._prefix = prefix
         self._folded = prefix.casefold()
@@ -58,6 +60,7 @@ class Endpoints:
             "/account/link": {"POST": account.link},
             "/account/sessions": {"POST": account.end},
             "/backchannel-logout": {"POST": issuer_logout.backchannel},
+            "/client-jwks": {"GET": client_jwks.show},
             "/frontchannel-logout": {"GET": issuer_logout.frontchannel},
         }
 

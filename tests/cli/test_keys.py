@@ -12,6 +12,7 @@ from cryptography.hazmat.primitives.serialization import load_pem_public_key
 
 from gateway.cli.keys import command
 from gateway.keys.keyring import KeyRing
+from tests.fakes.client_keys import pem
 from tests.fakes.configuration import SECRET, SOUND, loaded, write
 
 URL = "https://gateway.example.com"
@@ -239,3 +240,32 @@ def listed_keys(result: Result) -> list[dict[str, object]]:
     assert result.exit_code == 0, result.output
     found: list[dict[str, object]] = json.loads(result.stdout)["keys"]
     return found
+
+
+CLIENT = """
+[[providers]]
+id = "a"
+issuer = "https://a.example"
+client_id = "x"
+client_auth = "private_key_jwt"
+[[providers.keys]]
+key = \"\"\"{}\"\"\"
+kid = "2026-11"
+"""
+
+
+def test_the_keys_for_an_issuer_are_a_set_to_register_there(run: Run, tmp_path: Path) -> None:
+    configuration = (tmp_path / "gateway.toml").read_text()
+    (tmp_path / "gateway.toml").write_text(configuration + CLIENT.format(pem()))
+    found = json.loads(run("export", "--client", "a").stdout)
+    assert [(each["kid"], each["use"], "d" in each) for each in found["keys"]] == [("2026-11", "sig", False)]
+    assert run("export", "--client", "b").exit_code == 1
+    assert run("export", "--client", "a", "--pem").exit_code == 2
+
+
+def test_a_key_that_is_none_is_told_by_check_and_export(run: Run, tmp_path: Path) -> None:
+    configuration = (tmp_path / "gateway.toml").read_text()
+    (tmp_path / "gateway.toml").write_text(configuration + CLIENT.format(pem("X25519")))
+    result = run("export", "--client", "a")
+    assert result.exit_code == 1
+    assert "providers.a.keys[0].key" in result.stderr

@@ -42,7 +42,8 @@ async def foreign_issuer(
 ) -> AsyncIterator[ForeignIssuer]:
     """Start the issuer on a loopback port, a free one by default; it ends with the block, by its process id.
 
-    *more* are further settings of `issuer.mjs`.
+    *more* are further settings of `issuer.mjs`: `client` is laid over our registration there, `features`
+    and `more` over its configuration.
     """
     node = shutil.which("node")
     assert node, "node is not installed"

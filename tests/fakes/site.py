@@ -45,6 +45,7 @@ from gateway.sessions.stateless import Stateless
 from gateway.sessions.strategy import Policy
 from gateway.store.database import Database
 from gateway.web.account import AccountPage
+from gateway.web.client_jwks import ClientJwks
 from gateway.web.csrf import Csrf
 from gateway.web.endpoints import Endpoints
 from gateway.web.errors import ErrorPages
@@ -415,6 +416,7 @@ def _composed(
             pages=pages,
             replies=replies,
         ),
+        client_jwks=ClientJwks({"demo": {"keys": []}}, replies=replies),
     )
     return Site(
         clock=clock,

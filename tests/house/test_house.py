@@ -31,6 +31,7 @@ FLOORS = {
     "reload": 7,
     "request_keys": 7,
     "provider_tokens": 7,
+    "issuers": 7.05,
     "worker": 7,
     "workers": 7.05,
     "strategies": 7.05,

@@ -2,7 +2,8 @@
 // refresh tokens rotate. Configured by one JSON argument; prints one line when it listens.
 import Provider, { errors } from "oidc-provider";
 
-const { port, redirectUris, postLogoutRedirectUris, backchannelLogoutUri, clientSecret, accessTokenLifetime, resources } = JSON.parse(process.argv[2]);
+const { port, redirectUris, postLogoutRedirectUris, backchannelLogoutUri, clientSecret, accessTokenLifetime, resources, client, features, more } =
+  JSON.parse(process.argv[2]);
 
 const provider = new Provider(`http://localhost:${port}`, {
   clients: [
@@ -16,6 +17,7 @@ const provider = new Provider(`http://localhost:${port}`, {
         backchannel_logout_uri: backchannelLogoutUri,
         backchannel_logout_session_required: true,
       }),
+      ...client,
     },
   ],
   cookies: { keys: ["only for tests"] },
@@ -42,7 +44,9 @@ const provider = new Provider(`http://localhost:${port}`, {
         },
       },
     }),
+    ...features,
   },
+  ...more,
   findAccount: (_ctx, id) => ({
     accountId: id,
     claims: () => ({
