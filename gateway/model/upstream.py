@@ -66,13 +66,15 @@ class Limits:
 class Trust:
     """Whom members are verified by, and as whom we present ourselves; paths of PEM files, empty for none.
 
-    `server_name` is what their certificates must name, empty where it is the host.
+    `server_name` is what their certificates must name, empty where it is the host. `digest` is that of
+    what the files hold: with other contents it is another trust.
     """
 
     ca: str = ""
     client_cert: str = ""
     client_key: str = ""
     server_name: str = ""
+    digest: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
