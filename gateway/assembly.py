@@ -1,6 +1,8 @@
 """From the whole `Settings` to the narrow values that each room takes; only this floor sees both."""
 
 from collections.abc import Callable, Mapping, Sequence
+from hashlib import sha256
+from pathlib import Path
 
 from gateway.errors import Fault, SettingsInvalid
 from gateway.model.cookies import CookieNames
@@ -11,6 +13,7 @@ from gateway.model.route import (
     Forwarding,
     IdentityHeaders,
     OnRefreshError,
+    RequestAlgorithm,
     Route,
     Rules,
 )
@@ -93,8 +96,15 @@ def _upstream(settings: Settings, route: RouteSettings) -> Upstream:
             client_cert=tls.client_cert or "",
             client_key=tls.client_key or "",
             server_name=tls.server_name or "",
+            digest=_digest(tls.ca, tls.client_cert, tls.client_key),
         ),
     )
+
+
+def _digest(*files: str | None) -> str:
+    """Return the SHA-256 of what *files* hold, empty where none is named. Raises OSError."""
+    held = [sha256(Path(file).read_bytes()).digest() for file in files if file]
+    return sha256(b"".join(held)).hexdigest() if held else ""
 
 
 def _health(health: HealthSettings | None) -> Health | None:
@@ -130,7 +140,11 @@ def _demand(route: RouteSettings) -> Demand | None:
 
 
 def _identity(identity: IdentitySettings) -> IdentityHeaders:
-    return IdentityHeaders(headers=tuple(identity.headers.items()), assertion=identity.assertion)
+    return IdentityHeaders(
+        headers=tuple(identity.headers.items()),
+        assertion=identity.assertion,
+        signature=None if identity.signature == "off" else RequestAlgorithm(identity.signature),
+    )
 
 
 def cookie_names(settings: Settings) -> CookieNames:
@@ -164,7 +178,14 @@ def redis_account(settings: Settings) -> RedisAccount:
     address = redis_address(redis.url)
     tls = redis.tls
     trust = (
-        RedisTls(ca=tls.ca, client_cert=tls.client_cert, client_key=tls.client_key) if address.tls else None
+        RedisTls(
+            ca=tls.ca,
+            client_cert=tls.client_cert,
+            client_key=tls.client_key,
+            digest=_digest(tls.ca, tls.client_cert, tls.client_key),
+        )
+        if address.tls
+        else None
     )
     return RedisAccount(
         kind=address.kind,

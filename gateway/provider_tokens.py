@@ -8,6 +8,7 @@ from gateway.flows.exchange import Exchanges
 from gateway.flows.exchange import Issuer as ExchangingIssuer
 from gateway.flows.forwarding import Forwards
 from gateway.flows.grants import Book, BookWithGrants, Grants
+from gateway.flows.places import Places
 from gateway.flows.presentation import Issuer as RefreshingIssuer
 from gateway.flows.presentation import Presentations
 from gateway.flows.refresh import Refreshes
@@ -69,17 +70,18 @@ class TokenRooms:
             audit=trade.word.audit,
             tell=trade.log.event,
         )
+        places = Places(trade.issuers, monotonic=trade.monotonic)
         self._refreshes = Refreshes(
             self._grants,
             presentations,
             store=store,
-            issuers=trade.issuers,
+            places=places,
             clock=trade.clock,
             monotonic=trade.monotonic,
             counts=trade.metrics,
         )
         self._exchanges = Exchanges(
-            trade.issuers, clock=trade.clock, counts=trade.metrics, tell=trade.log.event
+            trade.issuers, places=places, clock=trade.clock, counts=trade.metrics, tell=trade.log.event
         )
         self.forwards = Forwards(
             self._grants,

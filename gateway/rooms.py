@@ -50,6 +50,7 @@ from gateway.provider_tokens import TokenRooms, TokenTrade
 from gateway.relying_party.http import IssuerHttp
 from gateway.relying_party.provider import RelyingParty
 from gateway.relying_party.registration import Registration
+from gateway.request_keys import Published, request_keys
 from gateway.routing.table import Table
 from gateway.sessions.sightings import Sightings
 from gateway.settings.addresses import url
@@ -62,6 +63,7 @@ from gateway.upstream.assertion import Assertions
 from gateway.upstream.headers import Dresser, reserved_by
 from gateway.upstream.members import Members
 from gateway.upstream.pool import Pool
+from gateway.upstream.signature import Signatures
 from gateway.web.account import AccountPage
 from gateway.web.client_jwks import ClientJwks
 from gateway.web.csrf import Csrf
@@ -129,8 +131,9 @@ class Rooms:
         self._scheme = url(settings.public_url).scheme
         self._ring = KeyRing(settings.secret, scope=settings.public_url)
         self._signing = self._ring.signing_keys()
-        self.jwks = self._signing.jwks
         self.table = Table(build_routes(settings))
+        self._request_keys = request_keys(settings, self._ring)
+        self.jwks = Published(self._ring, self._request_keys.published(self.table.ordered)).jwks
         self._ledger = ledger
         self._word = Word(ledger.audit)
         self._audit = self._word.audit
@@ -260,6 +263,7 @@ class Rooms:
                 reserved=reserved,
                 cookies=self._names,
                 assertions=assertions,
+                signatures=Signatures(self._request_keys, clock=self._around.clock),
                 new_trace=NewTraces(secrets.token_bytes),
             ),
             pools={upstream.name: self._pool(upstream, heads) for upstream in self._upstreams()},

@@ -9,6 +9,7 @@ from gateway.assembly import (
     build_routes,
     cookie_names,
     hosts_served,
+    redis_account,
     registration,
     resources_wanted,
     session_policy,
@@ -18,7 +19,36 @@ from gateway.model.route import Access, Forwarded, Forwarding, OnRefreshError, R
 from gateway.model.upstream import Balance, Health, Limits, Member, Timeouts
 from gateway.routing.table import Table
 from gateway.settings.schema import Settings
+from tests.fakes.certificates import write_certificates
 from tests.fakes.configuration import PROVIDER, ROUTE, SOUND, TOP, loaded
+
+TRUSTING = """
+[upstreams.wiki]
+urls = ["https://wiki.internal"]
+tls = { ca = "certs/internal-ca.pem" }
+[[routes]]
+upstream = "wiki"
+[redis]
+url = "rediss://redis.internal"
+tls = { ca = "certs/internal-ca.pem" }
+"""
+
+
+def test_B131_a_certificate_with_other_contents_is_another_trust(tmp_path: Path) -> None:
+    write_certificates(tmp_path / "certs")
+    settings = loaded(tmp_path, TOP + PROVIDER + TRUSTING).settings
+
+    def trusted() -> tuple[object, object]:
+        [built] = build_routes(settings)
+        return built.upstream.trust, redis_account(settings).login.tls
+
+    before = trusted()
+    assert trusted() == before
+    (tmp_path / "certs").rename(tmp_path / "former")
+    write_certificates(tmp_path / "certs")
+    after = trusted()
+    assert not any(old == new for old, new in zip(before, after, strict=True))
+
 
 FULL = """
 [upstreams.wiki]

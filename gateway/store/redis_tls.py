@@ -19,11 +19,15 @@ SILENCE = 0.1  # seconds within which a server says that it does not believe us
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RedisTls:
-    """Files in PEM: who may vouch for servers (None: whom the system trusts), our certificate and its key."""
+    """Files in PEM: who may vouch for servers (None: whom the system trusts), our certificate and its key.
+
+    `digest` is that of what they hold: with other contents it is another one.
+    """
 
     ca: str | None = None
     client_cert: str | None = None
     client_key: str | None = None
+    digest: str = ""
 
     def context(self) -> ssl.SSLContext:
         """Return what connections are made by. Raises StoreUntrusted where the files are unfit."""
