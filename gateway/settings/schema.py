@@ -171,11 +171,7 @@ class Settings(Table):
         return origin, UpstreamSettings(urls=(origin,))
 
     def identity_of(self, route: RouteSettings) -> IdentitySettings:
-        """Return what this route's upstream is told: its own words where it has any, else everybody's."""
-        own = route.identity
-        if own is None:
-            return self.identity
-        return IdentitySettings.model_construct(
-            assertion=own.assertion if "assertion" in own.model_fields_set else self.identity.assertion,
-            headers=self.identity.headers if own.headers is None else own.headers,
-        )
+        """Return what this route's upstream is told: the route's words before the upstream's, before all."""
+        named = self.upstreams.get(route.upstream)
+        told = self.identity.overridden(None if named is None else named.identity)
+        return told.overridden(route.identity)

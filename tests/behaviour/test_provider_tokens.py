@@ -8,6 +8,7 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
+from gateway.flows.places import AT_ONCE
 from gateway.front.lane import Lane
 from tests.fakes.browser import Browser
 from tests.fakes.databases import file_in, hand
@@ -211,6 +212,22 @@ async def test_B135_O25_fifty_requests_on_two_nodes_cause_one_refresh(tmp_path: 
         assert {seen(each, "Authorization")[0] for each in at.app.requests[-50:]} == {
             f"Bearer {issuer_of(at).current}"
         }
+
+
+async def test_B135_sessions_that_fall_due_in_one_moment_do_not_flood_their_issuer(tmp_path: Path) -> None:
+    async with forwarding(tmp_path) as at:
+        issuer = issuer_of(at)
+        everybody = [await at.signed_in() for _ in range(3 * AT_ONCE)]
+        at.clock.advance(301)
+        issuer.gate.clear()
+        asking = [asyncio.create_task(status(each, at)) for each in everybody]
+        async with asyncio.timeout(10):
+            while issuer.refreshes < AT_ONCE:
+                await asyncio.sleep(0.01)
+        assert await status(everybody[0], at, "/plain") == 200, "others are served meanwhile"
+        issuer.gate.set()
+        assert await asyncio.gather(*asking) == [200] * len(everybody)
+        assert (issuer.refreshes, issuer.most_at_once) == (len(everybody), AT_ONCE)
 
 
 async def test_B139_a_refresh_without_a_new_refresh_token_keeps_the_old_one(tmp_path: Path) -> None:
