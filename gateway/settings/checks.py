@@ -15,6 +15,7 @@ from gateway.settings.redis import redis_findings
 from gateway.settings.refusal import Finding
 from gateway.settings.route_checks import ROUTE_CHECKS
 from gateway.settings.schema import Settings
+from gateway.settings.tls_checks import TLS_CHECKS
 from gateway.settings.upstream_checks import UPSTREAM_CHECKS
 
 _OURS = {
@@ -261,6 +262,7 @@ CHECKS: tuple[Check, ...] = (
     _providers,
     _roles,
     *ROUTE_CHECKS,
+    *TLS_CHECKS,
     *UPSTREAM_CHECKS,
     _no_loops,
 )
