@@ -13,6 +13,7 @@ from gateway.model.route import (
     Forwarding,
     IdentityHeaders,
     OnRefreshError,
+    RequestAlgorithm,
     Route,
     Rules,
 )
@@ -139,7 +140,11 @@ def _demand(route: RouteSettings) -> Demand | None:
 
 
 def _identity(identity: IdentitySettings) -> IdentityHeaders:
-    return IdentityHeaders(headers=tuple(identity.headers.items()), assertion=identity.assertion)
+    return IdentityHeaders(
+        headers=tuple(identity.headers.items()),
+        assertion=identity.assertion,
+        signature=None if identity.signature == "off" else RequestAlgorithm(identity.signature),
+    )
 
 
 def cookie_names(settings: Settings) -> CookieNames:
@@ -235,6 +240,7 @@ def registration(
             if each.provider == provider.id
         ),
         keys=_client_keys(provider),
+        response_mode=provider.response_mode,
     )
 
 

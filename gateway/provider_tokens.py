@@ -8,6 +8,7 @@ from gateway.flows.exchange import Exchanges
 from gateway.flows.exchange import Issuer as ExchangingIssuer
 from gateway.flows.forwarding import Forwards
 from gateway.flows.grants import Book, BookWithGrants, Grants
+from gateway.flows.places import Places
 from gateway.flows.presentation import Issuer as RefreshingIssuer
 from gateway.flows.presentation import Presentations
 from gateway.flows.refresh import Refreshes
@@ -17,9 +18,10 @@ from gateway.model.event import Clock
 from gateway.model.session import Session
 from gateway.observe.log import Log
 from gateway.observe.metrics import Metrics
-from gateway.settings.schema import Settings
+from gateway.settings.schema import SessionSettings, Settings
 from gateway.store.database import Database
 
+_LATE = 3600
 _LONGEST_SEALED = 1024 * 1024  # 19 tokens of 16 KiB each, sealed, with room
 
 
@@ -41,6 +43,14 @@ class TokenTrade:
     monotonic: Callable[[], float]
     metrics: Metrics
     log: Log
+
+
+def _idle(session: SessionSettings) -> int | None:
+    """Return after how many seconds unseen a session is over for sure: sightings come late, once a lease,
+    and one of them may be lost."""
+    if session.idle_timeout is None:
+        return None
+    return int(session.idle_timeout + 2 * session.lease) + _LATE
 
 
 class TokenRooms:
@@ -69,17 +79,18 @@ class TokenRooms:
             audit=trade.word.audit,
             tell=trade.log.event,
         )
+        places = Places(trade.issuers, monotonic=trade.monotonic)
         self._refreshes = Refreshes(
             self._grants,
             presentations,
             store=store,
-            issuers=trade.issuers,
+            places=places,
             clock=trade.clock,
             monotonic=trade.monotonic,
             counts=trade.metrics,
         )
         self._exchanges = Exchanges(
-            trade.issuers, clock=trade.clock, counts=trade.metrics, tell=trade.log.event
+            trade.issuers, places=places, clock=trade.clock, counts=trade.metrics, tell=trade.log.event
         )
         self.forwards = Forwards(
             self._grants,
@@ -95,6 +106,7 @@ class TokenRooms:
             issuers=trade.issuers,
             word=trade.word,
             max_age=int(trade.settings.session.max_age),
+            idle=_idle(trade.settings.session),
             clock=trade.clock,
             counts=trade.metrics,
             audit=trade.word.audit,

@@ -17,6 +17,7 @@ from gateway.flows.logout import Logout
 from gateway.flows.password import PasswordLogins, PasswordProvider
 from gateway.flows.password_change import PasswordChange
 from gateway.flows.password_policy import PasswordPolicy
+from gateway.flows.posted import PostedResponses
 from gateway.flows.recent import RecentLogins
 from gateway.flows.resume import Resume
 from gateway.flows.revocation import Word
@@ -49,6 +50,7 @@ from gateway.provider_tokens import TokenRooms, TokenTrade
 from gateway.relying_party.http import IssuerHttp
 from gateway.relying_party.provider import RelyingParty
 from gateway.relying_party.registration import Registration
+from gateway.request_keys import Published, request_keys
 from gateway.routing.table import Table
 from gateway.sessions.sightings import Sightings
 from gateway.settings.addresses import url
@@ -61,6 +63,7 @@ from gateway.upstream.assertion import Assertions
 from gateway.upstream.headers import Dresser, reserved_by
 from gateway.upstream.members import Members
 from gateway.upstream.pool import Pool
+from gateway.upstream.signature import Signatures
 from gateway.web.account import AccountPage
 from gateway.web.client_jwks import ClientJwks
 from gateway.web.csrf import Csrf
@@ -128,8 +131,9 @@ class Rooms:
         self._scheme = url(settings.public_url).scheme
         self._ring = KeyRing(settings.secret, scope=settings.public_url)
         self._signing = self._ring.signing_keys()
-        self.jwks = self._signing.jwks
         self.table = Table(build_routes(settings))
+        self._request_keys = request_keys(settings, self._ring)
+        self.jwks = Published(self._ring, self._request_keys.published(self.table.ordered)).jwks
         self._ledger = ledger
         self._word = Word(ledger.audit)
         self._audit = self._word.audit
@@ -259,6 +263,7 @@ class Rooms:
                 reserved=reserved,
                 cookies=self._names,
                 assertions=assertions,
+                signatures=Signatures(self._request_keys, clock=self._around.clock),
                 new_trace=NewTraces(secrets.token_bytes),
             ),
             pools={upstream.name: self._pool(upstream, heads) for upstream in self._upstreams()},
@@ -372,6 +377,7 @@ class Rooms:
         return Logins(
             providers=self._providers(),
             callback_url=f"{self._root}/callback",
+            posted=PostedResponses(self._ring.sealer("posted-response")),
             transactions=Transactions(sealer=self._ring.sealer("login"), names=self._names, clock=clock),
             recent=self._recent,
             spender=self._store,
@@ -393,6 +399,7 @@ class Rooms:
                 issuer=each.issuer,
                 client_id=each.client_id,
                 party=self._parties[each.id],
+                posts=each.posts,
             )
             for each in self._issuers
         ]

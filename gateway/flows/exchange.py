@@ -10,12 +10,10 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from gateway.errors import IssuerUnavailable, TokenRefused
+from gateway.flows.places import Places
 from gateway.model.event import Clock
 from gateway.model.grant import ASSUMED, Token
 from gateway.model.session import Session
-
-AT_ONCE = 8
-"""Exchanges under way at one issuer."""
 
 MOST = 10_000
 """Tokens held, and failures remembered."""
@@ -48,14 +46,16 @@ Tell = Callable[[str, str, Mapping[str, object]], None]
 class Exchanges:
     """The tokens that were exchanged for. *issuers* are by the id of their provider."""
 
-    def __init__(self, issuers: Mapping[str, Issuer], *, clock: Clock, counts: Counts, tell: Tell) -> None:
+    def __init__(
+        self, issuers: Mapping[str, Issuer], *, places: Places, clock: Clock, counts: Counts, tell: Tell
+    ) -> None:
         self._issuers = issuers
         self._clock = clock
         self._counts = counts
         self._tell = tell
         self._held: dict[Place, Token | Failure] = {}
         self._flights: dict[Place, asyncio.Task[Token]] = {}
-        self._queues = {provider: asyncio.Semaphore(AT_ONCE) for provider in issuers}
+        self._places = places
 
     async def token(self, session: Session, subject: Token, *, audience: str, resource: str | None) -> Token:
         """Return a token for *audience*, exchanged for *subject* where none that is fresh is held.
@@ -97,7 +97,7 @@ class Exchanges:
     async def _fly(self, place: Place, subject: Token, provider: str) -> Token:
         _, audience, resource = place
         try:
-            async with self._queues[provider]:
+            async with self._places.one_at(provider):
                 token = await self._issuers[provider].exchange(subject, audience=audience, resource=resource)
         except (TokenRefused, IssuerUnavailable) as error:
             self._note(place, error, provider)

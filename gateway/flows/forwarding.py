@@ -7,8 +7,9 @@ login is asked for that would not help, so that none leads round in a circle.
 """
 
 import asyncio
+from collections.abc import Coroutine
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
 
 from gateway.errors import (
     AccessDenied,
@@ -38,15 +39,18 @@ SHORT, LONG = 2.0, 15.0
 
 
 class Finder(Protocol):
-    async def find(self, session: Session) -> Grant | None:
+    def find(self, session: Session) -> Coroutine[Any, Any, Grant | None]:
         """Return the grant of *session*, None where there is none. Raises StoreUnavailable."""
 
 
-class Flights(Protocol):
-    def flight(
-        self, grant: Grant, session: Session, *, resource: str | None = None
-    ) -> "asyncio.Task[Grant | None]":
-        """Return the work that gets a fresh access token; whoever waits for it must shield it."""
+class Refreshes(Protocol):
+    async def refreshed(
+        self, grant: Grant, session: Session, *, resource: str | None = None, patience: float
+    ) -> Grant | None:
+        """Return the grant with a fresh access token, waited for at most *patience* seconds.
+
+        Raises TokenRefused, IssuerUnavailable, StoreUnavailable.
+        """
 
 
 class Exchanges(Protocol):
@@ -72,7 +76,7 @@ class Forwards:
     def __init__(
         self,
         grants: Finder,
-        refreshes: Flights,
+        refreshes: Refreshes,
         exchanges: Exchanges,
         *,
         issuers: frozenset[str],
@@ -86,6 +90,7 @@ class Forwards:
         self._clock = clock
         self._patience = patience
         self._held: dict[_Place, _Held] = {}
+        self._reading: dict[str, asyncio.Task[Grant | None]] = {}
 
     def at_hand(self, session: Session, forwarding: Forwarding) -> Token | None:
         """Return the token where nobody has to be asked for it."""
@@ -103,7 +108,7 @@ class Forwards:
             return self._without(session, forwarding, AccessDenied("signed in where no tokens are given"))
         place = _place(session, forwarding)
         try:
-            grant = await self._grants.find(session)
+            grant = await self._found(session)
         except StoreUnavailable:
             return self._through_an_outage(self._held.get(place))
         if grant is None or grant.tokens is None:
@@ -118,6 +123,20 @@ class Forwards:
         if token is not None and not token.is_due(self._clock()):
             self._hold(place, token)
         return token
+
+    async def _found(self, session: Session) -> Grant | None:
+        """Return the grant of *session*, read once for all requests that want it at this moment."""
+        reading = self._reading.get(session.id)
+        if reading is None:
+            reading = asyncio.get_running_loop().create_task(self._grants.find(session))
+            self._reading[session.id] = reading
+            reading.add_done_callback(lambda done: self._read(session.id, done))
+        return await asyncio.shield(reading)
+
+    def _read(self, session_id: str, reading: "asyncio.Task[Grant | None]") -> None:
+        del self._reading[session_id]
+        if not reading.cancelled():
+            reading.exception()  # seen, also where nobody waits any more
 
     async def _fresh(
         self, grant: Grant, tokens: ProviderTokens, session: Session, forwarding: Forwarding
@@ -153,11 +172,7 @@ class Forwards:
     ) -> Grant | None:
         if self._clock() < grant.record.retry_at:
             raise IssuerUnavailable("the issuer failed a moment ago")
-        flight = self._refreshes.flight(grant, session, resource=resource)
-        done, _ = await asyncio.wait([flight], timeout=patience)  # cancels nothing
-        if not done:
-            raise IssuerUnavailable("a refresh takes long")
-        return flight.result()
+        return await self._refreshes.refreshed(grant, session, resource=resource, patience=patience)
 
     async def _exchanged(
         self, subject: Token, session: Session, forwarding: Forwarding, audience: str

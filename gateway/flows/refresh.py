@@ -6,23 +6,25 @@ that hangs up half-finishes nothing.
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Iterable
-from contextlib import asynccontextmanager
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass
 from secrets import token_hex
 from typing import Protocol
 
-from gateway.errors import IssuerUnavailable
+from gateway.errors import IssuerUnavailable, StoreUnavailable
 from gateway.flows.grants import Grant, Grants
+from gateway.flows.places import Places
 from gateway.flows.presentation import Counts, Pace, moved
 from gateway.model.event import Clock
 from gateway.model.grant import GrantRecord, Lease
 from gateway.model.session import Session
 
-AT_ONCE = 8
-"""Refreshes under way at one issuer."""
+CLOSING = 20.0
+"""Seconds that a stop waits for refreshes: longer than a call to an issuer may take."""
 
-WAITING = 1_000
-"""Refreshes that wait for their turn at one issuer; beyond, they fail at once."""
+ATTEMPTS = 3
+"""How often a store is asked for a turn that is busy or away."""
 
 TURNS = 4
 """How often a refresh waits for its turn while others refresh the same grant for other resources."""
@@ -57,8 +59,14 @@ class Presentations(Protocol):
 _Wanted = tuple[bytes, str | None]
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Flight:
+    work: "asyncio.Task[Grant | None]"
+    begun: float
+
+
 class Refreshes:
-    """The refreshes under way in this process. *issuers* are the ids of providers."""
+    """The refreshes under way in this process."""
 
     def __init__(
         self,
@@ -66,7 +74,7 @@ class Refreshes:
         presentations: Presentations,
         *,
         store: Turns,
-        issuers: Iterable[str],
+        places: Places,
         clock: Clock,
         monotonic: Callable[[], float],
         counts: Counts,
@@ -79,38 +87,50 @@ class Refreshes:
         self._monotonic = monotonic
         self._counts = counts
         self._pace = pace
-        self._flights: dict[_Wanted, asyncio.Task[Grant | None]] = {}
-        self._queues = {provider: asyncio.Semaphore(AT_ONCE) for provider in issuers}
-        self._waiting = dict.fromkeys(self._queues, 0)
+        self._places = places
+        self._flights: dict[_Wanted, _Flight] = {}
 
-    def flight(
-        self, grant: Grant, session: Session, *, resource: str | None = None
-    ) -> "asyncio.Task[Grant | None]":
-        """Return the work that gets a fresh access token for *resource*, begun now unless it is under way.
+    async def refreshed(
+        self, grant: Grant, session: Session, *, resource: str | None = None, patience: float
+    ) -> Grant | None:
+        """Return the grant with a fresh access token for *resource*, dead, or None where it is gone.
 
-        Its result is the grant as it is then, None where it is gone. It raises TokenRefused,
-        IssuerUnavailable and StoreUnavailable. Whoever waits for it must shield it.
+        The work goes on whoever stops waiting, and nobody waits for work that is older than *patience*
+        seconds: that is IssuerUnavailable. Raises TokenRefused and StoreUnavailable as well.
         """
+        flight = self._flight(grant, session, resource)
+        left = max(0.0, flight.begun + patience - self._monotonic())
+        done, _ = await asyncio.wait([flight.work], timeout=left)  # cancels nothing
+        if not done:
+            raise IssuerUnavailable(f"{grant.record.provider}: a refresh takes long")
+        return flight.work.result()
+
+    def _flight(self, grant: Grant, session: Session, resource: str | None) -> "_Flight":
+        """Return the work that is under way for all who want this, begun now where none is."""
         wanted = (grant.record.key, resource)
         flight = self._flights.get(wanted)
         if flight is None:
-            flight = asyncio.get_running_loop().create_task(self._fly(grant, session, resource))
-            self._flights[wanted] = flight
-            flight.add_done_callback(lambda done: self._landed(wanted, done))
+            work = asyncio.get_running_loop().create_task(self._fly(grant, session, resource))
+            flight = self._flights[wanted] = _Flight(work=work, begun=self._monotonic())
+            work.add_done_callback(lambda done: self._landed(wanted, done))
         return flight
 
-    async def close(self) -> None:
-        """Wait until everything under way is done and written."""
-        while self._flights:
-            await asyncio.wait(list(self._flights.values()))
+    async def close(self, *, within: float = CLOSING) -> None:
+        """Wait until everything under way is done and written, but for at most *within* seconds."""
+        until = self._monotonic() + within
+        while self._flights and self._monotonic() < until:
+            works = [flight.work for flight in self._flights.values()]
+            await asyncio.wait(works, timeout=max(0.0, until - self._monotonic()))
+        for flight in list(self._flights.values()):
+            flight.work.cancel()
 
-    def _landed(self, wanted: _Wanted, flight: "asyncio.Task[Grant | None]") -> None:
+    def _landed(self, wanted: _Wanted, work: "asyncio.Task[Grant | None]") -> None:
         del self._flights[wanted]
-        if not flight.cancelled():
-            flight.exception()  # seen, also where nobody waits any more
+        if not work.cancelled():
+            work.exception()  # seen, also where nobody waits any more
 
     async def _fly(self, grant: Grant, session: Session, resource: str | None) -> Grant | None:
-        async with self._place(grant.record.provider):
+        async with self._places.one_at(grant.record.provider):
             for _ in range(TURNS):
                 turn = await self._turn(grant)
                 if turn.record is None:
@@ -133,21 +153,13 @@ class Refreshes:
         if self._clock() < record.retry_at:
             raise IssuerUnavailable(f"{record.provider}: failed a moment ago, as another found out")
 
-    @asynccontextmanager
-    async def _place(self, provider: str) -> AsyncIterator[None]:
-        """Wait for one of the places at an issuer, which bound what falls due in one moment."""
-        queue = self._queues.get(provider)
-        if queue is None or self._waiting[provider] >= WAITING:
-            raise IssuerUnavailable(f"{provider}: no place for one more refresh")
-        self._waiting[provider] += 1
-        try:
-            await queue.acquire()
-        finally:
-            self._waiting[provider] -= 1
-        try:
-            yield
-        finally:
-            queue.release()
+    async def _begun(self, record: GrantRecord, tag: bytes, holder: str, dead: Lease | None) -> Turn:
+        """Begin in a store that may be busy: nothing is presented yet, so that can be tried again."""
+        for _ in range(ATTEMPTS - 1):
+            with suppress(StoreUnavailable):
+                return await self._store.begin(record, spent=tag, holder=holder, dead=dead)
+            await asyncio.sleep(self._pace.look)
+        return await self._store.begin(record, spent=tag, holder=holder, dead=dead)
 
     async def _turn(self, grant: Grant) -> Turn:
         """Wait until the grant's lock is ours, or what another did under it is written."""
@@ -156,9 +168,7 @@ class Refreshes:
         since = self._monotonic()
         while True:
             over = self._monotonic() - since >= self._pace.life
-            turn = await self._store.begin(
-                grant.record, spent=tag, holder=holder, dead=seen if over else None
-            )
+            turn = await self._begun(grant.record, tag, holder, seen if over else None)
             if turn.lease.holder == holder or moved(turn.record, grant.record):
                 return turn
             if seen is None or (seen.holder, seen.beat) != (turn.lease.holder, turn.lease.beat):

@@ -101,3 +101,8 @@ class Upstream:
     def authority(self) -> str:
         """The `Host` that all members get, which is the first one's."""
         return self.members[0].authority
+
+    @property
+    def tls(self) -> bool:
+        """Whether that member is reached by TLS."""
+        return self.members[0].tls

@@ -1,6 +1,6 @@
 """The relying party towards one provider: begins a login, and redeems what comes back."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from gateway.errors import LoginFailed
@@ -14,11 +14,17 @@ from gateway.relying_party import (
     logout_token,
     refresh,
     revocation,
+    signed_response,
     token_exchange,
     tokens,
     userinfo,
 )
-from gateway.relying_party.authorization import CallbackResponse, accept_response, authorization_url
+from gateway.relying_party.authorization import (
+    CallbackResponse,
+    accept_response,
+    authorization_url,
+    read_response,
+)
 from gateway.relying_party.backchannel import BackChannel
 from gateway.relying_party.claims import merged, verified_login
 from gateway.relying_party.discovery import Discovery
@@ -52,6 +58,21 @@ class RelyingParty:
         """
         metadata = await self._discovery.metadata()
         return authorization_url(metadata, self.registration, pending, hints, demand=demand)
+
+    async def read(self, pairs: Sequence[tuple[str, str]]) -> CallbackResponse:
+        """Return the response in *pairs*, decoded names and values, as the response mode has it.
+
+        Raises LoginFailed, IssuerUnavailable.
+        """
+        if not self.registration.signs_responses:
+            return read_response(pairs)
+        expectation = signed_response.Expectation(
+            issuer=self.registration.issuer,
+            client_id=self.registration.client_id,
+            algorithms=self.registration.algorithms,
+            now=self._clock(),
+        )
+        return await signed_response.verify(pairs, expectation=expectation, keys=self._keys)
 
     async def redeem(self, pending: PendingLogin, response: CallbackResponse) -> VerifiedLogin:
         """Return who signed in, every check passed. The code is sent at most once.

@@ -13,6 +13,8 @@ ClientAuth = Literal[
 ]
 BY_SECRET = frozenset({"client_secret_basic", "client_secret_post", "client_secret_jwt"})
 
+ResponseMode = Literal["query", "form_post", "query.jwt", "form_post.jwt"]
+
 ASYMMETRIC = frozenset(
     {"RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA", "Ed25519"}
 )
@@ -89,6 +91,7 @@ class Registration:
     algorithms: tuple[str, ...] = DEFAULT_ALGORITHMS
     roles: tuple[RoleGrant, ...] = ()
     keys: tuple[ClientKey, ...] = ()
+    response_mode: ResponseMode = "query"
     resources: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
@@ -102,6 +105,16 @@ class Registration:
     def symmetric(self) -> bool:
         """Whether ID tokens are authenticated by the client secret, and no JWKS is read."""
         return any(name in SYMMETRIC for name in self.algorithms)
+
+    @property
+    def posts(self) -> bool:
+        """Whether the issuer's page posts its answer to us (OAuth 2.0 Form Post Response Mode)."""
+        return self.response_mode.startswith("form_post")
+
+    @property
+    def signs_responses(self) -> bool:
+        """Whether the issuer's answer is a signed JWT (JARM)."""
+        return self.response_mode.endswith(".jwt")
 
     @property
     def signing_key(self) -> ClientKey | None:

@@ -32,6 +32,9 @@ def cautions(settings: Settings, secrets: Mapping[str, str]) -> Iterator[str]:
     if idle is not None and idle >= settings.session.max_age:
         yield "session.idle_timeout is not shorter than max_age, so it never ends a session"
     yield from _names_by_email("identity", settings.identity.headers)
+    for name, upstream in settings.upstreams.items():
+        if upstream.identity is not None and upstream.identity.headers is not None:
+            yield from _names_by_email(f"upstreams.{name}.identity", upstream.identity.headers)
     yield from _of_routes(settings)
 
 

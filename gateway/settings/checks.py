@@ -13,6 +13,7 @@ from gateway.settings.notation import KeyPath, nearest, toml
 from gateway.settings.providers import ProviderSettings
 from gateway.settings.redis import redis_findings
 from gateway.settings.refusal import Finding
+from gateway.settings.response_checks import response_faults
 from gateway.settings.route_checks import ROUTE_CHECKS
 from gateway.settings.schema import Settings
 from gateway.settings.upstream_checks import UPSTREAM_CHECKS
@@ -259,6 +260,7 @@ CHECKS: tuple[Check, ...] = (
     _session,
     _redis,
     _providers,
+    response_faults,
     _roles,
     *ROUTE_CHECKS,
     *UPSTREAM_CHECKS,

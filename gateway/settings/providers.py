@@ -33,7 +33,7 @@ Claims = Annotated[Mapping[ClaimName, Word], BeforeValidator(_with_standard)]
 KEYS_OF: Mapping[str, frozenset[str]] = {
     "oidc": frozenset(
         {"issuer", "client_id", "client_secret", "client_auth", "scopes", "trust_email"}
-        | {"authorization_params", "claims", "id_token_algorithms", "keys"}
+        | {"authorization_params", "claims", "id_token_algorithms", "keys", "response_mode"}
     ),
     "password": frozenset({"min_length"}),
 }
@@ -79,6 +79,11 @@ class ProviderSettings(Table):
         default=written([]),
         description="Private keys of ours that this issuer knows. The first signs; all are published.",
         examples=[[{"key": {"file": "keys/company.pem"}}]],
+    )
+    response_mode: Literal["query", "form_post", "query.jwt", "form_post.jwt"] = Field(
+        default="query",
+        description="How the issuer answers through the browser: in our address, or posted by its page; "
+        'signed with ".jwt" (JARM).',
     )
     scopes: tuple[Scope, ...] = Field(
         default=written(["openid", "email", "profile"]),

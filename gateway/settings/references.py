@@ -58,7 +58,10 @@ class Surroundings:
 
 
 class Hidden:
-    """Marks a key in the schema whose value is never shown."""
+    """Marks a key in the schema whose value is never shown; *usual* says that most files have it."""
+
+    def __init__(self, *, usual: bool = True) -> None:
+        self.usual = usual
 
     def hides(self, written: object) -> bool:
         """Say whether what is *written*, None where nothing is, is to be kept from sight."""
@@ -200,6 +203,15 @@ def _client_secret(value: object, info: ValidationInfo) -> SecretStr | None:
     return SecretStr(found)
 
 
+def _shared_secret(value: object, info: ValidationInfo) -> bytes | None:
+    if value is None:
+        return None
+    found = resolve(value, _surroundings(info))
+    if len(found) < SHORTEST:
+        raise Refused(f"must be at least {SHORTEST} bytes long, and is {len(found)}", _HOW_TO_MAKE)
+    return found
+
+
 def _private_key(value: object, info: ValidationInfo) -> SecretStr:
     found = _client_secret(value, info)
     if found is None or "PRIVATE KEY-----" not in found.get_secret_value():
@@ -255,5 +267,11 @@ SecretRing = Annotated[
 ]
 ClientSecret = Annotated[
     SecretStr | None, BeforeValidator(_client_secret), Hidden(), WithJsonSchema(REFERENCE)
+]
+SharedSecret = Annotated[
+    bytes | None,
+    BeforeValidator(_shared_secret),
+    Hidden(usual=False),
+    WithJsonSchema(REFERENCE),
 ]
 PrivateKey = Annotated[SecretStr, BeforeValidator(_private_key), Hidden(), WithJsonSchema(REFERENCE)]

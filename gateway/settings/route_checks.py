@@ -1,14 +1,16 @@
 """Contradictions among routes, upstreams and the identity they are told."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 
 from gateway.model.route import covers
 from gateway.settings.addresses import upstream_url, url, within
 from gateway.settings.fields import folded
 from gateway.settings.notation import KeyPath, nearest
 from gateway.settings.refusal import Finding, Refused
-from gateway.settings.routes import PERSONAL, RouteSettings, RuleSettings
+from gateway.settings.routes import PERSONAL, IdentitySettings, RouteSettings, RuleSettings
 from gateway.settings.schema import Settings
+
+_SHARED = "hmac-sha256"
 
 
 def _any_route(settings: Settings) -> Iterator[Finding]:
@@ -153,17 +155,33 @@ def _reaches(pattern: str, public: str, domain: str | None) -> bool:
 
 
 def _identity(settings: Settings) -> Iterator[Finding]:
-    yield from _confused(("identity",), settings.identity.assertion, settings.identity.headers)
+    yield from _confused(("identity",), settings.identity)
+    for name, upstream in settings.upstreams.items():
+        if upstream.identity is not None:
+            told = settings.identity.overridden(upstream.identity)
+            yield from _confused(("upstreams", name, "identity"), told)
     for index, route in enumerate(settings.routes):
         if route.identity is not None:
-            told = settings.identity_of(route)
-            yield from _confused(("routes", index, "identity"), told.assertion, told.headers)
+            yield from _confused(("routes", index, "identity"), settings.identity_of(route))
 
 
-def _confused(path: KeyPath, assertion: str | None, headers: Mapping[str, str]) -> Iterator[Finding]:
+def _signature_keys(settings: Settings) -> Iterator[Finding]:
+    """A key that signs nothing would be taken for protection."""
+    signed = {route.upstream for route in settings.routes if settings.identity_of(route).signature == _SHARED}
+    for name, upstream in settings.upstreams.items():
+        if upstream.signature_key is not None and name not in signed:
+            yield Finding(
+                path=("upstreams", name, "signature_key"),
+                message=f'signs nothing: no route to it has signature = "{_SHARED}"',
+                suggestion=f'write identity = {{ signature = "{_SHARED}" }} here, or leave the key out',
+                because=(("upstreams", name, "identity"), ("identity",), ("routes",)),
+            )
+
+
+def _confused(path: KeyPath, told: IdentitySettings) -> Iterator[Finding]:
     """Two names that one upstream may read as one (case, `_` and `.` fold) would be one forged identity."""
-    seen = {folded(assertion): assertion} if assertion else {}
-    for name in headers:
+    seen = {folded(told.assertion): told.assertion} if told.assertion else {}
+    for name in told.headers:
         first = seen.setdefault(folded(name), name)
         if first is not name:
             yield Finding(
@@ -261,6 +279,7 @@ ROUTE_CHECKS: tuple[Callable[[Settings], Iterator[Finding]], ...] = (
     _websockets,
     _reach,
     _identity,
+    _signature_keys,
     _forwarding,
     _upstream_tokens,
 )

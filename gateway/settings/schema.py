@@ -10,7 +10,7 @@ from gateway.settings.addresses import Cidr, Listen, PublicUrl, url
 from gateway.settings.database_url import DatabaseUrl
 from gateway.settings.fields import CookieDomain, CookieName, Prefix, Slug, Workers
 from gateway.settings.providers import ProviderSettings
-from gateway.settings.quantities import Lifetime, LifetimeOrOff
+from gateway.settings.quantities import CountOrOff, Lifetime, LifetimeOrOff
 from gateway.settings.redis import RedisSettings
 from gateway.settings.references import SecretRing
 from gateway.settings.roles import RoleGrantSettings
@@ -101,6 +101,20 @@ class LogSettings(Table):
     )
 
 
+class LimitSettings(Table):
+    """How many clients may be there at once."""
+
+    connections: Annotated[int, Field(strict=True, ge=16)] | Literal["auto"] = Field(
+        default="auto",
+        description='Connections to each process; "auto": as many as its descriptors allow. At the limit '
+        "those that idle give way.",
+    )
+    connections_per_address: CountOrOff = Field(
+        default=1024,
+        description="Of these, connections of one address that is not in trusted_proxies.",
+    )
+
+
 class Settings(Table):
     """The whole configuration of one gateway."""
 
@@ -131,6 +145,7 @@ class Settings(Table):
     )
     redis: RedisSettings = Field(default=written({}), description="The Redis that sessions are kept in.")
     audit: AuditSettings = Field(default=written({}), description="The audit trail in the database.")
+    limits: LimitSettings = Field(default=written({}), description="How many clients may be there at once.")
     log: LogSettings = Field(default=written({}), description="What the gateway says on standard output.")
     identity: IdentitySettings = Field(default=written({}), description="What every upstream is told.")
     providers: tuple[ProviderSettings, ...] = Field(
@@ -156,11 +171,7 @@ class Settings(Table):
         return origin, UpstreamSettings(urls=(origin,))
 
     def identity_of(self, route: RouteSettings) -> IdentitySettings:
-        """Return what this route's upstream is told: its own words where it has any, else everybody's."""
-        own = route.identity
-        if own is None:
-            return self.identity
-        return IdentitySettings.model_construct(
-            assertion=own.assertion if "assertion" in own.model_fields_set else self.identity.assertion,
-            headers=self.identity.headers if own.headers is None else own.headers,
-        )
+        """Return what this route's upstream is told: the route's words before the upstream's, before all."""
+        named = self.upstreams.get(route.upstream)
+        told = self.identity.overridden(None if named is None else named.identity)
+        return told.overridden(route.identity)

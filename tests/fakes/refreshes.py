@@ -8,6 +8,7 @@ from pathlib import Path
 
 from gateway.errors import GrantRefused
 from gateway.flows.grants import Grant, Grants
+from gateway.flows.places import Places
 from gateway.flows.presentation import Pace, Presentations
 from gateway.flows.refresh import Refreshes
 from gateway.keys.keyring import KeyRing
@@ -19,7 +20,8 @@ from tests.fakes.clock import FakeClock
 from tests.fakes.logins import session_of
 
 SESSION = session_of("u-1", authenticated_at=100)
-QUICK = Pace(life=0.4, beat=0.05, look=0.01, doubt=0.05, writing=5.0)
+PATIENCE = 60.0
+QUICK = Pace(life=2.0, beat=0.05, look=0.02, doubt=0.05, writing=5.0)
 
 
 def tokens(number: int) -> ProviderTokens:
@@ -90,7 +92,7 @@ class Node:
             self.grants,
             presentations,
             store=database.provider_grants,
-            issuers=["corp"],
+            places=Places(["corp"], monotonic=monotonic),
             clock=clock,
             monotonic=monotonic,
             counts=self,
@@ -110,7 +112,15 @@ class Node:
         return found
 
     async def refreshed(self, grant: Grant) -> Grant | None:
-        return await asyncio.shield(self.refreshes.flight(grant, SESSION))
+        return await self.refreshes.refreshed(grant, SESSION, patience=PATIENCE)
+
+    def flight(
+        self, grant: Grant, session: Session = SESSION, *, resource: str | None = None
+    ) -> "asyncio.Task[Grant | None]":
+        """Begin to wait for a refresh."""
+        return asyncio.create_task(
+            self.refreshes.refreshed(grant, session, resource=resource, patience=PATIENCE)
+        )
 
 
 @asynccontextmanager

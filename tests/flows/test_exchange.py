@@ -8,6 +8,7 @@ import pytest
 from gateway.errors import IssuerUnavailable, TokenRefused
 from gateway.flows import exchange
 from gateway.flows.exchange import PAUSE, Exchanges
+from gateway.flows.places import Places
 from gateway.model.grant import Token
 from tests.fakes.clock import FakeClock
 from tests.fakes.logins import session_of
@@ -43,6 +44,7 @@ class Node:
         self.told: list[str] = []
         self.exchanges = Exchanges(
             {"corp": self.issuer},
+            places=Places(["corp"], monotonic=self.clock),
             clock=self.clock,
             counts=self,
             tell=lambda _level, name, _facts: self.told.append(name),

@@ -48,8 +48,7 @@ class Beside:
         self.resources: list[str | None] = []
         self.exchanged: list[tuple[str, str, str | None]] = []
         self.made: Token | Exception = Token(value="made", received_at=0)
-        self.gate = asyncio.Event()
-        self.gate.set()
+        self.waited: list[float] = []
 
     async def find(self, session: Session) -> Grant | None:
         assert session is self.expected
@@ -58,12 +57,15 @@ class Beside:
             raise StoreUnavailable("down")
         return self.grant
 
-    def flight(
-        self, _grant: Grant, _session: Session, *, resource: str | None = None
-    ) -> "asyncio.Task[Grant | None]":
+    async def refreshed(
+        self, _grant: Grant, _session: Session, *, resource: str | None = None, patience: float
+    ) -> Grant | None:
         self.flights += 1
         self.resources.append(resource)
-        return asyncio.get_running_loop().create_task(self._bring())
+        self.waited.append(patience)
+        if isinstance(self.brings, Exception):
+            raise self.brings
+        return self.brings
 
     async def token(self, session: Session, subject: Token, *, audience: str, resource: str | None) -> Token:
         assert session is self.expected
@@ -72,17 +74,11 @@ class Beside:
             raise self.made
         return self.made
 
-    async def _bring(self) -> Grant | None:
-        await self.gate.wait()
-        if isinstance(self.brings, Exception):
-            raise self.brings
-        return self.brings
-
 
 def forwards(clock: FakeClock) -> tuple[Forwards, Beside]:
     beside = Beside(clock)
     issuers = frozenset({"corp"})
-    return Forwards(beside, beside, beside, issuers=issuers, clock=clock, patience=(0.01, 0.02)), beside
+    return Forwards(beside, beside, beside, issuers=issuers, clock=clock, patience=(2.0, 15.0)), beside
 
 
 def value(token: Token | None) -> str | None:
@@ -120,13 +116,13 @@ async def test_the_id_token_is_given_where_the_route_wants_it() -> None:
 async def test_O25_a_request_waits_for_a_refresh_only_so_long_while_its_token_lives() -> None:
     clock = FakeClock()
     given, beside = forwards(clock)
-    beside.gate.clear()
+    beside.brings = IssuerUnavailable("a refresh takes long")
     clock.advance(299)
     assert value(await given.token(SESSION, ACCESS)) == "at-1"
     clock.advance(1)
     with pytest.raises(IssuerUnavailable):
         await given.token(SESSION, ACCESS)
-    beside.gate.set()
+    assert beside.waited == [2.0, 15.0]
 
 
 async def test_an_issuer_that_failed_a_moment_ago_is_left_alone() -> None:
@@ -265,3 +261,15 @@ async def test_no_login_is_asked_for_right_after_a_login_that_brought_no_token(h
     clock.advance(RECENT)
     with pytest.raises(LoginRequired):
         await given.token(fresh, FOR_API)
+
+
+async def test_B135_requests_of_one_moment_share_one_look_and_the_next_looks_anew() -> None:
+    clock = FakeClock()
+    given, beside = forwards(clock)
+    tokens = await asyncio.gather(*(given.token(SESSION, ACCESS) for _ in range(10)))
+    assert {value(token) for token in tokens} == {"at-1"}
+    assert beside.found == 1
+    waiting = asyncio.create_task(given.token(SESSION, ACCESS))
+    await asyncio.sleep(0)
+    waiting.cancel()
+    assert value(await given.token(SESSION, ACCESS)) == "at-1"

@@ -43,7 +43,7 @@ async def test_B137_a_refusal_is_not_believed_where_another_has_won(tmp_path: Pa
         first = await slow.database.provider_grants.begin(
             record, spent=slow.grants.tag_of(grant), holder="hangs"
         )
-        second = fast.refreshes.flight(grant, SESSION)
+        second = fast.flight(grant, SESSION)
         await issuer.asked.wait()
         issuer.fault = GrantRefused("reused")
         won = slow.grants.replaced(grant, tokens(9))
@@ -85,7 +85,7 @@ async def test_D14_what_an_issuer_gave_is_written_though_the_store_is_away_for_a
 ) -> None:
     async with nodes(tmp_path) as (issuer, (node,)):
         issuer.gate.clear()
-        flight = node.refreshes.flight(await node.grant(), SESSION)
+        flight = node.flight(await node.grant(), SESSION)
         await issuer.asked.wait()
         with locked(tmp_path):
             issuer.gate.set()
@@ -99,7 +99,7 @@ async def test_D14_what_an_issuer_gave_is_written_though_the_store_is_away_for_a
 async def test_B117_what_comes_for_a_session_that_ended_meanwhile_is_given_back(tmp_path: Path) -> None:
     async with nodes(tmp_path) as (issuer, (node,)):
         issuer.gate.clear()
-        flight = node.refreshes.flight(await node.grant(), SESSION)
+        flight = node.flight(await node.grant(), SESSION)
         await issuer.asked.wait()
         assert await node.database.provider_grants.take_ended(begun_after=0, most=1)
         issuer.gate.set()

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from gateway.errors import IssuerUnavailable, StoreUnavailable, TokenRefused
-from gateway.flows import refresh
+from gateway.flows.places import FAILURES
 from tests.fakes.databases import hand, locked
 from tests.fakes.refreshes import QUICK, SESSION, nodes, tokens
 
@@ -27,10 +27,10 @@ async def test_B138_a_slow_issuer_causes_no_second_call_while_its_caller_beats(t
     async with nodes(tmp_path, 2) as (issuer, (one, two)):
         issuer.gate.clear()
         grant = await one.grant()
-        first = one.refreshes.flight(grant, SESSION)
+        first = one.flight(grant, SESSION)
         await issuer.asked.wait()
-        second = two.refreshes.flight(grant, SESSION)
-        await asyncio.wait([second], timeout=3 * QUICK.life)
+        second = two.flight(grant, SESSION)
+        await asyncio.wait([second], timeout=1.5 * QUICK.life)
         issuer.gate.set()
         assert (await first, issuer.presented) == (await second, ["rt-1"])
 
@@ -87,9 +87,9 @@ async def test_B140_a_failure_that_another_node_met_while_this_one_waited_is_an_
     async with nodes(tmp_path, 2) as (issuer, (one, two)):
         issuer.gate.clear()
         grant = await one.grant()
-        first = one.refreshes.flight(grant, SESSION, resource="urn:x")
+        first = one.flight(grant, SESSION, resource="urn:x")
         await issuer.asked.wait()
-        second = two.refreshes.flight(grant, SESSION, resource="urn:x")
+        second = two.flight(grant, SESSION, resource="urn:x")
         await asyncio.sleep(3 * QUICK.look)
         issuer.fault = IssuerUnavailable("down")
         issuer.gate.set()
@@ -103,9 +103,7 @@ async def test_refreshes_for_several_resources_come_one_after_the_other(tmp_path
         grant = await one.grant()
         wanted = ["urn:a", "urn:b", "urn:c"]
         flights = [
-            node.refreshes.flight(grant, SESSION, resource=resource)
-            for node in (one, two)
-            for resource in wanted
+            node.flight(grant, SESSION, resource=resource) for node in (one, two) for resource in wanted
         ]
         await asyncio.gather(*map(asyncio.shield, flights))
         kept = (await one.grant()).tokens
@@ -118,28 +116,44 @@ async def test_a_resource_that_is_refused_leaves_the_grant_as_it_was(tmp_path: P
     async with nodes(tmp_path) as (issuer, (node,)):
         issuer.fault = TokenRefused("no such resource")
         with pytest.raises(TokenRefused):
-            await asyncio.shield(node.refreshes.flight(await node.grant(), SESSION, resource="urn:x"))
+            await asyncio.shield(node.flight(await node.grant(), SESSION, resource="urn:x"))
         after = await node.grant()
         assert (after.tokens, after.record.dead, after.record.retry_at) == (tokens(1), "", 0)
         assert hand(tmp_path, "SELECT * FROM locks") == []
 
 
-async def test_places_at_an_issuer_are_bounded_and_so_is_the_queue(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(refresh, "WAITING", 2)
+async def test_O25_nobody_waits_for_work_that_is_older_than_their_patience(tmp_path: Path) -> None:
     async with nodes(tmp_path) as (issuer, (node,)):
         issuer.gate.clear()
-        sessions = [replace(SESSION, id=f"sid-{number}") for number in range(2, 15)]
+        grant = await node.grant()
+        first = node.flight(grant)
+        await issuer.asked.wait()
+        with pytest.raises(IssuerUnavailable):
+            await node.refreshes.refreshed(grant, SESSION, patience=0.0)
+        issuer.gate.set()
+        result = await first
+        assert result is not None
+        assert result.tokens == tokens(2)
+
+
+async def test_an_issuer_that_is_left_alone_is_asked_for_nobody(tmp_path: Path) -> None:
+    async with nodes(tmp_path) as (issuer, (node,)):
+        issuer.fault = IssuerUnavailable("down")
+        sessions = [replace(SESSION, id=f"sid-{number}") for number in range(2, 8)]
         for each in sessions:
             await node.grants.keep(each, replace(tokens(1), refresh_token=f"rt-{each.id}"))
-        found = [await node.grants.find(each) for each in sessions]
-        flights = [
-            node.refreshes.flight(grant, each) for grant, each in zip(found, sessions, strict=True) if grant
-        ]
-        over = [each for each in flights[-3:]]
-        done = await asyncio.gather(*over, return_exceptions=True)
-        assert [type(each) for each in done] == [IssuerUnavailable] * 3
-        issuer.gate.set()
-        assert all(await asyncio.gather(*flights[:10]))
-        assert len(issuer.presented) == 10
+            grant = await node.grants.find(each)
+            assert grant is not None
+            with pytest.raises(IssuerUnavailable):
+                await node.flight(grant, each)
+        assert len(issuer.presented) == FAILURES
+
+
+async def test_a_stop_waits_for_what_is_under_way_and_not_for_ever(tmp_path: Path) -> None:
+    async with nodes(tmp_path) as (issuer, (node,)):
+        issuer.gate.clear()
+        waiting = node.flight(await node.grant())
+        await issuer.asked.wait()
+        await node.refreshes.close(within=0.0)
+        await asyncio.wait([waiting])
+        assert waiting.cancelled() or waiting.exception() is not None

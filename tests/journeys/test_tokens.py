@@ -28,14 +28,15 @@ FORWARD = 'forward_token = "access_token"'
 
 @asynccontextmanager
 async def pair_of_processes(
-    folder: Path, tables: str, environ: dict[str, str]
+    folder: Path, tables: str, environ: dict[str, str], *, workers: int = 1
 ) -> AsyncIterator[tuple[GatewayProcess, GatewayProcess]]:
-    """Run two gateways with one public URL, one secret and the database in *folder*."""
+    """Run two gateways, of *workers* each, with one public URL, one secret and the database in *folder*."""
     first, second = pair = [GatewayProcess(folder=folder / name, environ=environ) for name in ("one", "two")]
     for each in pair:
         each.folder.mkdir()
     first.configure(tables)
     shared = first.config.read_text().replace("sqlite:///gateway.db", url_in(folder))
+    shared = f"workers = {workers}\n{shared}"
     first.config.write_text(shared)
     elsewhere = shared.replace(f'"127.0.0.1:{first.port}"', f'"127.0.0.1:{second.port}"')
     second.config.write_text(elsewhere.replace(f":{first.admin_port}", f":{second.admin_port}"))
@@ -99,9 +100,13 @@ async def signed_in(gateway: GatewayProcess, issuer: RefreshingIssuer) -> Browse
 
 
 @pytest.mark.parametrize("kind", ["sqlite", "postgres"])
-@pytest.mark.parametrize("strategy", ["", STATEFUL], ids=["stateless", "stateful"])
-async def test_B135_O25_fifty_requests_at_two_processes_make_one_call_and_sign_nobody_out(
-    tmp_path: Path, needs: Callable[[str], str], kind: str, strategy: str
+@pytest.mark.parametrize(
+    ("strategy", "workers"),
+    [("", 1), (STATEFUL, 1), ("", 2)],
+    ids=["stateless", "stateful", "two workers each"],
+)
+async def test_B135_O25_fifty_requests_at_two_nodes_make_one_call_and_sign_nobody_out(
+    tmp_path: Path, needs: Callable[[str], str], kind: str, strategy: str, workers: int
 ) -> None:
     if kind == "postgres":
         needs("postgres")
@@ -110,7 +115,8 @@ async def test_B135_O25_fifty_requests_at_two_processes_make_one_call_and_sign_n
     async with RefreshingIssuer() as issuer, RecordingUpstream() as app:
         issuer.lifetime = 3
         tables = strategy + provider(issuer) + route(app.url, FORWARD)
-        async with pair_of_processes(tmp_path, tables, {"ISSUER_SECRET": issuer.client_secret}) as pair:
+        environ = {"ISSUER_SECRET": issuer.client_secret}
+        async with pair_of_processes(tmp_path, tables, environ, workers=workers) as pair:
             alice = await signed_in(pair[0], issuer)
             issuer.lifetime = 300
             await asyncio.sleep(3)
