@@ -6,7 +6,7 @@ import signal
 import ssl
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import AsyncExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from importlib.metadata import version as installed_version
 from importlib.util import find_spec
@@ -14,8 +14,10 @@ from importlib.util import find_spec
 import msgspec
 
 from gateway import __version__
+from gateway.descriptors import raise_limit, room_for_connections
 from gateway.file_watch import FileWatch, pause_until_even
 from gateway.front.ledger import RequestLedger
+from gateway.front.limits import Limits
 from gateway.front.listener import Listener
 from gateway.front.server import check_server
 from gateway.front.snapshot import Snapshot
@@ -168,7 +170,12 @@ class Gateway:
         if self._listener is not None:
             self._listener.serve(snapshot)
             return
-        self._listener = Listener(snapshot, limits=self._around.limits)
+        self._listener = Listener(snapshot, limits=self._limits(), counts=self._metrics)
+
+    def _limits(self) -> Limits:
+        limits, asked = self._around.limits, self._settings.limits
+        most = room_for_connections(raise_limit()) if asked.connections == "auto" else asked.connections
+        return replace(limits, connections=most, connections_per_peer=asked.connections_per_address)
 
     async def _open_public(self) -> None:
         if self._listener is not None:

@@ -18,9 +18,10 @@ from gateway.model.event import Clock
 from gateway.model.session import Session
 from gateway.observe.log import Log
 from gateway.observe.metrics import Metrics
-from gateway.settings.schema import Settings
+from gateway.settings.schema import SessionSettings, Settings
 from gateway.store.database import Database
 
+_LATE = 3600
 _LONGEST_SEALED = 1024 * 1024  # 19 tokens of 16 KiB each, sealed, with room
 
 
@@ -42,6 +43,14 @@ class TokenTrade:
     monotonic: Callable[[], float]
     metrics: Metrics
     log: Log
+
+
+def _idle(session: SessionSettings) -> int | None:
+    """Return after how many seconds unseen a session is over for sure: sightings come late, once a lease,
+    and one of them may be lost."""
+    if session.idle_timeout is None:
+        return None
+    return int(session.idle_timeout + 2 * session.lease) + _LATE
 
 
 class TokenRooms:
@@ -97,6 +106,7 @@ class TokenRooms:
             issuers=trade.issuers,
             word=trade.word,
             max_age=int(trade.settings.session.max_age),
+            idle=_idle(trade.settings.session),
             clock=trade.clock,
             counts=trade.metrics,
             audit=trade.word.audit,

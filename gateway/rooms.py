@@ -17,6 +17,7 @@ from gateway.flows.logout import Logout
 from gateway.flows.password import PasswordLogins, PasswordProvider
 from gateway.flows.password_change import PasswordChange
 from gateway.flows.password_policy import PasswordPolicy
+from gateway.flows.posted import PostedResponses
 from gateway.flows.recent import RecentLogins
 from gateway.flows.resume import Resume
 from gateway.flows.revocation import Word
@@ -376,6 +377,7 @@ class Rooms:
         return Logins(
             providers=self._providers(),
             callback_url=f"{self._root}/callback",
+            posted=PostedResponses(self._ring.sealer("posted-response")),
             transactions=Transactions(sealer=self._ring.sealer("login"), names=self._names, clock=clock),
             recent=self._recent,
             spender=self._store,
@@ -397,6 +399,7 @@ class Rooms:
                 issuer=each.issuer,
                 client_id=each.client_id,
                 party=self._parties[each.id],
+                posts=each.posts,
             )
             for each in self._issuers
         ]

@@ -20,6 +20,9 @@ from gateway.model.event import Clock
 from gateway.model.grant import GrantRecord, Lease
 from gateway.model.session import Session
 
+CLOSING = 20.0
+"""Seconds that a stop waits for refreshes: longer than a call to an issuer may take."""
+
 ATTEMPTS = 3
 """How often a store is asked for a turn that is busy or away."""
 
@@ -112,10 +115,14 @@ class Refreshes:
             work.add_done_callback(lambda done: self._landed(wanted, done))
         return flight
 
-    async def close(self) -> None:
-        """Wait until everything under way is done and written."""
-        while self._flights:
-            await asyncio.wait([flight.work for flight in self._flights.values()])
+    async def close(self, *, within: float = CLOSING) -> None:
+        """Wait until everything under way is done and written, but for at most *within* seconds."""
+        until = self._monotonic() + within
+        while self._flights and self._monotonic() < until:
+            works = [flight.work for flight in self._flights.values()]
+            await asyncio.wait(works, timeout=max(0.0, until - self._monotonic()))
+        for flight in list(self._flights.values()):
+            flight.work.cancel()
 
     def _landed(self, wanted: _Wanted, work: "asyncio.Task[Grant | None]") -> None:
         del self._flights[wanted]

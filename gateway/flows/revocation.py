@@ -52,7 +52,7 @@ class Ended(Protocol):
 class EndedGrants(Protocol):
     """Raises StoreUnavailable."""
 
-    async def take_ended(self, *, begun_after: int, most: int) -> Sequence[Ended]: ...
+    async def take_ended(self, *, begun_after: int, seen_after: int | None, most: int) -> Sequence[Ended]: ...
 
     async def forget(self, key: bytes) -> None: ...
 
@@ -88,7 +88,11 @@ class Word:
 
 
 class Revocations:
-    """Looks for grants of ended sessions. *issuers* are by the id of their provider, *max_age* in seconds."""
+    """Looks for grants of ended sessions.
+
+    *issuers* are by the id of their provider. A session that began *max_age* seconds ago is over, and one
+    that was not seen for *idle* seconds, None where it may be idle for ever.
+    """
 
     def __init__(
         self,
@@ -98,6 +102,7 @@ class Revocations:
         issuers: Mapping[str, Issuer],
         word: Word,
         max_age: int,
+        idle: int | None,
         clock: Clock,
         counts: Counts,
         audit: Audit,
@@ -107,6 +112,7 @@ class Revocations:
         self._issuers = issuers
         self._word = word
         self._max_age = max_age
+        self._idle = idle
         self._clock = clock
         self._counts = counts
         self._audit = audit
@@ -135,8 +141,11 @@ class Revocations:
 
     async def sweep(self) -> None:
         """Revoke and wipe what ended sessions left. Raises StoreUnavailable."""
-        begun_after = int(self._clock()) - self._max_age
-        while ended := await self._store.take_ended(begun_after=begun_after, most=AT_ONCE):
+        now = int(self._clock())
+        begun_after, seen_after = now - self._max_age, None if self._idle is None else now - self._idle
+        while ended := await self._store.take_ended(
+            begun_after=begun_after, seen_after=seen_after, most=AT_ONCE
+        ):
             await asyncio.gather(*map(self._end, ended))
 
     async def _end(self, ended: Ended) -> None:

@@ -63,7 +63,7 @@ class Metrics:
         self._registry = registry = CollectorRegistry(auto_describe=False)
         ProcessCollector(registry=registry)
         registry.register(_Read(self._families))
-        self._flying = 0
+        self._flying = self._connections = 0
         self._version = version
         self._dropped = dropped
         self._configured_at = 0.0
@@ -73,6 +73,9 @@ class Metrics:
         self._members: dict[tuple[str, str], bool] = {}
         self._duration: dict[str, _Timing] = {}
         self._upstream: dict[str, _Timing] = {}
+        self._refused = Counter(
+            "gateway_connections_refused", "Connections turned away.", ("reason",), registry=registry
+        )
         self._logins = Counter("gateway_logins", "Logins ended.", ("provider", "result"), registry=registry)
         self._renewals = Counter("gateway_session_renewals", "Leases renewed.", registry=registry)
         self._rejections = Counter(
@@ -182,6 +185,18 @@ class Metrics:
         """Time one store call in seconds."""
         self._store.labels(op).observe(duration)
 
+    def connection_opened(self) -> None:
+        """Count a client's connection in."""
+        self._connections += 1
+
+    def connection_closed(self) -> None:
+        """Count a client's connection out."""
+        self._connections -= 1
+
+    def connection_refused(self, reason: str) -> None:
+        """Count one turned away, because of its `address` or since `all` places are taken."""
+        self._refused.labels(reason).inc()
+
     def upstream_member(self, *, upstream: str, member: str, asked: bool) -> None:
         """Note whether requests may go to a member of an upstream, by its URL."""
         self._members[upstream, member] = asked
@@ -221,6 +236,9 @@ class Metrics:
         yield decisions
         yield _histogram("gateway_http_request_duration_seconds", "Until answered.", self._duration)
         yield _histogram("gateway_upstream_duration_seconds", "Until the upstream's head.", self._upstream)
+        yield GaugeMetricFamily(
+            "gateway_connections_open", "Connections of clients.", value=self._connections
+        )
         yield GaugeMetricFamily(
             "gateway_requests_in_flight", "Requests not yet answered.", value=self._flying
         )

@@ -33,7 +33,8 @@ Claims = Annotated[Mapping[ClaimName, Word], BeforeValidator(_with_standard)]
 KEYS_OF: Mapping[str, frozenset[str]] = {
     "oidc": frozenset(
         {"issuer", "client_id", "client_secret", "client_auth", "scopes", "trust_email"}
-        | {"authorization_params", "claims", "id_token_algorithms", "keys"}
+        | {"authorization_params", "claims", "id_token_algorithms", "keys", "response_mode"}
+        | {"pushed_requests", "signed_requests", "dpop"}
     ),
     "password": frozenset({"min_length"}),
 }
@@ -79,6 +80,22 @@ class ProviderSettings(Table):
         default=written([]),
         description="Private keys of ours that this issuer knows. The first signs; all are published.",
         examples=[[{"key": {"file": "keys/company.pem"}}]],
+    )
+    response_mode: Literal["query", "form_post", "query.jwt", "form_post.jwt"] = Field(
+        default="query",
+        description="How the issuer answers through the browser: in our address, or posted by its page; "
+        'signed with ".jwt" (JARM).',
+    )
+    pushed_requests: Literal["auto", "always", "never"] = Field(
+        default="auto",
+        description="Whether a login is told to the issuer before the browser goes there (RFC 9126): "
+        '"auto" where it offers that.',
+    )
+    signed_requests: StrictBool = Field(
+        default=False, description="Sign what a login asks for with the first of keys (RFC 9101)."
+    )
+    dpop: StrictBool = Field(
+        default=False, description="Ask for access tokens that only this gateway can use (RFC 9449)."
     )
     scopes: tuple[Scope, ...] = Field(
         default=written(["openid", "email", "profile"]),

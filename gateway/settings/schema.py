@@ -10,7 +10,7 @@ from gateway.settings.addresses import Cidr, Listen, PublicUrl, url
 from gateway.settings.database_url import DatabaseUrl
 from gateway.settings.fields import CookieDomain, CookieName, Prefix, Slug, Workers
 from gateway.settings.providers import ProviderSettings
-from gateway.settings.quantities import Lifetime, LifetimeOrOff
+from gateway.settings.quantities import CountOrOff, Lifetime, LifetimeOrOff
 from gateway.settings.redis import RedisSettings
 from gateway.settings.references import SecretRing
 from gateway.settings.roles import RoleGrantSettings
@@ -102,6 +102,20 @@ class LogSettings(Table):
     )
 
 
+class LimitSettings(Table):
+    """How many clients may be there at once."""
+
+    connections: Annotated[int, Field(strict=True, ge=16)] | Literal["auto"] = Field(
+        default="auto",
+        description='Connections to each process; "auto": as many as its descriptors allow. At the limit '
+        "those that idle give way.",
+    )
+    connections_per_address: CountOrOff = Field(
+        default=1024,
+        description="Of these, connections of one address that is not in trusted_proxies.",
+    )
+
+
 class Settings(Table):
     """The whole configuration of one gateway."""
 
@@ -137,6 +151,7 @@ class Settings(Table):
     )
     redis: RedisSettings = Field(default=written({}), description="The Redis that sessions are kept in.")
     audit: AuditSettings = Field(default=written({}), description="The audit trail in the database.")
+    limits: LimitSettings = Field(default=written({}), description="How many clients may be there at once.")
     log: LogSettings = Field(default=written({}), description="What the gateway says on standard output.")
     identity: IdentitySettings = Field(default=written({}), description="What every upstream is told.")
     providers: tuple[ProviderSettings, ...] = Field(

@@ -9,6 +9,7 @@
     issuer.current            # the access token given last
     issuer.taken              # refresh tokens that were taken
 
+    issuer.most_at_once       # refresh calls that were under way together
     issuer.asked_for          # the resource of each refresh call, None without one
     issuer.exchanges          # the forms of token exchanges (RFC 8693)
     issuer.exchange_answer    # laid over its answers to those, a status under "status"
@@ -60,6 +61,8 @@ class RefreshingIssuer(HostileIssuer):
         self.stalls = 0
         self.stalled = asyncio.Event()
         self.taken = 0
+        self.most_at_once = 0
+        self._at_once = 0
         self.asked_for: list[str | None] = []
         self.exchanges: list[dict[str, str]] = []
         self.exchange_answer: Claims = {}
@@ -121,7 +124,12 @@ class RefreshingIssuer(HostileIssuer):
         form = {name: str(value) for name, value in (await request.post()).items()}
         match form.get("grant_type"):
             case "refresh_token":
-                return await self._refresh(request, form)
+                self._at_once += 1
+                self.most_at_once = max(self.most_at_once, self._at_once)
+                try:
+                    return await self._refresh(request, form)
+                finally:
+                    self._at_once -= 1
             case kind if kind == EXCHANGE:
                 return self._exchange(request, form)
         return await super()._token(request)

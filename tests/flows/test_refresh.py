@@ -147,3 +147,13 @@ async def test_an_issuer_that_is_left_alone_is_asked_for_nobody(tmp_path: Path) 
             with pytest.raises(IssuerUnavailable):
                 await node.flight(grant, each)
         assert len(issuer.presented) == FAILURES
+
+
+async def test_a_stop_waits_for_what_is_under_way_and_not_for_ever(tmp_path: Path) -> None:
+    async with nodes(tmp_path) as (issuer, (node,)):
+        issuer.gate.clear()
+        waiting = node.flight(await node.grant())
+        await issuer.asked.wait()
+        await node.refreshes.close(within=0.0)
+        await asyncio.wait([waiting])
+        assert waiting.cancelled() or waiting.exception() is not None

@@ -36,7 +36,8 @@ class Store:
         self.asked = 0
         self.down = False
 
-    async def take_ended(self, *, begun_after: int, most: int) -> Sequence[Ended]:
+    async def take_ended(self, *, begun_after: int, seen_after: int | None, most: int) -> Sequence[Ended]:
+        assert (begun_after, seen_after) == (int(FakeClock()()) - 2_592_000, int(FakeClock()()) - 7200)
         self.asked += 1
         if self.down:
             raise StoreUnavailable("down")
@@ -75,6 +76,7 @@ class Gate:
             issuers={"corp": self.issuer},
             word=self.word,
             max_age=2_592_000,
+            idle=7200,
             clock=FakeClock(),
             counts=self,
             audit=self.word.audit,

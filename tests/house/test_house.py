@@ -36,6 +36,7 @@ FLOORS = {
     "worker": 7,
     "workers": 7.05,
     "strategies": 7.05,
+    "descriptors": 7,
     "pools": 7,
     "rooms": 7.1,
     "rehearsal": 7.1,
