@@ -10,12 +10,14 @@ from functools import partial
 from gateway.settings.addresses import Address, listen_address, url, within
 from gateway.settings.client_checks import client_faults
 from gateway.settings.notation import KeyPath, nearest, toml
+from gateway.settings.possession_checks import possession_faults
 from gateway.settings.providers import ProviderSettings
 from gateway.settings.redis import redis_findings
 from gateway.settings.refusal import Finding
 from gateway.settings.response_checks import response_faults
 from gateway.settings.route_checks import ROUTE_CHECKS
 from gateway.settings.schema import Settings
+from gateway.settings.tls_checks import TLS_CHECKS
 from gateway.settings.upstream_checks import UPSTREAM_CHECKS
 
 _OURS = {
@@ -261,8 +263,10 @@ CHECKS: tuple[Check, ...] = (
     _redis,
     _providers,
     response_faults,
+    possession_faults,
     _roles,
     *ROUTE_CHECKS,
+    *TLS_CHECKS,
     *UPSTREAM_CHECKS,
     _no_loops,
 )
