@@ -19,6 +19,7 @@ from gateway.model.route import (
 )
 from gateway.model.upstream import Balance, Health, Limits, Member, Timeouts, Trust, Upstream
 from gateway.relying_party.client_keys import ClientKey, ClientKeyRefused
+from gateway.relying_party.client_tls import ClientTls
 from gateway.relying_party.registration import ClaimNames, Registration, RoleGrant
 from gateway.routing.table import Table, without_port
 from gateway.sessions.strategy import Policy
@@ -244,7 +245,31 @@ def registration(
         pushed_requests=provider.pushed_requests,
         signs_requests=provider.signed_requests,
         dpop=provider.dpop,
+        tls=_client_tls(provider),
+        encrypted_id_tokens=provider.encrypted_id_tokens,
+        userinfo_format=provider.userinfo_format,
+        content_encryption=tuple(provider.content_encryption),
     )
+
+
+def _client_tls(provider: ProviderSettings) -> ClientTls | None:
+    """Return how we talk TLS to an issuer, None for what is usual; the files are looked at now."""
+    tls = provider.tls
+    paths = [path for path in (tls.ca, tls.client_cert, tls.client_key) if path is not None]
+    if not paths:
+        return None
+    try:
+        contents = sha256(b"".join(Path(path).read_bytes() for path in paths)).digest()
+        made = ClientTls(
+            ca=tls.ca or "", certificate=tls.client_cert or "", key=tls.client_key or "", contents=contents
+        )
+        made.context()
+    except OSError as error:
+        key = f"providers.{provider.id}.tls"
+        raise SettingsInvalid(
+            [Fault(key=key, message=f"cannot be used: {error.strerror or error}")]
+        ) from None
+    return made
 
 
 def _client_keys(provider: ProviderSettings) -> tuple[ClientKey, ...]:
@@ -252,7 +277,12 @@ def _client_keys(provider: ProviderSettings) -> tuple[ClientKey, ...]:
     for index, each in enumerate(provider.keys):
         try:
             made.append(
-                ClientKey(pem=each.key.get_secret_value(), algorithm=each.alg or "", kid=each.kid or "")
+                ClientKey(
+                    pem=each.key.get_secret_value(),
+                    use=each.use,
+                    algorithm=each.alg or "",
+                    kid=each.kid or "",
+                )
             )
         except ClientKeyRefused as error:
             faults.append(Fault(key=f"providers.{provider.id}.keys[{index}].key", message=str(error)))

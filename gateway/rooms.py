@@ -406,7 +406,12 @@ class Rooms:
 
     def _party(self, registered: Registration) -> RelyingParty:
         """Return who talks to an issuer; its metadata and keys are kept while the registration is."""
-        http = self._tenure.claim("issuers", IssuerHttp, close=IssuerHttp.close)
+        tls = registered.tls
+        http = self._tenure.claim(
+            ("issuers", tls),
+            lambda: IssuerHttp(tls=None if tls is None else tls.context()),
+            close=IssuerHttp.close,
+        )
         return self._tenure.claim(
             ("issuer", registered), lambda: RelyingParty(registered, http=http, clock=self._around.clock)
         )
