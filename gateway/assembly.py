@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 
+from gateway.model.bearer import Bearer, Callers, Trusted
 from gateway.model.cookies import CookieNames
 from gateway.model.proof import Demand
 from gateway.model.route import (
@@ -18,6 +19,7 @@ from gateway.relying_party.registration import ClaimNames, Registration, RoleGra
 from gateway.routing.table import Table, without_port
 from gateway.sessions.strategy import Policy
 from gateway.settings.addresses import UNIX, url
+from gateway.settings.bearers import BearerSettings
 from gateway.settings.providers import STANDARD_CLAIMS, ProviderSettings
 from gateway.settings.redis_url import redis_address
 from gateway.settings.roles import RoleGrantSettings
@@ -54,6 +56,7 @@ def _route(settings: Settings, route: RouteSettings, upstreams: dict[str, Upstre
         websocket=route.websocket,
         identity=_identity(settings.identity_of(route)),
         forwarding=_forwarding(route),
+        bearer=_bearer(settings, route),
     )
 
 
@@ -65,6 +68,28 @@ def _forwarding(route: RouteSettings) -> Forwarding | None:
         header=route.token_header,
         scheme=route.token_scheme,
         on_error=OnRefreshError(route.on_refresh_error),
+    )
+
+
+def _bearer(settings: Settings, route: RouteSettings) -> Bearer | None:
+    if not route.bearer:
+        return None
+    issuers = tuple(_trusted(settings, each) for each in route.bearer)
+    return Bearer(issuers=issuers, forward=route.forward_bearer)
+
+
+def _trusted(settings: Settings, bearer: BearerSettings) -> Trusted:
+    """Return what is asked of an issuer's tokens; their claims are read as its logins' are, unless told."""
+    same = next((each for each in settings.providers if each.issuer == bearer.issuer), None)
+    claims = same.claims if same is not None and "claims" not in bearer.model_fields_set else bearer.claims
+    return Trusted(
+        issuer=bearer.issuer,
+        audiences=bearer.audience,
+        algorithms=bearer.algorithms,
+        scopes=bearer.scopes,
+        typ=bearer.typ,
+        callers=Callers(bearer.callers),
+        claims=tuple(claims.items()),
     )
 
 

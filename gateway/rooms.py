@@ -7,6 +7,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
 from gateway.assembly import build_routes, cookie_names, hosts_served, registration
+from gateway.bearer_rooms import BearerRooms, BearerTrade
 from gateway.flows.arrival import Arrivals
 from gateway.flows.departures import Departures, LogoutProvider
 from gateway.flows.issuer_logout import IssuerLogout
@@ -71,6 +72,7 @@ from gateway.web.pages import Pages
 from gateway.web.password import PasswordPage
 from gateway.web.programs import Programs
 from gateway.web.replies import Replies
+from gateway.web.resources import ProtectedResources
 from gateway.web.signin import SignIn
 from gateway.web.signout import SignOut
 
@@ -135,7 +137,9 @@ class Rooms:
         self._keeping = self._kept()
         self._strategy = self._keeping.strategy
         self.checks = self._keeping.checks
-        self._live = Live(self._strategy, clock=around.clock, monotonic=around.monotonic, audit=self._audit)
+        self._bearers = self._bearer_rooms()
+        rechecks = self._bearers.rechecks(self._strategy)
+        self._live = Live(rechecks, clock=around.clock, monotonic=around.monotonic, audit=self._audit)
         self.closing: list[Close] = [
             tenure.end,
             self._sightings.close,
@@ -248,6 +252,20 @@ class Rooms:
             )
         )
 
+    def _bearer_rooms(self) -> BearerRooms:
+        return BearerRooms(
+            BearerTrade(
+                table=self.table,
+                database=self._database,
+                store=self._store,
+                watch=self._watch,
+                tenure=self._tenure,
+                clock=self._around.clock,
+                audit=self._audit,
+                counts=self._metrics,
+            )
+        )
+
     def _pipeline(self) -> Pipeline:
         reserved = reserved_by(self.table.ordered)
         heads = AnswerHeads(reserved.answers)
@@ -264,6 +282,7 @@ class Rooms:
             pools={upstream.name: self._pool(upstream, heads) for upstream in self._upstreams()},
             renewed=self._live.renewed,
             tokens=self._tokens.forwards,
+            bearers=self._bearers.bearers,
             clock=self._around.clock,
             monotonic=self._around.monotonic,
         )
@@ -304,6 +323,7 @@ class Rooms:
                 root=self._root,
             ),
             issuer_logout=self._issuer_logout(),
+            resources=ProtectedResources(self.table, replies=self._replies),
         )
 
     def _sign_in(self, logins: Logins, passwords: PasswordLogins | None) -> SignIn:

@@ -96,6 +96,12 @@ class Metrics:
             ("provider", "outcome"),
             registry=registry,
         )
+        self._bearers = Counter(
+            "gateway_bearer_tokens",
+            "Tokens in Authorization that were looked at.",
+            ("result",),
+            registry=registry,
+        )
         self._audit_dropped = Counter(
             "gateway_audit_dropped", "Events missing in the audit trail.", ("reason",), registry=registry
         )
@@ -159,6 +165,10 @@ class Metrics:
     def token_revocation(self, *, provider: str, outcome: str) -> None:
         """Count one session's tokens given up: `revoked`, `refused`, `outage`, or only `wiped`."""
         self._revocations.labels(provider, outcome).inc()
+
+    def bearer(self, *, result: str) -> None:
+        """Count one token that was verified: `accepted`, `outage`, `stranger`, or why it was refused."""
+        self._bearers.labels(result).inc()
 
     def audit_dropped(self, reason: str, count: int) -> None:
         """Count events that the audit trail does not have: `limit`, `full` or `unwritten`."""

@@ -41,6 +41,7 @@ from gateway.pipeline import Passage
 from gateway.relying_party.authorization import CallbackResponse
 from gateway.relying_party.end_session import LogoutDeparture
 from gateway.relying_party.logout_token import LogoutNotice
+from gateway.routing.table import Table
 from gateway.sessions.stateless import Stateless
 from gateway.sessions.strategy import Policy
 from gateway.store.database import Database
@@ -55,6 +56,7 @@ from gateway.web.pages import Pages
 from gateway.web.password import PasswordPage
 from gateway.web.programs import Programs
 from gateway.web.replies import Replies
+from gateway.web.resources import ProtectedResources
 from gateway.web.signin import SignIn
 from gateway.web.signout import SignOut
 from tests.fakes.clock import FakeClock
@@ -409,6 +411,7 @@ def _composed(
             jwks=ring.signing_keys().jwks,
             root=URL + PREFIX,
         ),
+        resources=ProtectedResources(Table(()), replies=replies),
         issuer_logout=IssuerLogoutEndpoints(
             logout=issuer_logout,
             issuers={name: issuer.url for name, issuer in issuers.items()},

@@ -34,6 +34,7 @@ FLOORS = {
     "workers": 7.05,
     "strategies": 7.05,
     "pools": 7,
+    "bearer_rooms": 7.05,
     "rooms": 7.1,
     "rehearsal": 7.1,
     "succession": 7.2,
