@@ -63,6 +63,7 @@ WIRE = {
     "BearerRefused": ("invalid_token", 401),
     "BearerMalformed": ("invalid_request", 400),
     "ScopeMissing": ("insufficient_scope", 403),
+    "TokenRefused": ("token_refused", 500),
     "SealBroken": ("seal_broken", 500),
     "KeyFileRefused": ("key_file_refused", 500),
     "SchemaMismatch": ("schema_mismatch", 500),

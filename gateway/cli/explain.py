@@ -162,7 +162,7 @@ def document(told: "Rehearsal") -> dict[str, object]:
             }
             for each in explanation.rules
         ]
-        shown["head"] = list(hidden(told.head, route.identity.assertion))
+        shown["head"] = list(hidden(told.head, route.identity))
     return shown
 
 
@@ -182,4 +182,4 @@ def text(told: "Rehearsal") -> str:
     lines.append(f"outcome   {explanation.verdict.outcome.value} ({explanation.verdict.reason})")
     if told.status != 200:
         return "\n".join([*lines, f"answer    {told.status} {told.code}"])
-    return "\n".join([*lines, "sent", *(f"  {line}" for line in hidden(told.head, route.identity.assertion))])
+    return "\n".join([*lines, "sent", *(f"  {line}" for line in hidden(told.head, route.identity))])

@@ -7,6 +7,7 @@ from gateway.model.answer import Answer
 from gateway.model.inbound import Inbound
 from gateway.pipeline import Passage
 from gateway.web.account import AccountPage
+from gateway.web.client_jwks import ClientJwks
 from gateway.web.home import Handler, Home
 from gateway.web.initiation import Initiation
 from gateway.web.issuer_logout import IssuerLogoutEndpoints
@@ -37,6 +38,7 @@ class Endpoints:
         programs: Programs,
         issuer_logout: IssuerLogoutEndpoints,
         resources: ProtectedResources,
+        client_jwks: ClientJwks,
     ) -> None:
         self._resources = resources
         self._prefix = prefix
@@ -61,6 +63,7 @@ class Endpoints:
             "/account/link": {"POST": account.link},
             "/account/sessions": {"POST": account.end},
             "/backchannel-logout": {"POST": issuer_logout.backchannel},
+            "/client-jwks": {"GET": client_jwks.show},
             "/frontchannel-logout": {"GET": issuer_logout.frontchannel},
         }
 
