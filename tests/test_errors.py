@@ -64,6 +64,7 @@ WIRE = {
     "BearerMalformed": ("invalid_request", 400),
     "ScopeMissing": ("insufficient_scope", 403),
     "TokenRefused": ("token_refused", 500),
+    "StoreUntrusted": ("store_untrusted", 500),
     "SealBroken": ("seal_broken", 500),
     "KeyFileRefused": ("key_file_refused", 500),
     "SchemaMismatch": ("schema_mismatch", 500),
