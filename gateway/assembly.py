@@ -5,6 +5,7 @@ from hashlib import sha256
 from pathlib import Path
 
 from gateway.errors import Fault, SettingsInvalid
+from gateway.model.bearer import Bearer, Callers, Trusted
 from gateway.model.cookies import CookieNames
 from gateway.model.proof import Demand
 from gateway.model.route import (
@@ -13,6 +14,7 @@ from gateway.model.route import (
     Forwarding,
     IdentityHeaders,
     OnRefreshError,
+    Rate,
     RequestAlgorithm,
     Route,
     Rules,
@@ -24,10 +26,11 @@ from gateway.relying_party.registration import ClaimNames, Registration, RoleGra
 from gateway.routing.table import Table, without_port
 from gateway.sessions.strategy import Policy
 from gateway.settings.addresses import UNIX, url
+from gateway.settings.bearers import BearerSettings
 from gateway.settings.providers import STANDARD_CLAIMS, ProviderSettings
 from gateway.settings.redis_url import redis_address
 from gateway.settings.roles import RoleGrantSettings
-from gateway.settings.routes import IdentitySettings, RouteSettings, RuleSettings
+from gateway.settings.routes import IdentitySettings, RateSettings, RouteSettings, RuleSettings
 from gateway.settings.schema import Settings
 from gateway.settings.upstreams import HealthSettings
 from gateway.store.redis_account import RedisAccount
@@ -59,8 +62,10 @@ def _route(settings: Settings, route: RouteSettings, upstreams: dict[str, Upstre
         max_body=route.max_body,
         allow_in_path=frozenset(route.allow_in_path),
         websocket=route.websocket,
+        rate=_rate(route.rate_limit),
         identity=_identity(settings.identity_of(route)),
         forwarding=_forwarding(settings, route),
+        bearer=_bearer(settings, route),
     )
 
 
@@ -75,6 +80,28 @@ def _forwarding(settings: Settings, route: RouteSettings) -> Forwarding | None:
         on_error=OnRefreshError(route.on_refresh_error),
         resource=upstream.resource,
         audience=upstream.exchange_audience,
+    )
+
+
+def _bearer(settings: Settings, route: RouteSettings) -> Bearer | None:
+    if not route.bearer:
+        return None
+    issuers = tuple(_trusted(settings, each) for each in route.bearer)
+    return Bearer(issuers=issuers, forward=route.forward_bearer)
+
+
+def _trusted(settings: Settings, bearer: BearerSettings) -> Trusted:
+    """Return what is asked of an issuer's tokens; their claims are read as its logins' are, unless told."""
+    same = next((each for each in settings.providers if each.issuer == bearer.issuer), None)
+    claims = same.claims if same is not None and "claims" not in bearer.model_fields_set else bearer.claims
+    return Trusted(
+        issuer=bearer.issuer,
+        audiences=bearer.audience,
+        algorithms=bearer.algorithms,
+        scopes=bearer.scopes,
+        typ=bearer.typ,
+        callers=Callers(bearer.callers),
+        claims=tuple(claims.items()),
     )
 
 
@@ -106,6 +133,12 @@ def _digest(*files: str | None) -> str:
     """Return the SHA-256 of what *files* hold, empty where none is named. Raises OSError."""
     held = [sha256(Path(file).read_bytes()).digest() for file in files if file]
     return sha256(b"".join(held)).hexdigest() if held else ""
+
+
+def _rate(rate: RateSettings | None) -> Rate | None:
+    if rate is None:
+        return None
+    return Rate(requests=rate.requests, per=rate.per, by_user=rate.by == "user")
 
 
 def _health(health: HealthSettings | None) -> Health | None:
