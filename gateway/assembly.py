@@ -22,6 +22,7 @@ from gateway.model.route import (
 from gateway.model.upstream import Balance, Health, Limits, Member, Timeouts, Trust, Upstream
 from gateway.relying_party.client_keys import ClientKey, ClientKeyRefused
 from gateway.relying_party.client_tls import ClientTls
+from gateway.relying_party.fapi2 import hardened
 from gateway.relying_party.registration import ClaimNames, Registration, RoleGrant
 from gateway.routing.table import Table, without_port
 from gateway.sessions.strategy import Policy
@@ -255,7 +256,7 @@ def registration(
 
     Of *grants* it has those for what this issuer says. Raises SettingsInvalid for a key that is none.
     """
-    return Registration(
+    made = Registration(
         id=provider.id,
         name=provider.name,
         issuer=provider.issuer or "",
@@ -283,6 +284,7 @@ def registration(
         userinfo_format=provider.userinfo_format,
         content_encryption=tuple(provider.content_encryption),
     )
+    return hardened(made) if provider.profile == "fapi2" else made
 
 
 def _client_tls(provider: ProviderSettings) -> ClientTls | None:
