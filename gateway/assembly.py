@@ -23,7 +23,7 @@ from gateway.settings.redis_url import redis_address
 from gateway.settings.roles import RoleGrantSettings
 from gateway.settings.routes import IdentitySettings, RouteSettings, RuleSettings
 from gateway.settings.schema import Settings
-from gateway.settings.upstreams import HealthSettings
+from gateway.settings.upstreams import HealthSettings, UpstreamSettings
 from gateway.store.redis_account import RedisAccount
 from gateway.store.redis_server import Place, RedisLogin
 
@@ -35,13 +35,12 @@ def build_routes(settings: Settings) -> tuple[Route, ...]:
 
 
 def _route(settings: Settings, route: RouteSettings, upstreams: dict[str, Upstream]) -> Route:
-    name, _ = settings.upstream_of(route)
-    upstream = upstreams.setdefault(name, _upstream(settings, route))
     return Route(
         name=f"{route.host or ''}{route.path}",
         host=route.host,
         path=route.path,
-        upstream=upstream,
+        upstream=_shared(settings, route, upstreams),
+        audience=route.audience or "",
         access=Access(route.access),
         allow=_rules(route),
         deny=_rules(route.deny),
@@ -68,8 +67,15 @@ def _forwarding(route: RouteSettings) -> Forwarding | None:
     )
 
 
-def _upstream(settings: Settings, route: RouteSettings) -> Upstream:
-    name, upstream = settings.upstream_of(route)
+def _shared(settings: Settings, route: RouteSettings, upstreams: dict[str, Upstream]) -> Upstream | None:
+    """Return the upstream of *route*, the same one for all that lead there."""
+    if route.upstream is None:
+        return None
+    name, upstream = settings.upstream_of(route.upstream)
+    return upstreams.setdefault(name, _upstream(name, upstream))
+
+
+def _upstream(name: str, upstream: UpstreamSettings) -> Upstream:
     timeouts, tls = upstream.timeouts, upstream.tls
     return Upstream(
         name=name,

@@ -18,6 +18,7 @@
     ├── LoginRequired              401  nobody is signed in and the route wants somebody
     ├── StepUpRequired             401  somebody is, and has to prove once more who they are
     ├── AccessDenied               403  somebody is, and may not pass
+    ├── ProxyUntrusted             403  whoever asks about another's request is no proxy of ours
     ├── FormRefused                403  a form without a valid CSRF token, or from another origin
     ├── PasswordRefused            400  a new password that is not taken; `fault` says why
     ├── AccountKept                409  the last way to sign in, or the one in use, is not given up
@@ -181,6 +182,11 @@ class StepUpRequired(GatewayError):
 
 class AccessDenied(GatewayError):
     code = "access_denied"
+    status = 403
+
+
+class ProxyUntrusted(GatewayError):
+    code = "proxy_not_trusted"
     status = 403
 
 

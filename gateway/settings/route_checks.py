@@ -50,8 +50,40 @@ def _reserved(settings: Settings) -> Iterator[Finding]:
 
 def _upstreams(settings: Settings) -> Iterator[Finding]:
     for index, route in enumerate(settings.routes):
-        if route.upstream not in settings.upstreams:
+        if route.upstream is not None and route.upstream not in settings.upstreams:
             yield from _unnamed(("routes", index, "upstream"), route.upstream, settings)
+
+
+# What is done to a request as we send it on; without an upstream somebody else does.
+_SENDING = ("strip_prefix", "max_body", "websocket")
+
+
+def _forward_auth(settings: Settings) -> Iterator[Finding]:
+    if "off" in settings.upstreams:
+        yield Finding(
+            path=("upstreams", "off"),
+            message='cannot be called so: upstream = "off" says that there is none',
+            suggestion="choose another name",
+        )
+    for index, route in enumerate(settings.routes):
+        path = ("routes", index)
+        if route.upstream is not None:
+            continue
+        if not settings.trusted_proxies:
+            yield Finding(
+                path=(*path, "upstream"),
+                message='is "off", and no proxy is trusted to ask: nothing would ever pass',
+                suggestion="name the proxy's address in trusted_proxies",
+                because=(("trusted_proxies",),),
+            )
+        for key in _SENDING:
+            if getattr(route, key):
+                yield Finding(
+                    path=(*path, key),
+                    message='is up to the proxy that sends the requests, since upstream = "off"',
+                    suggestion="leave it out here, and set it there",
+                    because=((*path, "upstream"),),
+                )
 
 
 def _unnamed(path: KeyPath, text: str, settings: Settings) -> Iterator[Finding]:
@@ -228,6 +260,7 @@ ROUTE_CHECKS: tuple[Callable[[Settings], Iterator[Finding]], ...] = (
     _distinct,
     _reserved,
     _upstreams,
+    _forward_auth,
     _access,
     _proofs,
     _websockets,

@@ -166,11 +166,11 @@ class Settings(Table):
         """How many processes serve on this machine."""
         return self.workers if isinstance(self.workers, int) else usable_cores()
 
-    def upstream_of(self, route: RouteSettings) -> tuple[str, UpstreamSettings]:
-        """Return the name and settings of a route's upstream; one given as a URL is called by its origin."""
-        if named := self.upstreams.get(route.upstream):
-            return route.upstream, named
-        origin = url(route.upstream).origin
+    def upstream_of(self, called: str) -> tuple[str, UpstreamSettings]:
+        """Return the name and settings of an upstream as a route calls it; a URL is named by its origin."""
+        if named := self.upstreams.get(called):
+            return called, named
+        origin = url(called).origin
         return origin, UpstreamSettings(urls=(origin,))
 
     def identity_of(self, route: RouteSettings) -> IdentitySettings:

@@ -90,6 +90,7 @@ class Dresser:
         new_trace: Callable[[], str],
     ) -> None:
         self._fates = reserved.requests
+        self._names = reserved.names
         self._knife = CookieKnife(cookies)
         self._assertions = assertions
         self._new_trace = new_trace
@@ -119,7 +120,7 @@ class Dresser:
                 leg.opening or b" HTTP/1.1\r\nHost: " + inbound.host.encode("ascii") + _CRLF,
                 lines,
                 self._request_ids(inbound),
-                b"" if session is None else self._identity(leg, session),
+                b"" if session is None else self._identity(leg, session, leg.audience),
                 b"" if token is None or leg.forwarded is None else _forwarded(leg.forwarded, token),
                 _UPGRADE if upgrade else _framing(inbound),
             )
@@ -133,6 +134,24 @@ class Dresser:
             affinity=_affinity(leg.balance, inbound, session) if leg.balance in _BY_AFFINITY else "",
         )
 
+    def tell(
+        self, inbound: Inbound, route: Route, session: Session | None, token: Token | None = None
+    ) -> RawHeaders:
+        """Return as fields the lines about the caller that `dress` would send.
+
+        For a proxy that sends the request itself: every other name of ours comes with an empty value, so
+        that the proxy overwrites what a client sent in it. Raises IdentityUnrepresentable.
+        """
+        leg = self._legs.get(id(route)) or self._prepare(route)
+        audience = leg.audience or f"{inbound.scheme}://{inbound.host}"
+        lines = b"" if session is None else self._identity(leg, session, audience)
+        if token is not None and leg.forwarded is not None:
+            lines += _forwarded(leg.forwarded, token)
+        told = tuple(_split(line) for line in lines.split(_CRLF)[:-1])
+        said = {fold(name) for name, _ in told}
+        ours = (*self._names, b"authorization") if leg.forwarded is not None else self._names
+        return (*told, *((name, b"") for name in ours if fold(name) not in said))
+
     def _prepare(self, route: Route) -> _Leg:
         # Keyed by the object, which the leg keeps alive: a route hashes slowly, field by field.
         upstream = route.upstream
@@ -140,12 +159,12 @@ class Dresser:
         leg = _Leg(
             route=route,
             opening=b""
-            if upstream.preserve_host
+            if upstream is None or upstream.preserve_host
             else f" HTTP/1.1\r\nHost: {upstream.authority}\r\n".encode("ascii"),
             lines=IdentityLines(route.identity),
             assertion=b"" if header is None else f"{header}: ".encode("ascii"),
-            audience=upstream.audience,
-            balance=upstream.balance,
+            audience=route.audience or (upstream.audience if upstream else ""),
+            balance=Balance.LEAST_REQUESTS if upstream is None else upstream.balance,
             forwarded=_opening(route.forwarding),
         )
         self._legs[id(route)] = leg
@@ -209,7 +228,7 @@ class Dresser:
         elif inbound.traceparent is not None:  # W3C Trace Context 3.3: one without the other means nothing
             client.kept += (name, _COLON, value, _CRLF)
 
-    def _identity(self, leg: _Leg, session: Session) -> bytes:
+    def _identity(self, leg: _Leg, session: Session, audience: str) -> bytes:
         place = (session.token_id, id(leg))
         held = self._rendered.get(place)
         if held is not None and (held[0] is session or held[0] == session):
@@ -219,13 +238,18 @@ class Dresser:
             self._hold(place, session, lines)
         if not leg.assertion:
             return lines
-        return lines + leg.assertion + self._assertions.assertion(session, leg.audience) + _CRLF
+        return lines + leg.assertion + self._assertions.assertion(session, audience) + _CRLF
 
     def _hold(self, place: tuple[str, int], session: Session, lines: bytes) -> None:
         self._rendered.pop(place, None)
         if len(self._rendered) >= _RENDERED_KEPT:
             del self._rendered[next(iter(self._rendered))]
         self._rendered[place] = (session, lines)
+
+
+def _split(line: bytes) -> tuple[bytes, bytes]:
+    name, _, value = line.partition(_COLON)
+    return name, value
 
 
 def _affinity(balance: Balance, inbound: Inbound, session: Session | None) -> str:

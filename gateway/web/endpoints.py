@@ -7,9 +7,11 @@ from gateway.model.answer import Answer
 from gateway.model.inbound import Inbound
 from gateway.pipeline import Passage
 from gateway.web.account import AccountPage
+from gateway.web.forward_auth import ForwardAuth
 from gateway.web.home import Handler, Home
 from gateway.web.initiation import Initiation
 from gateway.web.issuer_logout import IssuerLogoutEndpoints
+from gateway.web.own_paths import OwnPaths
 from gateway.web.password import PasswordPage
 from gateway.web.programs import Programs
 from gateway.web.query import parse_fields
@@ -35,10 +37,11 @@ class Endpoints:
         password: PasswordPage,
         programs: Programs,
         issuer_logout: IssuerLogoutEndpoints,
+        forward_auth: ForwardAuth,
     ) -> None:
         self._prefix = prefix
-        self._folded = prefix.casefold()
-        self._first = self._folded.split("/")[1]
+        self._forward_auth = forward_auth
+        self.covers = OwnPaths(prefix).cover
         self._exact: Mapping[str, Methods] = {
             "/signin": {"GET": home.starts(signin.choose)},
             "/signout": {"GET": signout.ask, "POST": signout.leave},
@@ -61,16 +64,10 @@ class Endpoints:
             "/frontchannel-logout": {"GET": issuer_logout.frontchannel},
         }
 
-    def covers(self, path: str) -> bool:
-        """Say whether *path*, in any spelling, is under our prefix: then no upstream ever sees it."""
-        if self._first not in path.casefold():
-            return False
-        bare = "/".join(segment.partition(";")[0] for segment in path.split("/") if segment)
-        folded = f"/{bare}".casefold()
-        return folded == self._folded or folded.startswith(f"{self._folded}/")
-
     async def handle(self, inbound: Inbound, read_body: ReadBody, passage: Passage) -> Answer:
         """Answer *inbound*. Raises GatewayErrors; cookies that any answer must carry are in *passage*."""
+        if self._forward_auth.is_asked(inbound):  # what follows its path is another request's
+            return await self._forward_auth.answer(inbound, passage)
         if inbound.spellings or inbound.target.partition(b"?")[0] != inbound.path.encode():
             raise RequestRejected("our own paths have one spelling")
         methods, tail = self._find(inbound.path)

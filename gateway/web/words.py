@@ -105,6 +105,10 @@ _BY_CODE = {
         way=Way.ACCOUNT,
         label="See who is signed in",
     ),
+    "proxy_not_trusted": _wait(
+        "Not for browsers",
+        "This address answers the servers in front of this site, and nobody else.",
+    ),
     "csrf_failed": _home(
         "This form has expired",
         "For your safety the form was not accepted: it was open for too long, or did not come from here. "

@@ -59,6 +59,7 @@ from gateway.web.signin import SignIn
 from gateway.web.signout import SignOut
 from tests.fakes.clock import FakeClock
 from tests.fakes.databases import opened
+from tests.fakes.forward_auth import forward_auth
 from tests.fakes.jar import Jar
 from tests.fakes.passwords import CountedPasswords
 from tests.fakes.sessions import Tallied
@@ -415,6 +416,7 @@ def _composed(
             pages=pages,
             replies=replies,
         ),
+        forward_auth=forward_auth(errors=errors, replies=replies, resume=resume, clock=clock),
     )
     return Site(
         clock=clock,
