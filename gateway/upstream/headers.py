@@ -137,7 +137,7 @@ class Dresser:
     def tell(
         self, inbound: Inbound, route: Route, session: Session | None, token: Token | None = None
     ) -> RawHeaders:
-        """Return as fields the lines about the caller that `dress` would send.
+        """Return as fields the lines about the caller that `dress` would send, and the `Cookie` less ours.
 
         For a proxy that sends the request itself: every other name of ours comes with an empty value, so
         that the proxy overwrites what a client sent in it. Raises IdentityUnrepresentable.
@@ -150,7 +150,8 @@ class Dresser:
         told = tuple(_split(line) for line in lines.split(_CRLF)[:-1])
         said = {fold(name) for name, _ in told}
         ours = (*self._names, b"authorization") if leg.forwarded is not None else self._names
-        return (*told, *((name, b"") for name in ours if fold(name) not in said))
+        cookies = b"; ".join(rest for line in inbound.cookies if (rest := self._knife.cut(line)))
+        return (*told, *((name, b"") for name in ours if fold(name) not in said), (b"Cookie", cookies))
 
     def _prepare(self, route: Route) -> _Leg:
         # Keyed by the object, which the leg keeps alive: a route hashes slowly, field by field.

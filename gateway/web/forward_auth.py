@@ -86,13 +86,17 @@ class ForwardAuth:
         if self._own.cover(original.inbound.path):
             raise NoSuchPage("our own pages are asked for here, not asked about")
         try:
-            told = await self._pipeline.vouch(passage, original.inbound)
+            return self._replies.told(await self._pipeline.vouch(passage, original.inbound))
         except (LoginRequired, StepUpRequired) as error:
             if not original.inbound.navigation:
                 raise
             passage.code = error.code
             return self._led(error, original)
-        return self._replies.told(told)
+        finally:
+            # nginx hands on one Set-Cookie. A session of which one piece is replaced is none; one whose
+            # cookies stay as they were is renewed at the next request.
+            if original.by_status and len(passage.leave) > 1:
+                passage.leave = ()
 
     def _read(self, asking: Inbound, passage: Passage) -> Original:
         try:
