@@ -5,7 +5,7 @@ import gc
 import signal
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import AsyncExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from importlib.metadata import version as installed_version
 from importlib.util import find_spec
@@ -13,7 +13,10 @@ from importlib.util import find_spec
 import msgspec
 
 from gateway import __version__
+from gateway.descriptors import raise_limit, room_for_connections
+from gateway.file_watch import FileWatch, pause_until_even
 from gateway.front.ledger import RequestLedger
+from gateway.front.limits import Limits
 from gateway.front.listener import Listener
 from gateway.front.server import check_server
 from gateway.front.snapshot import Snapshot
@@ -160,7 +163,12 @@ class Gateway:
         if self._listener is not None:
             self._listener.serve(snapshot)
             return
-        self._listener = Listener(snapshot, limits=self._around.limits)
+        self._listener = Listener(snapshot, limits=self._limits(), counts=self._metrics)
+
+    def _limits(self) -> Limits:
+        limits, asked = self._around.limits, self._settings.limits
+        most = room_for_connections(raise_limit()) if asked.connections == "auto" else asked.connections
+        return replace(limits, connections=most, connections_per_peer=asked.connections_per_address)
 
     async def _open_public(self) -> None:
         if self._listener is not None:
@@ -239,7 +247,8 @@ def _numbers(version: str) -> tuple[int, ...]:
 async def serve(loaded: Loaded, around: Surroundings, *, read: Callable[[], Loaded]) -> None:
     """Run until SIGTERM, SIGINT or the end of a supervisor, then drain; a second signal ends at once.
 
-    SIGHUP takes over what *read* returns, if nothing is wrong with it.
+    SIGHUP takes over what *read* returns, if nothing is wrong with it; keys and certificates that change
+    on the disk are taken over by themselves.
     """
     gateway = Gateway(loaded.settings, around)
     asked, asked_to_reload = asyncio.Event(), asyncio.Event()
@@ -252,9 +261,11 @@ async def serve(loaded: Loaded, around: Surroundings, *, read: Callable[[], Load
     await gateway.start()
     leave_the_start_alone()
     reload = Reload(gateway, loaded, read=read, log=around.log)
-    reloading = asyncio.create_task(reload.when(asked_to_reload))
+    watch = FileWatch(read=reload.files, take_over=reload.refresh, pause=pause_until_even(around.clock))
+    reloading = [asyncio.create_task(each) for each in (reload.when(asked_to_reload), watch.run())]
     await asked.wait()
-    reloading.cancel()
+    for task in reloading:
+        task.cancel()
     stopping = asyncio.create_task(gateway.stop())
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stopping.cancel)

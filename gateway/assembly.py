@@ -1,7 +1,10 @@
 """From the whole `Settings` to the narrow values that each room takes; only this floor sees both."""
 
 from collections.abc import Callable, Mapping, Sequence
+from hashlib import sha256
+from pathlib import Path
 
+from gateway.errors import Fault, SettingsInvalid
 from gateway.model.cookies import CookieNames
 from gateway.model.proof import Demand
 from gateway.model.route import (
@@ -10,10 +13,12 @@ from gateway.model.route import (
     Forwarding,
     IdentityHeaders,
     OnRefreshError,
+    RequestAlgorithm,
     Route,
     Rules,
 )
 from gateway.model.upstream import Balance, Health, Limits, Member, Timeouts, Trust, Upstream
+from gateway.relying_party.client_keys import ClientKey, ClientKeyRefused
 from gateway.relying_party.registration import ClaimNames, Registration, RoleGrant
 from gateway.routing.table import Table, without_port
 from gateway.sessions.strategy import Policy
@@ -26,6 +31,7 @@ from gateway.settings.schema import Settings
 from gateway.settings.upstreams import HealthSettings, UpstreamSettings
 from gateway.store.redis_account import RedisAccount
 from gateway.store.redis_server import Place, RedisLogin
+from gateway.store.redis_tls import RedisTls
 
 
 def build_routes(settings: Settings) -> tuple[Route, ...]:
@@ -52,18 +58,21 @@ def _route(settings: Settings, route: RouteSettings, upstreams: dict[str, Upstre
         allow_in_path=frozenset(route.allow_in_path),
         websocket=route.websocket,
         identity=_identity(settings.identity_of(route)),
-        forwarding=_forwarding(route),
+        forwarding=_forwarding(settings, route),
     )
 
 
-def _forwarding(route: RouteSettings) -> Forwarding | None:
+def _forwarding(settings: Settings, route: RouteSettings) -> Forwarding | None:
     if route.forward_token is None:
         return None
+    named = settings.named_upstream(route)
     return Forwarding(
         token=Forwarded(route.forward_token),
         header=route.token_header,
         scheme=route.token_scheme,
         on_error=OnRefreshError(route.on_refresh_error),
+        resource=named.resource if named else None,
+        audience=named.exchange_audience if named else None,
     )
 
 
@@ -93,8 +102,15 @@ def _upstream(name: str, upstream: UpstreamSettings) -> Upstream:
             client_cert=tls.client_cert or "",
             client_key=tls.client_key or "",
             server_name=tls.server_name or "",
+            digest=_digest(tls.ca, tls.client_cert, tls.client_key),
         ),
     )
+
+
+def _digest(*files: str | None) -> str:
+    """Return the SHA-256 of what *files* hold, empty where none is named. Raises OSError."""
+    held = [sha256(Path(file).read_bytes()).digest() for file in files if file]
+    return sha256(b"".join(held)).hexdigest() if held else ""
 
 
 def _health(health: HealthSettings | None) -> Health | None:
@@ -130,7 +146,11 @@ def _demand(route: RouteSettings) -> Demand | None:
 
 
 def _identity(identity: IdentitySettings) -> IdentityHeaders:
-    return IdentityHeaders(headers=tuple(identity.headers.items()), assertion=identity.assertion)
+    return IdentityHeaders(
+        headers=tuple(identity.headers.items()),
+        assertion=identity.assertion,
+        signature=None if identity.signature == "off" else RequestAlgorithm(identity.signature),
+    )
 
 
 def cookie_names(settings: Settings) -> CookieNames:
@@ -162,23 +182,50 @@ def redis_account(settings: Settings) -> RedisAccount:
     """Return where the configured Redis is, and as whom it is asked."""
     redis = settings.redis
     address = redis_address(redis.url)
+    tls = redis.tls
+    trust = (
+        RedisTls(
+            ca=tls.ca,
+            client_cert=tls.client_cert,
+            client_key=tls.client_key,
+            digest=_digest(tls.ca, tls.client_cert, tls.client_key),
+        )
+        if address.tls
+        else None
+    )
     return RedisAccount(
         kind=address.kind,
         places=tuple(Place(host.host, host.port) for host in address.hosts),
         master=address.master,
         login=RedisLogin(
             number=address.number,
-            tls=address.tls,
+            tls=trust,
             username=redis.username,
             password=redis.password.get_secret_value() if redis.password else None,
+        ),
+        sentinel_login=RedisLogin(
+            tls=trust,
+            username=redis.sentinel_username,
+            password=redis.sentinel_password.get_secret_value() if redis.sentinel_password else None,
         ),
     )
 
 
-def registration(provider: ProviderSettings, *, grants: Sequence[RoleGrantSettings] = ()) -> Registration:
+def resources_wanted(settings: Settings) -> tuple[str, ...]:
+    """Return the resources for which access tokens will be asked at issuers, in the order of upstreams."""
+    wanted = (each.resource for each in settings.upstreams.values() if each.exchange_audience is None)
+    return tuple(dict.fromkeys(filter(None, wanted)))
+
+
+def registration(
+    provider: ProviderSettings,
+    *,
+    grants: Sequence[RoleGrantSettings] = (),
+    resources: Sequence[str] = (),
+) -> Registration:
     """Return our registration at one issuer, which the checks of the configuration found whole.
 
-    Of *grants* it has those for what this issuer says.
+    Of *grants* it has those for what this issuer says. Raises SettingsInvalid for a key that is none.
     """
     return Registration(
         id=provider.id,
@@ -192,12 +239,29 @@ def registration(provider: ProviderSettings, *, grants: Sequence[RoleGrantSettin
         authorization_params=tuple(provider.authorization_params.items()),
         claims=_claim_names(provider.claims),
         algorithms=tuple(provider.id_token_algorithms),
+        resources=tuple(resources),
         roles=tuple(
             RoleGrant(role=each.role, claim=each.claim, value=each.value)
             for each in grants
             if each.provider == provider.id
         ),
+        keys=_client_keys(provider),
+        response_mode=provider.response_mode,
     )
+
+
+def _client_keys(provider: ProviderSettings) -> tuple[ClientKey, ...]:
+    made, faults = [], []
+    for index, each in enumerate(provider.keys):
+        try:
+            made.append(
+                ClientKey(pem=each.key.get_secret_value(), algorithm=each.alg or "", kid=each.kid or "")
+            )
+        except ClientKeyRefused as error:
+            faults.append(Fault(key=f"providers.{provider.id}.keys[{index}].key", message=str(error)))
+    if faults:
+        raise SettingsInvalid(faults)
+    return tuple(made)
 
 
 def _claim_names(claims: Mapping[str, str]) -> ClaimNames:

@@ -51,9 +51,11 @@
     ├── SessionRejected            -    a presented session does not hold; `reason` says why
     ├── GrantRefused               -    the issuer takes a refresh token no more
     │   └── GrantForeign           -    what it gave for one is about somebody else, or does not verify
+    ├── TokenRefused               -    the issuer gives no such token, the grant lives on
     ├── SealBroken                 -    a sealed value does not open
     ├── KeyFileRefused             -    a file of keys that cannot be made or rotated
     ├── SchemaMismatch             -    the database is older, newer or not ours
+    ├── StoreUntrusted             -    a store whose certificate, or ours, does not hold
     └── SettingsInvalid            -    the configuration, with every fault at once
         └── SettingsUnreadable     -    no configuration to look at: no file, or no TOML
 
@@ -373,6 +375,10 @@ class GrantForeign(GrantRefused):
     code = "grant_foreign"
 
 
+class TokenRefused(GatewayError):
+    code = "token_refused"
+
+
 class SealBroken(GatewayError):
     code = "seal_broken"
 
@@ -385,6 +391,12 @@ class KeyFileRefused(GatewayError):
 
 class SchemaMismatch(GatewayError):
     code = "schema_mismatch"
+
+
+class StoreUntrusted(GatewayError):
+    """The text says whose certificate it is and what is wrong with it."""
+
+    code = "store_untrusted"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -2,20 +2,31 @@
 
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
+from typing import Protocol
 
+from gateway.flows.exchange import Exchanges
+from gateway.flows.exchange import Issuer as ExchangingIssuer
 from gateway.flows.forwarding import Forwards
 from gateway.flows.grants import Book, BookWithGrants, Grants
-from gateway.flows.refresh import Issuer, Refreshes
+from gateway.flows.places import Places
+from gateway.flows.presentation import Issuer as RefreshingIssuer
+from gateway.flows.presentation import Presentations
+from gateway.flows.refresh import Refreshes
 from gateway.flows.revocation import Revocations, Word
 from gateway.keys.keyring import KeyRing
 from gateway.model.event import Clock
 from gateway.model.session import Session
 from gateway.observe.log import Log
 from gateway.observe.metrics import Metrics
-from gateway.settings.schema import Settings
+from gateway.settings.schema import SessionSettings, Settings
 from gateway.store.database import Database
 
-_LONGEST_SEALED = 256 * 1024  # three tokens of 16 KiB each, sealed, with room
+_LATE = 3600
+_LONGEST_SEALED = 1024 * 1024  # 19 tokens of 16 KiB each, sealed, with room
+
+
+class TokenIssuer(RefreshingIssuer, ExchangingIssuer, Protocol):
+    """Gives tokens, takes them back, and exchanges them."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -25,13 +36,21 @@ class TokenTrade:
     settings: Settings
     ring: KeyRing
     database: Database
-    issuers: Mapping[str, Issuer]
+    issuers: Mapping[str, TokenIssuer]
     word: Word
     end: Callable[[Session], Awaitable[None]]
     clock: Clock
     monotonic: Callable[[], float]
     metrics: Metrics
     log: Log
+
+
+def _idle(session: SessionSettings) -> int | None:
+    """Return after how many seconds unseen a session is over for sure: sightings come late, once a lease,
+    and one of them may be lost."""
+    if session.idle_timeout is None:
+        return None
+    return int(session.idle_timeout + 2 * session.lease) + _LATE
 
 
 class TokenRooms:
@@ -48,7 +67,7 @@ class TokenRooms:
             sealer=trade.ring.sealer("provider-tokens", longest=_LONGEST_SEALED),
             mac=trade.ring.mac("refresh-token"),
         )
-        self._refreshes = Refreshes(
+        presentations = Presentations(
             self._grants,
             store=store,
             locks=trade.database.locks,
@@ -60,8 +79,25 @@ class TokenRooms:
             audit=trade.word.audit,
             tell=trade.log.event,
         )
+        places = Places(trade.issuers, monotonic=trade.monotonic)
+        self._refreshes = Refreshes(
+            self._grants,
+            presentations,
+            store=store,
+            places=places,
+            clock=trade.clock,
+            monotonic=trade.monotonic,
+            counts=trade.metrics,
+        )
+        self._exchanges = Exchanges(
+            trade.issuers, places=places, clock=trade.clock, counts=trade.metrics, tell=trade.log.event
+        )
         self.forwards = Forwards(
-            self._grants, self._refreshes, issuers=frozenset(trade.issuers), clock=trade.clock
+            self._grants,
+            self._refreshes,
+            self._exchanges,
+            issuers=frozenset(trade.issuers),
+            clock=trade.clock,
         )
 
         self._revocations = Revocations(
@@ -70,6 +106,7 @@ class TokenRooms:
             issuers=trade.issuers,
             word=trade.word,
             max_age=int(trade.settings.session.max_age),
+            idle=_idle(trade.settings.session),
             clock=trade.clock,
             counts=trade.metrics,
             audit=trade.word.audit,
@@ -87,3 +124,4 @@ class TokenRooms:
         """Wait until every refresh under way is written, and look for nothing any more."""
         await self._revocations.close()
         await self._refreshes.close()
+        await self._exchanges.close()

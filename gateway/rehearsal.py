@@ -4,7 +4,7 @@ Nothing is sent and nobody is asked: the caller says who is signed in.
 """
 
 import secrets
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from urllib.parse import urlsplit
 
@@ -20,16 +20,18 @@ from gateway.model.grant import Token
 from gateway.model.identity import Identity, User
 from gateway.model.inbound import Inbound
 from gateway.model.proof import UNPROVEN
-from gateway.model.route import Access, Route
+from gateway.model.route import Access, IdentityHeaders, Route
 from gateway.model.session import Session
 from gateway.observe.trace import NewTraces
 from gateway.pipeline import Passage, Pipeline
+from gateway.request_keys import request_keys
 from gateway.routing.explain import Explanation, explain
 from gateway.routing.table import Table
 from gateway.settings.addresses import url
 from gateway.settings.schema import Settings
 from gateway.upstream.assertion import Assertions
 from gateway.upstream.headers import Dresser, reserved_by
+from gateway.upstream.signature import Signatures
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,11 +72,12 @@ class Rehearsals:
             limits=Limits(),
             next_id=lambda: "rehearsal",
         )
-        signing = KeyRing(settings.secret, scope=settings.public_url).signing_keys()
+        ring = KeyRing(settings.secret, scope=settings.public_url)
         self._dresser = Dresser(
             reserved=reserved_by(self._table.ordered),
             cookies=cookie_names(settings),
-            assertions=Assertions(signing, issuer=settings.public_url, clock=clock),
+            assertions=Assertions(ring.signing_keys(), issuer=settings.public_url, clock=clock),
+            signatures=Signatures(request_keys(settings, ring), clock=clock),
             new_trace=NewTraces(secrets.token_bytes),
         )
 
@@ -162,12 +165,18 @@ def _lines(head: bytes) -> tuple[str, ...]:
     return tuple(line.decode("latin-1") for line in head.split(b"\r\n") if line)
 
 
-def hidden(lines: Sequence[str], assertion: str | None) -> tuple[str, ...]:
-    """Return *lines* with the assertion's value left out: it would let its reader in for a minute."""
-    if assertion is None:
-        return tuple(lines)
-    name = f"{assertion.lower()}:"
-    return tuple(f"{assertion}: (signed, 60 s)" if line.lower().startswith(name) else line for line in lines)
+def hidden(lines: Sequence[str], identity: IdentityHeaders) -> tuple[str, ...]:
+    """Return *lines* without what would let their reader in for a minute: the assertion, the signature."""
+    told = {} if identity.assertion is None else {identity.assertion.lower(): "signed, 60 s"}
+    if identity.signature is not None:
+        told["signature"] = f"{identity.signature}, 60 s"
+    return tuple(_hidden(line, told) for line in lines)
+
+
+def _hidden(line: str, told: Mapping[str, str]) -> str:
+    name, mark, _ = line.partition(":")
+    instead = told.get(name.lower()) if mark else None
+    return line if instead is None else f"{name}: ({instead})"
 
 
 def as_of(

@@ -1,13 +1,16 @@
 """A new configuration for a gateway that runs: taken over whole, or the old one stays."""
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 from typing import Protocol
 
 from gateway.errors import Fault, SettingsInvalid
 from gateway.observe.log import Log
 from gateway.settings.difference import changes, fixed_faults
+from gateway.settings.files import mark_of
 from gateway.settings.loader import Loaded
+from gateway.settings.references import Mark
 from gateway.settings.schema import Settings
 
 _MOST_CHANGES = 100
@@ -33,6 +36,7 @@ class Reload:
         self._in_force = in_force
         self._read = read
         self._log = log
+        self._turn = asyncio.Lock()
 
     async def when(self, asked: asyncio.Event) -> None:
         """Reload each time *asked* is set, until cancelled; what is asked meanwhile is done once more."""
@@ -41,10 +45,29 @@ class Reload:
             asked.clear()
             await self.attempt()
 
+    def files(self) -> Mapping[Path, Mark | None]:
+        """Return the files that the configuration in force refers to, as they were when it was read."""
+        return self._in_force.files
+
     async def attempt(self) -> bool:
         """Take over what the configuration says now, or keep the old one on any fault; say which."""
+        async with self._turn:
+            return await self._attempt(self._read)
+
+    async def refresh(self) -> bool:
+        """Take over what the files hold now that the configuration in force refers to; else as `attempt`.
+
+        What was written into the configuration since waits for `attempt`.
+        """
+        async with self._turn:
+            now = {path: mark_of(path) for path in self._in_force.files}
+            changed = [str(path) for path, mark in self._in_force.files.items() if now[path] != mark]
+            self._log.event("info", "configuration.files_changed", {"files": changed})
+            return await self._attempt(self._in_force.again or self._read)
+
+    async def _attempt(self, read: Callable[[], Loaded]) -> bool:
         try:
-            loaded = await asyncio.to_thread(self._read)
+            loaded = await asyncio.to_thread(read)
             if faults := fixed_faults(self._in_force, loaded):
                 raise SettingsInvalid(faults)
             await self._gateway.take_over(loaded.settings)

@@ -6,7 +6,7 @@ import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
-from gateway.assembly import build_routes, cookie_names, hosts_served, registration
+from gateway.assembly import build_routes, cookie_names, hosts_served
 from gateway.flows.arrival import Arrivals
 from gateway.flows.departures import Departures, LogoutProvider
 from gateway.flows.issuer_logout import IssuerLogout
@@ -17,6 +17,7 @@ from gateway.flows.logout import Logout
 from gateway.flows.password import PasswordLogins, PasswordProvider
 from gateway.flows.password_change import PasswordChange
 from gateway.flows.password_policy import PasswordPolicy
+from gateway.flows.posted import PostedResponses
 from gateway.flows.recent import RecentLogins
 from gateway.flows.resume import Resume
 from gateway.flows.revocation import Word
@@ -33,6 +34,7 @@ from gateway.front.limits import Limits
 from gateway.front.original import Originals
 from gateway.front.request_id import RequestIds
 from gateway.front.snapshot import Snapshot
+from gateway.issuers import client_key_sets, registrations
 from gateway.keys.keyring import KeyRing
 from gateway.keys.password import Passwords
 from gateway.lasting import Tenure
@@ -49,6 +51,7 @@ from gateway.provider_tokens import TokenRooms, TokenTrade
 from gateway.relying_party.http import IssuerHttp
 from gateway.relying_party.provider import RelyingParty
 from gateway.relying_party.registration import Registration
+from gateway.request_keys import Published, request_keys
 from gateway.routing.table import Table
 from gateway.sessions.sightings import Sightings
 from gateway.settings.addresses import url
@@ -61,7 +64,9 @@ from gateway.upstream.assertion import Assertions
 from gateway.upstream.headers import Dresser, reserved_by
 from gateway.upstream.members import Members
 from gateway.upstream.pool import Pool
+from gateway.upstream.signature import Signatures
 from gateway.web.account import AccountPage
+from gateway.web.client_jwks import ClientJwks
 from gateway.web.csrf import Csrf
 from gateway.web.endpoints import Endpoints
 from gateway.web.errors import ErrorPages
@@ -129,8 +134,9 @@ class Rooms:
         self._scheme = url(settings.public_url).scheme
         self._ring = KeyRing(settings.secret, scope=settings.public_url)
         self._signing = self._ring.signing_keys()
-        self.jwks = self._signing.jwks
         self.table = Table(build_routes(settings))
+        self._request_keys = request_keys(settings, self._ring)
+        self.jwks = Published(self._ring, self._request_keys.published(self.table.ordered)).jwks
         self._ledger = ledger
         self._word = Word(ledger.audit)
         self._audit = self._word.audit
@@ -145,9 +151,7 @@ class Rooms:
             self._keeping.close,
             self._live.close,
         ]
-        self._issuers = [
-            registration(each, grants=settings.roles) for each in settings.providers if each.type == "oidc"
-        ]
+        self._issuers = registrations(settings)
         self._parties = {each.id: self._party(each) for each in self._issuers}
         self._tokens = self._token_rooms()
         self.closing.append(self._tokens.close)
@@ -265,6 +269,7 @@ class Rooms:
                 reserved=reserved,
                 cookies=self._names,
                 assertions=assertions,
+                signatures=Signatures(self._request_keys, clock=self._around.clock),
                 new_trace=NewTraces(secrets.token_bytes),
             ),
             pools={upstream.name: self._pool(upstream, heads) for upstream in self._upstreams()},
@@ -324,6 +329,7 @@ class Rooms:
             ),
             issuer_logout=self._issuer_logout(),
             forward_auth=forward_auth,
+            client_jwks=ClientJwks(client_key_sets(self._issuers), replies=self._replies),
         )
 
     def _sign_in(self, logins: Logins, passwords: PasswordLogins | None) -> SignIn:
@@ -391,6 +397,7 @@ class Rooms:
         return Logins(
             providers=self._providers(),
             callback_url=f"{self._root}/callback",
+            posted=PostedResponses(self._ring.sealer("posted-response")),
             transactions=Transactions(sealer=self._ring.sealer("login"), names=self._names, clock=clock),
             recent=self._recent,
             spender=self._store,
@@ -412,6 +419,7 @@ class Rooms:
                 issuer=each.issuer,
                 client_id=each.client_id,
                 party=self._parties[each.id],
+                posts=each.posts,
             )
             for each in self._issuers
         ]

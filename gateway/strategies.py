@@ -91,7 +91,7 @@ class KeepingInStore(Keeping):
 
 
 class KeepingInRedis(KeepingInStore):
-    """Stateful sessions on a Redis."""
+    """Stateful sessions on a Redis; does not start where that can never be trusted."""
 
     def __init__(
         self,
@@ -108,6 +108,7 @@ class KeepingInRedis(KeepingInStore):
         self._log = log
 
     async def start(self) -> None:
+        await self._redis.prove()
         if await self._redis.may_evict():
             facts = {"policy": "not noeviction", "effect": "sessions may end before their time"}
             self._log.event("warning", "session_store.may_evict", facts)

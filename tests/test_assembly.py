@@ -5,13 +5,50 @@ from pathlib import Path
 
 import pytest
 
-from gateway.assembly import build_routes, cookie_names, hosts_served, registration, session_policy
+from gateway.assembly import (
+    build_routes,
+    cookie_names,
+    hosts_served,
+    redis_account,
+    registration,
+    resources_wanted,
+    session_policy,
+)
 from gateway.model.proof import Demand
 from gateway.model.route import Access, Forwarded, Forwarding, OnRefreshError, Route, Rules
 from gateway.model.upstream import Balance, Health, Limits, Member, Timeouts
 from gateway.routing.table import Table
 from gateway.settings.schema import Settings
+from tests.fakes.certificates import write_certificates
 from tests.fakes.configuration import PROVIDER, ROUTE, SOUND, TOP, loaded
+
+TRUSTING = """
+[upstreams.wiki]
+urls = ["https://wiki.internal"]
+tls = { ca = "certs/internal-ca.pem" }
+[[routes]]
+upstream = "wiki"
+[redis]
+url = "rediss://redis.internal"
+tls = { ca = "certs/internal-ca.pem" }
+"""
+
+
+def test_B131_a_certificate_with_other_contents_is_another_trust(tmp_path: Path) -> None:
+    write_certificates(tmp_path / "certs")
+    settings = loaded(tmp_path, TOP + PROVIDER + TRUSTING).settings
+
+    def trusted() -> tuple[object, object]:
+        [built] = build_routes(settings)
+        return built.upstream.trust, redis_account(settings).login.tls
+
+    before = trusted()
+    assert trusted() == before
+    (tmp_path / "certs").rename(tmp_path / "former")
+    write_certificates(tmp_path / "certs")
+    after = trusted()
+    assert not any(old == new for old, new in zip(before, after, strict=True))
+
 
 FULL = """
 [upstreams.wiki]
@@ -202,3 +239,23 @@ def test_B073_what_is_demanded_of_a_proof_reaches_the_route(tmp_path: Path) -> N
     [route] = build_routes(settings(tmp_path, SOUND + 'acr_values = ["mfa"]\n'))
     assert route.demand == Demand(acr_values=("mfa",))
     assert build_routes(settings(tmp_path))[0].demand is None
+
+
+def test_an_upstream_says_for_what_tokens_are_made_and_logins_ask_for_those(tmp_path: Path) -> None:
+    text = SOUND
+    for name, keys in (
+        ("a", 'resource = "urn:a"'),
+        ("b", 'exchange_audience = "b"\nresource = "urn:b"'),
+        ("c", ""),
+    ):
+        text += f'[upstreams.{name}]\nurls = ["http://10.0.0.1"]\n{keys}\n'
+        text += f'[[routes]]\npath = "/{name}"\nupstream = "{name}"\nforward_token = "access_token"\n'
+    found = settings(tmp_path, text)
+    made = [
+        (each.forwarding.resource, each.forwarding.audience)
+        for each in build_routes(found)
+        if each.forwarding
+    ]
+    assert made == [("urn:a", None), ("urn:b", "b"), (None, None)]
+    assert resources_wanted(found) == ("urn:a",)
+    assert registration(found.providers[0], resources=resources_wanted(found)).resources == ("urn:a",)

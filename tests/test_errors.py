@@ -60,6 +60,7 @@ WIRE = {
     "SessionRejected": ("session_rejected", 401),
     "GrantRefused": ("grant_refused", 500),
     "GrantForeign": ("grant_foreign", 500),
+    "TokenRefused": ("token_refused", 500),
     "SealBroken": ("seal_broken", 500),
     "KeyFileRefused": ("key_file_refused", 500),
     "SchemaMismatch": ("schema_mismatch", 500),

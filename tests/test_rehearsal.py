@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from gateway.model.identity import User
+from gateway.model.route import IdentityHeaders, RequestAlgorithm
 from gateway.rehearsal import Rehearsal, Rehearsals, as_of, hidden, session_of
 from tests.fakes.configuration import PROVIDER, TOP, loaded
 
@@ -114,11 +115,27 @@ def test_a_session_made_up_here_is_of_no_use_anywhere() -> None:
     assert ALICES.id == "rehearsal"
 
 
-def test_the_assertion_is_never_shown() -> None:
-    lines = ("GET / HTTP/1.1", "X-Gateway-Assertion: eyJx", "X-User-Id: u_alice")
-    assert hidden(lines, "X-Gateway-Assertion")[1] == "X-Gateway-Assertion: (signed, 60 s)"
-    assert hidden(lines, "x-gateway-assertion")[1] == "x-gateway-assertion: (signed, 60 s)"
-    assert hidden(lines, None) == lines
+def test_the_assertion_and_the_signature_are_never_shown() -> None:
+    lines = ("GET / HTTP/1.1", "X-Gateway-Assertion: eyJx", "X-User-Id: u_alice", "Signature: gateway=:AA=:")
+    for name in ("X-Gateway-Assertion", "x-gateway-assertion"):
+        told = IdentityHeaders(headers=(), assertion=name, signature=RequestAlgorithm.ED25519)
+        assert hidden(lines, told) == (
+            "GET / HTTP/1.1",
+            "X-Gateway-Assertion: (signed, 60 s)",
+            "X-User-Id: u_alice",
+            "Signature: (ed25519, 60 s)",
+        )
+    assert hidden(lines, IdentityHeaders(headers=(), assertion=None)) == lines
+
+
+async def test_a_signed_request_is_told_as_it_would_be_sent(tmp_path: Path) -> None:
+    text = TOP + PROVIDER + ROUTES + '[identity]\nsignature = "hmac-sha256"\n'
+    signing = Rehearsals(loaded(tmp_path, text).settings, clock=lambda: float(NOW))
+    told = await rehearse(signing, "/x?q=1", session=ALICES)
+    [line] = [line for line in told.head if line.startswith("Signature-Input: ")]
+    assert '"x-user-id"' in line
+    assert f";created={NOW};" in line
+    assert 'tag="http://127.0.0.1:3000"' in line
 
 
 async def test_I18_a_forwarded_token_is_told_by_its_kind_and_never_by_its_value(tmp_path: Path) -> None:

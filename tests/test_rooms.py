@@ -98,6 +98,13 @@ async def test_the_table_and_the_published_keys_are_those_of_the_configuration(t
     assert rooms.jwks() == ring.signing_keys().jwks()
 
 
+async def test_the_public_key_of_requests_is_published_where_they_are_signed(tmp_path: Path) -> None:
+    settings = loaded(tmp_path, SOUND + '[identity]\nsignature = "ed25519"\n').settings
+    rooms = await rooms_of(tmp_path, settings)
+    ring = KeyRing([SECRET.encode()], scope=settings.public_url)
+    assert rooms.jwks()["keys"][1]["kid"] == ring.ed25519_keys()[0].keyid  # type: ignore[index]
+
+
 async def test_B147_two_configurations_share_nothing(tmp_path: Path) -> None:
     first = await rooms_of(tmp_path, loaded(tmp_path, SOUND).settings)
     other = SOUND.replace("gateway.example.com", "other.example.com")

@@ -140,7 +140,7 @@ def document(told: "Rehearsal") -> dict[str, object]:
             }
             for each in explanation.rules
         ]
-        shown["head"] = list(hidden(told.head, route.identity.assertion))
+        shown["head"] = list(hidden(told.head, route.identity))
     return shown
 
 
@@ -162,4 +162,4 @@ def text(told: "Rehearsal") -> str:
     if told.status != 200:
         return "\n".join([*lines, f"answer    {told.status} {told.code}"])
     sent = "sent" if route.upstream else "told to the proxy in front"
-    return "\n".join([*lines, sent, *(f"  {line}" for line in hidden(told.head, route.identity.assertion))])
+    return "\n".join([*lines, sent, *(f"  {line}" for line in hidden(told.head, route.identity))])

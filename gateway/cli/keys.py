@@ -1,4 +1,4 @@
-"""`gateway keys`: which keys there are, a new one, and the public ones for apps."""
+"""`gateway keys`: which keys there are, a new one, and those that apps verify with."""
 
 import json
 import os
@@ -8,12 +8,15 @@ from typing import TYPE_CHECKING
 
 import click
 
-from gateway.cli.configuration import config_option, load_or_exit
+from gateway.cli.configuration import config_option, exit_with, load_or_exit
 
 if TYPE_CHECKING:
     from gateway.keys.key_file import Rotated
     from gateway.keys.keyring import KeyRing
+    from gateway.keys.request_keys import SharedKey
+    from gateway.request_keys import Published
     from gateway.settings.loader import Loaded
+    from gateway.settings.schema import Settings
 
 _COLUMNS = ("KEY", "USE", "SESSIONS", "ASSERTIONS", "FROM")
 _RELOAD = "Now reload the gateway: kill -HUP PID, or systemctl reload vestibule."
@@ -21,7 +24,7 @@ _RELOAD = "Now reload the gateway: kill -HUP PID, or systemctl reload vestibule.
 
 @click.group("keys", epilog="Example: gateway keys rotate && systemctl reload vestibule")
 def command() -> None:
-    """List the keys, put a new one first, or print the public ones.
+    """List the keys, put a new one first, or print those for apps.
 
     Every key is derived from `secret`. Exit status: 0 done; 1 a file that cannot be rotated, or faults
     in the configuration; 2 wrong usage or an unreadable configuration.
@@ -79,16 +82,72 @@ def rotate(config: Path, *, file: Path | None, keep: int | None, as_json: bool) 
     click.echo("\n".join(_told(done)))
 
 
-@command.command("export", epilog="Example: gateway keys export --pem > gateway.pem")
+@command.command("export", epilog="Example: gateway keys export --upstream wiki > wiki.jwks")
 @config_option
 @click.option("--pem", is_flag=True, help="Print PEM instead of a JWK set.")
-def export(config: Path, *, pem: bool) -> None:
-    """Print the public keys that assertions are verified with, the present one first.
+@click.option("--client", metavar="PROVIDER", help="Print the keys that this provider's issuer is to know.")
+@click.option(
+    "--upstream",
+    metavar="NAME|URL",
+    help="Print the SECRET keys of this one's requests, signed with hmac-sha256, for it alone to read.",
+)
+def export(config: Path, *, pem: bool, client: str | None, upstream: str | None) -> None:
+    """Print the public keys that apps verify assertions and ed25519 requests with, the present ones first.
 
-    The same set is served as /.gateway/jwks.json; this is for apps that cannot fetch it.
+    The same set is served as /.gateway/jwks.json; this is for apps that cannot fetch it. With --client
+    it is the JWK set to register at an issuer, served as /.gateway/client-jwks/PROVIDER. The keys of
+    hmac-sha256 are published nowhere: --upstream prints those that one app shares with the gateway.
     """
-    keys = _ring(load_or_exit(config)).signing_keys()
-    click.echo(keys.pem() if pem else json.dumps(keys.jwks(), indent=2), nl=not pem)
+    if client is not None and upstream is not None:
+        raise click.UsageError("an issuer is told other keys than an app: leave one of the two out")
+    loaded = load_or_exit(config)
+    if client is not None:
+        _print_client_keys(loaded, client, pem=pem)
+    elif upstream is not None:
+        _print_shared_keys(loaded.settings, upstream, pem=pem)
+    else:
+        keys = _published(loaded.settings)
+        click.echo(keys.pem() if pem else json.dumps(keys.jwks(), indent=2), nl=not pem)
+
+
+def _print_shared_keys(settings: "Settings", upstream: str, *, pem: bool) -> None:
+    if pem:
+        raise click.UsageError("a shared key has no PEM: leave --pem out")
+    click.echo(json.dumps({"keys": [key.secret_jwk() for key in _shared(settings, upstream)]}, indent=2))
+
+
+def _published(settings: "Settings") -> "Published":
+    from gateway.assembly import build_routes
+    from gateway.request_keys import Published, request_keys
+
+    ring = _ring(settings)
+    return Published(ring, request_keys(settings, ring).published(build_routes(settings)))
+
+
+def _shared(settings: "Settings", name: str) -> "Sequence[SharedKey]":
+    from gateway.assembly import build_routes
+    from gateway.request_keys import request_keys
+
+    found = (route.upstream for route in build_routes(settings))
+    upstreams = {upstream.name: upstream for upstream in found if upstream is not None}
+    if name not in upstreams:
+        raise click.ClickException(f"no route leads to {name!r}: one of {', '.join(upstreams)}")
+    return request_keys(settings, _ring(settings)).shared(upstreams[name])
+
+
+def _print_client_keys(loaded: "Loaded", provider: str, *, pem: bool) -> None:
+    from gateway.errors import SettingsInvalid
+    from gateway.issuers import client_key_sets, registrations
+
+    if pem:
+        raise click.UsageError("the keys for an issuer are a JWK set: leave --pem out")
+    try:
+        found = client_key_sets(registrations(loaded.settings)).get(provider)
+    except SettingsInvalid as error:
+        exit_with(error)
+    if found is None:
+        raise click.ClickException(f"no provider {provider} has keys in the configuration")
+    click.echo(json.dumps(found, indent=2))
 
 
 def described(loaded: "Loaded", config: Path) -> "Iterator[dict[str, object]]":
@@ -100,7 +159,7 @@ def described(loaded: "Loaded", config: Path) -> "Iterator[dict[str, object]]":
         for source in ring(config, environ=os.environ)
         for _ in range(source.keys)
     ]
-    names = _ring(loaded).names()
+    names = _ring(loaded.settings).names()
     for position, (name, place) in enumerate(zip(names, places, strict=True), start=1):
         yield {
             "position": position,
@@ -111,10 +170,10 @@ def described(loaded: "Loaded", config: Path) -> "Iterator[dict[str, object]]":
         }
 
 
-def _ring(loaded: "Loaded") -> "KeyRing":
+def _ring(settings: "Settings") -> "KeyRing":
     from gateway.keys.keyring import KeyRing
 
-    return KeyRing(loaded.settings.secret, scope=loaded.settings.public_url)
+    return KeyRing(settings.secret, scope=settings.public_url)
 
 
 def _first_file(config: Path) -> Path:

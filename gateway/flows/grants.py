@@ -9,7 +9,7 @@ from typing import Protocol
 
 import msgspec
 
-from gateway.errors import SealBroken
+from gateway.errors import GrantRefused, SealBroken
 from gateway.model.grant import GrantRecord, ProviderTokens
 from gateway.model.identity import VerifiedLogin
 from gateway.model.inbound import Inbound
@@ -97,9 +97,14 @@ class Grants:
         sealed = self._sealed(tokens, _ROW + grant.record.key)
         return replace(grant.record, sealed=sealed, retry_at=0)
 
-    def tag(self, refresh_token: str) -> bytes:
-        """Return the keyed hash by which a spent refresh token is known."""
-        return self._mac.tag(refresh_token.encode())
+    def tag_of(self, grant: Grant) -> bytes:
+        """Return the keyed hash by which the refresh token of *grant* is known once it is spent.
+
+        Raises GrantRefused where there is none.
+        """
+        if grant.tokens is None or grant.tokens.refresh_token is None:
+            raise GrantRefused("there is no refresh token")
+        return self._mac.tag(grant.tokens.refresh_token.encode())
 
     def sealed_outcome(self, tag: bytes, tokens: ProviderTokens | None) -> str:
         """Return what became of the refresh token under *tag*: *tokens*, or None for a refusal."""

@@ -14,6 +14,7 @@ from gateway.errors import GatewayError, LoginExpired, LoginFailed, NoSuchPage
 from gateway.flows.arrival import Arrivals, Book, Live
 from gateway.flows.link import Settled
 from gateway.flows.outcomes import LoginCounts, Outcomes
+from gateway.flows.posted import PostedResponses
 from gateway.flows.recent import RecentLogins
 from gateway.flows.step_up import StepUps
 from gateway.flows.transactions import LIFE, Binding, Transactions
@@ -23,7 +24,7 @@ from gateway.model.inbound import Inbound
 from gateway.model.login import LinkIntent, PendingLogin, StepUp
 from gateway.model.proof import Demand
 from gateway.model.session import Session
-from gateway.relying_party.authorization import CallbackResponse, random_value, read_response
+from gateway.relying_party.authorization import CallbackResponse, random_value
 from gateway.sessions.strategy import Strategy
 
 # At the end of a state whose login the gateway began again by itself. It protects nothing: it is
@@ -41,6 +42,10 @@ class Provider(Protocol):
 
         Raises IssuerUnavailable.
         """
+        ...
+
+    async def read(self, pairs: Sequence[tuple[str, str]]) -> CallbackResponse:
+        """Return the response that the browser brought. Raises LoginFailed, IssuerUnavailable."""
         ...
 
     async def redeem(self, pending: PendingLogin, response: CallbackResponse) -> VerifiedLogin:
@@ -62,13 +67,17 @@ class Linking(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LoginProvider:
-    """A provider as a login needs it: its id in URLs, its registration, the party that talks to it."""
+    """A provider as a login needs it: its id in URLs, its registration, the party that talks to it.
+
+    `posts` says that its issuer answers by a form (OAuth 2.0 Form Post Response Mode).
+    """
 
     id: str
     name: str
     issuer: str
     client_id: str
     party: Provider
+    posts: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -88,6 +97,7 @@ class Logins:
         providers: Sequence[LoginProvider],
         callback_url: str,
         transactions: Transactions,
+        posted: PostedResponses,
         recent: RecentLogins,
         spender: Spender,
         linking: Linking,
@@ -103,6 +113,7 @@ class Logins:
         self._providers = {provider.id: provider for provider in providers}
         self._callback_url = callback_url
         self._transactions = transactions
+        self._posted = posted
         self._spender = spender
         self._linking = linking
         self._step_ups = step_ups
@@ -154,7 +165,7 @@ class Logins:
         )
         demand = self._step_ups.demand(step_up.route if step_up else route)
         location = await provider.party.begin(pending, hints or {}, demand=demand)
-        cookies = self._transactions.begin(pending, binding, inbound.headers)
+        cookies = self._transactions.begin(pending, binding, inbound.headers, posted=provider.posts)
         return Departure(location=location, cookies=cookies)
 
     async def finish(
@@ -174,6 +185,36 @@ class Logins:
             raise
         return departure
 
+    def takes_posts(self, provider_id: str) -> bool:
+        """Say whether the issuer of that provider answers by a form."""
+        provider = self._providers.get(provider_id)
+        return provider is not None and provider.posts
+
+    async def receive(
+        self, provider_id: str, pairs: Sequence[tuple[str, str]], *, inbound: Inbound
+    ) -> Departure:
+        """Return the way to the callback with the response that the issuer's page posted.
+
+        Of a response that no transaction of this browser waits for only its state goes along. Raises
+        LoginFailed, NoSuchPage, IssuerUnavailable.
+        """
+        provider = self._known(provider_id)
+        try:
+            query = await self._led_on(provider, pairs, inbound)
+        except GatewayError as error:
+            self._outcomes.failure(provider.id, error)
+            raise
+        return Departure(location=f"{self._callback_url}/{provider.id}?{query}")
+
+    async def _led_on(
+        self, provider: LoginProvider, pairs: Sequence[tuple[str, str]], inbound: Inbound
+    ) -> str:
+        response = await provider.party.read(pairs)
+        if not response.state:
+            raise LoginFailed("callback without state")
+        awaited = self._transactions.find(response.state, self._binding(provider), inbound.headers)
+        return self._posted.query(response if awaited else CallbackResponse(state=response.state))
+
     def leftovers(self, pairs: Sequence[tuple[str, str]], *, inbound: Inbound) -> tuple[bytes, ...]:
         """Return the Set-Cookie values that clear what a failed callback leaves in the browser."""
         state = next((value for name, value in pairs if name == "state"), "")
@@ -182,7 +223,7 @@ class Logins:
     async def _finish(
         self, provider: LoginProvider, pairs: Sequence[tuple[str, str]], inbound: Inbound
     ) -> Departure:
-        response = read_response(pairs)
+        response = self._posted.opened(pairs) if provider.posts else await provider.party.read(pairs)
         if not response.state:
             raise LoginFailed("callback without state")
         pending = self._transactions.find(response.state, self._binding(provider), inbound.headers)

@@ -52,7 +52,7 @@ class Ended(Protocol):
 class EndedGrants(Protocol):
     """Raises StoreUnavailable."""
 
-    async def take_ended(self, *, begun_after: int, most: int) -> Sequence[Ended]: ...
+    async def take_ended(self, *, begun_after: int, seen_after: int | None, most: int) -> Sequence[Ended]: ...
 
     async def forget(self, key: bytes) -> None: ...
 
@@ -88,7 +88,11 @@ class Word:
 
 
 class Revocations:
-    """Looks for grants of ended sessions. *issuers* are by the id of their provider, *max_age* in seconds."""
+    """Looks for grants of ended sessions.
+
+    *issuers* are by the id of their provider. A session that began *max_age* seconds ago is over, and one
+    that was not seen for *idle* seconds, None where it may be idle for ever.
+    """
 
     def __init__(
         self,
@@ -98,6 +102,7 @@ class Revocations:
         issuers: Mapping[str, Issuer],
         word: Word,
         max_age: int,
+        idle: int | None,
         clock: Clock,
         counts: Counts,
         audit: Audit,
@@ -107,6 +112,7 @@ class Revocations:
         self._issuers = issuers
         self._word = word
         self._max_age = max_age
+        self._idle = idle
         self._clock = clock
         self._counts = counts
         self._audit = audit
@@ -124,14 +130,22 @@ class Revocations:
 
     async def _look(self) -> None:
         while True:
-            with suppress(StoreUnavailable):
+            try:
                 await self.sweep()
+            except StoreUnavailable:
+                pass  # the next look comes, and the store tells of its outage itself
+            except Exception as fault:  # one grant that nobody foresaw must not keep all others
+                reason = type(fault).__name__
+                self._audit(AuditEvent(name="tokens.unswept", outcome="failure", reason=reason))
             await self._word.comes(within=EVERY)
 
     async def sweep(self) -> None:
         """Revoke and wipe what ended sessions left. Raises StoreUnavailable."""
-        begun_after = int(self._clock()) - self._max_age
-        while ended := await self._store.take_ended(begun_after=begun_after, most=AT_ONCE):
+        now = int(self._clock())
+        begun_after, seen_after = now - self._max_age, None if self._idle is None else now - self._idle
+        while ended := await self._store.take_ended(
+            begun_after=begun_after, seen_after=seen_after, most=AT_ONCE
+        ):
             await asyncio.gather(*map(self._end, ended))
 
     async def _end(self, ended: Ended) -> None:
@@ -139,11 +153,12 @@ class Revocations:
         outcome = await self._revoked(record) if ended.last else "wiped"
         if outcome == "outage" and ended.tries < MOST:
             return
-        with suppress(StoreUnavailable):  # it is found again
-            await self._store.forget(record.key)
+        # Told first: a stop in between has it told twice rather than never.
         self._counts.token_revocation(provider=record.provider, outcome=outcome)
         if outcome in ("revoked", "refused", "outage"):
             self._tell(record, outcome)
+        with suppress(StoreUnavailable):  # it is found again
+            await self._store.forget(record.key)
 
     async def _revoked(self, record: GrantRecord) -> str:
         grant, issuer = self._grants.opened(record), self._issuers.get(record.provider)

@@ -82,8 +82,13 @@ class Transactions:
         self._names = names
         self._clock = clock
 
-    def begin(self, pending: PendingLogin, binding: Binding, headers: RawHeaders) -> tuple[bytes, ...]:
-        """Return Set-Cookie values that leave *pending*, and clear what is expired or too much."""
+    def begin(
+        self, pending: PendingLogin, binding: Binding, headers: RawHeaders, *, posted: bool = False
+    ) -> tuple[bytes, ...]:
+        """Return Set-Cookie values that leave *pending*, and clear what is expired or too much.
+
+        *posted* says that the answer will be a form from another site.
+        """
         name = self._name(pending.state)
         value = self._sealer.seal(_pack(pending, binding))
         line = set_line(
@@ -91,8 +96,9 @@ class Transactions:
             value,
             max_age=LIFE,
             secure=self._names.secure,
-            # The callback is a navigation from another site, which `Strict` would leave bare.
-            same_site="Lax",
+            # The callback is a navigation from another site, which `Strict` would leave bare; and so
+            # would `Lax` where it is a form.
+            same_site="None" if posted else "Lax",
         )
         kept, gone = self._sorted(headers)
         surplus = _surplus(kept, _size(name, value))

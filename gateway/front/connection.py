@@ -124,6 +124,12 @@ class Connection(Intake):
             return False
         return self._lane.repeat(self, previous, data[4 : -len(previous.rest)])
 
+    @property
+    def idle(self) -> bool:
+        """Whether it waits for a request of which nothing has come."""
+        waits = self._waiter is not None and not self._messages and self.passing is None
+        return waits and not self._head_seen and self._flow is None
+
     def arrived(self) -> None:
         """Give the next request to the fast lane or wake the task for it, unless one is under way."""
         waiter = self._waiter

@@ -122,6 +122,10 @@ class Receiver:
             notes=Notes(size=size),
         )
 
+    def trusts(self, peer: str) -> bool:
+        """Say whether *peer* is a trusted proxy."""
+        return self._proxies.include(peer)
+
     def again(self, previous: Inbound, target: bytes, request_id: str) -> Inbound:
         """Return *previous* with another *target*, or raise the RequestRejected that names its fault."""
         if target == previous.target:

@@ -8,6 +8,7 @@ from aiohttp.streams import StreamReader
 
 from gateway.errors import GatewayError
 from gateway.front.connection import Connection, Previous
+from gateway.front.crowd import Counts, Crowd
 from gateway.front.limits import Limits
 from gateway.front.server import Server
 from gateway.front.snapshot import Snapshot
@@ -18,15 +19,23 @@ _BACKLOG = 1024
 class Listener:
     """Serves one public address until it is drained."""
 
-    def __init__(self, snapshot: Snapshot, *, limits: Limits) -> None:
+    def __init__(self, snapshot: Snapshot, *, limits: Limits, counts: Counts) -> None:
         self._snapshot = snapshot
         self._limits = limits
+        self._crowd = Crowd(
+            most=limits.connections,
+            most_of_one=limits.connections_per_peer,
+            exempt=self._trusts,
+            counts=counts,
+        )
         self._server: Server | None = None
         self._listening: asyncio.Server | None = None
 
     async def start(self, host: str, port: int, *, bound: socket.socket | None = None) -> None:
         """Listen on *host* and *port*, or on the socket that is *bound* already."""
-        self._server = Server(self._handle, limits=self._limits, refuse=self._refuse, lane=self)
+        self._server = Server(
+            self._handle, limits=self._limits, refuse=self._refuse, crowd=self._crowd, lane=self
+        )
         loop = asyncio.get_running_loop()
         if bound is not None:
             self._listening = await loop.create_server(self._server, sock=bound, backlog=_BACKLOG)
@@ -43,6 +52,9 @@ class Listener:
             return
         self._listening.close()
         await self._server.drain(seconds)
+
+    def _trusts(self, peer: str) -> bool:
+        return self._snapshot.trusts(peer)
 
     # What connections ask.
 

@@ -7,6 +7,7 @@ from aiohttp.web_protocol import RequestHandler
 from aiohttp.web_request import BaseRequest
 
 from gateway.front.connection import Connection, FastLane, Refuse, Serve
+from gateway.front.crowd import BUSY, Crowd
 from gateway.front.intake import check_names
 from gateway.front.limits import Limits
 
@@ -17,12 +18,21 @@ _CANCELLING = 1.0
 class Server(web.Server):
     """Makes our connections, and ends them."""
 
-    def __init__(self, serve: Serve, *, limits: Limits, refuse: Refuse, lane: FastLane | None = None) -> None:
+    def __init__(
+        self,
+        serve: Serve,
+        *,
+        limits: Limits,
+        refuse: Refuse,
+        crowd: Crowd,
+        lane: FastLane | None = None,
+    ) -> None:
         super().__init__(_never, handler_cancellation=True)
         self._serve = serve
         self._limits = limits
         self._refuse = refuse
         self._lane = lane
+        self._crowd = crowd
         self._open: dict[Connection, asyncio.Transport] = {}
         self._all_gone: asyncio.Future[None] | None = None
 
@@ -45,6 +55,9 @@ class Server(web.Server):
         super().connection_made(handler, transport)
         if isinstance(handler, Connection):
             self._open[handler] = transport
+            if not self._crowd.enter(handler):
+                transport.write(BUSY)
+                transport.close()
         if self._all_gone is not None:
             transport.abort()
 
@@ -52,6 +65,7 @@ class Server(web.Server):
         super().connection_lost(handler, exc)
         if isinstance(handler, Connection):
             self._open.pop(handler, None)
+            self._crowd.leave(handler)
         if not self._open and self._all_gone is not None and not self._all_gone.done():
             self._all_gone.set_result(None)
 

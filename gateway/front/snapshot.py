@@ -236,6 +236,10 @@ class Snapshot:
         passage.inbound = self._receiver.again(previous.inbound, target, passage.request_id)
         return passage
 
+    def trusts(self, peer: str) -> bool:
+        """Say whether *peer* is a proxy whose word is taken: it speaks for many."""
+        return self._receiver.trusts(peer)
+
     def ours(self, inbound: Inbound) -> bool:
         """Say whether a page of our own is asked for."""
         return self._endpoints.covers(inbound.path)

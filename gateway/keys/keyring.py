@@ -14,6 +14,7 @@ from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 from gateway.errors import Fault, SettingsInvalid
 from gateway.keys import base64url
 from gateway.keys.mac import Mac
+from gateway.keys.request_keys import ED25519_SEED, Ed25519Key, SharedKey
 from gateway.keys.seal import MAX_SEALED, Sealer, SealKey
 from gateway.keys.signing import SEED, SigningKey, SigningKeys
 
@@ -59,6 +60,16 @@ class KeyRing:
         """Return the keys that sign assertions for upstreams."""
         seeds = (self._derive(secret, "es256", "assertion", SEED) for secret in self._secrets)
         return SigningKeys([SigningKey(seed) for seed in seeds])
+
+    def shared_keys(self, audience: str) -> tuple[SharedKey, ...]:
+        """Return the keys of requests to *audience* alone, the one that signs now first."""
+        derived = (self._derive(secret, "hmac-sha256", audience, _KEY) for secret in self._secrets)
+        return tuple(SharedKey(key) for key in derived)
+
+    def ed25519_keys(self) -> tuple[Ed25519Key, ...]:
+        """Return the keys of requests to any upstream, the one that signs now first."""
+        seeds = (self._derive(secret, "ed25519", "request", ED25519_SEED) for secret in self._secrets)
+        return tuple(Ed25519Key(seed) for seed in seeds)
 
     def names(self) -> tuple[KeyNames, ...]:
         """Return the public ids of every secret's keys, in the order of the ring."""

@@ -65,4 +65,8 @@ class SigningKeys:
 
     def jwks(self) -> dict[str, object]:
         """Return the public keys of the whole ring, the current one first."""
-        return {"keys": [dict(key.jwk) for key in self._keys]}
+        return {"keys": self.public()}
+
+    def public(self) -> list[dict[str, object]]:
+        """Return the same public keys, each as a JWK."""
+        return [dict(key.jwk) for key in self._keys]

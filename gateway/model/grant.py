@@ -1,9 +1,12 @@
 """What an issuer granted with one login: tokens that live on the server, beside one session."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 ASSUMED = 3600
 """Seconds that an access token is taken to live where its issuer does not say, and it can be refreshed."""
+
+MOST_RESOURCES = 16
+"""Resources of which one grant holds access tokens."""
 
 _EARLY = 60
 
@@ -32,13 +35,34 @@ class ProviderTokens:
     """What the token endpoint gave, every check passed.
 
     `id_token` expires as its claims say; `nonce` is that of the login, which a later ID token may
-    repeat and never change (OpenID Connect Core 12.2).
+    repeat and never change (OpenID Connect Core 12.2). `resources` are access tokens for one resource
+    each, by its URI (RFC 8707).
     """
 
     access_token: Token
     id_token: Token | None = None
     refresh_token: str | None = field(default=None, repr=False)
     nonce: str | None = field(default=None, repr=False)
+    resources: tuple[tuple[str, Token], ...] = ()
+
+    def access(self, resource: str | None) -> Token | None:
+        """Return the access token for *resource*, None standing for no resource in particular."""
+        return self.access_token if resource is None else dict(self.resources).get(resource)
+
+    def with_access(self, resource: str | None, token: Token) -> "ProviderTokens":
+        """Return these tokens with *token* as the one for *resource*; of the others, the newest stay."""
+        if resource is None:
+            return replace(self, access_token=token)
+        others = [each for each in self.resources if each[0] != resource]
+        return replace(self, resources=(*others[1 - MOST_RESOURCES :], (resource, token)))
+
+    def is_due(self, resource: str | None, now: float) -> bool:
+        """Say whether the access token for *resource* is to be asked for; one whose end is not known is
+        after an hour, where that is possible."""
+        token = self.access(resource)
+        if token is None or token.expires_at is not None or self.refresh_token is None:
+            return token is None or token.is_due(now)
+        return now >= token.received_at + ASSUMED
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -27,16 +27,24 @@ class Rules:
     claims: tuple[tuple[str, frozenset[str]], ...] = ()
 
 
+class RequestAlgorithm(StrEnum):
+    """How a request to an upstream is signed, as RFC 9421 6.2.2 names it."""
+
+    HMAC_SHA256 = "hmac-sha256"
+    ED25519 = "ed25519"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class IdentityHeaders:
     """How an upstream is told who calls: (header, field) pairs, and the assertion's header.
 
     A field is `id email name image roles groups provider` or `claims.<name>`; `assertion` is None
-    where it is off.
+    where it is off, and so is `signature` where requests are not signed.
     """
 
     headers: tuple[tuple[str, str], ...]
     assertion: str | None
+    signature: RequestAlgorithm | None = None
 
 
 class Forwarded(StrEnum):
@@ -57,13 +65,16 @@ class OnRefreshError(StrEnum):
 class Forwarding:
     """Which token of the caller's issuer an upstream is given, and in which header.
 
-    `scheme` is None where the header is the token alone.
+    `scheme` is None where the header is the token alone. With `resource` the access token is asked for
+    it (RFC 8707); with `audience` it is exchanged for one made for that, and for `resource` (RFC 8693).
     """
 
     token: Forwarded
     header: str = "Authorization"
     scheme: str | None = "Bearer"
     on_error: OnRefreshError = OnRefreshError.LOGIN
+    resource: str | None = None
+    audience: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -66,13 +66,15 @@ class Limits:
 class Trust:
     """Whom members are verified by, and as whom we present ourselves; paths of PEM files, empty for none.
 
-    `server_name` is what their certificates must name, empty where it is the host.
+    `server_name` is what their certificates must name, empty where it is the host. `digest` is that of
+    what the files hold: with other contents it is another trust.
     """
 
     ca: str = ""
     client_cert: str = ""
     client_key: str = ""
     server_name: str = ""
+    digest: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -99,3 +101,8 @@ class Upstream:
     def authority(self) -> str:
         """The `Host` that all members get, which is the first one's."""
         return self.members[0].authority
+
+    @property
+    def tls(self) -> bool:
+        """Whether that member is reached by TLS."""
+        return self.members[0].tls

@@ -63,7 +63,7 @@ class Metrics:
         self._registry = registry = CollectorRegistry(auto_describe=False)
         ProcessCollector(registry=registry)
         registry.register(_Read(self._families))
-        self._flying = 0
+        self._flying = self._connections = 0
         self._version = version
         self._dropped = dropped
         self._configured_at = 0.0
@@ -73,6 +73,9 @@ class Metrics:
         self._members: dict[tuple[str, str], bool] = {}
         self._duration: dict[str, _Timing] = {}
         self._upstream: dict[str, _Timing] = {}
+        self._refused = Counter(
+            "gateway_connections_refused", "Connections turned away.", ("reason",), registry=registry
+        )
         self._logins = Counter("gateway_logins", "Logins ended.", ("provider", "result"), registry=registry)
         self._renewals = Counter("gateway_session_renewals", "Leases renewed.", registry=registry)
         self._rejections = Counter(
@@ -93,6 +96,12 @@ class Metrics:
         self._revocations = Counter(
             "gateway_token_revocations",
             "Provider tokens given up with their session.",
+            ("provider", "outcome"),
+            registry=registry,
+        )
+        self._exchanges = Counter(
+            "gateway_token_exchanges",
+            "Access tokens exchanged for an upstream's own.",
             ("provider", "outcome"),
             registry=registry,
         )
@@ -152,13 +161,17 @@ class Metrics:
         self._cookies.labels(str(pieces)).inc()
 
     def token_refresh(self, *, provider: str, outcome: str) -> None:
-        """Count one refresh of provider tokens that ended: `refreshed`, `known`, `overtaken`, `outage`, or
-        why the grant is dead."""
+        """Count one refresh of provider tokens that ended: `refreshed`, `known`, `overtaken`, `outage`,
+        `no_such_token`, or why the grant is dead."""
         self._refreshes.labels(provider, outcome).inc()
 
     def token_revocation(self, *, provider: str, outcome: str) -> None:
         """Count one session's tokens given up: `revoked`, `refused`, `outage`, or only `wiped`."""
         self._revocations.labels(provider, outcome).inc()
+
+    def token_exchange(self, *, provider: str, outcome: str) -> None:
+        """Count one exchange that ended: `exchanged`, `refused` or `outage`."""
+        self._exchanges.labels(provider, outcome).inc()
 
     def audit_dropped(self, reason: str, count: int) -> None:
         """Count events that the audit trail does not have: `limit`, `full` or `unwritten`."""
@@ -171,6 +184,18 @@ class Metrics:
     def store_call(self, *, op: str, duration: float) -> None:
         """Time one store call in seconds."""
         self._store.labels(op).observe(duration)
+
+    def connection_opened(self) -> None:
+        """Count a client's connection in."""
+        self._connections += 1
+
+    def connection_closed(self) -> None:
+        """Count a client's connection out."""
+        self._connections -= 1
+
+    def connection_refused(self, reason: str) -> None:
+        """Count one turned away, because of its `address` or since `all` places are taken."""
+        self._refused.labels(reason).inc()
 
     def upstream_member(self, *, upstream: str, member: str, asked: bool) -> None:
         """Note whether requests may go to a member of an upstream, by its URL."""
@@ -211,6 +236,9 @@ class Metrics:
         yield decisions
         yield _histogram("gateway_http_request_duration_seconds", "Until answered.", self._duration)
         yield _histogram("gateway_upstream_duration_seconds", "Until the upstream's head.", self._upstream)
+        yield GaugeMetricFamily(
+            "gateway_connections_open", "Connections of clients.", value=self._connections
+        )
         yield GaugeMetricFamily(
             "gateway_requests_in_flight", "Requests not yet answered.", value=self._flying
         )

@@ -79,6 +79,8 @@ def authorization_url(
         nonce=pending.nonce,
         code_challenge=create_s256_code_challenge(pending.verifier),
         code_challenge_method="S256",
+        response_mode=None if registration.response_mode == "query" else registration.response_mode,
+        resource=list(registration.resources),
         **{**settled, **_demanded(settled, demand, pending)},
     )
     return url

@@ -1,14 +1,19 @@
-"""How we prove to an issuer's token endpoint that we are its client (OpenID Connect Core 9)."""
+"""How we prove to an issuer that we are its client (OpenID Connect Core 9, RFC 7523, RFC 8705)."""
 
 from base64 import b64encode
 from urllib.parse import quote_plus
 
+from gateway.relying_party.client_keys import LIFETIME, fresh_id, secret_key, signed
 from gateway.relying_party.registration import Registration
 
+ASSERTION_TYPE = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
 
-def authentication(registration: Registration) -> tuple[dict[str, str], list[tuple[str, str]]]:
-    """Return the header fields and the form fields that authenticate us, as configured.
 
+def authentication(registration: Registration, *, now: float) -> tuple[dict[str, str], list[tuple[str, str]]]:
+    """Return the header fields and the form fields that authenticate us for one request.
+
+    An assertion is made anew for each and addressed to the issuer's identifier alone, whatever
+    endpoint it is sent to, so that no issuer can use it at another (FAPI 2.0 Security Profile 5.3.3).
     For `client_secret_basic` id and secret are form-encoded first (RFC 6749 2.3.1), so that a colon
     in the id or a letter beyond ASCII means the same on both sides.
     """
@@ -19,4 +24,23 @@ def authentication(registration: Registration) -> tuple[dict[str, str], list[tup
     identified = [("client_id", registration.client_id)]
     if registration.client_auth == "client_secret_post":
         return {}, [*identified, ("client_secret", secret)]
+    if registration.client_auth in ("client_secret_jwt", "private_key_jwt"):
+        proof = ("client_assertion", _assertion(registration, now=now))
+        return {}, [*identified, ("client_assertion_type", ASSERTION_TYPE), proof]
     return {}, identified
+
+
+def _assertion(registration: Registration, *, now: float) -> str:
+    claims = {
+        "iss": registration.client_id,
+        "sub": registration.client_id,
+        "aud": registration.issuer,
+        "jti": fresh_id(),
+        "iat": int(now),
+        "exp": int(now) + LIFETIME,
+    }
+    key = registration.signing_key
+    if registration.client_auth == "private_key_jwt" and key is not None:
+        return key.sign(claims)
+    header = {"alg": "HS256", "typ": "JWT"}
+    return signed(header, claims, secret_key(registration.client_secret or ""))

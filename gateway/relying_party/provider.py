@@ -1,16 +1,31 @@
 """The relying party towards one provider: begins a login, and redeems what comes back."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from gateway.errors import LoginFailed
 from gateway.model.event import Clock
-from gateway.model.grant import ProviderTokens
+from gateway.model.grant import ProviderTokens, Token
 from gateway.model.identity import VerifiedLogin
 from gateway.model.login import PendingLogin
 from gateway.model.proof import Demand
-from gateway.relying_party import id_token, logout_token, refresh, revocation, tokens, userinfo
-from gateway.relying_party.authorization import CallbackResponse, accept_response, authorization_url
+from gateway.relying_party import (
+    id_token,
+    logout_token,
+    refresh,
+    revocation,
+    signed_response,
+    token_exchange,
+    tokens,
+    userinfo,
+)
+from gateway.relying_party.authorization import (
+    CallbackResponse,
+    accept_response,
+    authorization_url,
+    read_response,
+)
+from gateway.relying_party.backchannel import BackChannel
 from gateway.relying_party.claims import merged, verified_login
 from gateway.relying_party.discovery import Discovery
 from gateway.relying_party.end_session import LogoutDeparture, end_session_url
@@ -32,6 +47,7 @@ class RelyingParty:
         self._clock = clock
         self._discovery = Discovery(registration.issuer, http=http, clock=clock)
         self._keys = self._key_source()
+        self._issuer = BackChannel(registration, http=http, clock=clock)
 
     async def begin(
         self, pending: PendingLogin, hints: Mapping[str, str], *, demand: Demand | None = None
@@ -43,6 +59,21 @@ class RelyingParty:
         metadata = await self._discovery.metadata()
         return authorization_url(metadata, self.registration, pending, hints, demand=demand)
 
+    async def read(self, pairs: Sequence[tuple[str, str]]) -> CallbackResponse:
+        """Return the response in *pairs*, decoded names and values, as the response mode has it.
+
+        Raises LoginFailed, IssuerUnavailable.
+        """
+        if not self.registration.signs_responses:
+            return read_response(pairs)
+        expectation = signed_response.Expectation(
+            issuer=self.registration.issuer,
+            client_id=self.registration.client_id,
+            algorithms=self.registration.algorithms,
+            now=self._clock(),
+        )
+        return await signed_response.verify(pairs, expectation=expectation, keys=self._keys)
+
     async def redeem(self, pending: PendingLogin, response: CallbackResponse) -> VerifiedLogin:
         """Return who signed in, every check passed. The code is sent at most once.
 
@@ -51,9 +82,7 @@ class RelyingParty:
         self._check_ours(pending)
         metadata = await self._discovery.metadata()
         code = accept_response(response, pending=pending, metadata=metadata)
-        answer = await tokens.exchange(
-            code, pending=pending, registration=self.registration, metadata=metadata, http=self._http
-        )
+        answer = await tokens.exchange(code, pending=pending, metadata=metadata, issuer=self._issuer)
         claims = await id_token.verify(
             answer.id_token, expectation=self._expectation(pending, code, answer), keys=self._keys
         )
@@ -74,18 +103,32 @@ class RelyingParty:
         hint = None if metadata.end_session_endpoint is None else answer.id_token
         return replace(login, id_token=hint, tokens=self._tokens(answer, claims, pending.nonce))
 
-    async def refresh(self, kept: ProviderTokens, *, subject: str) -> ProviderTokens:
+    async def refresh(
+        self, kept: ProviderTokens, *, subject: str, resource: str | None = None
+    ) -> ProviderTokens:
         """Return *kept* with what its refresh token brought, presented exactly once.
 
-        *subject* is whose it is. Raises GrantRefused, GrantForeign, IssuerUnavailable.
+        *subject* is whose it is, *resource* what the access token is for. Raises GrantRefused,
+        GrantForeign, TokenRefused, IssuerUnavailable.
         """
         return await refresh.refreshed(
             kept,
             subject=subject,
-            registration=self.registration,
+            resource=resource,
             metadata=await self._discovery.metadata(),
-            http=self._http,
+            issuer=self._issuer,
             keys=self._keys,
+            now=self._clock(),
+        )
+
+    async def exchange(self, subject: Token, *, audience: str, resource: str | None) -> Token:
+        """Return an access token for *audience*. Raises TokenRefused, IssuerUnavailable."""
+        return await token_exchange.exchanged(
+            subject,
+            audience=audience,
+            resource=resource,
+            metadata=await self._discovery.metadata(),
+            issuer=self._issuer,
             now=self._clock(),
         )
 
@@ -97,9 +140,7 @@ class RelyingParty:
         endpoint = (await self._discovery.metadata()).revocation_endpoint
         if endpoint is None:
             return None
-        return await revocation.revoke(
-            kept, endpoint=endpoint, registration=self.registration, http=self._http
-        )
+        return await revocation.revoke(kept, endpoint=endpoint, issuer=self._issuer)
 
     @property
     def ends_sessions(self) -> bool:

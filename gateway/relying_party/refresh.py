@@ -2,76 +2,78 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
-from urllib.parse import urlencode
 
-from gateway.errors import GrantForeign, GrantRefused, IssuerUnavailable, LoginFailed
+from gateway.errors import GrantForeign, GrantRefused, IssuerUnavailable, LoginFailed, TokenRefused
 from gateway.model.grant import ProviderTokens, Token
 from gateway.relying_party import id_token, tokens
 from gateway.relying_party.authorization import plain_word
-from gateway.relying_party.client_auth import authentication
+from gateway.relying_party.backchannel import BackChannel
 from gateway.relying_party.discovery import IssuerMetadata
-from gateway.relying_party.http import IssuerHttp
 from gateway.relying_party.jwks import KeySource
 from gateway.relying_party.registration import Registration
 
 _OVER = "invalid_grant"
+_NO_SUCH = "invalid_target"  # RFC 8707 2
 
 
 async def refreshed(
     kept: ProviderTokens,
     *,
     subject: str,
-    registration: Registration,
+    resource: str | None,
     metadata: IssuerMetadata,
-    http: IssuerHttp,
+    issuer: BackChannel,
     keys: KeySource,
     now: float,
 ) -> ProviderTokens:
     """Return *kept* with the tokens that its refresh token brought; what did not come stays as it was.
 
     Raises GrantRefused where the issuer says `invalid_grant`, GrantForeign where what it gave does not
-    verify or is about another than *subject*, IssuerUnavailable for every other answer and for none:
-    a fault of our registration ends nobody's grant.
+    verify or is about another than *subject*, TokenRefused where it gives no token for *resource*,
+    IssuerUnavailable for every other answer and for none: a fault of our registration ends nobody's
+    grant.
     """
     if kept.refresh_token is None:
         raise GrantRefused("there is no refresh token")
-    document = await _asked(kept.refresh_token, registration=registration, metadata=metadata, http=http)
-    access_token, refresh_token = _read(document, registration.issuer, now=now)
+    asked = [("grant_type", "refresh_token"), ("refresh_token", kept.refresh_token)]
+    asked += [("resource", resource)] if resource else []
+    document = await _answer(asked, metadata=metadata, issuer=issuer)
+    access_token, refresh_token = read_tokens(document, metadata.issuer, now=now)
     try:
         new = await _id_token(
-            document, kept, access_token, subject=subject, registration=registration, keys=keys, now=now
+            document,
+            kept,
+            access_token,
+            subject=subject,
+            registration=issuer.registration,
+            keys=keys,
+            now=now,
         )
     except LoginFailed as error:
         raise GrantForeign(str(error)) from None
     return replace(
-        kept,
-        access_token=access_token,
+        kept.with_access(resource, access_token),
         refresh_token=refresh_token or kept.refresh_token,
         id_token=new or kept.id_token,
     )
 
 
-async def _asked(
-    refresh_token: str, *, registration: Registration, metadata: IssuerMetadata, http: IssuerHttp
+async def _answer(
+    asked: Sequence[tuple[str, str]], *, metadata: IssuerMetadata, issuer: BackChannel
 ) -> dict[str, object]:
-    headers, credentials = authentication(registration)
-    asked: Sequence[tuple[str, str]] = [
-        ("grant_type", "refresh_token"),
-        ("refresh_token", refresh_token),
-        *credentials,
-    ]
-    document = tokens.answered(
-        await http.post_form(metadata.token_endpoint, urlencode(asked), headers=headers)
-    )
+    document = tokens.answered(await issuer.post(metadata.token_endpoint, asked))
     if "error" not in document:
         return document
     word = plain_word(document["error"])
     if word == _OVER:
         raise GrantRefused("the issuer says invalid_grant")
+    if word == _NO_SUCH:
+        raise TokenRefused("the issuer says invalid_target")
     raise IssuerUnavailable(f"{metadata.issuer}: the token endpoint says {word}")
 
 
-def _read(document: dict[str, object], issuer: str, *, now: float) -> tuple[Token, str | None]:
+def read_tokens(document: dict[str, object], issuer: str, *, now: float) -> tuple[Token, str | None]:
+    """Return access and refresh token of *issuer*'s answer. Raises IssuerUnavailable for one of no use."""
     try:
         value, refresh_token = tokens.read_access_token(document), tokens.read_refresh_token(document)
     except LoginFailed as error:

@@ -5,9 +5,15 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from gateway.errors import Fault, SettingsInvalid
+from gateway.relying_party.client_keys import ClientKey
 from gateway.relying_party.endpoint import is_endpoint
 
-ClientAuth = Literal["client_secret_basic", "client_secret_post", "none"]
+ClientAuth = Literal[
+    "client_secret_basic", "client_secret_post", "client_secret_jwt", "private_key_jwt", "none"
+]
+BY_SECRET = frozenset({"client_secret_basic", "client_secret_post", "client_secret_jwt"})
+
+ResponseMode = Literal["query", "form_post", "query.jwt", "form_post.jwt"]
 
 ASYMMETRIC = frozenset(
     {"RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA", "Ed25519"}
@@ -23,6 +29,8 @@ OURS = frozenset(
         "response_mode",
         "client_id",
         "client_secret",
+        "client_assertion",
+        "client_assertion_type",
         "redirect_uri",
         "scope",
         "state",
@@ -63,8 +71,11 @@ class RoleGrant:
 class Registration:
     """One provider as configured. Raises SettingsInvalid with every contradiction at once.
 
+    `resources` are those for which access tokens will be asked (RFC 8707).
+
     `algorithms` are those an ID token may be signed with: asymmetric ones, or HMAC alone, whose key
-    is the client secret; never both, so that a public key can never be taken for a secret.
+    is the client secret; never both, so that a public key can never be taken for a secret. `keys` are
+    our own: the first that signs is used, all are published.
     """
 
     id: str
@@ -79,6 +90,9 @@ class Registration:
     claims: ClaimNames = ClaimNames()
     algorithms: tuple[str, ...] = DEFAULT_ALGORITHMS
     roles: tuple[RoleGrant, ...] = ()
+    keys: tuple[ClientKey, ...] = ()
+    response_mode: ResponseMode = "query"
+    resources: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         faults = [*self._address_faults(), *self._algorithm_faults()]
@@ -93,6 +107,21 @@ class Registration:
         return any(name in SYMMETRIC for name in self.algorithms)
 
     @property
+    def posts(self) -> bool:
+        """Whether the issuer's page posts its answer to us (OAuth 2.0 Form Post Response Mode)."""
+        return self.response_mode.startswith("form_post")
+
+    @property
+    def signs_responses(self) -> bool:
+        """Whether the issuer's answer is a signed JWT (JARM)."""
+        return self.response_mode.endswith(".jwt")
+
+    @property
+    def signing_key(self) -> ClientKey | None:
+        """The key of ours that signs."""
+        return next(iter(self.keys), None)
+
+    @property
     def max_age(self) -> int | None:
         """The age of a login at the issuer, in seconds, that the operator asks for (OIDC Core 3.1.2.1)."""
         value = dict(self.authorization_params).get("max_age")
@@ -102,8 +131,10 @@ class Registration:
         faults = []
         if not is_endpoint(self.issuer, plain_http=True) or "?" in self.issuer:
             faults.append(("issuer", "must be an https URL without query, or http on loopback"))
-        if self.client_auth != "none" and not self.client_secret:
+        if self.client_auth in BY_SECRET and not self.client_secret:
             faults.append(("client_secret", f"is needed for {self.client_auth}"))
+        if self.client_auth == "private_key_jwt" and self.signing_key is None:
+            faults.append(("keys", f"one that signs is needed for {self.client_auth}"))
         if "openid" not in self.scopes:
             faults.append(("scopes", "must contain openid"))
         params = dict(self.authorization_params)
@@ -119,11 +150,11 @@ class Registration:
         unknown = [name for name in self.algorithms if name not in ASYMMETRIC and name not in SYMMETRIC]
         if unknown or not self.algorithms:
             return [(key, f"not usable: {', '.join(unknown) or 'an empty list'}")]
-        if not self.symmetric:
-            return []
-        if not all(name in SYMMETRIC for name in self.algorithms):
+        if self.symmetric and not all(name in SYMMETRIC for name in self.algorithms):
             return [(key, "HMAC and asymmetric algorithms exclude each other")]
-        least = max(SYMMETRIC[name] for name in self.algorithms)
+        least = max((SYMMETRIC.get(name, 0) for name in self.algorithms), default=0)
+        if self.client_auth == "client_secret_jwt":
+            least = max(least, SYMMETRIC["HS256"])
         if len((self.client_secret or "").encode()) < least:
-            return [("client_secret", f"must be at least {least} bytes to authenticate ID tokens")]
+            return [("client_secret", f"must be at least {least} bytes to be a key for HMAC")]
         return []

@@ -2,17 +2,14 @@
 
 import re
 from dataclasses import dataclass, field
-from urllib.parse import urlencode
-
-from authlib.oauth2.rfc6749.parameters import prepare_token_request  # type: ignore[import-untyped]
 
 from gateway.errors import IssuerUnavailable, LoginFailed
 from gateway.model.grant import Token
 from gateway.model.login import PendingLogin
 from gateway.relying_party.authorization import plain_word
-from gateway.relying_party.client_auth import authentication
+from gateway.relying_party.backchannel import BackChannel
 from gateway.relying_party.discovery import IssuerMetadata
-from gateway.relying_party.http import MEBIBYTE, IssuerAnswer, IssuerHttp
+from gateway.relying_party.http import MEBIBYTE, IssuerAnswer
 from gateway.relying_party.registration import Registration
 from gateway.relying_party.strict_json import JsonRefused, read_object
 
@@ -36,28 +33,24 @@ async def exchange(
     code: str,
     *,
     pending: PendingLogin,
-    registration: Registration,
     metadata: IssuerMetadata,
-    http: IssuerHttp,
+    issuer: BackChannel,
 ) -> TokenAnswer:
     """Return the tokens for *code*, asked for exactly once.
 
     Raises LoginFailed where the issuer refuses or its tokens are not of the kind that was asked
     for, IssuerUnavailable where it does not answer as a token endpoint does.
     """
-    headers, credentials = authentication(registration)
-    form: str = prepare_token_request(
-        "authorization_code",
-        urlencode(credentials),
-        redirect_uri=pending.redirect_uri,
-        code=code,
-        code_verifier=pending.verifier,
-    )
-    answer = await http.post_form(metadata.token_endpoint, form, headers=headers)
-    document = answered(answer)
+    form = [
+        ("grant_type", "authorization_code"),
+        ("redirect_uri", pending.redirect_uri),
+        ("code", code),
+        ("code_verifier", pending.verifier),
+    ]
+    document = answered(await issuer.post(metadata.token_endpoint, form))
     if "error" in document:
         raise LoginFailed(f"the token endpoint says {plain_word(document['error'])}")
-    return _read_tokens(document, registration)
+    return _read_tokens(document, issuer.registration)
 
 
 def answered(answer: IssuerAnswer) -> dict[str, object]:

@@ -5,6 +5,7 @@ from ipaddress import IPv4Network, IPv6Network
 
 from gateway.settings.addresses import Network, url
 from gateway.settings.database_url import verifies_its_server
+from gateway.settings.redis import redis_cautions
 from gateway.settings.redis_url import redis_address
 from gateway.settings.routes import PERSONAL, RouteSettings, RuleSettings
 from gateway.settings.schema import SessionSettings, Settings
@@ -22,6 +23,7 @@ def cautions(settings: Settings, secrets: Mapping[str, str]) -> Iterator[str]:
     if any(network.prefixlen == 0 for network in settings.trusted_proxies):
         yield "trusted_proxies holds every address: any client can then say who and where it is"
     yield from _without_effect(settings)
+    yield from redis_cautions(settings.redis)
     if settings.session.store == "redis" and not redis_address(settings.redis.url).is_near:
         yield "redis.url is without TLS: who reads the network there reads the password and the records"
     if not verifies_its_server(settings.database.url):
@@ -30,6 +32,9 @@ def cautions(settings: Settings, secrets: Mapping[str, str]) -> Iterator[str]:
     if idle is not None and idle >= settings.session.max_age:
         yield "session.idle_timeout is not shorter than max_age, so it never ends a session"
     yield from _names_by_email("identity", settings.identity.headers)
+    for name, upstream in settings.upstreams.items():
+        if upstream.identity is not None and upstream.identity.headers is not None:
+            yield from _names_by_email(f"upstreams.{name}.identity", upstream.identity.headers)
     yield from _of_routes(settings)
 
 

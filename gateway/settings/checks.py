@@ -8,9 +8,12 @@ from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 
 from gateway.settings.addresses import Address, listen_address, url, within
+from gateway.settings.client_checks import client_faults
 from gateway.settings.notation import KeyPath, nearest, toml
 from gateway.settings.providers import ProviderSettings
+from gateway.settings.redis import redis_findings
 from gateway.settings.refusal import Finding
+from gateway.settings.response_checks import response_faults
 from gateway.settings.route_checks import ROUTE_CHECKS
 from gateway.settings.schema import Settings
 from gateway.settings.upstream_checks import UPSTREAM_CHECKS
@@ -78,13 +81,7 @@ def _session(settings: Settings) -> Iterator[Finding]:
 
 
 def _redis(settings: Settings) -> Iterator[Finding]:
-    if settings.redis.username is not None and settings.redis.password is None:
-        yield Finding(
-            path=("redis", "username"),
-            message="is never sent without a password",
-            suggestion='write password = { env = "NAME" }, or leave it out',
-            because=(("redis", "password"),),
-        )
+    return redis_findings(settings.redis)
 
 
 def _providers(settings: Settings) -> Iterator[Finding]:
@@ -105,6 +102,7 @@ def _providers(settings: Settings) -> Iterator[Finding]:
             yield from _algorithms(path, provider)
             yield from _login(path, provider)
             yield from _claims(path, provider)
+            yield from client_faults(path, provider)
     yield from _one_for_passwords(settings)
 
 
@@ -143,19 +141,21 @@ def _registration(path: tuple[str, int], provider: ProviderSettings) -> Iterator
     """Yield where the client secret and what needs it do not agree."""
     secret = provider.client_secret.get_secret_value() if provider.client_secret is not None else ""
     least = max((_HMAC.get(name, 0) for name in provider.id_token_algorithms), default=0)
+    by_secret = provider.client_auth.startswith("client_secret_")
     finding = partial(
         Finding,
         path=(*path, "client_secret"),
         because=tuple((*path, key) for key in ("type", "client_auth", "id_token_algorithms")),
     )
-    if provider.client_auth != "none" and not secret:
+    if by_secret and not secret:
         yield finding(
             message=f'is needed for client_auth = "{provider.client_auth}"',
             suggestion='write client_secret = { env = "NAME" }, or client_auth = "none" for a public client',
         )
-    elif provider.client_auth == "none" and secret and not least:
+    elif not by_secret and secret and not least:
         yield finding(
-            message='is never used with client_auth = "none"', suggestion="leave one of the two out"
+            message=f'is never used with client_auth = "{provider.client_auth}"',
+            suggestion="leave one of the two out",
         )
     elif len(secret.encode()) < least:
         yield finding(message=f"must be at least {least} bytes to authenticate ID tokens (RFC 7518 3.2)")
@@ -260,6 +260,7 @@ CHECKS: tuple[Check, ...] = (
     _session,
     _redis,
     _providers,
+    response_faults,
     _roles,
     *ROUTE_CHECKS,
     *UPSTREAM_CHECKS,

@@ -12,7 +12,15 @@ from gateway.settings.loader import Loaded
 from gateway.settings.notation import KeyPath, render, toml
 from gateway.settings.shape import is_hidden
 
-FIXED = ("listen", "admin_listen", "workers", "database.url", "log.format")
+FIXED = (
+    "listen",
+    "admin_listen",
+    "workers",
+    "limits.connections",
+    "limits.connections_per_address",
+    "database.url",
+    "log.format",
+)
 """Keys of what is there for as long as the process lives: ports, workers, the database, the log."""
 
 

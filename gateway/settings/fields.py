@@ -3,6 +3,7 @@
 import re
 from collections.abc import Sized
 from typing import Annotated, Literal, TypeVar
+from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BeforeValidator, Field, WithJsonSchema
 
@@ -19,6 +20,7 @@ _SLUG = re.compile(r"[a-z0-9](?:[a-z0-9_-]{0,62}[a-z0-9])?")
 _CLAIM_FIELD = re.compile(r"claims\.[A-Za-z0-9_-]{1,64}")
 _CLAIM_NAME = re.compile(r"[A-Za-z0-9_-]{1,64}")
 _TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]{1,64}")
+_URI = re.compile(r"[a-z][a-z0-9+.-]*:[!-~]{1,2000}")
 _METHOD = re.compile(r"[A-Z]{1,32}")
 _SCOPE = re.compile(r"[\x21\x23-\x5b\x5d-\x7e]{1,256}")
 _PREFIX = re.compile(r"/[A-Za-z0-9._~-]{1,64}")
@@ -69,6 +71,15 @@ def _header(text: str) -> str:
 def _token_header(text: str) -> str:
     """Take `Authorization`, which the gateway's word replaces, and names that mean nothing else."""
     return "Authorization" if text.lower() == "authorization" else _header(text)
+
+
+def _resource(text: str) -> str:
+    parts = urlsplit(text) if _URI.fullmatch(text) else None
+    if parts is None or not parts.scheme or not (parts.netloc or parts.path) or "#" in text:
+        raise Refused(
+            "is not an absolute URI without a fragment (RFC 8707 2)", 'such as "https://api.example.com/"'
+        )
+    return text
 
 
 def _scheme(text: str | None) -> str | None:
@@ -249,6 +260,7 @@ HeaderOrOff = Annotated[
     AfterValidator(_optional_header),
     WithJsonSchema({"type": "string"}),
 ]
+ResourceUri = Annotated[str, AfterValidator(_resource)]
 TokenHeader = Annotated[str, AfterValidator(_token_header)]
 SchemeOrOff = Annotated[
     str | None,

@@ -3,8 +3,9 @@
 Precedence: flags, then the environment, then the file, then the default.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from types import MappingProxyType
 
@@ -17,7 +18,7 @@ from gateway.settings.document import Document, read
 from gateway.settings.effective import Entry, entries
 from gateway.settings.notation import KeyPath, render
 from gateway.settings.overrides import Override, from_environment, from_flags
-from gateway.settings.references import Source, Surroundings, sources
+from gateway.settings.references import Mark, Source, Surroundings, sources
 from gateway.settings.refusal import Finding, related
 from gateway.settings.schema import Settings
 from gateway.settings.translate import findings, mended
@@ -31,7 +32,8 @@ class Loaded:
 
     An origin is `default`, `file:line`, `environment NAME` or `flag`. `written` holds each value as
     it was written, secrets masked; `secrets` where each secret comes from, `literal` for one that
-    stands in the file itself.
+    stands in the file itself. `files` are those that it refers to, as they were when they were read;
+    `again` reads them, and the environment, once more for the same text, and raises as `load` does.
     """
 
     settings: Settings
@@ -39,6 +41,8 @@ class Loaded:
     warnings: tuple[str, ...] = ()
     written: Mapping[str, object] = field(default_factory=dict)
     secrets: Mapping[str, str] = field(default_factory=dict)
+    files: Mapping[Path, Mark | None] = field(default_factory=dict)
+    again: "Callable[[], Loaded] | None" = field(default=None, repr=False, compare=False)
 
     def fault(self, key: str, message: str, suggestion: str) -> Fault:
         """Return a fault of *key* at the place where it was set."""
@@ -56,7 +60,10 @@ def load(path: Path | None, *, environ: Mapping[str, str], flags: Mapping[str, s
     Raises SettingsInvalid with every fault; SettingsUnreadable, a kind of it, where there is no
     TOML to look at.
     """
-    document = read(path)
+    return _load(read(path), environ, flags)
+
+
+def _load(document: Document, environ: Mapping[str, str], flags: Mapping[str, str]) -> Loaded:
     above = [*from_environment(environ), *from_flags(flags)]
     overrides = [each for each in above if isinstance(each, Override)]
     raw = _merged(document.values, overrides)
@@ -65,7 +72,8 @@ def load(path: Path | None, *, environ: Mapping[str, str], flags: Mapping[str, s
     found = [each for each in above if isinstance(each, Finding)] + found
     if settings is None or found:
         raise _invalid(found, document, overrides)
-    return _loaded(settings, list(entries(settings, raw)), document, overrides)
+    loaded = _loaded(settings, list(entries(settings, raw)), document, overrides)
+    return replace(loaded, files=around.files, again=partial(_load, document, environ, flags))
 
 
 def ring(path: Path | None, *, environ: Mapping[str, str]) -> tuple[Source, ...]:

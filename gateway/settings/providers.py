@@ -6,6 +6,7 @@ from typing import Annotated, Literal
 from pydantic import BeforeValidator, Field, StrictBool, StrictInt
 
 from gateway.settings.addresses import IssuerUrl
+from gateway.settings.client_keys import ClientKeySettings
 from gateway.settings.fields import ClaimName, Scope, Slug, Word
 from gateway.settings.references import ClientSecret
 from gateway.settings.table import Table, written
@@ -14,6 +15,10 @@ Algorithm = Literal[
     "RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA", "Ed25519",
     "HS256", "HS384", "HS512",
 ]  # fmt: skip
+
+ClientAuth = Literal[
+    "client_secret_basic", "client_secret_post", "client_secret_jwt", "private_key_jwt", "none"
+]
 
 STANDARD_CLAIMS = {"id": "sub", "email": "email", "name": "name", "image": "picture", "groups": "groups"}
 
@@ -28,7 +33,7 @@ Claims = Annotated[Mapping[ClaimName, Word], BeforeValidator(_with_standard)]
 KEYS_OF: Mapping[str, frozenset[str]] = {
     "oidc": frozenset(
         {"issuer", "client_id", "client_secret", "client_auth", "scopes", "trust_email"}
-        | {"authorization_params", "claims", "id_token_algorithms"}
+        | {"authorization_params", "claims", "id_token_algorithms", "keys", "response_mode"}
     ),
     "password": frozenset({"min_length"}),
 }
@@ -65,9 +70,20 @@ class ProviderSettings(Table):
         description='A reference to the secret agreed with the issuer; none with client_auth = "none".',
         examples=[{"env": "COMPANY_CLIENT_SECRET"}],
     )
-    client_auth: Literal["client_secret_basic", "client_secret_post", "none"] = Field(
+    client_auth: ClientAuth = Field(
         default="client_secret_basic",
-        description='How we prove who we are: "client_secret_basic", "client_secret_post" or "none".',
+        description="How we prove to the issuer who we are: by client_secret, sent or as the key of an HMAC "
+        '("client_secret_jwt"), by one of our keys ("private_key_jwt"), or not at all ("none").',
+    )
+    keys: tuple[ClientKeySettings, ...] = Field(
+        default=written([]),
+        description="Private keys of ours that this issuer knows. The first signs; all are published.",
+        examples=[[{"key": {"file": "keys/company.pem"}}]],
+    )
+    response_mode: Literal["query", "form_post", "query.jwt", "form_post.jwt"] = Field(
+        default="query",
+        description="How the issuer answers through the browser: in our address, or posted by its page; "
+        'signed with ".jwt" (JARM).',
     )
     scopes: tuple[Scope, ...] = Field(
         default=written(["openid", "email", "profile"]),

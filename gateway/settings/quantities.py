@@ -16,6 +16,7 @@ _SIZE = re.compile(r"(?P<count>[0-9]{1,15})(?P<unit>B|KiB|MiB|GiB|TiB)")
 _BYTES = {"B": 1, "KiB": 2**10, "MiB": 2**20, "GiB": 2**30, "TiB": 2**40}
 _LONGEST = 10 * 366 * 86_400
 _LARGEST = 2**62
+_MOST = 10**9
 _DURATION_FORM = 'write a duration such as "250ms", "10m", "1h30m" or "30d", or whole seconds'
 _SIZE_FORM = 'write a size such as "64KiB", "10MiB" or "1GiB", or whole bytes'
 
@@ -61,6 +62,15 @@ def size_or_off(value: object) -> int | None:
     return None if value in ("off", None) else size(value)
 
 
+def count_or_off(value: object) -> int | None:
+    """Return a number, one or more, or None for `"off"`; raise Refused."""
+    if value in ("off", None):
+        return None
+    if not isinstance(value, int) or isinstance(value, bool) or not 1 <= value <= _MOST:
+        raise Refused("is not a number above zero", 'write a whole number, or "off"')
+    return value
+
+
 def _seconds(value: object) -> float | None:
     if isinstance(value, int) and not isinstance(value, bool):
         return float(min(value, _LONGEST + 1))
@@ -85,6 +95,10 @@ def _form(pattern: str, *words: str) -> WithJsonSchema:
     return WithJsonSchema({"anyOf": branches + [{"const": word} for word in words]})
 
 
+def _count_form() -> WithJsonSchema:
+    return WithJsonSchema({"anyOf": [{"type": "integer", "minimum": 1}, {"const": "off"}]})
+
+
 _TIME = r"^([0-9]+d)?([0-9]+h)?([0-9]+m)?([0-9]+s)?([0-9]+ms)?$"
 _SPACE = r"^[0-9]+(B|KiB|MiB|GiB|TiB)$"
 
@@ -92,4 +106,5 @@ Duration = Annotated[float, BeforeValidator(duration), _form(_TIME)]
 DurationOrOff = Annotated[float | None, BeforeValidator(duration_or_off), _form(_TIME, "off")]
 Lifetime = Annotated[float, BeforeValidator(lifetime), _form(_TIME)]
 LifetimeOrOff = Annotated[float | None, BeforeValidator(lifetime_or_off), _form(_TIME, "off")]
+CountOrOff = Annotated[int | None, BeforeValidator(count_or_off), _count_form()]
 SizeOrOff = Annotated[int | None, BeforeValidator(size_or_off), _form(_SPACE, "off")]

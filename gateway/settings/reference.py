@@ -9,7 +9,7 @@ from pydantic_core import PydanticUndefined
 
 from gateway.settings.notation import quoted, toml
 from gateway.settings.schema import Settings
-from gateway.settings.shape import Model, is_hidden, is_list, is_map, is_needed, is_table, model_in
+from gateway.settings.shape import Model, is_list, is_map, is_needed, is_table, is_usual_secret, model_in
 
 _HEAD = """\
 # Every key of gateway.toml with its default and what it does.
@@ -75,7 +75,7 @@ def _stands_alone(field: FieldInfo) -> bool:
 
 def _key(key: str, field: FieldInfo) -> Iterator[str]:
     yield from _comment(field)
-    if field.examples and (is_needed(field) or is_hidden(field)):
+    if field.examples and (is_needed(field) or is_usual_secret(field)):
         yield f"{key} = {toml(field.examples[0])}" + ("  # required" if is_needed(field) else "")
     elif field.examples:
         yield f"# {key} = {toml(field.examples[0])}"

@@ -6,7 +6,7 @@ Law: a message names the place a secret was looked for, never what was found the
 import os
 import stat
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import chain
 from pathlib import Path
 from typing import Annotated
@@ -33,16 +33,35 @@ _FORM = 'write { env = "NAME" }, { file = "path" } or { credential = "name" }'
 _HOW_TO_MAKE = "umask 077; head -c 48 /dev/urandom | base64 > FILE"
 
 
+Mark = tuple[int, int, int, int]
+"""What tells a file from another one at its path: device, inode, size, and when it was written."""
+
+
+def mark(found: os.stat_result) -> Mark:
+    return found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Surroundings:
-    """What a configuration file may refer to: its own directory and the environment."""
+    """What a configuration file may refer to: its own directory and the environment.
+
+    `files` are those that were read for it, each as it was then.
+    """
 
     directory: Path
     environ: Mapping[str, str]
+    files: dict[Path, Mark | None] = field(default_factory=dict)
+
+    def note(self, path: Path, found: os.stat_result) -> None:
+        """Note that *path* was read, and what it was."""
+        self.files[path] = mark(found)
 
 
 class Hidden:
-    """Marks a key in the schema whose value is never shown."""
+    """Marks a key in the schema whose value is never shown; *usual* says that most files have it."""
+
+    def __init__(self, *, usual: bool = True) -> None:
+        self.usual = usual
 
     def hides(self, written: object) -> bool:
         """Say whether what is *written*, None where nothing is, is to be kept from sight."""
@@ -119,11 +138,11 @@ def _from_credential(name: str, around: Surroundings) -> bytes:
         )
     if "/" in name or name in (".", ".."):
         raise Refused("a credential is a plain name, without a path")
-    return _without_newline(_read(Path(directory) / name, private=False))
+    return _without_newline(_read(Path(directory) / name, around, private=False))
 
 
 def _from_file(name: str, around: Surroundings) -> bytes:
-    return _without_newline(_read(around.directory / name, private=True))
+    return _without_newline(_read(around.directory / name, around, private=True))
 
 
 def _without_newline(content: bytes) -> bytes:
@@ -134,12 +153,14 @@ def _without_newline(content: bytes) -> bytes:
     )
 
 
-def _read(path: Path, *, private: bool) -> bytes:
+def _read(path: Path, around: Surroundings, *, private: bool) -> bytes:
     """Return the content of a regular file; its mode is asked of the open file, so it cannot change."""
     try:
         descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
         try:
-            _inspect(path, os.fstat(descriptor).st_mode, private=private)
+            found = os.fstat(descriptor)
+            _inspect(path, found.st_mode, private=private)
+            around.note(path, found)
             with open(descriptor, "rb", closefd=False) as file:
                 content = file.read(_LARGEST + 1)
         finally:
@@ -180,6 +201,24 @@ def _client_secret(value: object, info: ValidationInfo) -> SecretStr | None:
     if not found:
         raise Refused("is empty", _FORM)
     return SecretStr(found)
+
+
+def _shared_secret(value: object, info: ValidationInfo) -> bytes | None:
+    if value is None:
+        return None
+    found = resolve(value, _surroundings(info))
+    if len(found) < SHORTEST:
+        raise Refused(f"must be at least {SHORTEST} bytes long, and is {len(found)}", _HOW_TO_MAKE)
+    return found
+
+
+def _private_key(value: object, info: ValidationInfo) -> SecretStr:
+    found = _client_secret(value, info)
+    if found is None or "PRIVATE KEY-----" not in found.get_secret_value():
+        raise Refused(
+            "is not a private key in PEM", "openssl genpkey -algorithm EC -pkeyopt ec_paramgen_curve:P-256"
+        )
+    return found
 
 
 def _listed(value: object) -> list[object]:
@@ -229,3 +268,10 @@ SecretRing = Annotated[
 ClientSecret = Annotated[
     SecretStr | None, BeforeValidator(_client_secret), Hidden(), WithJsonSchema(REFERENCE)
 ]
+SharedSecret = Annotated[
+    bytes | None,
+    BeforeValidator(_shared_secret),
+    Hidden(usual=False),
+    WithJsonSchema(REFERENCE),
+]
+PrivateKey = Annotated[SecretStr, BeforeValidator(_private_key), Hidden(), WithJsonSchema(REFERENCE)]

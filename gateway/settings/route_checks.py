@@ -1,14 +1,16 @@
 """Contradictions among routes, upstreams and the identity they are told."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 
 from gateway.model.route import covers
 from gateway.settings.addresses import upstream_url, url, within
 from gateway.settings.fields import folded
 from gateway.settings.notation import KeyPath, nearest
 from gateway.settings.refusal import Finding, Refused
-from gateway.settings.routes import PERSONAL, RouteSettings, RuleSettings
+from gateway.settings.routes import PERSONAL, IdentitySettings, RouteSettings, RuleSettings
 from gateway.settings.schema import Settings
+
+_SHARED = "hmac-sha256"
 
 
 def _any_route(settings: Settings) -> Iterator[Finding]:
@@ -75,6 +77,13 @@ def _forward_auth(settings: Settings) -> Iterator[Finding]:
                 message='is "off", and no proxy is trusted to ask: nothing would ever pass',
                 suggestion="name the proxy's address in trusted_proxies",
                 because=(("trusted_proxies",),),
+            )
+        if settings.identity_of(route).signature != "off":
+            yield Finding(
+                path=(*path, "identity", "signature"),
+                message='signs requests as they are sent, which with upstream = "off" somebody else does',
+                suggestion='write identity = { signature = "off" }, and let the app verify the assertion',
+                because=((*path, "upstream"), ("identity", "signature")),
             )
         for key in _SENDING:
             if getattr(route, key):
@@ -185,17 +194,33 @@ def _reaches(pattern: str, public: str, domain: str | None) -> bool:
 
 
 def _identity(settings: Settings) -> Iterator[Finding]:
-    yield from _confused(("identity",), settings.identity.assertion, settings.identity.headers)
+    yield from _confused(("identity",), settings.identity)
+    for name, upstream in settings.upstreams.items():
+        if upstream.identity is not None:
+            told = settings.identity.overridden(upstream.identity)
+            yield from _confused(("upstreams", name, "identity"), told)
     for index, route in enumerate(settings.routes):
         if route.identity is not None:
-            told = settings.identity_of(route)
-            yield from _confused(("routes", index, "identity"), told.assertion, told.headers)
+            yield from _confused(("routes", index, "identity"), settings.identity_of(route))
 
 
-def _confused(path: KeyPath, assertion: str | None, headers: Mapping[str, str]) -> Iterator[Finding]:
+def _signature_keys(settings: Settings) -> Iterator[Finding]:
+    """A key that signs nothing would be taken for protection."""
+    signed = {route.upstream for route in settings.routes if settings.identity_of(route).signature == _SHARED}
+    for name, upstream in settings.upstreams.items():
+        if upstream.signature_key is not None and name not in signed:
+            yield Finding(
+                path=("upstreams", name, "signature_key"),
+                message=f'signs nothing: no route to it has signature = "{_SHARED}"',
+                suggestion=f'write identity = {{ signature = "{_SHARED}" }} here, or leave the key out',
+                because=(("upstreams", name, "identity"), ("identity",), ("routes",)),
+            )
+
+
+def _confused(path: KeyPath, told: IdentitySettings) -> Iterator[Finding]:
     """Two names that one upstream may read as one (case, `_` and `.` fold) would be one forged identity."""
-    seen = {folded(assertion): assertion} if assertion else {}
-    for name in headers:
+    seen = {folded(told.assertion): told.assertion} if told.assertion else {}
+    for name in told.headers:
         first = seen.setdefault(folded(name), name)
         if first is not name:
             yield Finding(
@@ -232,6 +257,34 @@ def _forwarding(settings: Settings) -> Iterator[Finding]:
         yield from _told_apart(path, route, settings)
 
 
+_FOR_TOKENS = ("resource", "exchange_audience")
+
+
+def _upstream_tokens(settings: Settings) -> Iterator[Finding]:
+    """What an upstream says about access tokens means something where a route forwards it one."""
+    kinds = [(route.upstream, route.forward_token) for route in settings.routes]
+    for name, upstream in settings.upstreams.items():
+        given = {kind for named, kind in kinds if named == name}
+        for key in _FOR_TOKENS:
+            if getattr(upstream, key) is not None and "access_token" not in given:
+                yield Finding(
+                    path=("upstreams", name, key),
+                    message="means nothing: no route forwards an access token to this upstream",
+                    suggestion='write forward_token = "access_token" on a route, or leave it out',
+                    because=(("routes",),),
+                )
+    for index, route in enumerate(settings.routes):
+        own = settings.named_upstream(route)
+        by_id = route.forward_token not in (None, "access_token")
+        if by_id and own and any(getattr(own, key) for key in _FOR_TOKENS):
+            yield Finding(
+                path=("routes", index, "forward_token"),
+                message="is sent to an upstream that has access tokens made for it",
+                suggestion='write "access_token"',
+                because=(("routes", index, "upstream"),),
+            )
+
+
 def _forwards_nothing(path: KeyPath, route: RouteSettings) -> Iterator[Finding]:
     for key in _FORWARDING:
         if getattr(route, key) != RouteSettings.model_fields[key].default:
@@ -266,5 +319,7 @@ ROUTE_CHECKS: tuple[Callable[[Settings], Iterator[Finding]], ...] = (
     _websockets,
     _reach,
     _identity,
+    _signature_keys,
     _forwarding,
+    _upstream_tokens,
 )

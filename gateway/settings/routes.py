@@ -31,11 +31,19 @@ PERSONAL = ("roles", "groups", "emails", "email_domains", "users", "claims")
 """The rules that only somebody's identity can decide."""
 
 
+Signature = Literal["off", "hmac-sha256", "ed25519"]
+
+
 class IdentitySettings(Table):
-    """What every upstream is told about the caller; a route may override it."""
+    """What every upstream is told about the caller; an upstream or a route may override it."""
 
     assertion: HeaderOrOff = Field(
         default="X-Gateway-Assertion", description='The header of the signed assertion; "off" drops it.'
+    )
+    signature: Signature = Field(
+        default="off",
+        description='"hmac-sha256" or "ed25519" signs each request: method, host, path, query and these '
+        'headers (RFC 9421); "off": none is.',
     )
     headers: Mapping[Header, IdentityField] = Field(
         default={
@@ -49,11 +57,22 @@ class IdentitySettings(Table):
         "A table of your own replaces this one.",
     )
 
+    def overridden(self, own: "OwnIdentitySettings | None") -> "IdentitySettings":
+        """Return what is told where *own* has words of its own."""
+        if own is None:
+            return self
+        return IdentitySettings.model_construct(
+            assertion=own.assertion if "assertion" in own.model_fields_set else self.assertion,
+            signature=self.signature if own.signature is None else own.signature,
+            headers=self.headers if own.headers is None else own.headers,
+        )
 
-class RouteIdentitySettings(Table):
-    """What this route's upstream is told instead; what is left out stays as [identity] says."""
+
+class OwnIdentitySettings(Table):
+    """What one upstream, or the upstream of one route, is told instead; what is left out stays as it is."""
 
     assertion: HeaderOrOff = Field(default=None, validate_default=False, description="As in [identity].")
+    signature: Signature | None = Field(default=None, validate_default=False, description="As in [identity].")
     headers: Mapping[Header, IdentityField] | None = Field(
         default=None, validate_default=False, description="As in [identity]."
     )
@@ -176,7 +195,7 @@ class RouteSettings(RuleSettings, _Governed):
         description='With forward_token, where only a new login brings one: "login", "deny" (403), or '
         '"keep" on with what there is.',
     )
-    identity: RouteIdentitySettings | None = Field(
+    identity: OwnIdentitySettings | None = Field(
         default=None,
         description="What this upstream is told instead of [identity].",
         examples=[{"headers": {"Remote-User": "email"}}],

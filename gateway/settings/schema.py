@@ -8,11 +8,11 @@ from pydantic import Field
 from gateway.model.cores import usable_cores
 from gateway.settings.addresses import Cidr, Listen, PublicUrl, url
 from gateway.settings.database_url import DatabaseUrl
-from gateway.settings.fields import CookieDomain, CookieName, Prefix, Slug, Word, Workers
+from gateway.settings.fields import CookieDomain, CookieName, Prefix, Slug, Workers
 from gateway.settings.providers import ProviderSettings
-from gateway.settings.quantities import Lifetime, LifetimeOrOff
-from gateway.settings.redis_url import RedisUrl
-from gateway.settings.references import ClientSecret, SecretRing
+from gateway.settings.quantities import CountOrOff, Lifetime, LifetimeOrOff
+from gateway.settings.redis import RedisSettings
+from gateway.settings.references import SecretRing
 from gateway.settings.roles import RoleGrantSettings
 from gateway.settings.routes import IdentitySettings, RouteSettings
 from gateway.settings.table import Table, written
@@ -82,24 +82,6 @@ class DatabaseSettings(Table):
     )
 
 
-class RedisSettings(Table):
-    """The session store of `session.store = "redis"`."""
-
-    url: RedisUrl = Field(
-        default="redis://127.0.0.1:6379/0",
-        description="redis://host:port/number, redis+sentinel://host:port,…/master/number or "
-        "redis+cluster://host:port,…; with TLS, rediss in the place of redis.",
-    )
-    username: Word | None = Field(
-        default=None,
-        description="The user of its access list; without it, the default one.",
-        examples=["gateway"],
-    )
-    password: ClientSecret = Field(
-        default=None, description="The password, where it asks for one.", examples=[{"env": "REDIS_PASSWORD"}]
-    )
-
-
 class AuditSettings(Table):
     """The audit trail in the database: who did what, and what became of it."""
 
@@ -116,6 +98,20 @@ class LogSettings(Table):
     )
     level: Literal["debug", "info", "warning", "error"] = Field(
         default="info", description='"debug", "info", "warning" or "error".'
+    )
+
+
+class LimitSettings(Table):
+    """How many clients may be there at once."""
+
+    connections: Annotated[int, Field(strict=True, ge=16)] | Literal["auto"] = Field(
+        default="auto",
+        description='Connections to each process; "auto": as many as its descriptors allow. At the limit '
+        "those that idle give way.",
+    )
+    connections_per_address: CountOrOff = Field(
+        default=1024,
+        description="Of these, connections of one address that is not in trusted_proxies.",
     )
 
 
@@ -149,6 +145,7 @@ class Settings(Table):
     )
     redis: RedisSettings = Field(default=written({}), description="The Redis that sessions are kept in.")
     audit: AuditSettings = Field(default=written({}), description="The audit trail in the database.")
+    limits: LimitSettings = Field(default=written({}), description="How many clients may be there at once.")
     log: LogSettings = Field(default=written({}), description="What the gateway says on standard output.")
     identity: IdentitySettings = Field(default=written({}), description="What every upstream is told.")
     providers: tuple[ProviderSettings, ...] = Field(
@@ -166,6 +163,10 @@ class Settings(Table):
         """How many processes serve on this machine."""
         return self.workers if isinstance(self.workers, int) else usable_cores()
 
+    def named_upstream(self, route: RouteSettings) -> UpstreamSettings | None:
+        """Return what `[upstreams]` says of the one that *route* leads to, None where it says nothing."""
+        return None if route.upstream is None else self.upstreams.get(route.upstream)
+
     def upstream_of(self, called: str) -> tuple[str, UpstreamSettings]:
         """Return the name and settings of an upstream as a route calls it; a URL is named by its origin."""
         if named := self.upstreams.get(called):
@@ -174,11 +175,7 @@ class Settings(Table):
         return origin, UpstreamSettings(urls=(origin,))
 
     def identity_of(self, route: RouteSettings) -> IdentitySettings:
-        """Return what this route's upstream is told: its own words where it has any, else everybody's."""
-        own = route.identity
-        if own is None:
-            return self.identity
-        return IdentitySettings.model_construct(
-            assertion=own.assertion if "assertion" in own.model_fields_set else self.identity.assertion,
-            headers=self.identity.headers if own.headers is None else own.headers,
-        )
+        """Return what this route's upstream is told: the route's words before the upstream's, before all."""
+        named = self.named_upstream(route)
+        told = self.identity.overridden(None if named is None else named.identity)
+        return told.overridden(route.identity)

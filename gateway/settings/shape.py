@@ -40,6 +40,11 @@ def is_hidden(field: FieldInfo) -> bool:
     return any(isinstance(mark, Hidden) for mark in field.metadata)
 
 
+def is_usual_secret(field: FieldInfo) -> bool:
+    """Say whether *field* is a secret that a whole configuration has."""
+    return any(isinstance(mark, Hidden) and mark.usual for mark in field.metadata)
+
+
 def hides(field: FieldInfo, written: object) -> bool:
     """Say whether *field*, as it is *written*, is to be kept from sight."""
     return any(isinstance(mark, Hidden) and mark.hides(written) for mark in field.metadata)

@@ -5,9 +5,11 @@ from typing import Annotated, Literal
 from pydantic import Field, PositiveInt, StrictBool
 
 from gateway.settings.addresses import UpstreamUrl
-from gateway.settings.fields import HealthPath, ServerName, Word
+from gateway.settings.fields import HealthPath, ResourceUri, ServerName, Word
 from gateway.settings.files import ReadableFile
 from gateway.settings.quantities import Duration, DurationOrOff
+from gateway.settings.references import SharedSecret
+from gateway.settings.routes import OwnIdentitySettings
 from gateway.settings.table import Table, written
 
 
@@ -74,6 +76,29 @@ class UpstreamSettings(Table):
         default=None,
         description="What assertions for it are addressed to. Default: its name.",
         examples=["wiki"],
+    )
+    resource: ResourceUri | None = Field(
+        default=None,
+        description="With forward_token on its routes: access tokens are asked for this resource (RFC 8707).",
+        examples=["https://api.example.com/"],
+    )
+    exchange_audience: Word | None = Field(
+        default=None,
+        description="With forward_token on its routes: access tokens are exchanged for ones for this "
+        "audience (RFC 8693).",
+        examples=["wiki-api"],
+    )
+    identity: OwnIdentitySettings | None = Field(
+        default=None,
+        description="What it is told instead of [identity].",
+        examples=[{"signature": "hmac-sha256"}],
+    )
+    signature_key: SharedSecret = Field(
+        default=None,
+        repr=False,
+        description="The key of hmac-sha256, at least 32 bytes. Default: one made of `secret` for this "
+        "audience, see `gateway keys export --upstream`.",
+        examples=[{"file": "var/wiki.key"}],
     )
     preserve_host: StrictBool = Field(
         default=False, description="Send the browser's Host instead of the upstream's own (its first URL's)."

@@ -125,13 +125,16 @@ class ProviderGrants:
             await locks.release(transaction, lease)
             return changed > 0
 
-    async def take_ended(self, *, begun_after: int, most: int) -> tuple[EndedGrant, ...]:
+    async def take_ended(
+        self, *, begun_after: int, seen_after: int | None = None, most: int
+    ) -> tuple[EndedGrant, ...]:
         """Return up to *most* grants whose session is over, the caller's for a while, longer each time.
 
-        Sessions that began at *begun_after* or before are over.
+        Sessions that began at *begun_after* or before are over, and those last seen at *seen_after* or
+        before.
         """
         now = int(self._clock())
-        ended = _ended(now=now, begun_after=begun_after).limit(most)
+        ended = _ended(now=now, begun_after=begun_after, seen_after=seen_after or 0).limit(most)
         async with self._writer.read() as transaction:
             if not await transaction.rows(ended):
                 return ()
@@ -172,7 +175,7 @@ class ProviderGrants:
         await transaction.change(insert(refreshed_grants).values(row))
 
 
-def _ended(*, now: int, begun_after: int) -> Select[Any]:
+def _ended(*, now: int, begun_after: int, seen_after: int) -> Select[Any]:
     """Return the query of the grants whose session neither is listed nor holds, whoever ended it."""
     holding = (
         select(sign_ins.c.session)
@@ -182,6 +185,7 @@ def _ended(*, now: int, begun_after: int) -> Select[Any]:
             users.c.epoch == sign_ins.c.epoch,
             sign_ins.c.ends_at > now,
             sign_ins.c.started_at > begun_after,
+            sign_ins.c.last_seen_at > seen_after,
         )
     )
     own = holding.where(sign_ins.c.session == provider_grants.c.key)

@@ -11,10 +11,11 @@ from redis.crc import key_slot
 from redis.exceptions import AskError, MovedError
 
 from gateway.errors import StoreUnavailable
-from gateway.store.redis_lookout import Lookout, agreed
+from gateway.store.redis_lookout import Lookout, agreed, place_of, understood
 from gateway.store.redis_server import Command, Place, RedisLogin, RedisServer, unrefused
 from gateway.store.redis_topology import Topology
 
+SLOTS = 16384
 HOPS = 3  # times that a command is sent on at most
 
 _Span = tuple[int, int, Place]
@@ -58,6 +59,10 @@ class RedisCluster(Topology):
     def known(self) -> tuple[RedisServer, ...]:
         self._lookout.when_due()
         return tuple(self._node(place) for place in sorted(self._holders))
+
+    @property
+    def first(self) -> Sequence[RedisServer]:
+        return [self._node(place) for place in self._places]
 
     async def close(self) -> None:
         await self._lookout.close()
@@ -117,13 +122,16 @@ class RedisCluster(Topology):
 
     async def _told_by(self, place: Place) -> tuple[_Span, ...]:
         [told] = unrefused(await self._node(place).answers(("CLUSTER", "SLOTS")))
-        spans = [(first, last, _place(holder, asked=place)) for first, last, holder, *_ in told]
+        with understood():
+            spans = [_span(*slots, asked=place) for slots in told]
         if not spans:
             raise StoreUnavailable("a node knows nobody that holds anything")
         return tuple(sorted(spans))
 
 
-def _place(holder: Sequence[Any], *, asked: Place) -> Place:
-    """Return where *holder* listens; a node that does not know its own address leaves it out."""
-    host, port, *_ = holder
-    return Place(host.decode() if host else asked.host, int(port))
+def _span(first: int, last: int, holder: Sequence[Any], *_: object, asked: Place) -> _Span:
+    """Return who holds which slots; a node that does not know its own address leaves it out."""
+    host, port = holder[:2]
+    if not 0 <= int(first) <= int(last) < SLOTS:
+        raise ValueError("no such slots")
+    return int(first), int(last), place_of(host or asked.host.encode(), port)

@@ -1,11 +1,12 @@
 """Who serves, looked at from time to time beside the calls that need to know."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
-from contextlib import suppress
+from collections.abc import Awaitable, Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from typing import TypeVar
 
 from gateway.errors import StoreUnavailable
+from gateway.store.redis_server import Place
 
 LOOK_EVERY = 1.0  # seconds between two looks, while calls are made
 LOOK_AGAIN = 0.1  # the same, where something speaks against what was seen last
@@ -54,6 +55,23 @@ class Lookout:
             await self._look()
         except StoreUnavailable:
             self._doubted = True
+
+
+def place_of(host: bytes, port: object) -> Place:
+    """Return what a server tells of another one; to be `understood`."""
+    name, number = host.decode("ascii"), int(port)  # type: ignore[call-overload]
+    if not name or not name.isprintable() or " " in name or not 1 <= number <= 65535:
+        raise ValueError("no place")
+    return Place(name, number)
+
+
+@contextmanager
+def understood() -> Iterator[None]:
+    """Raise StoreUnavailable where what a server told makes no sense: it is none that could be believed."""
+    try:
+        yield
+    except (AttributeError, LookupError, OverflowError, TypeError, ValueError):
+        raise StoreUnavailable("redis tells of its servers what cannot be read") from None
 
 
 async def agreed(questions: Sequence[Awaitable[T]]) -> T:

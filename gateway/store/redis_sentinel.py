@@ -9,7 +9,7 @@ from typing import Any
 from redis.exceptions import ReadOnlyError
 
 from gateway.errors import StoreUnavailable
-from gateway.store.redis_lookout import Lookout, agreed
+from gateway.store.redis_lookout import Lookout, agreed, place_of, understood
 from gateway.store.redis_server import Command, Place, RedisLogin, RedisServer, unrefused
 from gateway.store.redis_topology import Topology
 
@@ -17,17 +17,22 @@ from gateway.store.redis_topology import Topology
 class RedisBehindSentinels(Topology):
     """Asks whichever server the Sentinels at *places* call the master of *name*.
 
-    They are asked without a password, through TLS where the master is.
+    They are asked *as_asker*, who is another one than the master knows.
     """
 
     def __init__(
-        self, places: Sequence[Place], name: str, login: RedisLogin, *, monotonic: Callable[[], float]
+        self,
+        places: Sequence[Place],
+        name: str,
+        login: RedisLogin,
+        *,
+        as_asker: RedisLogin,
+        monotonic: Callable[[], float],
     ) -> None:
         self._name = name
         self._login = login
         self._monotonic = monotonic
-        nobody = RedisLogin(tls=login.tls)
-        self._sentinels = [RedisServer(place, nobody, monotonic=monotonic) for place in places]
+        self._sentinels = [RedisServer(place, as_asker, monotonic=monotonic) for place in places]
         self._master: RedisServer | None = None
         self._lookout = Lookout(self._look, monotonic=monotonic)
 
@@ -53,6 +58,10 @@ class RedisBehindSentinels(Topology):
         self._lookout.when_due()
         return () if self._master is None else (self._master,)
 
+    @property
+    def first(self) -> Sequence[RedisServer]:
+        return self._sentinels
+
     async def close(self) -> None:
         await self._lookout.close()
         for server in (*self._sentinels, *(() if self._master is None else (self._master,))):
@@ -71,5 +80,6 @@ class RedisBehindSentinels(Topology):
         [told] = unrefused(await sentinel.answers(("SENTINEL", "GET-MASTER-ADDR-BY-NAME", self._name)))
         if not told:
             raise StoreUnavailable("a sentinel does not know the master by that name")
-        host, port = told
-        return Place(host.decode(), int(port))
+        with understood():
+            host, port = told
+            return place_of(host, port)

@@ -5,12 +5,13 @@ never repeated, and a server that fails is left alone but for one probe a second
 """
 
 import asyncio
+import ssl
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
-from redis.asyncio import BlockingConnectionPool, Connection, Redis, SSLConnection
+from redis.asyncio import BlockingConnectionPool, Connection, Redis
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 from redis.exceptions import ConnectionError as RedisConnectionError
@@ -18,6 +19,7 @@ from redis.exceptions import RedisError, ResponseError
 
 from gateway.errors import StoreUnavailable
 from gateway.store.breaker import Breaker
+from gateway.store.redis_tls import RedisTls, TlsConnection, prove
 
 DEADLINE = 0.25  # seconds for all that one verb asks
 CONNECTIONS = 16
@@ -40,7 +42,7 @@ class RedisLogin:
     """As whom a server is asked, for which of its databases, and whether through TLS."""
 
     number: int = 0
-    tls: bool = False
+    tls: RedisTls | None = None
     username: str | None = None
     password: str | None = field(default=None, repr=False)
 
@@ -58,13 +60,14 @@ class RedisServer:
         self.place = place
         self._breaker = Breaker(monotonic=monotonic)
         self._under_way = 0
+        self._tls = login.tls.context() if login.tls else None
         self._redis = Redis.from_pool(
             BlockingConnectionPool(
                 max_connections=CONNECTIONS,
                 timeout=DEADLINE,
-                connection_class=SSLConnection if login.tls else Connection,
+                connection_class=TlsConnection if login.tls else Connection,
                 redis_connect_func=_as_master if master_only else None,
-                **_settings(place, login),
+                **_settings(place, login, self._tls),
             )
         )
 
@@ -91,6 +94,11 @@ class RedisServer:
         finally:
             self._under_way -= 1
 
+    async def prove(self) -> None:
+        """Raise StoreUntrusted where TLS with the server, if it answers, cannot come about."""
+        if self._tls is not None:
+            await prove(self.place.host, self.place.port, self._tls)
+
     async def ping(self) -> None:
         """Raise StoreUnavailable unless the server answers."""
         async with self.asked() as redis:
@@ -101,7 +109,7 @@ class RedisServer:
         try:
             async with self.asked() as redis:
                 [_, policy] = await _reply(redis, "CONFIG", "GET", "maxmemory-policy")
-        except (StoreUnavailable, ValueError):
+        except (StoreUnavailable, TypeError, ValueError):
             return False
         return bool(policy != b"noeviction")
 
@@ -150,7 +158,7 @@ async def _as_master(connection: Connection) -> None:
     await connection.on_connect()
     await connection.send_command("ROLE")
     role = await connection.read_response()
-    if role[0] != b"master":
+    if not isinstance(role, list) or role[:1] != [b"master"]:
         raise RedisConnectionError("not the master")
 
 
@@ -159,8 +167,9 @@ async def _reply(redis: Redis, *command: str) -> Any:
     return await redis.execute_command(*command)  # type: ignore[no-untyped-call]
 
 
-def _settings(place: Place, login: RedisLogin) -> dict[str, Any]:
+def _settings(place: Place, login: RedisLogin, tls: ssl.SSLContext | None) -> dict[str, Any]:
     return {
+        **({} if tls is None else {"tls": tls}),
         "host": place.host,
         "port": place.port,
         "db": login.number,

@@ -5,6 +5,7 @@ gets the servers that hold what is kept. Which server that is, is known here and
 """
 
 from abc import ABC, abstractmethod
+from collections.abc import Sequence
 from contextlib import suppress
 from typing import Any
 
@@ -27,9 +28,19 @@ class Topology(ABC):
     def known(self) -> tuple[RedisServer, ...]:
         """Return what `servers` would, as far as it is known without asking."""
 
+    @property
+    @abstractmethod
+    def first(self) -> Sequence[RedisServer]:
+        """The servers that are asked first of all, which the configuration names."""
+
     @abstractmethod
     async def close(self) -> None:
         """Close every connection."""
+
+    async def prove(self) -> None:
+        """Raise StoreUntrusted where a server that answers cannot be trusted, or does not trust us."""
+        for server in self.first:
+            await server.prove()
 
     async def ping(self) -> None:
         """Raise StoreUnavailable unless every server answers."""
@@ -57,6 +68,10 @@ class OneServer(Topology):
 
     def known(self) -> tuple[RedisServer, ...]:
         return (self._server,)
+
+    @property
+    def first(self) -> Sequence[RedisServer]:
+        return self.known()
 
     async def close(self) -> None:
         await self._server.close()

@@ -109,6 +109,7 @@ class Exchange:
         if connection.failure is not None and may_repeat(connection, self._reader) and self._harmless():
             self._again = True
             connection = await self._source.connect()
+            self._outbound = self._outbound.repeated()
             await self._ask(connection)
         if not self._reader.head_done:
             await self._stop_upload()

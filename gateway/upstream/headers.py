@@ -3,11 +3,12 @@
 The order is law (rule G2): hop-by-hop fields go first, then reserved names by fold, then forwarding
 fields, then our cookies are cut; only then the gateway's own lines are added, identity last but for
 the framing. So nothing that a client sends, and nothing it names in `Connection`, can remove, replace
-or double a line of ours.
+or double a line of ours. Where requests are signed, the signature comes after all that it covers.
 """
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from functools import partial
 
 import msgspec
 
@@ -22,6 +23,14 @@ from gateway.upstream.assertion import Assertions
 from gateway.upstream.cookies import CookieKnife
 from gateway.upstream.identity import IdentityLines
 from gateway.upstream.reserved import PROTECTED, Fate, Reserved, fold, listed
+from gateway.upstream.signature import (
+    NOTHING,
+    Covered,
+    RequestSigner,
+    Signatures,
+    authority,
+    covered,
+)
 from gateway.upstream.target import strip_prefix
 
 PSEUDONYM = "vestibule"
@@ -41,7 +50,8 @@ class Outbound(msgspec.Struct, frozen=True, kw_only=True):
 
     `head` runs from the request line to the empty line. The body that follows has `length` bytes,
     or is `chunked`; neither: there is none. `upgrade` asks for a WebSocket. Requests of one `affinity`
-    go to the same member, where the upstream's members are chosen by it.
+    go to the same member, where the upstream's members are chosen by it. `anew` makes the same request
+    once more where its head serves but once.
     """
 
     method: str
@@ -50,10 +60,15 @@ class Outbound(msgspec.Struct, frozen=True, kw_only=True):
     chunked: bool = False
     upgrade: bool = False
     affinity: str = ""
+    anew: Callable[[], "Outbound"] | None = None
 
     @property
     def has_body(self) -> bool:
         return self.chunked or bool(self.length)
+
+    def repeated(self) -> "Outbound":
+        """Return what is sent if this has to be sent again: no signature goes out twice."""
+        return self if self.anew is None else self.anew()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,8 +80,19 @@ class _Leg:
     lines: IdentityLines
     assertion: bytes
     audience: str
+    signer: RequestSigner | None
+    authority: bytes
     balance: Balance
     forwarded: bytes | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Rendered:
+    """What a route's upstream is told of one session, without the assertion."""
+
+    session: Session
+    lines: bytes
+    covered: Covered
 
 
 @dataclass(slots=True)
@@ -87,15 +113,17 @@ class Dresser:
         reserved: Reserved,
         cookies: CookieNames,
         assertions: Assertions,
+        signatures: Signatures,
         new_trace: Callable[[], str],
     ) -> None:
         self._fates = reserved.requests
         self._names = reserved.names
         self._knife = CookieKnife(cookies)
         self._assertions = assertions
+        self._signatures = signatures
         self._new_trace = new_trace
         self._legs: dict[int, _Leg] = {}
-        self._rendered: dict[tuple[str, int], tuple[Session, bytes]] = {}
+        self._rendered: dict[tuple[str, int], _Rendered] = {}
 
     def dress(
         self, inbound: Inbound, route: Route, session: Session | None, token: Token | None = None
@@ -112,15 +140,20 @@ class Dresser:
             lines = inbound.notes.outbound_lines = self._passed_on(inbound, inbound.headers)
         upgrade = inbound.websocket and route.websocket
         target = strip_prefix(inbound.target, route.path) if route.strip_prefix else inbound.target
+        method = inbound.method.encode("ascii")
+        told, what = (b"", NOTHING) if session is None else self._identity(leg, session, leg.audience)
+        signer = leg.signer
+        if signer is not None:
+            told += signer.lines(method=method, authority=_authority(leg, inbound), target=target, told=what)
         head = b"".join(
             (
-                inbound.method.encode("ascii"),
+                method,
                 b" ",
                 target,
                 leg.opening or b" HTTP/1.1\r\nHost: " + inbound.host.encode("ascii") + _CRLF,
                 lines,
                 self._request_ids(inbound),
-                b"" if session is None else self._identity(leg, session, leg.audience),
+                told,
                 b"" if token is None or leg.forwarded is None else _forwarded(leg.forwarded, token),
                 _UPGRADE if upgrade else _framing(inbound),
             )
@@ -132,6 +165,7 @@ class Dresser:
             chunked=inbound.chunked,
             upgrade=upgrade,
             affinity=_affinity(leg.balance, inbound, session) if leg.balance in _BY_AFFINITY else "",
+            anew=None if signer is None else partial(self.dress, inbound, route, session, token),
         )
 
     def tell(
@@ -140,11 +174,12 @@ class Dresser:
         """Return as fields the lines about the caller that `dress` would send, and the `Cookie` less ours.
 
         For a proxy that sends the request itself: every other name of ours comes with an empty value, so
-        that the proxy overwrites what a client sent in it. Raises IdentityUnrepresentable.
+        that the proxy overwrites what a client sent in it. No signature: that is of a request as it is
+        sent, and by whom. Raises IdentityUnrepresentable.
         """
         leg = self._legs.get(id(route)) or self._prepare(route)
         audience = leg.audience or f"{inbound.scheme}://{inbound.host}"
-        lines = b"" if session is None else self._identity(leg, session, audience)
+        lines = b"" if session is None else self._identity(leg, session, audience)[0]
         if token is not None and leg.forwarded is not None:
             lines += _forwarded(leg.forwarded, token)
         told = tuple(_split(line) for line in lines.split(_CRLF)[:-1])
@@ -165,6 +200,10 @@ class Dresser:
             lines=IdentityLines(route.identity),
             assertion=b"" if header is None else f"{header}: ".encode("ascii"),
             audience=route.audience or (upstream.audience if upstream else ""),
+            signer=self._signatures.signer(route),
+            authority=b""
+            if upstream is None or upstream.preserve_host
+            else authority(upstream.authority, tls=upstream.tls),
             balance=Balance.LEAST_REQUESTS if upstream is None else upstream.balance,
             forwarded=_opening(route.forwarding),
         )
@@ -229,23 +268,37 @@ class Dresser:
         elif inbound.traceparent is not None:  # W3C Trace Context 3.3: one without the other means nothing
             client.kept += (name, _COLON, value, _CRLF)
 
-    def _identity(self, leg: _Leg, session: Session, audience: str) -> bytes:
+    def _identity(self, leg: _Leg, session: Session, audience: str) -> tuple[bytes, Covered]:
+        """Return the lines that tell of *session*, and how a signature covers them."""
+        rendered = self._told(leg, session)
+        if not leg.assertion:
+            return rendered.lines, rendered.covered
+        line = leg.assertion + self._assertions.assertion(session, audience) + _CRLF
+        if leg.signer is None:
+            return rendered.lines + line, NOTHING
+        also, first = covered(line), rendered.covered
+        return rendered.lines + line, Covered(base=first.base + also.base, names=first.names + also.names)
+
+    def _told(self, leg: _Leg, session: Session) -> _Rendered:
         place = (session.token_id, id(leg))
         held = self._rendered.get(place)
-        if held is not None and (held[0] is session or held[0] == session):
-            lines = held[1]
-        else:
-            lines = leg.lines.render(session)
-            self._hold(place, session, lines)
-        if not leg.assertion:
-            return lines
-        return lines + leg.assertion + self._assertions.assertion(session, audience) + _CRLF
+        if held is not None and (held.session is session or held.session == session):
+            return held
+        lines = leg.lines.render(session)
+        what = NOTHING if leg.signer is None else covered(lines)
+        return self._hold(place, _Rendered(session=session, lines=lines, covered=what))
 
-    def _hold(self, place: tuple[str, int], session: Session, lines: bytes) -> None:
+    def _hold(self, place: tuple[str, int], rendered: _Rendered) -> _Rendered:
         self._rendered.pop(place, None)
         if len(self._rendered) >= _RENDERED_KEPT:
             del self._rendered[next(iter(self._rendered))]
-        self._rendered[place] = (session, lines)
+        self._rendered[place] = rendered
+        return rendered
+
+
+def _authority(leg: _Leg, inbound: Inbound) -> bytes:
+    upstream = leg.route.upstream
+    return leg.authority or authority(inbound.host, tls=upstream is not None and upstream.tls)
 
 
 def _split(line: bytes) -> tuple[bytes, bytes]:

@@ -157,6 +157,7 @@ class _Attempts:
         if not isinstance(error, UpstreamBroken) or not self._exchange.may_repeat_elsewhere():
             return False
         self._again = True
+        self._outbound = self._outbound.repeated()
         return self._members.spend_repeat()
 
     async def __aexit__(

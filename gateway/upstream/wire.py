@@ -16,7 +16,7 @@ from gateway.upstream.answer_head import AnswerHeads
 
 HIGH_WATER = 256 * 1024
 # How long a connection is used, so that an app which moved to another address is found there.
-LIFETIME = 300.0
+LIFETIME = 30.0
 # How long an unused connection is kept. Shorter than what most servers keep theirs for.
 KEPT_IDLE = 30.0
 

@@ -9,23 +9,35 @@
         audience="wiki",
     ))
 
-Imports nothing else of the gateway: needs joserfc and the standard library alone.
+Where the gateway signs whole requests, `SignatureVerifier` and `RequireSignature` take their place.
+Imports nothing else of the gateway: needs joserfc, the cryptography that it brings along, and the
+standard library alone.
 """
 
 from gateway.verify.caller import (
     AssertionInvalid,
     AssertionMissing,
     Caller,
+    CallerMissing,
     KeysUnavailable,
+    MemoryFull,
+    SignatureInvalid,
+    SignatureMissing,
     VerificationFailed,
 )
+from gateway.verify.signature import SignatureVerifier
 from gateway.verify.verifier import Verifier
 
 __all__ = [
     "AssertionInvalid",
     "AssertionMissing",
     "Caller",
+    "CallerMissing",
     "KeysUnavailable",
+    "MemoryFull",
+    "SignatureInvalid",
+    "SignatureMissing",
+    "SignatureVerifier",
     "VerificationFailed",
     "Verifier",
 ]

@@ -6,6 +6,8 @@ from collections.abc import Awaitable, Callable, Mapping, MutableMapping
 from typing import Any
 
 from gateway.verify.caller import Caller, VerificationFailed
+from gateway.verify.received import from_scope
+from gateway.verify.signature import SignatureVerifier, sender
 from gateway.verify.verifier import Verifier
 
 Scope = MutableMapping[str, Any]
@@ -56,6 +58,34 @@ class RequireAssertion:
         if self._anonymous and not assertions and not user_ids:
             return None
         return self._verifier.identify(assertions, user_ids)
+
+
+class RequireSignature:
+    """As `RequireAssertion`, for signed requests: outermost, since what was signed is what came.
+
+    With *anonymous* a request that the gateway signed for nobody passes, with None; one that it did not
+    sign never does.
+    """
+
+    def __init__(self, app: App, verifier: SignatureVerifier, *, anonymous: bool = False) -> None:
+        self._app = app
+        self._verifier = verifier
+        self._anonymous = anonymous
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Verify, then call the app, or refuse."""
+        if scope["type"] not in ("http", "websocket"):
+            await self._app(scope, receive, send)
+            return
+        try:
+            caller = await asyncio.to_thread(self._caller, scope)
+        except VerificationFailed as failed:
+            await _refuse(failed, scope, send)
+            return
+        await self._app({**scope, CALLER: caller}, receive, send)
+
+    def _caller(self, scope: Mapping[str, Any]) -> Caller | None:
+        return sender(self._verifier, lambda: from_scope(scope), anonymous=self._anonymous)
 
 
 def _values(scope: Mapping[str, Any], name: bytes) -> list[str]:

@@ -1,4 +1,4 @@
-"""Who calls, as an assertion proves it, and the ways in which it can fail to."""
+"""Who calls, as an assertion or a signed request proves it, and the ways in which it can fail to."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -25,6 +25,33 @@ class AssertionMissing(VerificationFailed):
     code = "assertion_required"
 
 
+class SignatureInvalid(VerificationFailed):
+    """The signature is not the gateway's over this request, for this app, now."""
+
+    code = "signature_invalid"
+
+
+class SignatureMissing(VerificationFailed):
+    """No signature came: the request did not pass the gateway."""
+
+    status = 401
+    code = "signature_required"
+
+
+class CallerMissing(VerificationFailed):
+    """The request passed the gateway, as nobody's."""
+
+    status = 401
+    code = "caller_required"
+
+
+class MemoryFull(VerificationFailed):
+    """More signed requests are remembered than there is room for: neither a pass nor a refusal."""
+
+    status = 503
+    code = "memory_full"
+
+
 class KeysUnavailable(VerificationFailed):
     """The gateway's keys cannot be read: an outage, neither a pass nor a refusal."""
 
@@ -37,8 +64,9 @@ class Caller:
     """Who is calling. `id` is stable for life, the same for all of a person's accounts.
 
     `session` tells sessions apart and gives none away; `authenticated_at` is Unix seconds, `acr` and
-    `amr` say how they proved who they are, as far as their provider said; `claims` are all claims as
-    they were signed.
+    `amr` say how they proved who they are, as far as their provider said; all four come with an
+    assertion alone. `claims` are all claims of the assertion, or the headers of a signed request by
+    their fields, as they were signed.
     """
 
     id: str

@@ -7,6 +7,7 @@ from gateway.model.answer import Answer
 from gateway.model.inbound import Inbound
 from gateway.pipeline import Passage
 from gateway.web.account import AccountPage
+from gateway.web.client_jwks import ClientJwks
 from gateway.web.forward_auth import ForwardAuth
 from gateway.web.home import Handler, Home
 from gateway.web.initiation import Initiation
@@ -38,6 +39,7 @@ class Endpoints:
         programs: Programs,
         issuer_logout: IssuerLogoutEndpoints,
         forward_auth: ForwardAuth,
+        client_jwks: ClientJwks,
     ) -> None:
         self._prefix = prefix
         self._forward_auth = forward_auth
@@ -61,6 +63,7 @@ class Endpoints:
             "/account/link": {"POST": account.link},
             "/account/sessions": {"POST": account.end},
             "/backchannel-logout": {"POST": issuer_logout.backchannel},
+            "/client-jwks": {"GET": client_jwks.show},
             "/frontchannel-logout": {"GET": issuer_logout.frontchannel},
         }
 

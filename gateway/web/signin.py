@@ -118,7 +118,9 @@ class SignIn:
         return self._replies.redirect(departure.location, cookies=departure.cookies)
 
     async def receive(self, visit: Visit) -> Answer:
-        """POST /callback/{provider}: the password form was sent."""
+        """POST /callback/{provider}: the password form was sent, or an issuer's page posts its answer."""
+        if self._logins.takes_posts(visit.tail):
+            return await self._lead_on(visit)
         if self._passwords is None or not self._is_for_passwords(visit):
             raise MethodRefused("no form comes back from this provider", allow=("GET", "HEAD"))
         try:
@@ -145,6 +147,12 @@ class SignIn:
         if visit.wants_url(fields):
             return self._replies.next_url(self._absolute(departure.location), cookies=departure.cookies)
         return self._replies.redirect(departure.location, cookies=departure.cookies)
+
+    async def _lead_on(self, visit: Visit) -> Answer:
+        """Send what another site posted to the callback's address, as one's own cookies come along there."""
+        fields = await visit.fields()
+        departure = await self._logins.receive(visit.tail, fields.pairs, inbound=visit.inbound)
+        return self._replies.redirect(departure.location)
 
     def _refused(
         self, visit: Visit, fields: Fields, purpose: Purpose, error: LoginFailed | Unavailable

@@ -191,3 +191,112 @@ async def test_D03_a_slot_on_its_way_is_asked_where_it_is(in_cluster: Keeping) -
         assert (await at.signed_out(alice)).status == 303
         assert (await copy.fetch(at.url + "/x")).status == 401
         assert await in_cluster.kept() == 0
+
+
+async def at_home(at: Scene, redis: RedisTopology) -> tuple[Browser, int]:
+    """Return somebody who is signed in, and the node on which their session lives."""
+    browser = await at.signed_in()
+    [name] = await redis.named("session")
+    for port in redis.running:
+        if (await asked_at(port, "ROLE"))[0] == b"master" and name in await asked_at(port, "KEYS", "*"):
+            return browser, port
+    raise LookupError(name)
+
+
+@pytest.mark.parametrize("cache", ["push", "off"])
+async def test_D03_a_replica_takes_over_from_a_node_and_nobody_is_anonymous_meanwhile(
+    tmp_path: Path, needs: Callable[[str], str], cache: str
+) -> None:
+    needs("redis-server")
+    async with cluster_topology(tmp_path, replicas=True) as redis:
+        kept = Keeping(name=f"cluster {cache}", folder=tmp_path, redis=redis)
+        async with kept.scene() as at:
+            alice, home = await at_home(at, redis)
+            await in_step_with(redis, home)
+            redis.stop(home)
+            statuses: list[int] = []
+            async with asyncio.timeout(30):  # by then the other nodes have long agreed on a new one
+                while not statuses or statuses[-1] != 200:
+                    statuses.append((await alice.fetch(at.url + "/x")).status)
+                    await asyncio.sleep(0.05)
+            assert set(statuses) <= {200, 503}
+            assert statuses.count(503) > 0
+            assert (await at.session_of(alice))["user"]["email"] == "alice@example.com"
+            copy = copy_of(at, alice)
+            assert (await at.signed_out(alice)).status == 303
+            assert (await copy.fetch(at.url + "/x")).status == 401
+
+
+async def in_step_with(redis: RedisTopology, master: int) -> None:
+    """Wait until a replica of *master* has all that it has."""
+    async with asyncio.timeout(20):
+        while True:
+            role = await asked_at(master, "ROLE")
+            if any(int(offset) >= int(role[1]) for *_, offset in role[2]):
+                return
+            await asyncio.sleep(0.02)
+
+
+async def test_D02_a_master_that_hangs_is_an_outage_in_time_until_sentinels_name_another(
+    behind_sentinels: Keeping,
+) -> None:
+    redis = servers_of(behind_sentinels)
+    async with behind_sentinels.scene() as at:
+        alice = await at.signed_in()
+        await in_step(redis)
+        hung = await master_of(redis)
+        [other] = [port for port in redis.servers if port != hung]
+        redis.hang(hung)
+        await asyncio.sleep(0.3)
+        await outage_in_time(at, alice)
+        async with asyncio.timeout(20):
+            while (await asked_at(other, "ROLE"))[0] != b"master":
+                await asyncio.sleep(0.02)
+        assert await served_again(at, alice, within=2) == 200
+        redis.go_on(hung)
+        assert (await alice.fetch(at.url + "/x")).status == 200
+
+
+async def test_D02_sentinels_that_hang_are_waited_for_by_nobody(behind_sentinels: Keeping) -> None:
+    redis = servers_of(behind_sentinels)
+    async with behind_sentinels.scene() as at:
+        alice = await at.signed_in()
+        for port in redis.sentinels:
+            redis.hang(port)
+        for _ in range(8):
+            assert (await alice.fetch(at.url + "/x")).status == 200
+            await asyncio.sleep(0.2)
+        for port in redis.sentinels:
+            redis.go_on(port)
+
+
+async def test_D02_a_node_that_hangs_takes_only_its_own_sessions_and_gives_them_back(
+    in_cluster: Keeping,
+) -> None:
+    redis = servers_of(in_cluster)
+    async with in_cluster.scene() as at:
+        alice, home = await at_home(at, redis)
+        redis.hang(home)
+        await asyncio.sleep(0.3)
+        for _ in range(4):
+            await outage_in_time(at, alice)
+        redis.go_on(home)
+        assert await served_again(at, alice, within=3) == 200
+
+
+async def test_D03_a_node_that_only_reads_writes_nothing_and_says_so(behind_sentinels: Keeping) -> None:
+    redis = servers_of(behind_sentinels)
+    async with behind_sentinels.scene() as at:
+        alice = await at.signed_in()
+        await in_step(redis)
+        former = await master_of(redis)
+        [other] = [port for port in redis.servers if port != former]
+        for port in redis.sentinels:
+            redis.hang(port)  # nobody tells anybody: the demotion is only felt
+        await asked_at(former, "REPLICAOF", "127.0.0.1", other)
+        page = await alice.fetch(at.url + "/x")
+        assert page.status in (200, 503), "what it has may be read, but nobody becomes anonymous"
+        left = await at.signed_out(alice)
+        assert left.status in (303, 503)
+        for port in redis.sentinels:
+            redis.go_on(port)

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from gateway.flows.revocation import Revocations
 from tests.fakes.databases import file_in
 from tests.fakes.gateway import HOST
 from tests.fakes.issuer import HostileIssuer
@@ -197,9 +198,11 @@ async def test_S24_S25_every_cookie_of_ours_is_out_of_reach_of_scripts_and_other
 async def test_S26_a_flood_of_strangers_allocates_nothing(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(Revocations, "start", lambda _self: None)  # it looks for no stranger
     calls = watched(monkeypatch)
     async with scene(tmp_path) as at:
-        size = file_in(tmp_path).stat().st_size
+        await at.raw(get("/", "Accept: text/html", host=HOST))
+        size, before = file_in(tmp_path).stat().st_size, calls.total
         heads = [
             get(f"/{number}", "Accept: text/html", cookie_line(f"x.{number}"), host=HOST)
             for number in range(300)
@@ -214,7 +217,7 @@ async def test_S26_a_flood_of_strangers_allocates_nothing(
         await asyncio.gather(*[flood(heads[start::4]) for start in range(4)])
         for _ in range(20):
             await at.raw(get(f"{PREFIX}/signin?return_to=/", host=HOST))
-        assert calls.total == 0
+        assert calls.total == before
         assert file_in(tmp_path).stat().st_size == size
         assert at.app.requests == []
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from gateway.front.limits import Limits
-from gateway.upstream.pool import LIMIT
+from gateway.model.upstream import Limits as UpstreamLimits
 from tests.fakes.gateway import HOST
 from tests.fakes.lasting_app import HANDSHAKE, SWITCHED, LastingApp, echoed, stream, tunnel
 from tests.fakes.raw_client import RawAnswer, RawConnection, get
@@ -240,8 +240,8 @@ async def test_C01_a_drain_does_not_wait_for_them(tmp_path: Path) -> None:
 
 async def test_they_take_no_place_from_requests(tmp_path: Path) -> None:
     async with stage(tmp_path) as (at, app):
-        sockets = [await tunnel(at.gate.port, "/open") for _ in range(LIMIT + 1)]
-        assert app.open == LIMIT + 1
+        sockets = [await tunnel(at.gate.port, "/open") for _ in range(UpstreamLimits().connections + 1)]
+        assert app.open == UpstreamLimits().connections + 1
         async with await stream(at.gate.port, "/open"):
             pass
         for socket in sockets:

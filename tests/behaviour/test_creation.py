@@ -58,6 +58,9 @@ async def test_B033_a_login_sets_one_sealed_cookie_and_writes_no_session(tmp_pat
             "passwords": 0,
             "sessions": 0,
             "denied_sessions": 0,
+            "provider_grants": 0,
+            "refreshed_grants": 0,
+            "locks": 0,
             "spent_logins": 1,
             "cut_offs": 0,
             "sign_ins": 1,  # the event for people to see: deleting it ends nothing

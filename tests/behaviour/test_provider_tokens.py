@@ -1,16 +1,22 @@
 """BEHAVIOUR group J over sockets: provider tokens that upstreams are given, and their refresh."""
 
 import asyncio
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
+from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
+from gateway.flows.places import AT_ONCE
+from gateway.front.lane import Lane
 from tests.fakes.browser import Browser
 from tests.fakes.databases import file_in, hand
 from tests.fakes.gateway import HOST
+from tests.fakes.raw_client import RawConnection
 from tests.fakes.refreshing import RefreshingIssuer
 from tests.fakes.scene import COOKIE, Scene, scene, seen
+from tests.fakes.store_calls import watched
 
 STATEFUL = "[session]\nstrategy = 'stateful'"
 FORWARD = 'forward_token = "access_token"'
@@ -94,6 +100,41 @@ async def test_a_token_goes_in_the_header_that_the_route_names(tmp_path: Path) -
             assert b"forged" not in at.app.requests[-1]
 
 
+async def test_B077_a_warm_session_asks_nobody_for_its_token_and_takes_the_fast_lane(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    taken: list[bool] = []
+
+    def noted(pass_on: Callable[..., bool]) -> Callable[..., bool]:
+        def noting(self: Lane, *given: object) -> bool:
+            taken.append(pass_on(self, *given))
+            return taken[-1]
+
+        return noting
+
+    for name in ("take", "repeat"):
+        monkeypatch.setattr(Lane, name, noted(getattr(Lane, name)))
+    async with forwarding(tmp_path, fast_lane=True) as at:
+        alice = await at.signed_in()
+        calls = watched(monkeypatch)
+        lines = f"Host: {HOST}\r\nCookie: {COOKIE}={alice.cookies[HOST][COOKIE]}\r\nAuthorization: x\r\n\r\n"
+        request = f"GET /x HTTP/1.1\r\n{lines}".encode()
+        async with await RawConnection.open(at.gate.port) as client:
+            for lane, later, asked in (
+                (False, 0, 1),
+                (True, 0, 0),
+                (True, 29, 0),
+                (False, 1, 1),
+                (True, 0, 0),
+            ):
+                at.clock.advance(later)
+                before = calls.total
+                await client.write(request)
+                assert (await client.answer()).status == 200
+                assert (taken[-1], calls.total - before) == (lane, asked)
+                assert bearer(at) == issuer_of(at).current
+
+
 async def test_B127_tokens_of_6_KB_leave_the_cookie_as_it_is(tmp_path: Path) -> None:
     class Verbose(RefreshingIssuer):
         def _given(self, family: str) -> dict[str, object]:
@@ -136,7 +177,7 @@ async def test_B044_a_grant_moved_to_another_row_does_not_open(tmp_path: Path) -
             "UPDATE provider_grants SET sealed = (SELECT sealed FROM provider_grants WHERE rowid = 1)"
             " WHERE rowid = 2",
         )
-        at.clock.advance(31)
+        at.clock.advance(61)
         assert await status(alice, at) == 200
         assert await status(bob, at) == 401
         assert await status(bob, at, "/plain") == 200
@@ -171,6 +212,22 @@ async def test_B135_O25_fifty_requests_on_two_nodes_cause_one_refresh(tmp_path: 
         assert {seen(each, "Authorization")[0] for each in at.app.requests[-50:]} == {
             f"Bearer {issuer_of(at).current}"
         }
+
+
+async def test_B135_sessions_that_fall_due_in_one_moment_do_not_flood_their_issuer(tmp_path: Path) -> None:
+    async with forwarding(tmp_path) as at:
+        issuer = issuer_of(at)
+        everybody = [await at.signed_in() for _ in range(3 * AT_ONCE)]
+        at.clock.advance(301)
+        issuer.gate.clear()
+        asking = [asyncio.create_task(status(each, at)) for each in everybody]
+        async with asyncio.timeout(10):
+            while issuer.refreshes < AT_ONCE:
+                await asyncio.sleep(0.01)
+        assert await status(everybody[0], at, "/plain") == 200, "others are served meanwhile"
+        issuer.gate.set()
+        assert await asyncio.gather(*asking) == [200] * len(everybody)
+        assert (issuer.refreshes, issuer.most_at_once) == (len(everybody), AT_ONCE)
 
 
 async def test_B139_a_refresh_without_a_new_refresh_token_keeps_the_old_one(tmp_path: Path) -> None:
@@ -359,3 +416,67 @@ async def test_B117_who_is_disabled_at_the_command_line_loses_the_tokens(tmp_pat
         await store.users.set_enabled(await at.user_id(), enabled=False)
         async with at.node():  # a node looks when it starts, as every minute
             assert len(await forgotten(at, 2)) == 2
+
+
+# Tokens made for one upstream
+
+FOR_ONE = """
+[upstreams.api]
+urls = ["{app}"]
+KEYS
+[[routes]]
+path = "/api"
+upstream = "api"
+forward_token = "access_token"
+"""
+
+
+@pytest.mark.parametrize("tables", ["", STATEFUL])
+async def test_an_upstream_with_a_resource_gets_a_token_made_for_it(tmp_path: Path, tables: str) -> None:
+    tables += FOR_ONE.replace("KEYS", 'resource = "urn:api"')
+    async with forwarding(tmp_path, tables=tables) as at:
+        alice = at.gate.browser()
+        page = await alice.navigate(f"{at.ours}/signin?return_to=/", follow=False)
+        assert parse_qs(urlsplit(page.location).query)["resource"] == ["urn:api"]
+        await at.signed_in(browser=alice)
+        plain = bearer(at)
+        assert await status(alice, at, "/api/x") == 200
+        made = bearer(at)
+        assert made == issuer_of(at).current != plain
+        assert await status(alice, at) == 200
+        assert bearer(at) == plain
+        assert issuer_of(at).asked_for == ["urn:api"]
+        at.clock.advance(250)
+        both = await asyncio.gather(
+            *(status(alice, at, path) for path in ("/api/x", "/x") for _ in range(10))
+        )
+        assert both == [200] * 20
+        assert sorted(map(str, issuer_of(at).asked_for)) == ["None", "urn:api", "urn:api"]
+        assert issuer_of(at).revoked == set()
+
+
+async def test_an_upstream_with_an_audience_gets_an_exchanged_token_and_no_other(tmp_path: Path) -> None:
+    tables = FOR_ONE.replace("KEYS", 'exchange_audience = "wiki-api"')
+    async with forwarding(tmp_path, tables=tables) as at:
+        alice = await at.signed_in()
+        plain = bearer(at)
+        assert [await status(alice, at, "/api/x") for _ in range(3)] == [200] * 3
+        assert bearer(at).endswith("wiki-api")
+        assert [form["subject_token"] for form in issuer_of(at).exchanges] == [plain]
+        at.clock.advance(250)
+        assert await status(alice, at, "/api/x") == 200
+        assert len(issuer_of(at).exchanges) == 2
+        issuer_of(at).exchange_answer = {"status": 400, "error": "invalid_target"}
+        at.clock.advance(400)
+        assert await status(alice, at, "/api/x") == 403
+        assert await status(alice, at) == 200
+    assert "canary" not in at.gate.log
+
+
+async def test_a_login_that_brings_no_token_for_an_upstream_leads_round_in_no_circle(tmp_path: Path) -> None:
+    tables = FOR_ONE.replace("KEYS", 'resource = "urn:api"')
+    async with forwarding(tmp_path, tables=tables) as at:
+        issuer_of(at).refresh_faults = {"refused"}
+        page = await at.gate.browser().navigate(at.url + "/api/x")
+        assert page.status == 403
+        assert issuer_of(at).seen["authorize"] == 1

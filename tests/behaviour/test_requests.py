@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from gateway.flows.revocation import Revocations
 from gateway.keys.mac import Mac
 from gateway.keys.seal import Sealer
 from gateway.keys.signing import SigningKey
@@ -407,6 +408,7 @@ async def test_B060_G3_whatever_raises_nothing_reaches_the_app(
         }.items()
     )
     tables += '[audit]\nkeep = "off"\n'  # a sweep in the background would use a verb, for no request
+    monkeypatch.setattr(Revocations, "start", lambda _self: None)  # nor this one
     async with scene(tmp_path, tables=tables) as at:
         alice = await at.signed_in()
         async with at.store() as store:

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.fakes.databases import hand
 from tests.fakes.gateway import HOST
 from tests.fakes.scene import COOKIE, DomainBrowser, scene
 from tests.fakes.store_calls import watched
@@ -60,9 +61,8 @@ async def test_B107_an_outage_keeps_nobody_signed_in_and_the_end_is_recorded_lat
         assert page.status == 303
         assert alice.cookie(at.url, COOKIE) is None
         calls.down = False
-        before = calls.committed
         async with asyncio.timeout(5):
-            while calls.committed == before:
+            while not hand(tmp_path, "SELECT * FROM denied_sessions"):
                 await asyncio.sleep(0.05)
         at.clock.advance(600)
         assert (await copy.fetch(at.url + "/")).status == 401

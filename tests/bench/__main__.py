@@ -10,7 +10,15 @@ import os
 import subprocess
 from collections.abc import Awaitable, Callable, Mapping
 
-from tests.bench import compare, logout_everywhere, many_sessions, password_flood, warm_stateful
+from tests.bench import (
+    compare,
+    complete_logins,
+    falling_due,
+    logout_everywhere,
+    many_sessions,
+    password_flood,
+    warm_stateful,
+)
 from tests.bench.programs import LOAD_CORE, ROOT, interpreter
 from tests.bench.stage import Stage, stage
 
@@ -26,6 +34,8 @@ def questions(given: argparse.Namespace) -> Mapping[str, Callable[[Stage], Await
         "warm_stateful": lambda at: warm_stateful.measure(at, **often),
         "many_sessions": lambda at: many_sessions.measure(at, **often),
         "password_flood": lambda at: password_flood.measure(at, **often),
+        "complete_logins": lambda at: complete_logins.measure(at, **often),
+        "falling_due": lambda at: falling_due.measure(at, rounds=given.rounds),
         "logout_everywhere": lambda at: logout_everywhere.measure(at, rounds=given.rounds),
     }
 

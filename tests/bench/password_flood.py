@@ -9,20 +9,17 @@ do is what it has no time for; it must say so (503) and not queue.
 import asyncio
 import json
 import statistics
-import sys
 import time
 from collections import Counter
 from collections.abc import Awaitable, Callable
-from typing import Any
 
 from gateway.keys.password import OWASP, Passwords
 from gateway.store.database import Database
 from tests.bench.load import Contender, load
-from tests.bench.programs import LOAD_CORE
+from tests.bench.paced import even_pace, printed
 from tests.bench.stage import Gateway, Plan, Stage
 
 OFFERED = 200
-PACE = 500
 PEOPLE = 50
 MOST = 2.0
 PASSWORD = "correct horse battery staple"
@@ -39,9 +36,10 @@ async def measure(stage: Stage, *, rounds: int, seconds: int) -> dict[str, objec
     """Return the p99 of proxied requests with the logins over that without them."""
     async with stage.gateway("passwords", Plan(tables=_TABLES)) as gateway:
         await _enrol(gateway)
-        form, contender = await _form(gateway), gateway.presenting([await gateway.signed_in()])
+        form, cookie = await _form(gateway), await gateway.signed_in()
+        contender = gateway.presenting([cookie])
         even = await _compared(
-            gateway, form, rounds, seconds, traffic=lambda: _even(gateway, contender, seconds)
+            gateway, form, rounds, seconds, traffic=lambda: even_pace(gateway, cookie, seconds=seconds)
         )
         full = await _compared(gateway, form, rounds, seconds, traffic=lambda: _full(contender, seconds))
     return {
@@ -95,36 +93,14 @@ async def _form(gateway: Gateway) -> Form:
 
 async def _flood(gateway: Gateway, form: Form, *, seconds: int) -> Counter[str]:
     token, cookie = form
-    flags = {"port": gateway.port, "rate": OFFERED, "seconds": seconds, "people": PEOPLE}
-    words = [word for name, value in flags.items() for word in (f"--{name}", str(value))]
     given = json.dumps({"token": token, "cookie": cookie, "password": PASSWORD})
-    return Counter(await _printed(*_python("logins"), *words, given=given))
-
-
-async def _even(gateway: Gateway, contender: Contender, seconds: int) -> Latency:
-    flags = {"port": gateway.port, "rate": PACE, "seconds": seconds}
-    words = [word for name, value in flags.items() for word in (f"--{name}", str(value))]
-    return await _printed(*_python("trickle"), *words, given=contender.cookies[0])
+    flags = {"port": gateway.port, "rate": OFFERED, "seconds": seconds, "people": PEOPLE}
+    return Counter(await printed("logins", given=given, **flags))
 
 
 async def _full(contender: Contender, seconds: int) -> Latency:
     found = await asyncio.to_thread(load, contender, seconds=seconds)
     return {"p50": found.p50, "p99": found.p99}
-
-
-def _python(module: str) -> tuple[str, ...]:
-    return ("taskset", "-c", LOAD_CORE, sys.executable, "-m", f"tests.bench.{module}")
-
-
-async def _printed(*command: str, given: str) -> dict[str, Any]:
-    """Run *command* with *given* on its standard input; return the JSON that it prints."""
-    pipe = asyncio.subprocess.PIPE
-    process = await asyncio.create_subprocess_exec(*command, stdin=pipe, stdout=pipe)
-    printed, _ = await process.communicate(given.encode())
-    if process.returncode:
-        raise SystemExit(f"{command} failed")
-    found: dict[str, Any] = json.loads(printed)
-    return found
 
 
 def _median(found: list[Latency]) -> Latency:

@@ -12,6 +12,7 @@ from cryptography.hazmat.primitives.serialization import load_pem_public_key
 
 from gateway.cli.keys import command
 from gateway.keys.keyring import KeyRing
+from tests.fakes.client_keys import pem
 from tests.fakes.configuration import SECRET, SOUND, loaded, write
 
 URL = "https://gateway.example.com"
@@ -193,3 +194,78 @@ def test_faults_in_the_configuration_are_1_and_none_is_2(run: Run, tmp_path: Pat
     assert run("list").exit_code == 1
     (tmp_path / "gateway.toml").unlink()
     assert run("list").exit_code == 2
+
+
+SIGNED = """
+[[routes]]
+path = "/wiki"
+upstream = "wiki"
+[upstreams.wiki]
+urls = ["http://127.0.0.1:3001"]
+identity = { signature = "%s" }
+"""
+
+
+def test_the_shared_keys_of_an_upstream_are_exported_for_it_alone(tmp_path: Path) -> None:
+    write(tmp_path, SOUND + SIGNED % "hmac-sha256")
+    config = ["--config", str(tmp_path / "gateway.toml")]
+    result = CliRunner().invoke(command, ["export", "--upstream", "wiki", *config])
+    [key] = listed_keys(result)
+    assert key == KeyRing([SECRET.encode()], scope=URL).shared_keys("wiki")[0].secret_jwk()
+    [other] = listed_keys(
+        CliRunner().invoke(command, ["export", "--upstream", "http://127.0.0.1:3000", *config])
+    )
+    assert other["kid"] != key["kid"]
+    public = CliRunner().invoke(command, ["export", *config])
+    assert [each["kty"] for each in listed_keys(public)] == ["EC"]
+
+
+def test_an_upstream_that_no_route_leads_to_is_told_with_those_that_are(tmp_path: Path) -> None:
+    write(tmp_path, SOUND + SIGNED % "hmac-sha256")
+    config = ["--config", str(tmp_path / "gateway.toml")]
+    result = CliRunner().invoke(command, ["export", "--upstream", "wki", *config])
+    assert result.exit_code == 1
+    assert "http://127.0.0.1:3000, wiki" in result.stderr
+    assert CliRunner().invoke(command, ["export", "--upstream", "wiki", "--pem", *config]).exit_code == 2
+
+
+def test_the_public_keys_of_requests_are_exported_where_they_sign(tmp_path: Path) -> None:
+    write(tmp_path, SOUND + SIGNED % "ed25519")
+    result = CliRunner().invoke(command, ["export", "--config", str(tmp_path / "gateway.toml")])
+    kinds = [(each["kty"], "d" in each) for each in listed_keys(result)]
+    assert kinds == [("EC", False), ("OKP", False)]
+
+
+def listed_keys(result: Result) -> list[dict[str, object]]:
+    assert result.exit_code == 0, result.output
+    found: list[dict[str, object]] = json.loads(result.stdout)["keys"]
+    return found
+
+
+CLIENT = """
+[[providers]]
+id = "a"
+issuer = "https://a.example"
+client_id = "x"
+client_auth = "private_key_jwt"
+[[providers.keys]]
+key = \"\"\"{}\"\"\"
+kid = "2026-11"
+"""
+
+
+def test_the_keys_for_an_issuer_are_a_set_to_register_there(run: Run, tmp_path: Path) -> None:
+    configuration = (tmp_path / "gateway.toml").read_text()
+    (tmp_path / "gateway.toml").write_text(configuration + CLIENT.format(pem()))
+    found = json.loads(run("export", "--client", "a").stdout)
+    assert [(each["kid"], each["use"], "d" in each) for each in found["keys"]] == [("2026-11", "sig", False)]
+    assert run("export", "--client", "b").exit_code == 1
+    assert run("export", "--client", "a", "--pem").exit_code == 2
+
+
+def test_a_key_that_is_none_is_told_by_check_and_export(run: Run, tmp_path: Path) -> None:
+    configuration = (tmp_path / "gateway.toml").read_text()
+    (tmp_path / "gateway.toml").write_text(configuration + CLIENT.format(pem("X25519")))
+    result = run("export", "--client", "a")
+    assert result.exit_code == 1
+    assert "providers.a.keys[0].key" in result.stderr

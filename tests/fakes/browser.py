@@ -54,6 +54,7 @@ class Browser:
     cookies: dict[str, dict[str, str]] = field(default_factory=dict)
     visited: list[str] = field(default_factory=list)
     tls: dict[str, SSLContext] = field(default_factory=dict)
+    for_others: set[tuple[str, str]] = field(default_factory=set)
 
     async def request(
         self,
@@ -87,7 +88,7 @@ class Browser:
     async def submit(
         self, url: str, fields: dict[str, str], *, follow: bool = True, origin: str | None = None
     ) -> Page:
-        """Submit a form by POST."""
+        """Submit a form by POST. From another *origin*, only cookies with `SameSite=None` go along."""
         sent = {
             "Accept": HTML,
             "Content-Type": "application/x-www-form-urlencoded",
@@ -108,7 +109,12 @@ class Browser:
             target += f"?{parts.query}"
         lines = [f"{method} {target} HTTP/1.1", f"Host: {parts.netloc}", "Connection: close"]
         lines += [f"{name}: {value}" for name, value in headers.items() if name.lower() != "cookie"]
-        kept = [f"{name}={value}" for name, value in self.cookies.get(parts.hostname or "", {}).items()]
+        across = method == "POST" and headers.get("Sec-Fetch-Site") == "cross-site"
+        kept = [
+            f"{name}={value}"
+            for name, value in self.cookies.get(parts.hostname or "", {}).items()
+            if not across or (parts.hostname, name) in self.for_others
+        ]
         kept += [value for name, value in headers.items() if name.lower() == "cookie"]
         if kept:
             lines.append(f"Cookie: {'; '.join(kept)}")
@@ -145,3 +151,9 @@ class Browser:
                 jar.pop(name, None)
             else:
                 jar[name] = value
+                known = (
+                    self.for_others.add
+                    if flags.get("samesite") == "SameSite=None"
+                    else self.for_others.discard
+                )
+                known((host, name))

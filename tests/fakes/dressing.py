@@ -10,11 +10,13 @@ from gateway.model.route import IdentityHeaders, Route
 from gateway.model.session import Session
 from gateway.model.upstream import Member, Upstream
 from gateway.observe.trace import NewTraces
+from gateway.request_keys import RequestKeys
 from gateway.upstream.answer_head import AnswerHeads
 from gateway.upstream.assertion import Assertions
 from gateway.upstream.headers import Dresser, Outbound, reserved_by
 from gateway.upstream.pool import Pool
 from gateway.upstream.reserved import Reserved
+from gateway.upstream.signature import Signatures
 from tests.fakes.clock import FakeClock
 from tests.fakes.routes import route
 
@@ -84,14 +86,16 @@ def told_route(path: str = "/", **facts: Any) -> Route:
 
 def dresser(*routes: Route, clock: FakeClock | None = None) -> Dresser:
     """Return a dresser for *routes*, with real keys and no randomness."""
+    ring, clock = KeyRing((b"k" * 32,), scope=PUBLIC_URL), clock or FakeClock()
     return Dresser(
         reserved=reserved_by(routes or (told_route(),)),
         cookies=COOKIES,
         assertions=Assertions(
-            KeyRing((b"k" * 32,), scope=PUBLIC_URL).signing_keys(),
+            ring.signing_keys(),
             issuer=PUBLIC_URL,
-            clock=clock or FakeClock(),
+            clock=clock,
         ),
+        signatures=Signatures(RequestKeys(ring, given={}), clock=clock, random=lambda count: b"\x22" * count),
         new_trace=NewTraces(lambda count: b"\x11" * count),
     )
 

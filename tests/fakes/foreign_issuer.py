@@ -28,12 +28,20 @@ class ForeignIssuer:
         """Fill in the issuer's own login and consent pages until the browser is back."""
         for _ in range(4):
             form = re.search(r'<form[^>]*action="([^"]+)"', page.text)
-            if not page.url.startswith(self.url) or form is None:
+            if not page.url.startswith(self.url) or form is None or "Submitting Callback" in page.text:
                 return page
             prompt = re.search(r'name="prompt" value="(\w+)"', page.text)
             fields = {"prompt": prompt[1] if prompt else "login", "login": login, "password": "any"}
             page = await browser.submit(unescape(form[1]), fields)
         return page
+
+    async def send_back(self, browser: Browser, page: Page) -> Page:
+        """Do what the issuer's script does on *page*: submit its form to the gateway, from here."""
+        form = re.search(r'<form method="post" action="([^"]+)"', page.text)
+        assert form, page.text
+        fields = dict(re.findall(r'name="(\w+)" value="([^"]*)"', page.text))
+        sent = {name: unescape(value) for name, value in fields.items()}
+        return await browser.submit(unescape(form[1]), sent, origin=self.url)
 
 
 @asynccontextmanager
@@ -42,7 +50,8 @@ async def foreign_issuer(
 ) -> AsyncIterator[ForeignIssuer]:
     """Start the issuer on a loopback port, a free one by default; it ends with the block, by its process id.
 
-    *more* are further settings of `issuer.mjs`.
+    *more* are further settings of `issuer.mjs`: `client` is laid over our registration there, `features`
+    and `more` over its configuration.
     """
     node = shutil.which("node")
     assert node, "node is not installed"

@@ -16,6 +16,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from time import monotonic
 
+from gateway.front.crowd import Crowd
+from gateway.observe.metrics import Metrics
 from tests.fakes.gateway import HOST, RunningGateway, running_gateway
 from tests.fakes.raw_client import RawAnswer, RawConnection, get, send_raw
 from tests.fakes.upstream import RecordingUpstream
@@ -28,6 +30,11 @@ CHUNKED = b"POST / HTTP/1.1\r\n" + HEAD + b"Transfer-Encoding: chunked\r\n\r\n"
 def ask(line: bytes, *fields: bytes, body: bytes = b"") -> bytes:
     """A request with any request line and whole field lines, before our Host."""
     return line + b"\r\n" + b"".join(field + b"\r\n" for field in fields) + HEAD + b"\r\n" + body
+
+
+def anybody() -> Crowd:
+    """Return a crowd that everybody may join."""
+    return Crowd(most=1000, most_of_one=None, exempt=lambda _: False, counts=Metrics(version="1"))
 
 
 @dataclass(slots=True, kw_only=True)

@@ -173,6 +173,8 @@ async def running_gateway(
         )
     finally:
         await app.stop(drain=1.0)
+        for never_served in (public, admin):  # where the start was refused
+            never_served.close()
         log.close()
         keep_for_the_canary_search(written.getvalue())
 

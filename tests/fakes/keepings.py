@@ -1,6 +1,6 @@
 """The ways in which sessions are kept: what a contract test is run over, each with real parts."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -32,12 +32,14 @@ class Keeping:
     """One way to keep sessions, in the folder of one test.
 
     `redis` and `postgres` are there where they are used; without the latter, users are in SQLite.
+    `redis_keys` are further lines of `[redis]`.
     """
 
     name: str
     folder: Path
     redis: RedisProcess | RedisTopology | None = None
     postgres: PostgresDatabase | None = None
+    redis_keys: Sequence[str] = ()
 
     @property
     def stateful(self) -> bool:
@@ -59,7 +61,7 @@ class Keeping:
             cache = self.name.split()[1]
             lines += ['strategy = "stateful"', f'store = "{self.store}"', f'cache = "{cache}"']
         if self.redis is not None:
-            lines += ["[redis]", f'url = "{self.redis.url}"']
+            lines += ["[redis]", f'url = "{self.redis.url}"', *self.redis_keys]
         return "\n".join([*lines, more])
 
     @asynccontextmanager

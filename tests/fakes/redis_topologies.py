@@ -26,6 +26,7 @@ from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import MovedError, ReadOnlyError, RedisError
 
 from tests.fakes.ports import free_port
+from tests.fakes.redis_tls import Papers
 
 PATIENCE = 20.0
 MASTER = "main"
@@ -40,7 +41,7 @@ class RedisTopology:
     servers: dict[int, subprocess.Popen[bytes]] = field(default_factory=dict)
     sentinels: dict[int, subprocess.Popen[bytes]] = field(default_factory=dict)
 
-    def start(self, port: int, *more: str, sentinel: bool = False) -> None:
+    def start(self, port: int, *more: str, sentinel: bool = False, password: str = "") -> None:
         """Start the server of *port*, empty; with *sentinel*, by the file that is named first."""
         program = shutil.which("redis-server")
         assert program, "redis-server is not installed"
@@ -53,7 +54,7 @@ class RedisTopology:
             stderr=subprocess.DEVNULL,
         )
         (self.sentinels if sentinel else self.servers)[port] = process
-        until(lambda: said(port, "PING") is True)
+        until(lambda: said(port, "PING", password=password) is True)
 
     def stop(self, port: int) -> None:
         """End the server of *port*, which then refuses."""
@@ -63,10 +64,11 @@ class RedisTopology:
         process.wait()
 
     def hang(self, port: int) -> None:
-        self.servers[port].send_signal(signal.SIGSTOP)
+        """Let the server or Sentinel of *port* accept connections and answer nothing."""
+        (self.servers | self.sentinels)[port].send_signal(signal.SIGSTOP)
 
     def go_on(self, port: int) -> None:
-        self.servers[port].send_signal(signal.SIGCONT)
+        (self.servers | self.sentinels)[port].send_signal(signal.SIGCONT)
 
     def close(self) -> None:
         for process in (*self.sentinels.values(), *self.servers.values()):
@@ -107,10 +109,12 @@ async def asked_at(port: int, *command: str | bytes | int) -> Any:
         return await client.execute_command(*command)
 
 
-def said(port: int, *command: str | int) -> Any:
+def said(port: int, *command: str | int, password: str = "") -> Any:
     """Return what the server of *port* says at once, None where it does not answer."""
     try:
-        with BlockingRedis(host="127.0.0.1", port=port, protocol=2, socket_timeout=1) as client:
+        with BlockingRedis(
+            host="127.0.0.1", port=port, protocol=2, socket_timeout=1, password=password or None
+        ) as client:
             return client.execute_command(*command)
     except RedisError:
         return None
@@ -133,57 +137,90 @@ def _closed(redis: RedisTopology) -> Iterator[RedisTopology]:
         raise
 
 
-def started_sentinel(folder: Path, *, sentinels: int) -> RedisTopology:
-    """Start a master with one replica and *sentinels* that know them and one another."""
+def started_sentinel(
+    folder: Path, *, sentinels: int, tls: Papers | None = None, password: str = ""
+) -> RedisTopology:
+    """Start a master with one replica and *sentinels* that know them and one another.
+
+    With *tls* all speak it to one another and to us, and plainly to the test; *password* is the Sentinels'.
+    """
     with _closed(RedisTopology(folder=folder)) as redis:
         master, replica = free_port(), free_port()
-        redis.start(master)
-        redis.start(replica, "--replicaof", f"127.0.0.1 {master}")
+        secure = {port: free_port() if tls else port for port in (master, replica)}
+        words = {port: tls.words(secure[port]) if tls else () for port in secure}
+        redis.start(master, *words[master])
+        redis.start(replica, *words[replica], "--replicaof", f"127.0.0.1 {secure[master]}")
         until(lambda: "online" in str((said(master, "INFO") or {}).get("slave0")))
+        asked: list[int] = []
         for _ in range(sentinels):
             port = free_port()
+            asked.append(free_port() if tls else port)
+            more = tls.words(asked[-1]) if tls else ()
+            pairs = zip(more[::2], more[1::2], strict=True)
+            secured = "".join(f"{name.removeprefix('--')} {value}\n" for name, value in pairs)
+            if password:
+                secured += f"requirepass {password}\nsentinel sentinel-pass {password}\n"
             file = folder / f"sentinel-{port}.conf"
             file.write_text(
                 f"port {port}\nbind 127.0.0.1\n"
-                f"sentinel monitor {MASTER} 127.0.0.1 {master} {sentinels // 2 + 1}\n"
+                + secured
+                + f"sentinel monitor {MASTER} 127.0.0.1 {secure[master]} {sentinels // 2 + 1}\n"
                 f"sentinel down-after-milliseconds {MASTER} 400\n"
                 f"sentinel failover-timeout {MASTER} 3000\n"
             )
-            redis.start(port, str(file), sentinel=True)
+            redis.start(port, str(file), sentinel=True, password=password)
         for port in redis.sentinels:
-            until(lambda port=port: _knows_all(port, others=sentinels - 1))  # type: ignore[misc]
-        places = ",".join(f"127.0.0.1:{port}" for port in redis.sentinels)
-        redis.url = f"redis+sentinel://{places}/{MASTER}/0"
+            until(lambda port=port: _knows_all(port, password, others=sentinels - 1))  # type: ignore[misc]
+        places = ",".join(f"127.0.0.1:{port}" for port in asked)
+        redis.url = f"{'rediss' if tls else 'redis'}+sentinel://{places}/{MASTER}/0"
         return redis
 
 
-def _knows_all(port: int, *, others: int) -> bool:
-    master = said(port, "SENTINEL", "MASTER", MASTER) or []
+def _knows_all(port: int, password: str, *, others: int) -> bool:
+    master = said(port, "SENTINEL", "MASTER", MASTER, password=password) or []
     facts = dict(zip(master[::2], master[1::2], strict=True))
     return (facts.get(b"num-slaves"), facts.get(b"num-other-sentinels")) == (b"1", b"%d" % others)
 
 
-def started_cluster(folder: Path) -> RedisTopology:
-    """Start three nodes that share all slots; where one is down the others go on."""
+def started_cluster(folder: Path, *, replicas: bool = False, tls: Papers | None = None) -> RedisTopology:
+    """Start three nodes that share all slots; where one is down the others go on.
+
+    With *replicas* each has one, which takes over; with *tls* they speak it, and plainly to the test.
+    """
     with _closed(RedisTopology(folder=folder)) as redis:
-        ports = [free_port() for _ in range(3)]
+        ports = [free_port() for _ in range(6 if replicas else 3)]
+        masters = ports[:3]
+        secure = {port: free_port() if tls else port for port in ports}
         buses = [free_port() for _ in ports]
         for port, bus in zip(ports, buses, strict=True):
             redis.start(
                 port,
                 *("--cluster-enabled", "yes", "--cluster-port", str(bus)),
                 *("--cluster-config-file", f"nodes-{port}.conf", "--cluster-node-timeout", "1000"),
-                *("--cluster-require-full-coverage", "no"),
+                *("--cluster-require-full-coverage", "no", "--cluster-replica-validity-factor", "0"),
+                *(tls.words(secure[port]) if tls else ()),
             )
-        for index, port in enumerate(ports):
+        for index, port in enumerate(masters):
             first, last = index * 16384 // 3, (index + 1) * 16384 // 3 - 1
             said(port, "CLUSTER", "ADDSLOTSRANGE", first, last)
             said(port, "CLUSTER", "SET-CONFIG-EPOCH", index + 1)
         for port, bus in zip(ports[1:], buses[1:], strict=True):
-            said(ports[0], "CLUSTER", "MEET", "127.0.0.1", port, bus)
+            said(ports[0], "CLUSTER", "MEET", "127.0.0.1", secure[port], bus)
         until(lambda: all(_is_whole(port) for port in ports))
-        redis.url = "redis+cluster://" + ",".join(f"127.0.0.1:{port}" for port in ports)
+        for master, replica in zip(masters, ports[3:], strict=False):
+            until(lambda m=master, r=replica: _follows(r, m))  # type: ignore[misc]
+        places = ",".join(f"127.0.0.1:{secure[port]}" for port in masters)
+        redis.url = f"{'rediss' if tls else 'redis'}+cluster://{places}"
         return redis
+
+
+def _follows(replica: int, master: int) -> bool:
+    """Make *replica* one of *master*; say whether it is in step, and all know of it."""
+    name = said(master, "CLUSTER", "MYID")
+    if said(replica, "CLUSTER", "REPLICATE", name.decode()) is None:
+        return False
+    role = said(replica, "ROLE") or []
+    return len(role) > 3 and role[3] == b"connected"
 
 
 def _is_whole(port: int) -> bool:
@@ -193,9 +230,11 @@ def _is_whole(port: int) -> bool:
 
 
 @asynccontextmanager
-async def sentinel_topology(folder: Path, *, sentinels: int = 3) -> AsyncIterator[RedisTopology]:
+async def sentinel_topology(
+    folder: Path, *, sentinels: int = 3, tls: Papers | None = None, password: str = ""
+) -> AsyncIterator[RedisTopology]:
     """Run a master, a replica and Sentinels until the block ends."""
-    redis = await asyncio.to_thread(started_sentinel, folder, sentinels=sentinels)
+    redis = await asyncio.to_thread(started_sentinel, folder, sentinels=sentinels, tls=tls, password=password)
     try:
         yield redis
     finally:
@@ -203,9 +242,11 @@ async def sentinel_topology(folder: Path, *, sentinels: int = 3) -> AsyncIterato
 
 
 @asynccontextmanager
-async def cluster_topology(folder: Path) -> AsyncIterator[RedisTopology]:
-    """Run three nodes until the block ends."""
-    redis = await asyncio.to_thread(started_cluster, folder)
+async def cluster_topology(
+    folder: Path, *, replicas: bool = False, tls: Papers | None = None
+) -> AsyncIterator[RedisTopology]:
+    """Run three nodes, or six, until the block ends."""
+    redis = await asyncio.to_thread(started_cluster, folder, replicas=replicas, tls=tls)
     try:
         yield redis
     finally:

@@ -9,6 +9,10 @@
     issuer.current            # the access token given last
     issuer.taken              # refresh tokens that were taken
 
+    issuer.most_at_once       # refresh calls that were under way together
+    issuer.asked_for          # the resource of each refresh call, None without one
+    issuer.exchanges          # the forms of token exchanges (RFC 8693)
+    issuer.exchange_answer    # laid over its answers to those, a status under "status"
     issuer.forgotten          # tokens that it was told to forget, in order
     issuer.revocation_status  # its answer to that, 0: none at all
 
@@ -35,7 +39,10 @@ REFRESH_FAULTS = {
     "other_nonce": "an ID token with another nonce",
     "unsigned": "an ID token by a key that is not published",
     "dpop": "an access token of another type",
+    "no_resource": "400 invalid_target for every resource",
 }
+
+EXCHANGE = "urn:ietf:params:oauth:grant-type:token-exchange"
 
 
 class RefreshingIssuer(HostileIssuer):
@@ -54,6 +61,11 @@ class RefreshingIssuer(HostileIssuer):
         self.stalls = 0
         self.stalled = asyncio.Event()
         self.taken = 0
+        self.most_at_once = 0
+        self._at_once = 0
+        self.asked_for: list[str | None] = []
+        self.exchanges: list[dict[str, str]] = []
+        self.exchange_answer: Claims = {}
         self.forgotten: list[str] = []
         self.revocation_status = 200
         self.given: list[str] = []
@@ -109,36 +121,70 @@ class RefreshingIssuer(HostileIssuer):
         return web.Response(status=self.revocation_status)
 
     async def _token(self, request: web.Request) -> web.StreamResponse:
-        form = dict(await request.post())
-        if form.get("grant_type") != "refresh_token":
-            return await super()._token(request)
+        form = {name: str(value) for name, value in (await request.post()).items()}
+        match form.get("grant_type"):
+            case "refresh_token":
+                self._at_once += 1
+                self.most_at_once = max(self.most_at_once, self._at_once)
+                try:
+                    return await self._refresh(request, form)
+                finally:
+                    self._at_once -= 1
+            case kind if kind == EXCHANGE:
+                return self._exchange(request, form)
+        return await super()._token(request)
+
+    async def _refresh(self, request: web.Request, form: dict[str, str]) -> web.StreamResponse:
         self.refreshes += 1
-        broken = await self._broken_token_answer(request)
-        if broken is not None:
-            return broken
-        refresh_token = str(form.get("refresh_token"))
+        self.asked_for.append(form.get("resource"))
         if self.stalls:
             self.stalls -= 1
             self.stalled.set()
             await self._ending.wait()
-        if self.refresh_faults & {"down", "html", "unknown_client", "refused"}:
-            return self._broken()
+        broken = await self._broken_token_answer(request) or self._broken(form)
+        if broken is not None:
+            return broken
         if not self._is_client(request, form):
             return web.json_response({"error": "invalid_client"}, status=401)
-        family = self._live.get(refresh_token)
-        if refresh_token in self._spent:
-            self._revoke(self._spent[refresh_token])
-        if family is None or refresh_token in self._spent:
+        family = self._family_of(form["refresh_token"])
+        if family is None:
             return web.json_response({"error": "invalid_grant"}, status=400)
-        if self.rotating:
-            self._spent[refresh_token] = family
-        self.taken += 1
         answer = self._renewed(family)
         self.presented.set()
         await self.gate.wait()
         if "cut" in self.refresh_faults and request.transport is not None:
             request.transport.abort()
         return web.json_response(answer)
+
+    def _family_of(self, refresh_token: str) -> str | None:
+        """Return the family of a refresh token that is good, and spend it; a spent one ends its family."""
+        if refresh_token in self._spent:
+            self._revoke(self._spent[refresh_token])
+            return None
+        family = self._live.get(refresh_token)
+        if family is not None:
+            self.taken += 1
+            if self.rotating:
+                self._spent[refresh_token] = family
+        return family
+
+    def _exchange(self, request: web.Request, form: dict[str, str]) -> web.Response:
+        self.exchanges.append(form)
+        if not self._is_client(request, form):
+            return web.json_response({"error": "invalid_client"}, status=401)
+        if form["subject_token"] not in self.given:
+            return web.json_response({"error": "invalid_request"}, status=400)
+        number = next(self._numbers)
+        answer: Claims = {
+            "access_token": f"xt-canary-{number}-{form['audience']}",
+            "issued_token_type": "urn:ietf:params:oauth:token-type:access_token",
+            "token_type": "Bearer",
+            "expires_in": self.lifetime,
+            **self.exchange_answer,
+        }
+        status = answer.pop("status", 200)
+        assert isinstance(status, int)
+        return web.json_response(answer, status=status)
 
     def _renewed(self, family: str) -> Claims:
         overlays: dict[str, Claims] = {
@@ -162,14 +208,16 @@ class RefreshingIssuer(HostileIssuer):
             answer["token_type"] = "DPoP"
         return answer
 
-    def _broken(self) -> web.Response:
-        if "refused" in self.refresh_faults:
-            return web.json_response({"error": "invalid_grant"}, status=400)
-        if "unknown_client" in self.refresh_faults:
-            return web.json_response({"error": "invalid_client"}, status=401)
-        if "html" in self.refresh_faults:
-            return web.Response(text="<h1>Sign in</h1>", content_type="text/html")
-        return web.Response(status=503)
+    def _broken(self, form: dict[str, str]) -> web.Response | None:
+        answers = {
+            "refused": lambda: web.json_response({"error": "invalid_grant"}, status=400),
+            "unknown_client": lambda: web.json_response({"error": "invalid_client"}, status=401),
+            "html": lambda: web.Response(text="<h1>Sign in</h1>", content_type="text/html"),
+            "down": lambda: web.Response(status=503),
+        }
+        if "resource" in form:
+            answers["no_resource"] = lambda: web.json_response({"error": "invalid_target"}, status=400)
+        return next((answers[fault]() for fault in self.refresh_faults & answers.keys()), None)
 
     def _revoke(self, family: str) -> None:
         """A spent token came back: nobody of its family is trusted any more (RFC 9700 4.14.2)."""

@@ -21,6 +21,7 @@ from gateway.flows.logout import Logout
 from gateway.flows.password import PasswordLogins, PasswordProvider
 from gateway.flows.password_change import PasswordChange
 from gateway.flows.password_policy import PasswordPolicy
+from gateway.flows.posted import PostedResponses
 from gateway.flows.recent import RecentLogins
 from gateway.flows.resume import Resume
 from gateway.flows.sign_ins import SignInBook
@@ -38,13 +39,14 @@ from gateway.model.inbound import Inbound
 from gateway.model.login import PendingLogin
 from gateway.model.proof import Demand
 from gateway.pipeline import Passage
-from gateway.relying_party.authorization import CallbackResponse
+from gateway.relying_party.authorization import CallbackResponse, read_response
 from gateway.relying_party.end_session import LogoutDeparture
 from gateway.relying_party.logout_token import LogoutNotice
 from gateway.sessions.stateless import Stateless
 from gateway.sessions.strategy import Policy
 from gateway.store.database import Database
 from gateway.web.account import AccountPage
+from gateway.web.client_jwks import ClientJwks
 from gateway.web.csrf import Csrf
 from gateway.web.endpoints import Endpoints
 from gateway.web.errors import ErrorPages
@@ -99,6 +101,9 @@ class Issuer:
         self.demands.append(demand)
         asked = {"state": pending.state, "redirect_uri": pending.redirect_uri}
         return f"{self.url}/authorize?{urlencode(asked)}"
+
+    async def read(self, pairs: Sequence[tuple[str, str]]) -> CallbackResponse:
+        return read_response(pairs)
 
     async def end_session_url(self, departure: LogoutDeparture) -> str | None:
         if self.down is not None:
@@ -242,16 +247,23 @@ async def site(
     providers: Sequence[str] = ("demo",),
     trust_email: Sequence[str] = (),
     by_password: bool = False,
+    posts: bool = False,
     demands: Mapping[str, Demand] | None = None,
 ) -> AsyncIterator[Site]:
     """Open a gateway on a database of its own; *by_password* adds that provider, id `local`;
-    *demands* are those of routes, by their names."""
+    *posts*: its issuers answer by forms; *demands* are those of routes, by their names."""
     clock = FakeClock()
     async with opened(directory, clock) as database:
         passwords = CountedPasswords() if by_password else None
         step_ups = StepUps(demands or {}, clock=clock)
         yield _composed(
-            clock, database, providers, frozenset(trust_email), passwords=passwords, step_ups=step_ups
+            clock,
+            database,
+            providers,
+            frozenset(trust_email),
+            passwords=passwords,
+            step_ups=step_ups,
+            posts=posts,
         )
         if passwords is not None:
             await passwords.close()
@@ -265,6 +277,7 @@ def _composed(
     *,
     passwords: CountedPasswords | None,
     step_ups: StepUps,
+    posts: bool,
 ) -> Site:
     ring = KeyRing([b"s" * 32], scope=URL)
     names = CookieNames(base="session", secure=True, hostname=HOST)
@@ -304,12 +317,20 @@ def _composed(
         clock=clock,
     )
     known = [
-        LoginProvider(id=name, name=name.capitalize(), issuer=issuer.url, client_id="gateway", party=issuer)
+        LoginProvider(
+            id=name,
+            name=name.capitalize(),
+            issuer=issuer.url,
+            client_id="gateway",
+            party=issuer,
+            posts=posts,
+        )
         for name, issuer in issuers.items()
     ]
     logins = Logins(
         providers=known,
         callback_url=f"{URL}{PREFIX}/callback",
+        posted=PostedResponses(ring.sealer("posted-response")),
         transactions=Transactions(sealer=ring.sealer("login"), names=names, clock=clock),
         recent=recent,
         spender=database,
@@ -417,6 +438,7 @@ def _composed(
             replies=replies,
         ),
         forward_auth=forward_auth(errors=errors, replies=replies, resume=resume, clock=clock),
+        client_jwks=ClientJwks({"demo": {"keys": []}}, replies=replies),
     )
     return Site(
         clock=clock,

@@ -5,8 +5,15 @@ from dataclasses import replace
 
 import pytest
 
-from gateway.errors import AccessDenied, GatewayError, IssuerUnavailable, LoginRequired, StoreUnavailable
-from gateway.flows.forwarding import HELD, Forwards
+from gateway.errors import (
+    AccessDenied,
+    GatewayError,
+    IssuerUnavailable,
+    LoginRequired,
+    StoreUnavailable,
+    TokenRefused,
+)
+from gateway.flows.forwarding import HELD, RECENT, Forwards
 from gateway.flows.grants import Grant
 from gateway.model.grant import GrantRecord, ProviderTokens, Token
 from gateway.model.route import Forwarded, Forwarding, OnRefreshError
@@ -34,34 +41,44 @@ class Beside:
             ),
         )
         self.found = 0
+        self.expected = SESSION
         self.down = False
         self.brings: Grant | Exception | None = None
         self.flights = 0
-        self.gate = asyncio.Event()
-        self.gate.set()
+        self.resources: list[str | None] = []
+        self.exchanged: list[tuple[str, str, str | None]] = []
+        self.made: Token | Exception = Token(value="made", received_at=0)
+        self.waited: list[float] = []
 
     async def find(self, session: Session) -> Grant | None:
-        assert session is SESSION
+        assert session is self.expected
         self.found += 1
         if self.down:
             raise StoreUnavailable("down")
         return self.grant
 
-    def flight(self, _grant: Grant, _session: Session) -> "asyncio.Task[Grant | None]":
+    async def refreshed(
+        self, _grant: Grant, _session: Session, *, resource: str | None = None, patience: float
+    ) -> Grant | None:
         self.flights += 1
-        return asyncio.get_running_loop().create_task(self._bring())
-
-    async def _bring(self) -> Grant | None:
-        await self.gate.wait()
+        self.resources.append(resource)
+        self.waited.append(patience)
         if isinstance(self.brings, Exception):
             raise self.brings
         return self.brings
+
+    async def token(self, session: Session, subject: Token, *, audience: str, resource: str | None) -> Token:
+        assert session is self.expected
+        self.exchanged.append((subject.value, audience, resource))
+        if isinstance(self.made, Exception):
+            raise self.made
+        return self.made
 
 
 def forwards(clock: FakeClock) -> tuple[Forwards, Beside]:
     beside = Beside(clock)
     issuers = frozenset({"corp"})
-    return Forwards(beside, beside, issuers=issuers, clock=clock, patience=(0.01, 0.02)), beside
+    return Forwards(beside, beside, beside, issuers=issuers, clock=clock, patience=(2.0, 15.0)), beside
 
 
 def value(token: Token | None) -> str | None:
@@ -99,13 +116,13 @@ async def test_the_id_token_is_given_where_the_route_wants_it() -> None:
 async def test_O25_a_request_waits_for_a_refresh_only_so_long_while_its_token_lives() -> None:
     clock = FakeClock()
     given, beside = forwards(clock)
-    beside.gate.clear()
+    beside.brings = IssuerUnavailable("a refresh takes long")
     clock.advance(299)
     assert value(await given.token(SESSION, ACCESS)) == "at-1"
     clock.advance(1)
     with pytest.raises(IssuerUnavailable):
         await given.token(SESSION, ACCESS)
-    beside.gate.set()
+    assert beside.waited == [2.0, 15.0]
 
 
 async def test_an_issuer_that_failed_a_moment_ago_is_left_alone() -> None:
@@ -187,3 +204,72 @@ async def test_a_token_without_an_end_or_a_refresh_token_is_forwarded_for_good()
     beside.grant = replace(beside.grant, tokens=forever)
     clock.advance(1e6)
     assert value(await given.token(SESSION, ACCESS)) == "at"
+
+
+FOR_API = Forwarding(token=Forwarded.ACCESS_TOKEN, resource="urn:api")
+EXCHANGED = Forwarding(token=Forwarded.ACCESS_TOKEN, audience="wiki-api", resource="urn:api")
+
+
+async def test_a_token_for_a_resource_is_asked_for_and_never_replaced_by_another() -> None:
+    clock = FakeClock()
+    given, beside = forwards(clock)
+    assert beside.grant is not None
+    assert beside.grant.tokens is not None
+    now = int(clock())
+    made = Token(value="for-api", received_at=now, expires_at=now + 300)
+    beside.brings = replace(beside.grant, tokens=beside.grant.tokens.with_access("urn:api", made))
+    assert value(await given.token(SESSION, FOR_API)) == "for-api"
+    assert beside.resources == ["urn:api"]
+    assert value(given.at_hand(SESSION, FOR_API)) == "for-api"
+    assert given.at_hand(SESSION, ACCESS) is None
+    beside.brings = IssuerUnavailable("down")
+    clock.advance(1000)
+    with pytest.raises(IssuerUnavailable):
+        await given.token(SESSION, FOR_API)
+
+
+async def test_an_exchanged_token_goes_along_and_its_subject_does_not() -> None:
+    clock = FakeClock()
+    given, beside = forwards(clock)
+    assert value(await given.token(SESSION, EXCHANGED)) == "made"
+    assert beside.exchanged == [("at-1", "wiki-api", "urn:api")]
+    assert beside.flights == 0
+    for fault, error in ((TokenRefused("no"), AccessDenied), (IssuerUnavailable("down"), IssuerUnavailable)):
+        beside.made = fault
+        with pytest.raises(error):
+            await given.token(SESSION, EXCHANGED)
+        keeping = replace(EXCHANGED, on_error=OnRefreshError.KEEP)
+        assert await given.token(SESSION, keeping) is None
+
+
+@pytest.mark.parametrize("how", ["none", "dead", "no refresh token", "foreign"])
+async def test_no_login_is_asked_for_right_after_a_login_that_brought_no_token(how: str) -> None:
+    clock = FakeClock()
+    given, beside = forwards(clock)
+    fresh = replace(SESSION, authenticated_at=int(clock()))
+    beside.expected = fresh
+    assert beside.grant is not None
+    assert beside.grant.tokens is not None
+    dead = replace(beside.grant, tokens=None)
+    if how == "foreign":
+        beside.brings = replace(dead, record=replace(dead.record, dead="foreign"))
+    else:
+        without = replace(beside.grant, tokens=replace(beside.grant.tokens, refresh_token=None))
+        beside.grant = {"none": None, "dead": dead, "no refresh token": without}[how]
+    with pytest.raises(AccessDenied):
+        await given.token(fresh, FOR_API)
+    clock.advance(RECENT)
+    with pytest.raises(LoginRequired):
+        await given.token(fresh, FOR_API)
+
+
+async def test_B135_requests_of_one_moment_share_one_look_and_the_next_looks_anew() -> None:
+    clock = FakeClock()
+    given, beside = forwards(clock)
+    tokens = await asyncio.gather(*(given.token(SESSION, ACCESS) for _ in range(10)))
+    assert {value(token) for token in tokens} == {"at-1"}
+    assert beside.found == 1
+    waiting = asyncio.create_task(given.token(SESSION, ACCESS))
+    await asyncio.sleep(0)
+    waiting.cancel()
+    assert value(await given.token(SESSION, ACCESS)) == "at-1"

@@ -41,11 +41,12 @@ async def test_B044_a_sealed_grant_opens_in_its_own_row_and_column_alone() -> No
     await kept.keep(SESSION, TOKENS)
     (record,) = store.records.values()
     assert kept.opened(replace(record, key=b"x" * 32)) is None
-    tag = kept.tag("rt-1")
+    grant = Grant(record=record, tokens=TOKENS)
+    tag = kept.tag_of(grant)
     outcome = kept.sealed_outcome(tag, TOKENS)
     assert kept.opened(replace(record, sealed=outcome)) is None
     assert kept.with_outcome(record, tag, outcome).tokens == TOKENS
-    assert kept.with_outcome(record, kept.tag("rt-2"), outcome).tokens is None
+    assert kept.with_outcome(record, b"u" * 32, outcome).tokens is None
     assert kept.with_outcome(record, tag, record.sealed).tokens is None
 
 

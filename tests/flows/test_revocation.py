@@ -36,7 +36,8 @@ class Store:
         self.asked = 0
         self.down = False
 
-    async def take_ended(self, *, begun_after: int, most: int) -> Sequence[Ended]:
+    async def take_ended(self, *, begun_after: int, seen_after: int | None, most: int) -> Sequence[Ended]:
+        assert (begun_after, seen_after) == (int(FakeClock()()) - 2_592_000, int(FakeClock()()) - 7200)
         self.asked += 1
         if self.down:
             raise StoreUnavailable("down")
@@ -75,6 +76,7 @@ class Gate:
             issuers={"corp": self.issuer},
             word=self.word,
             max_age=2_592_000,
+            idle=7200,
             clock=FakeClock(),
             counts=self,
             audit=self.word.audit,
@@ -174,4 +176,23 @@ async def test_a_store_that_is_down_stops_no_later_look() -> None:
     async with asyncio.timeout(5):
         while not gate.store.forgotten:
             await asyncio.sleep(0.01)
+    await gate.revocations.close()
+
+
+async def test_what_nobody_foresaw_does_not_end_the_looking() -> None:
+    gate = Gate()
+    gate.issuer.answer = ZeroDivisionError()
+    gate.store.ended = [Ended(await gate.record())]
+    gate.revocations.start()
+    async with asyncio.timeout(5):
+        while not gate.events:
+            await asyncio.sleep(0)
+    assert [(each.name, each.reason) for each in gate.events] == [("tokens.unswept", "ZeroDivisionError")]
+    gate.issuer.answer = True
+    gate.store.ended = [Ended(record := await gate.record())]
+    gate.word.audit(AuditEvent(name=next(iter(ENDINGS))))
+    async with asyncio.timeout(5):
+        while not gate.store.forgotten:
+            await asyncio.sleep(0.01)
+    assert gate.store.forgotten == [record.key]
     await gate.revocations.close()

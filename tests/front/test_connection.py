@@ -8,7 +8,7 @@ import pytest
 
 from gateway.front.limits import Limits
 from gateway.front.server import Server
-from tests.fakes.front import ask, front
+from tests.fakes.front import anybody, ask, front
 
 GET = b"GET / HTTP/1.1"
 
@@ -68,7 +68,7 @@ async def test_last_bytes_that_are_not_taken_do_not_keep_a_connection() -> None:
     async def never(*_: object) -> bool:
         raise NotImplementedError
 
-    server = Server(never, limits=Limits(write_idle=0.01), refuse=lambda error, peer: b"")
+    server = Server(never, limits=Limits(write_idle=0.01), refuse=lambda error, peer: b"", crowd=anybody())
     connection, transport = server(), Stalled()
     connection.connection_made(transport)
     await asyncio.sleep(0)

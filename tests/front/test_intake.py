@@ -12,7 +12,7 @@ from gateway.front.connection import Connection
 from gateway.front.intake import check_names
 from gateway.front.limits import Limits
 from gateway.front.server import Server
-from tests.fakes.front import CHUNKED, ask, front
+from tests.fakes.front import CHUNKED, anybody, ask, front
 from tests.fakes.gateway import HOST
 from tests.fakes.raw_client import get
 
@@ -153,7 +153,7 @@ async def test_an_error_that_nobody_foresaw_is_told_by_its_class() -> None:
     async def never(*_: object) -> bool:
         raise NotImplementedError
 
-    connection: Connection = Server(never, limits=Limits(), refuse=refuse)()
+    connection: Connection = Server(never, limits=Limits(), refuse=refuse, crowd=anybody())()
     named = connection.fault(ValueError("secret"))
     assert (type(named), str(named)) == (GatewayError, "ValueError")
     assert told == []

@@ -10,6 +10,7 @@ from aiohttp import http_parser
 from gateway.front.connection import Connection
 from gateway.front.limits import Limits
 from gateway.front.server import Server, check_server
+from tests.fakes.front import anybody
 from tests.fakes.raw_client import RawConnection, get
 
 
@@ -34,7 +35,7 @@ class Slow:
 
 @asynccontextmanager
 async def serving(handler: Slow) -> AsyncIterator[tuple[Server, int, asyncio.Server]]:
-    server = Server(handler, limits=Limits(), refuse=lambda error, peer: b"")
+    server = Server(handler, limits=Limits(), refuse=lambda error, peer: b"", crowd=anybody())
     listening = await asyncio.get_running_loop().create_server(server, "127.0.0.1", 0)
     try:
         yield server, listening.sockets[0].getsockname()[1], listening

@@ -23,6 +23,7 @@ from gateway.settings.reference import schema_json
 from gateway.settings.schema import Settings
 from gateway.settings.shape import model_at, settable
 from tests.fakes.certificates import write_certificates
+from tests.fakes.client_keys import pem
 from tests.house.attack_matrix import catalogue, document, later
 
 ROOT = Path(__file__).parents[2]
@@ -40,6 +41,7 @@ GETTING_STARTED = ROOT / "docs/getting-started.md"
 # and with Ann in the database; each with its exit code.
 RUNS = {
     "(umask 077; head -c 48 /dev/urandom | base64 > secret.key)": 0,
+    "(umask 077; openssl genpkey -algorithm EC -pkeyopt ec_paramgen_curve:P-256 -out company.pem)": 0,
     "gateway check": 0,
     "gateway check --production": 0,
     "gateway check --json": 0,
@@ -72,6 +74,7 @@ RUNS = {
     "gateway keys list": 0,
     "gateway keys export": 0,
     "gateway keys export --pem": 0,
+    "gateway keys export --client company": 1,  # it has none in that configuration
     "gateway healthcheck": 1,  # nothing runs there
 }
 # Commands that serve, or that run this very suite, and the file that stands for them.
@@ -246,7 +249,9 @@ def loaded(text: str, folder: Path) -> Loaded:
     """Return what a configuration loads to, every secret and certificate that it refers to being there."""
     write_certificates(folder / "certs")
     for name in re.findall(r'(?:file|credential) = "([^"]+)"', text):
-        (folder / name).write_text(f"{name}: a secret of more than 32 bytes")
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        secret = pem() if name.endswith(".pem") else f"{name}: a secret of more than 32 bytes"
+        (folder / name).write_text(secret)
         (folder / name).chmod(0o600)
     known = {name: f"{name}: a secret of more than 32 bytes" for name in re.findall(r'env = "([^"]+)"', text)}
     known["DATABASE_URL"] = "postgresql://gateway:secret@db.example.com/gateway?sslmode=verify-full"

@@ -58,6 +58,22 @@ async def test_C02_C03_sighup_reloads_and_a_broken_file_ends_nothing(tmp_path: P
         assert (fault["file"], fault["line"]) == (str(gateway.config), 2)
 
 
+async def test_B131_a_key_file_that_changes_is_taken_over_without_a_signal(tmp_path: Path) -> None:
+    key = tmp_path / "secret.key"
+    make(key)
+    async with RecordingUpstream() as app, gateway_process(tmp_path, route(app.url, PUBLIC)) as gateway:
+        text = gateway.config.read_text()
+        gateway.config.write_text(re.sub(r"(?m)^secret = .*$", 'secret = { file = "secret.key" }', text))
+        gateway.signal(signal.SIGHUP)
+        await told(gateway, "configuration.reloaded")
+        rotate(key)
+        await told(gateway, "configuration.reloaded", times=2)
+        [changed] = await told(gateway, "configuration.files_changed")
+        assert changed["files"] == [str(key)]
+        published = json.loads((await gateway.admin("/.well-known/jwks.json")).text)
+        assert len(published["keys"]) == 2
+
+
 async def test_B129_B130_a_key_file_rotated_and_then_shortened_under_a_running_gateway(
     tmp_path: Path,
 ) -> None:

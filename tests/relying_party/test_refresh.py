@@ -4,9 +4,12 @@ from collections.abc import AsyncIterator
 from dataclasses import replace
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from gateway.errors import GrantForeign, GrantRefused, IssuerUnavailable
+from gateway.errors import GrantForeign, GrantRefused, IssuerUnavailable, TokenRefused
 from gateway.model.grant import ProviderTokens
+from gateway.relying_party.refresh import read_tokens
 from tests.fakes.login import NOON, Login, at
 from tests.fakes.refreshing import RefreshingIssuer
 
@@ -95,6 +98,47 @@ async def test_B143_O28_an_id_token_about_somebody_else_is_foreign(login: Login,
     issuer_of(login).refresh_faults = {fault}
     with pytest.raises(GrantForeign):
         await login.party.refresh(old, subject=ALICE)
+
+
+VALUES = st.none() | st.booleans() | st.integers() | st.text() | st.just("Bearer") | st.lists(st.text())
+NAMES = ["access_token", "token_type", "expires_in", "refresh_token", "id_token", "scope", "x"]
+
+
+@given(st.dictionaries(st.sampled_from(NAMES), VALUES))
+def test_O22_whatever_a_document_holds_it_is_tokens_fit_for_a_header_or_an_outage(
+    document: dict[str, object],
+) -> None:
+    try:
+        access_token, refresh_token = read_tokens(document, "https://issuer.example", now=NOON)
+    except IssuerUnavailable:
+        return
+    assert access_token.value.isascii()
+    assert access_token.value.isprintable()
+    assert access_token.expires_at is None or access_token.expires_at > NOON
+    assert refresh_token is None or refresh_token.isprintable()
+
+
+API, FILES = "https://api.example.com/", "urn:example:files"
+
+
+async def test_B139_tokens_for_resources_are_held_beside_the_one_for_none(login: Login) -> None:
+    old = await granted(login)
+    api = await login.party.refresh(old, subject=ALICE, resource=API)
+    both = await login.party.refresh(api, subject=ALICE, resource=FILES)
+    assert issuer_of(login).asked_for == [API, FILES]
+    assert both.access(None) == old.access_token
+    assert both.access(API) == api.access(API) != both.access(FILES)
+    again = await login.party.refresh(both, subject=ALICE, resource=API)
+    assert again.access(API) not in (None, api.access(API))
+    assert again.access(FILES) == both.access(FILES)
+
+
+async def test_a_resource_that_the_issuer_does_not_know_ends_no_grant(login: Login) -> None:
+    old = await granted(login)
+    issuer_of(login).refresh_faults = {"no_resource"}
+    with pytest.raises(TokenRefused):
+        await login.party.refresh(old, subject=ALICE, resource=API)
+    assert await login.party.refresh(old, subject=ALICE)
 
 
 async def test_O28_a_nonce_may_be_left_out(login: Login) -> None:

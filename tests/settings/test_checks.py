@@ -108,6 +108,12 @@ def test_a_stateful_idle_limit_may_be_shorter_than_a_lease(tmp_path: Path) -> No
     assert found(tmp_path, f'{SOUND}[session]\nstrategy = "stateful"\nidle_timeout = "1m"\n') == {}
 
 
+def test_a_sentinel_user_and_a_client_key_need_what_belongs_to_them(tmp_path: Path) -> None:
+    (tmp_path / "k.pem").write_text("key")
+    text = f'{SOUND}[redis]\nsentinel_username = "gateway"\n[redis.tls]\nclient_key = "k.pem"\n'
+    assert list(found(tmp_path, text)) == ["redis.sentinel_username", "redis.tls.client_key"]
+
+
 def test_a_redis_user_needs_a_password(tmp_path: Path) -> None:
     assert list(found(tmp_path, f'{SOUND}[redis]\nusername = "gateway"\n')) == ["redis.username"]
 

@@ -13,6 +13,7 @@ from gateway.settings.reference import reference_toml, schema_json
 from gateway.settings.schema import Settings
 from gateway.settings.shape import model_in
 from tests.fakes.certificates import write_certificates
+from tests.fakes.client_keys import pem
 from tests.fakes.configuration import SECRET, SOUND, loaded
 
 ROOT = Path(__file__).parents[2]
@@ -28,8 +29,8 @@ def load_shipped(path: Path, directory: Path) -> Loaded:
     text = path.read_text(encoding="utf-8")
     for name in re.findall(r'(?:file|credential) = "([^"]+)"', text):
         secret = directory / name
-        secret.parent.mkdir(exist_ok=True)
-        secret.write_text(f"{name}-{SECRET}")
+        secret.parent.mkdir(parents=True, exist_ok=True)
+        secret.write_text(pem() if name.endswith(".pem") else f"{name}-{SECRET}")
         secret.chmod(0o600)
     environ = {name: f"{name}-{SECRET}" for name in re.findall(r'env = "([^"]+)"', text)}
     environ["CREDENTIALS_DIRECTORY"] = str(directory)
@@ -89,7 +90,7 @@ def test_every_key_says_what_it_does() -> None:
 
 
 def test_the_commented_examples_load_too(tmp_path: Path) -> None:
-    others = "min_length"  # a key of another type of provider
+    others = "(?:min_length|keys)"  # keys of another type of provider, or of another client_auth
     text = re.sub(rf"^# (?!{others})([a-z_]+ = )", r"\1", reference_toml(), flags=re.MULTILINE)
     assert tomllib.loads(text)["routes"][0]["roles"] == ["admin"]
     path = tmp_path / "all.toml"

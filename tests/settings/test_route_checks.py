@@ -112,6 +112,34 @@ def test_an_identity_header_never_has_the_assertions_name(tmp_path: Path) -> Non
     assert found(tmp_path, off) == {}
 
 
+WIKI = '[upstreams.wiki]\nurls = ["http://10.0.0.1"]\n'
+KEY = 'signature_key = "a key of more than thirty-two bytes, for tests"\n'
+
+
+def test_an_upstreams_own_identity_headers_are_told_apart_too(tmp_path: Path) -> None:
+    text = SOUND + WIKI + 'identity = { headers = { X_Gateway_Assertion = "id" } }\n'
+    assert list(found(tmp_path, text)) == ["upstreams.wiki.identity.headers.X_Gateway_Assertion"]
+
+
+def test_a_key_that_signs_nothing_is_refused(tmp_path: Path) -> None:
+    to_wiki = SOUND.replace("http://127.0.0.1:3000", "wiki")
+    assert list(found(tmp_path, to_wiki + WIKI + KEY)) == ["upstreams.wiki.signature_key"]
+    public = 'identity = { signature = "ed25519" }\n'
+    assert list(found(tmp_path, to_wiki + WIKI + KEY + public)) == ["upstreams.wiki.signature_key"]
+    shared = 'identity = { signature = "hmac-sha256" }\n'
+    assert found(tmp_path, to_wiki + WIKI + KEY + shared) == {}
+    assert list(found(tmp_path, SOUND + WIKI + KEY + shared)) == ["upstreams.wiki.signature_key"]
+    assert found(tmp_path, to_wiki + shared + WIKI + KEY) == {}
+
+
+def test_a_signature_is_one_of_two_and_its_key_is_long_enough(tmp_path: Path) -> None:
+    assert list(found(tmp_path, SOUND + '[identity]\nsignature = "rsa"\n')) == ["identity.signature"]
+    short = WIKI + 'signature_key = "canary-short"\n'
+    faults = found(tmp_path, SOUND + short)
+    assert "32 bytes" in faults["upstreams.wiki.signature_key"]
+    assert "canary" not in str(faults)
+
+
 def test_a_rule_may_name_a_claim_that_no_provider_keeps(tmp_path: Path) -> None:
     assert found(tmp_path, f'{SOUND}claims = {{ department = "it" }}\n') == {}
 
@@ -190,6 +218,13 @@ def test_what_the_proxy_does_is_not_said_here(tmp_path: Path, key: str) -> None:
     assert list(found(tmp_path, f"{PROXIED}{key}\n")) == [f"routes[0].{key.partition(' ')[0]}"]
 
 
+def test_I13_what_another_sends_is_not_signed_here(tmp_path: Path) -> None:
+    signing = f'{PROXIED}[identity]\nsignature = "ed25519"\n'
+    assert list(found(tmp_path, signing)) == ["routes[0].identity.signature"]
+    own = PROXIED.replace('upstream = "off"', 'upstream = "off"\nidentity = { signature = "off" }')
+    assert found(tmp_path, f'{own}[identity]\nsignature = "ed25519"\n') == {}
+
+
 def test_no_upstream_is_called_off(tmp_path: Path) -> None:
     text = f'{SOUND}[upstreams.off]\nurls = ["http://10.0.0.1"]\n'
     assert list(found(tmp_path, text)) == ["upstreams.off"]
@@ -197,3 +232,38 @@ def test_no_upstream_is_called_off(tmp_path: Path) -> None:
 
 def test_without_a_word_about_its_upstream_a_route_is_a_fault(tmp_path: Path) -> None:
     assert "routes[0].upstream" in found(tmp_path, PROXIED.replace('upstream = "off"', ""))
+
+
+API = '[upstreams.api]\nurls = ["http://10.0.0.1"]\n'
+TO_API = '[[routes]]\npath = "/api"\nupstream = "api"\n'
+
+
+@pytest.mark.parametrize("key", ['resource = "https://api.example.com/"', 'exchange_audience = "api"'])
+def test_what_an_upstream_says_of_access_tokens_needs_a_route_that_forwards_one(
+    tmp_path: Path, key: str
+) -> None:
+    name = key.partition(" ")[0]
+    text = f"{SOUND}{TO_API}"
+    assert list(found(tmp_path, f"{text}{API}{key}\n")) == [f"upstreams.api.{name}"]
+    assert found(tmp_path, f'{text}forward_token = "access_token"\n{API}{key}\n') == {}
+    by_id = found(tmp_path, f'{text}forward_token = "id_token"\n{API}{key}\n')
+    assert set(by_id) == {f"upstreams.api.{name}", "routes[1].forward_token"}
+
+
+@pytest.mark.parametrize(
+    ("uri", "ok"),
+    [
+        ("https://api.example.com/", True),
+        ("urn:example:api", True),
+        ("api://4711/x?y=1", True),
+        ("https://api.example.com/#a", False),
+        ("/api", False),
+        ("api.example.com", False),
+        ("https://", False),
+        ("https:// x", False),
+        ("", False),
+    ],
+)
+def test_a_resource_is_an_absolute_uri_without_a_fragment(tmp_path: Path, uri: str, ok: bool) -> None:
+    text = f'{SOUND}{TO_API}forward_token = "access_token"\n{API}resource = "{uri}"\n'
+    assert list(found(tmp_path, text)) == ([] if ok else ["upstreams.api.resource"])

@@ -61,15 +61,28 @@ def test_a_route_overrides_only_what_it_names_of_the_identity(tmp_path: Path) ->
     assert told.headers == settings.identity.headers
 
 
+def test_a_routes_words_come_before_its_upstreams_and_those_before_all(tmp_path: Path) -> None:
+    text = (
+        f'{SOUND}identity = {{ signature = "off" }}\n[[routes]]\npath = "/a"\nupstream = "wiki"\n'
+        '[[routes]]\npath = "/b"\nupstream = "wiki"\nidentity = { signature = "ed25519" }\n'
+        '[[routes]]\npath = "/c"\nupstream = "http://10.0.0.2"\n'
+        '[upstreams.wiki]\nurls = ["http://10.0.0.1"]\nidentity = { signature = "off", assertion = "X-A" }\n'
+        '[identity]\nsignature = "hmac-sha256"\n'
+    )
+    settings = loaded(tmp_path, text).settings
+    told = [settings.identity_of(route) for route in settings.routes]
+    assert [each.signature for each in told] == ["off", "off", "ed25519", "hmac-sha256"]
+    assert [each.assertion for each in told[1:3]] == ["X-A", "X-A"]
+
+
 def test_C04_no_key_of_a_later_release_is_accepted(tmp_path: Path) -> None:
-    later = 'workers = 2\ntls = { cert = "x" }\n'
+    later = 'tls = { cert = "x" }\n'
     route = "csrf = 'fetch-metadata'\n"
     found = faults_by_key(
         tmp_path, f"{later}{TOP}[tracing]\nurl = 'x'\n{PROVIDER}preset = 'google'\n{ROUTE}{route}"
     )
     unknown = {key for key, text in found.items() if text.startswith("unknown key")}
     assert unknown == {
-        "workers",
         "tls",
         "tracing",
         "providers[0].preset",

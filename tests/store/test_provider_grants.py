@@ -206,3 +206,16 @@ async def test_a_refresh_of_a_session_that_ended_meanwhile_writes_nothing(tmp_pa
         assert await ended(database) == {KEY: True}
         assert not await grants.finish(replace(GRANT, sealed="new"), turn.lease)
         assert "new" not in str(hand(tmp_path, "SELECT sealed FROM provider_grants"))
+
+
+async def test_a_session_that_was_not_seen_for_long_is_over(tmp_path: Path) -> None:
+    clock = FakeClock()
+    async with opened(tmp_path, clock) as database:
+        async with database.users.ledger() as ledger:
+            user = await ledger.create_user(ANN)
+        seen, unseen = [await begun(database, name, user.id) for name in ("sid-1", "sid-2")]
+        at = int(clock())
+        await database.sign_ins.seen({"sid-1": at + 100})
+        taken = await database.provider_grants.take_ended(begun_after=0, seen_after=at, most=20)
+        assert [each.record.key for each in taken] == [unseen.key]
+        assert await database.provider_grants.find(seen.key) == seen

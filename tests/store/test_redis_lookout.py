@@ -3,9 +3,12 @@ import time
 from collections.abc import Awaitable
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from gateway.errors import StoreUnavailable
-from gateway.store.redis_lookout import LOOK_AGAIN, LOOK_EVERY, Lookout, agreed
+from gateway.store.redis_lookout import LOOK_AGAIN, LOOK_EVERY, Lookout, agreed, place_of, understood
+from gateway.store.redis_server import Place
 from tests.fakes.clock import FakeClock
 
 
@@ -77,3 +80,26 @@ async def test_a_look_that_failed_is_made_again_soon_and_the_first_is_waited_for
     await lookout.first()
     assert looks == 2
     await lookout.close()
+
+
+TOLD = st.recursive(
+    st.none() | st.binary() | st.integers() | st.floats() | st.text(),
+    lambda inner: st.lists(inner, max_size=4),
+    max_leaves=8,
+)
+
+
+@given(TOLD, TOLD)
+def test_whatever_is_told_of_a_place_is_one_or_an_outage(host: object, port: object) -> None:
+    try:
+        with understood():
+            place = place_of(host, port)  # type: ignore[arg-type]
+    except StoreUnavailable:
+        return
+    assert place.host.isascii()
+    assert place.host.isprintable()
+    assert 1 <= place.port <= 65535
+
+
+def test_a_place_is_understood() -> None:
+    assert place_of(b"10.0.0.1", b"6379") == place_of(b"10.0.0.1", 6379) == Place("10.0.0.1", 6379)

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator
 
+import msgspec
 import pytest
 
 from gateway.errors import RequestRejected, UpstreamBroken, UpstreamTimeout
@@ -230,6 +231,21 @@ async def test_H43_a_safe_request_is_repeated_once_on_a_connection_found_dead(me
             async with pool.send(asking(method)):
                 pass
         assert len(up.requests) == 3
+        await pool.close()
+
+
+async def test_H43_what_is_repeated_is_made_anew_where_its_head_serves_but_once() -> None:
+    again = asking(target=b"/again")
+    async with RecordingUpstream() as up:
+        up.answer_with(ok(b""))
+        pool = pool_to(up)
+        async with pool.send(asking()):
+            pass
+        up.fault = "no answer"
+        with pytest.raises(UpstreamBroken):
+            async with pool.send(msgspec.structs.replace(asking(target=b"/first"), anew=lambda: again)):
+                pass
+        assert [request.split(b" ")[1] for request in up.requests] == [b"/", b"/first", b"/again"]
         await pool.close()
 
 

@@ -2,13 +2,19 @@
 
 import json
 from collections.abc import MutableMapping
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
-from gateway.verify import Verifier
-from gateway.verify.asgi import CALLER, RequireAssertion
+from gateway.keys.keyring import KeyRing
+from gateway.model.route import RequestAlgorithm
+from gateway.verify import SignatureVerifier, Verifier
+from gateway.verify.asgi import CALLER, RequireAssertion, RequireSignature
 from tests.fakes.assertions import AUDIENCE, ISSUER, NOW, jwks, new_key, signed
+from tests.fakes.clock import FakeClock
+from tests.fakes.dressing import PUBLIC_URL, TOLD, dresser, inbound, session, told_route
+from tests.fakes.signed_requests import received
 
 KEY = new_key()
 VERIFIER = Verifier(issuer=ISSUER, audience=AUDIENCE, jwks=jwks(KEY), clock=lambda: NOW)
@@ -102,3 +108,71 @@ async def test_the_headers_have_the_names_that_the_gateway_was_given() -> None:
 async def test_keys_out_of_reach_are_503() -> None:
     away = Verifier(issuer=ISSUER, audience=AUDIENCE, jwks_url="http://127.0.0.1:9/", clock=lambda: NOW)
     assert await status(GOOD, USER, verifier=away) == (503, "keys_unavailable")
+
+
+SIGNED_ROUTE = told_route(identity=replace(TOLD, signature=RequestAlgorithm.HMAC_SHA256))
+SHARED = {"keys": [KeyRing((b"k" * 32,), scope=PUBLIC_URL).shared_keys("app")[0].secret_jwk()]}
+
+
+async def ask_signed(
+    kind: str = "http", *, known: bool = True, anonymous: bool = False, **changed: Any
+) -> Any:
+    """Return the scope that the app saw, or what was answered in its stead."""
+    request = inbound(target=b"/a%20b?x=%41", path="/a b")
+    outbound = dresser(SIGNED_ROUTE, clock=FakeClock(NOW)).dress(
+        request, SIGNED_ROUTE, session() if known else None
+    )
+    told = received(outbound.head)
+    seen: list[Message] = []
+    sent: list[Message] = []
+
+    async def app(scope: Message, _receive: object, _send: object) -> None:
+        seen.append(scope)
+
+    async def receive() -> Message:
+        return {"type": "http.request"}
+
+    async def send(message: Message) -> None:
+        sent.append(message)
+
+    scope: Message = {
+        "type": kind,
+        "method": "GET",
+        "scheme": "http" if kind == "http" else "ws",
+        "path": "/a b",
+        "raw_path": b"/a%20b",
+        "query_string": b"x=%41",
+        "headers": [(name.lower().encode(), value.encode()) for name, value in told.fields],
+        **changed,
+    }
+    verifier = SignatureVerifier(audience="app", shared=SHARED, clock=lambda: NOW)
+    await RequireSignature(app, verifier, anonymous=anonymous)(scope, receive, send)
+    return seen[0] if seen else sent
+
+
+async def test_B47_a_signed_request_is_let_in_and_changed_ones_are_not() -> None:
+    assert (await ask_signed())[CALLER].id == "u-1"
+    for changed in (
+        {"method": "POST"},
+        {"path": "/a c", "raw_path": b"/a%20c"},
+        {"path": "/other"},
+        {"query_string": b"x=A"},
+        {"query_string": b""},
+    ):
+        start, body = await ask_signed(**changed)
+        assert (start["status"], json.loads(body["body"])["error"]) == (403, "signature_invalid")
+    start, _ = await ask_signed(headers=[(b"host", b"127.0.0.1:9401")])
+    assert start["status"] == 401
+
+
+async def test_B47_a_signed_websocket_is_let_in_and_others_are_closed() -> None:
+    assert (await ask_signed("websocket"))[CALLER].id == "u-1"
+    refused = await ask_signed("websocket", query_string=b"")
+    assert refused == [{"type": "websocket.close", "code": 1008, "reason": "signature_invalid"}]
+    assert CALLER not in await ask_signed("lifespan")
+
+
+async def test_a_signed_request_for_nobody_passes_only_where_that_is_wanted() -> None:
+    assert (await ask_signed(known=False, anonymous=True))[CALLER] is None
+    start, body = await ask_signed(known=False)
+    assert (start["status"], json.loads(body["body"])["error"]) == (401, "caller_required")

@@ -1,8 +1,9 @@
 // A certified OpenID provider for the journeys: any login name is somebody, PKCE is required and
 // refresh tokens rotate. Configured by one JSON argument; prints one line when it listens.
-import Provider from "oidc-provider";
+import Provider, { errors } from "oidc-provider";
 
-const { port, redirectUris, postLogoutRedirectUris, backchannelLogoutUri, clientSecret, accessTokenLifetime } = JSON.parse(process.argv[2]);
+const { port, redirectUris, postLogoutRedirectUris, backchannelLogoutUri, clientSecret, accessTokenLifetime, resources, client, features, more } =
+  JSON.parse(process.argv[2]);
 
 const provider = new Provider(`http://localhost:${port}`, {
   clients: [
@@ -16,6 +17,7 @@ const provider = new Provider(`http://localhost:${port}`, {
         backchannel_logout_uri: backchannelLogoutUri,
         backchannel_logout_session_required: true,
       }),
+      ...client,
     },
   ],
   cookies: { keys: ["only for tests"] },
@@ -33,7 +35,18 @@ const provider = new Provider(`http://localhost:${port}`, {
     devInteractions: { enabled: true },
     rpInitiatedLogout: { enabled: true },
     backchannelLogout: { enabled: true },
+    ...(resources && {
+      resourceIndicators: {
+        enabled: true,
+        getResourceServerInfo: (_ctx, resource) => {
+          if (!resources.includes(resource)) throw new errors.InvalidTarget();
+          return { scope: "openid", audience: resource, accessTokenFormat: "jwt" };
+        },
+      },
+    }),
+    ...features,
   },
+  ...more,
   findAccount: (_ctx, id) => ({
     accountId: id,
     claims: () => ({

@@ -1,0 +1,30 @@
+"""Issuers, joined: our registrations as configured, and the keys of ours that they are told."""
+
+from collections.abc import Mapping
+
+from gateway.assembly import registration, resources_wanted
+from gateway.errors import Fault, SettingsInvalid
+from gateway.relying_party.client_keys import public_set
+from gateway.relying_party.registration import Registration
+from gateway.settings.schema import Settings
+
+
+def registrations(settings: Settings) -> list[Registration]:
+    """Return our registration at each issuer. Raises SettingsInvalid with the faults of all."""
+    made: list[Registration] = []
+    faults: list[Fault] = []
+    for each in settings.providers:
+        if each.type != "oidc":
+            continue
+        try:
+            made.append(registration(each, grants=settings.roles, resources=resources_wanted(settings)))
+        except SettingsInvalid as error:
+            faults.extend(error.faults)
+    if faults:
+        raise SettingsInvalid(faults)
+    return made
+
+
+def client_key_sets(made: list[Registration]) -> Mapping[str, dict[str, object]]:
+    """Return the JWK set for the issuer of each provider, by its id, where we have keys there."""
+    return {each.id: public_set(each.keys) for each in made if each.keys}

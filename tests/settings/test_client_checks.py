@@ -1,0 +1,45 @@
+from pathlib import Path
+
+import pytest
+
+from tests.fakes.client_keys import pem
+from tests.fakes.configuration import ROUTE, TOP, faults_by_key
+
+PROVIDER = '\n[[providers]]\nid = "a"\nissuer = "https://a.example"\nclient_id = "x"\n'
+SECRET = 'client_secret = "a secret of thirty-two bytes, or so"\n'
+
+
+def key(kid: str = "") -> str:
+    named = f'kid = "{kid}"\n' if kid else ""
+    return f'[[providers.keys]]\nkey = """{pem()}"""\n{named}'
+
+
+@pytest.mark.parametrize(
+    ("provider", "key_path", "told"),
+    [
+        ('client_auth = "private_key_jwt"\n', "keys", "is needed"),
+        (SECRET + key(), "keys", "sign nothing"),
+        (SECRET + 'client_auth = "private_key_jwt"\n' + key(), "client_secret", "never used"),
+        ('client_auth = "private_key_jwt"\n' + key("a") + key("a"), "keys", "twice"),
+        ('client_auth = "client_secret_jwt"\nclient_secret = "short"\n', "client_secret", "32 bytes"),
+        ('client_auth = "client_secret_jwt"\n', "client_secret", "is needed"),
+    ],
+)
+def test_C04_what_contradicts_the_client_authentication_is_refused(
+    tmp_path: Path, provider: str, key_path: str, told: str
+) -> None:
+    found = faults_by_key(tmp_path, TOP + PROVIDER + provider + ROUTE)
+    assert list(found) == [f"providers[0].{key_path}"]
+    assert told in found[f"providers[0].{key_path}"]
+
+
+@pytest.mark.parametrize(
+    "provider",
+    [
+        'client_auth = "private_key_jwt"\n' + key("a") + key("b"),
+        'client_auth = "client_secret_jwt"\n' + SECRET,
+        'client_auth = "private_key_jwt"\nid_token_algorithms = ["HS256"]\n' + SECRET + key(),
+    ],
+)
+def test_what_fits_together_loads(tmp_path: Path, provider: str) -> None:
+    assert faults_by_key(tmp_path, TOP + PROVIDER + provider + ROUTE) == {}
