@@ -247,6 +247,9 @@ def registration(
         ),
         keys=_client_keys(provider),
         response_mode=provider.response_mode,
+        pushed_requests=provider.pushed_requests,
+        signs_requests=provider.signed_requests,
+        dpop=provider.dpop,
     )
 
 

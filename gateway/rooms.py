@@ -14,9 +14,7 @@ from gateway.flows.link import Linking
 from gateway.flows.live import Live
 from gateway.flows.login import LoginProvider, Logins
 from gateway.flows.logout import Logout
-from gateway.flows.password import PasswordLogins, PasswordProvider
-from gateway.flows.password_change import PasswordChange
-from gateway.flows.password_policy import PasswordPolicy
+from gateway.flows.password import PasswordLogins
 from gateway.flows.posted import PostedResponses
 from gateway.flows.recent import RecentLogins
 from gateway.flows.resume import Resume
@@ -24,7 +22,6 @@ from gateway.flows.revocation import Word
 from gateway.flows.sign_ins import SignInBook
 from gateway.flows.step_up import StepUps
 from gateway.flows.targets import ReturnTargets
-from gateway.flows.throttle import Throttle
 from gateway.flows.transactions import Transactions
 from gateway.flows.unlink import Unlinking
 from gateway.front.forwarded import TrustedProxies
@@ -36,15 +33,14 @@ from gateway.front.request_id import RequestIds
 from gateway.front.snapshot import Snapshot
 from gateway.issuers import client_key_sets, registrations
 from gateway.keys.keyring import KeyRing
-from gateway.keys.password import Passwords
 from gateway.lasting import Tenure
-from gateway.model.cores import usable_cores
 from gateway.model.event import Clock
 from gateway.model.upstream import Upstream
 from gateway.observe.log import Log
 from gateway.observe.metrics import Metrics
-from gateway.observe.store_watch import StoreWatch, WatchedBooks, WatchedPasswords, WatchedStore
+from gateway.observe.store_watch import StoreWatch, WatchedBooks, WatchedStore
 from gateway.observe.trace import NewTraces
+from gateway.password_rooms import PasswordRooms, PasswordTrade
 from gateway.pipeline import Pipeline
 from gateway.pools import close_pool, pool_for
 from gateway.provider_tokens import TokenRooms, TokenTrade
@@ -55,7 +51,6 @@ from gateway.request_keys import Published, request_keys
 from gateway.routing.table import Table
 from gateway.sessions.sightings import Sightings
 from gateway.settings.addresses import url
-from gateway.settings.providers import ProviderSettings
 from gateway.settings.schema import Settings
 from gateway.store.database import Database
 from gateway.strategies import Keeping, Trade, chosen
@@ -188,6 +183,7 @@ class Rooms:
         )
         demands = {route.name: route.demand for route in self.table.ordered if route.demand is not None}
         self._step_ups = StepUps(demands, clock=around.clock)
+        self._passwords = self._password_rooms()
         self._logout = Logout(
             strategy=self._strategy, recent=self._recent, hints=self._book, audit=self._audit
         )
@@ -258,6 +254,24 @@ class Rooms:
             )
         )
 
+    def _password_rooms(self) -> PasswordRooms:
+        return PasswordRooms(
+            PasswordTrade(
+                settings=self._settings,
+                database=self._database,
+                watch=self._watch,
+                tenure=self._tenure,
+                arrivals=Arrivals(
+                    recent=self._recent, strategy=self._strategy, live=self._resume, book=self._book
+                ),
+                audit=self._audit,
+                clock=self._around.clock,
+                monotonic=self._around.monotonic,
+                counts=self._metrics,
+                workers=self._around.workers,
+            )
+        )
+
     def _pipeline(self) -> Pipeline:
         reserved = reserved_by(self.table.ordered)
         heads = AnswerHeads(reserved.answers)
@@ -308,7 +322,7 @@ class Rooms:
         )
 
     def _endpoints(self, forward_auth: ForwardAuth) -> Endpoints:
-        logins, passwords = self._logins(), self._password_logins()
+        logins, passwords = self._logins(), self._passwords.logins()
         return Endpoints(
             prefix=self._settings.prefix,
             home=self._home,
@@ -380,7 +394,7 @@ class Rooms:
 
     def _password_page(self) -> PasswordPage:
         return PasswordPage(
-            change=self._password_change(),
+            change=self._passwords.change(),
             owners=self._database.users,
             strategy=self._strategy,
             resume=self._resume,
@@ -459,45 +473,3 @@ class Rooms:
             pages=self._pages,
             replies=self._replies,
         )
-
-    def _password_logins(self) -> PasswordLogins | None:
-        """Return the logins by password where they are configured; nothing hashes elsewhere."""
-        found = self._password_settings()
-        if found is None:
-            return None
-        return PasswordLogins(
-            provider=PasswordProvider(id=found.id, name=found.name, issuer=self._settings.public_url),
-            book=WatchedPasswords(self._database.passwords, self._watch),
-            passwords=self._hashing(),
-            throttle=self._throttle(),
-            arrivals=Arrivals(
-                recent=self._recent, strategy=self._strategy, live=self._resume, book=self._book
-            ),
-            audit=self._audit,
-            clock=self._around.clock,
-            counts=self._metrics,
-        )
-
-    def _password_change(self) -> PasswordChange | None:
-        found = self._password_settings()
-        if found is None:
-            return None
-        return PasswordChange(
-            book=WatchedPasswords(self._database.passwords, self._watch),
-            passwords=self._hashing(),
-            policy=PasswordPolicy(shortest=found.min_length),
-            throttle=self._throttle(),
-            audit=self._audit,
-        )
-
-    def _password_settings(self) -> ProviderSettings | None:
-        return next((each for each in self._settings.providers if each.type == "password"), None)
-
-    # A reload must not forgive failures, nor double the threads that hash.
-
-    def _hashing(self) -> Passwords:
-        workers = max(1, (usable_cores() - 1) // self._around.workers)
-        return self._tenure.claim("passwords", lambda: Passwords(workers=workers), close=Passwords.close)
-
-    def _throttle(self) -> Throttle:
-        return self._tenure.claim("throttle", lambda: Throttle(monotonic=self._around.monotonic))

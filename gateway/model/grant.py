@@ -36,7 +36,7 @@ class ProviderTokens:
 
     `id_token` expires as its claims say; `nonce` is that of the login, which a later ID token may
     repeat and never change (OpenID Connect Core 12.2). `resources` are access tokens for one resource
-    each, by its URI (RFC 8707).
+    each, by its URI (RFC 8707). `dpop_key` is the private key that access tokens are bound to (RFC 9449).
     """
 
     access_token: Token
@@ -44,6 +44,7 @@ class ProviderTokens:
     refresh_token: str | None = field(default=None, repr=False)
     nonce: str | None = field(default=None, repr=False)
     resources: tuple[tuple[str, Token], ...] = ()
+    dpop_key: str | None = field(default=None, repr=False)
 
     def access(self, resource: str | None) -> Token | None:
         """Return the access token for *resource*, None standing for no resource in particular."""

@@ -10,7 +10,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from hmac import compare_digest
 
-from authlib.oauth2.rfc6749.parameters import prepare_grant_uri  # type: ignore[import-untyped]
 from authlib.oauth2.rfc7636 import create_s256_code_challenge  # type: ignore[import-untyped]
 
 from gateway.errors import IssuerUnavailable, LoginCancelled, LoginFailed, ProofTooWeak
@@ -54,36 +53,34 @@ def random_value() -> str:
     return secrets.token_urlsafe(32)
 
 
-def authorization_url(
-    metadata: IssuerMetadata,
+def request_parameters(
     registration: Registration,
     pending: PendingLogin,
     hints: Mapping[str, str],
     *,
     demand: Demand | None = None,
-) -> str:
-    """Return where to send the browser.
+) -> list[tuple[str, str]]:
+    """Return what the issuer is asked for, parameter by parameter.
 
     Of *hints* only those on the list and well written go along, and never over what the operator
     configured for every login; what the route *demand*s of this one comes on top of that.
     """
     asked = {name: value for name, value in hints.items() if name in HINTS and HINTS[name].fullmatch(value)}
     settled = {**asked, **dict(registration.authorization_params)}
-    url: str = prepare_grant_uri(
-        metadata.authorization_endpoint,
-        registration.client_id,
-        "code",
-        redirect_uri=pending.redirect_uri,
-        scope=list(registration.scopes),
-        state=pending.state,
-        nonce=pending.nonce,
-        code_challenge=create_s256_code_challenge(pending.verifier),
-        code_challenge_method="S256",
-        response_mode=None if registration.response_mode == "query" else registration.response_mode,
-        resource=list(registration.resources),
-        **{**settled, **_demanded(settled, demand, pending)},
-    )
-    return url
+    mode = registration.response_mode
+    return [
+        ("response_type", "code"),
+        ("client_id", registration.client_id),
+        ("redirect_uri", pending.redirect_uri),
+        ("scope", " ".join(registration.scopes)),
+        ("state", pending.state),
+        ("nonce", pending.nonce),
+        ("code_challenge", create_s256_code_challenge(pending.verifier)),
+        ("code_challenge_method", "S256"),
+        *([] if mode == "query" else [("response_mode", mode)]),
+        *(("resource", each) for each in registration.resources),
+        *{**settled, **_demanded(settled, demand, pending)}.items(),
+    ]
 
 
 def _demanded(settled: Mapping[str, str], demand: Demand | None, pending: PendingLogin) -> dict[str, str]:

@@ -64,12 +64,12 @@ def public_set(keys: Iterable[ClientKey]) -> dict[str, object]:
     return {"keys": [key.public() for key in keys]}
 
 
-def signed(header: Mapping[str, str], claims: Mapping[str, object], key: Key) -> str:
+def signed(header: Mapping[str, object], claims: Mapping[str, object], key: Key) -> str:
     """Return *claims* as a compact JWS under exactly *header* (RFC 7515 7.1)."""
     parts = [json.dumps(part, separators=(",", ":")).encode() for part in (header, claims)]
     signing_input = b".".join(urlsafe_b64encode(part) for part in parts)
     # The algorithm is asked for by itself: joserfc's own serialisation warns of the name `EdDSA`.
-    signature = JWSRegistry.algorithms[header["alg"]].sign(signing_input, key)
+    signature = JWSRegistry.algorithms[str(header["alg"])].sign(signing_input, key)
     return b".".join((signing_input, urlsafe_b64encode(signature))).decode("ascii")
 
 

@@ -27,6 +27,8 @@ class IssuerMetadata:
     userinfo_endpoint: str | None = None
     end_session_endpoint: str | None = None
     revocation_endpoint: str | None = None
+    pushed_request_endpoint: str | None = None
+    requires_pushed_requests: bool = False
     promises_iss: bool = False
 
 
@@ -79,6 +81,8 @@ def read_metadata(document: dict[str, object], *, issuer: str) -> IssuerMetadata
         ),
         end_session_endpoint=_optional(document, "end_session_endpoint", issuer),
         revocation_endpoint=_optional(document, "revocation_endpoint", issuer),
+        pushed_request_endpoint=_optional(document, "pushed_authorization_request_endpoint", issuer),
+        requires_pushed_requests=document.get("require_pushed_authorization_requests") is True,
         promises_iss=document.get("authorization_response_iss_parameter_supported") is True,
     )
 

@@ -21,6 +21,7 @@ DEADLINE = 10.0
 CALLS_AT_ONCE = 50
 LONGEST_WAIT = 2.0
 _CHUNK = 64 * 1024
+_FIELD = 1024
 _HEADERS = {
     "Accept": "application/json",
     "Accept-Encoding": "identity",
@@ -30,10 +31,17 @@ _HEADERS = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class IssuerAnswer:
-    """A whole answer of an issuer: the status and at most the allowed bytes."""
+    """A whole answer of an issuer: the status and at most the allowed bytes.
+
+    `dpop_nonce` and `challenge` are the fields `DPoP-Nonce` and `WWW-Authenticate` as they came, the
+    latter empty where there is none; `kind` is the media type in lower case.
+    """
 
     status: int
     body: bytes = field(repr=False)
+    dpop_nonce: str | None = field(default=None, repr=False)
+    challenge: str = field(default="", repr=False)
+    kind: str = ""
 
 
 class IssuerHttp:
@@ -106,7 +114,13 @@ class IssuerHttp:
                     allow_redirects=False,
                 ) as response,
             ):
-                return IssuerAnswer(status=response.status, body=await _read(response, limit))
+                return IssuerAnswer(
+                    status=response.status,
+                    body=await _read(response, limit),
+                    dpop_nonce=response.headers.get("DPoP-Nonce"),
+                    challenge=response.headers.get("WWW-Authenticate", "")[:_FIELD],
+                    kind=response.content_type.lower(),
+                )
 
     @asynccontextmanager
     async def _slot(self) -> AsyncIterator[None]:

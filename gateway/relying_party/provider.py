@@ -22,9 +22,10 @@ from gateway.relying_party import (
 from gateway.relying_party.authorization import (
     CallbackResponse,
     accept_response,
-    authorization_url,
     read_response,
+    request_parameters,
 )
+from gateway.relying_party.authorization_request import address
 from gateway.relying_party.backchannel import BackChannel
 from gateway.relying_party.claims import merged, verified_login
 from gateway.relying_party.discovery import Discovery
@@ -57,7 +58,8 @@ class RelyingParty:
         Raises IssuerUnavailable.
         """
         metadata = await self._discovery.metadata()
-        return authorization_url(metadata, self.registration, pending, hints, demand=demand)
+        asked = request_parameters(self.registration, pending, hints, demand=demand)
+        return await address(asked, metadata=metadata, issuer=self._issuer, now=self._clock())
 
     async def read(self, pairs: Sequence[tuple[str, str]]) -> CallbackResponse:
         """Return the response in *pairs*, decoded names and values, as the response mode has it.
@@ -82,7 +84,8 @@ class RelyingParty:
         self._check_ours(pending)
         metadata = await self._discovery.metadata()
         code = accept_response(response, pending=pending, metadata=metadata)
-        answer = await tokens.exchange(code, pending=pending, metadata=metadata, issuer=self._issuer)
+        key = self._issuer.fresh_key()
+        answer = await tokens.exchange(code, pending=pending, metadata=metadata, issuer=self._issuer, key=key)
         claims = await id_token.verify(
             answer.id_token, expectation=self._expectation(pending, code, answer), keys=self._keys
         )
@@ -91,7 +94,8 @@ class RelyingParty:
                 metadata.userinfo_endpoint,
                 access_token=answer.access_token,
                 subject=str(claims["sub"]),
-                http=self._http,
+                issuer=self._issuer,
+                key=key,
             )
             claims = merged(claims, told)
         login = verified_login(
@@ -101,7 +105,10 @@ class RelyingParty:
             access_expires_at=self._moment_in(answer.expires_in),
         )
         hint = None if metadata.end_session_endpoint is None else answer.id_token
-        return replace(login, id_token=hint, tokens=self._tokens(answer, claims, pending.nonce))
+        granted = self._tokens(answer, claims, pending.nonce)
+        return replace(
+            login, id_token=hint, tokens=replace(granted, dpop_key=None if key is None else key.text)
+        )
 
     async def refresh(
         self, kept: ProviderTokens, *, subject: str, resource: str | None = None

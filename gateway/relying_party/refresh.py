@@ -9,6 +9,7 @@ from gateway.relying_party import id_token, tokens
 from gateway.relying_party.authorization import plain_word
 from gateway.relying_party.backchannel import BackChannel
 from gateway.relying_party.discovery import IssuerMetadata
+from gateway.relying_party.dpop import DpopKey
 from gateway.relying_party.jwks import KeySource
 from gateway.relying_party.registration import Registration
 
@@ -37,8 +38,9 @@ async def refreshed(
         raise GrantRefused("there is no refresh token")
     asked = [("grant_type", "refresh_token"), ("refresh_token", kept.refresh_token)]
     asked += [("resource", resource)] if resource else []
-    document = await _answer(asked, metadata=metadata, issuer=issuer)
-    access_token, refresh_token = read_tokens(document, metadata.issuer, now=now)
+    key = DpopKey(text=kept.dpop_key) if kept.dpop_key else issuer.fresh_key()
+    document = await _answer(asked, metadata=metadata, issuer=issuer, key=key)
+    access_token, refresh_token = read_tokens(document, metadata.issuer, now=now, bound=key is not None)
     try:
         new = await _id_token(
             document,
@@ -55,13 +57,18 @@ async def refreshed(
         kept.with_access(resource, access_token),
         refresh_token=refresh_token or kept.refresh_token,
         id_token=new or kept.id_token,
+        dpop_key=None if key is None else key.text,
     )
 
 
 async def _answer(
-    asked: Sequence[tuple[str, str]], *, metadata: IssuerMetadata, issuer: BackChannel
+    asked: Sequence[tuple[str, str]],
+    *,
+    metadata: IssuerMetadata,
+    issuer: BackChannel,
+    key: DpopKey | None,
 ) -> dict[str, object]:
-    document = tokens.answered(await issuer.post(metadata.token_endpoint, asked))
+    document = tokens.answered(await issuer.post(metadata.token_endpoint, asked, key=key))
     if "error" not in document:
         return document
     word = plain_word(document["error"])
@@ -72,10 +79,13 @@ async def _answer(
     raise IssuerUnavailable(f"{metadata.issuer}: the token endpoint says {word}")
 
 
-def read_tokens(document: dict[str, object], issuer: str, *, now: float) -> tuple[Token, str | None]:
+def read_tokens(
+    document: dict[str, object], issuer: str, *, now: float, bound: bool = False
+) -> tuple[Token, str | None]:
     """Return access and refresh token of *issuer*'s answer. Raises IssuerUnavailable for one of no use."""
     try:
-        value, refresh_token = tokens.read_access_token(document), tokens.read_refresh_token(document)
+        value = tokens.read_access_token(document, bound=bound)
+        refresh_token = tokens.read_refresh_token(document)
     except LoginFailed as error:
         raise IssuerUnavailable(f"{issuer}: {error}") from None
     return tokens.access_token(value, tokens.lifetime(document), now=now), refresh_token

@@ -15,6 +15,8 @@ BY_SECRET = frozenset({"client_secret_basic", "client_secret_post", "client_secr
 
 ResponseMode = Literal["query", "form_post", "query.jwt", "form_post.jwt"]
 
+PushedRequests = Literal["auto", "always", "never"]
+
 ASYMMETRIC = frozenset(
     {"RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA", "Ed25519"}
 )
@@ -75,7 +77,8 @@ class Registration:
 
     `algorithms` are those an ID token may be signed with: asymmetric ones, or HMAC alone, whose key
     is the client secret; never both, so that a public key can never be taken for a secret. `keys` are
-    our own: the first that signs is used, all are published.
+    our own: the first signs, all are published. `pushed_requests` are pushed where the issuer offers it
+    ("auto"), always or never; with `dpop` access tokens are bound to a key of ours.
     """
 
     id: str
@@ -92,6 +95,9 @@ class Registration:
     roles: tuple[RoleGrant, ...] = ()
     keys: tuple[ClientKey, ...] = ()
     response_mode: ResponseMode = "query"
+    pushed_requests: PushedRequests = "auto"
+    signs_requests: bool = False
+    dpop: bool = False
     resources: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
@@ -135,6 +141,8 @@ class Registration:
             faults.append(("client_secret", f"is needed for {self.client_auth}"))
         if self.client_auth == "private_key_jwt" and self.signing_key is None:
             faults.append(("keys", f"one that signs is needed for {self.client_auth}"))
+        if self.signs_requests and self.signing_key is None:
+            faults.append(("keys", "one that signs is needed for signed requests"))
         if "openid" not in self.scopes:
             faults.append(("scopes", "must contain openid"))
         params = dict(self.authorization_params)

@@ -9,6 +9,7 @@ from gateway.model.login import PendingLogin
 from gateway.relying_party.authorization import plain_word
 from gateway.relying_party.backchannel import BackChannel
 from gateway.relying_party.discovery import IssuerMetadata
+from gateway.relying_party.dpop import DpopKey
 from gateway.relying_party.http import MEBIBYTE, IssuerAnswer
 from gateway.relying_party.registration import Registration
 from gateway.relying_party.strict_json import JsonRefused, read_object
@@ -35,8 +36,9 @@ async def exchange(
     pending: PendingLogin,
     metadata: IssuerMetadata,
     issuer: BackChannel,
+    key: DpopKey | None = None,
 ) -> TokenAnswer:
-    """Return the tokens for *code*, asked for exactly once.
+    """Return the tokens for *code*, asked for exactly once; the access token is bound to *key*.
 
     Raises LoginFailed where the issuer refuses or its tokens are not of the kind that was asked
     for, IssuerUnavailable where it does not answer as a token endpoint does.
@@ -47,7 +49,7 @@ async def exchange(
         ("code", code),
         ("code_verifier", pending.verifier),
     ]
-    document = answered(await issuer.post(metadata.token_endpoint, form))
+    document = answered(await issuer.post(metadata.token_endpoint, form, key=key))
     if "error" in document:
         raise LoginFailed(f"the token endpoint says {plain_word(document['error'])}")
     return _read_tokens(document, issuer.registration)
@@ -70,7 +72,7 @@ def answered(answer: IssuerAnswer) -> dict[str, object]:
 
 
 def _read_tokens(document: dict[str, object], registration: Registration) -> TokenAnswer:
-    value = read_access_token(document)
+    value = read_access_token(document, bound=registration.dpop)
     id_token = document.get("id_token")
     if not isinstance(id_token, str):
         raise LoginFailed("the token answer has no id_token")
@@ -87,11 +89,14 @@ def _read_tokens(document: dict[str, object], registration: Registration) -> Tok
     )
 
 
-def read_access_token(document: dict[str, object]) -> str:
-    """Return the access token, which must be a Bearer token of printable ASCII. Raises LoginFailed."""
-    kind = document.get("token_type")
-    if not isinstance(kind, str) or kind.lower() != "bearer":
-        raise LoginFailed("the access token is not of type Bearer")
+def read_access_token(document: dict[str, object], *, bound: bool = False) -> str:
+    """Return the access token, which must be of printable ASCII and of the type that was asked for.
+
+    That is Bearer, or DPoP where it is to be *bound* to our key (RFC 9449 5). Raises LoginFailed.
+    """
+    kind, wanted = document.get("token_type"), "DPoP" if bound else "Bearer"
+    if not isinstance(kind, str) or kind.lower() != wanted.lower():
+        raise LoginFailed(f"the access token is not of type {wanted}")
     value = document.get("access_token")
     if not isinstance(value, str) or not _TOKEN.fullmatch(value):
         raise LoginFailed("the token answer has no usable access_token")

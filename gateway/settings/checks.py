@@ -10,6 +10,7 @@ from functools import partial
 from gateway.settings.addresses import Address, listen_address, url, within
 from gateway.settings.client_checks import client_faults
 from gateway.settings.notation import KeyPath, nearest, toml
+from gateway.settings.possession_checks import possession_faults
 from gateway.settings.providers import ProviderSettings
 from gateway.settings.redis import redis_findings
 from gateway.settings.refusal import Finding
@@ -261,6 +262,7 @@ CHECKS: tuple[Check, ...] = (
     _redis,
     _providers,
     response_faults,
+    possession_faults,
     _roles,
     *ROUTE_CHECKS,
     *UPSTREAM_CHECKS,

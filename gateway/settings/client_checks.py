@@ -16,15 +16,19 @@ def client_faults(path: Path, provider: ProviderSettings) -> Iterator[Finding]:
 
 
 def _keys(path: Path, provider: ProviderSettings) -> Iterator[Finding]:
-    because = ((*path, "client_auth"),)
-    if provider.client_auth == "private_key_jwt" and not provider.keys:
-        yield Finding(
-            path=(*path, "keys"),
-            message='is needed for client_auth = "private_key_jwt"',
-            suggestion='write keys = [{ key = { file = "keys/company.pem" } }]',
-            because=because,
-        )
-    if provider.client_auth != "private_key_jwt" and provider.keys:
+    because = ((*path, "client_auth"), (*path, "signed_requests"))
+    for wanted, what in (
+        (provider.client_auth == "private_key_jwt", 'client_auth = "private_key_jwt"'),
+        (provider.signed_requests, "signed_requests"),
+    ):
+        if wanted and not provider.keys:
+            yield Finding(
+                path=(*path, "keys"),
+                message=f"is needed for {what}",
+                suggestion='write keys = [{ key = { file = "keys/company.pem" } }]',
+                because=because,
+            )
+    if provider.client_auth != "private_key_jwt" and not provider.signed_requests and provider.keys:
         yield Finding(
             path=(*path, "keys"),
             message=f'sign nothing with client_auth = "{provider.client_auth}"',

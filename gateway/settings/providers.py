@@ -34,6 +34,7 @@ KEYS_OF: Mapping[str, frozenset[str]] = {
     "oidc": frozenset(
         {"issuer", "client_id", "client_secret", "client_auth", "scopes", "trust_email"}
         | {"authorization_params", "claims", "id_token_algorithms", "keys", "response_mode"}
+        | {"pushed_requests", "signed_requests", "dpop"}
     ),
     "password": frozenset({"min_length"}),
 }
@@ -84,6 +85,17 @@ class ProviderSettings(Table):
         default="query",
         description="How the issuer answers through the browser: in our address, or posted by its page; "
         'signed with ".jwt" (JARM).',
+    )
+    pushed_requests: Literal["auto", "always", "never"] = Field(
+        default="auto",
+        description="Whether a login is told to the issuer before the browser goes there (RFC 9126): "
+        '"auto" where it offers that.',
+    )
+    signed_requests: StrictBool = Field(
+        default=False, description="Sign what a login asks for with the first of keys (RFC 9101)."
+    )
+    dpop: StrictBool = Field(
+        default=False, description="Ask for access tokens that only this gateway can use (RFC 9449)."
     )
     scopes: tuple[Scope, ...] = Field(
         default=written(["openid", "email", "profile"]),

@@ -12,13 +12,15 @@ from gateway.flows.places import AT_ONCE
 from gateway.front.lane import Lane
 from tests.fakes.browser import Browser
 from tests.fakes.databases import file_in, hand
-from tests.fakes.gateway import HOST
-from tests.fakes.raw_client import RawConnection
+from tests.fakes.gateway import HOST, SECRET
+from tests.fakes.lasting_app import HANDSHAKE, LastingApp
+from tests.fakes.raw_client import RawConnection, get
 from tests.fakes.refreshing import RefreshingIssuer
 from tests.fakes.scene import COOKIE, Scene, scene, seen
 from tests.fakes.store_calls import watched
 
 STATEFUL = "[session]\nstrategy = 'stateful'"
+NEXT = "the next secret of this gateway, long enough"
 FORWARD = 'forward_token = "access_token"'
 APP = """
 [[routes]]
@@ -354,6 +356,35 @@ async def test_a_token_whose_end_is_unknown_is_taken_to_live_an_hour(tmp_path: P
         at.clock.advance(31)
         assert await status(alice, at) == 200
         assert issuer_of(at).refreshes == 1
+
+
+async def test_B129_B130_grants_outlive_a_rotated_secret_and_not_one_taken_out(tmp_path: Path) -> None:
+    async with forwarding(tmp_path) as at, at.node(secret=f'["{NEXT}", "{SECRET}"]') as second:
+        alice, bob = await at.signed_in("alice"), await at.signed_in("bob")
+        for each in (alice, bob):
+            at.visits(each, second)
+        at.clock.advance(600)
+        assert await status(alice, at) == 200
+        assert bearer(at) == issuer_of(at).current
+        assert await status(bob, at, "/plain") == 200, "his session is under the new key, his grant is not"
+        async with at.node(secret=f'"{NEXT}"') as third:
+            for each in (alice, bob):
+                at.visits(each, third)
+            assert [await status(each, at, "/plain") for each in (alice, bob)] == [200, 200]
+            assert [await status(each, at) for each in (alice, bob)] == [200, 401]
+
+
+async def test_a_websocket_takes_the_token_along(tmp_path: Path) -> None:
+    async with LastingApp() as app:
+        keys = f'[[routes]]\npath = "/live"\nupstream = "{app.url}"\nwebsocket = true\n{FORWARD}\n'
+        async with scene(tmp_path, issued_by=RefreshingIssuer, tables=keys) as at:
+            alice = await at.signed_in()
+            cookie = f"{COOKIE}={alice.cookies[HOST][COOKIE]}"
+            lines = (*HANDSHAKE, f"Cookie: {cookie}", f"Origin: https://{HOST}", "Authorization: x")
+            async with await RawConnection.open(at.gate.port) as connection:
+                await connection.write(get("/live", *lines, host=HOST))
+                assert (await connection.answer(head_only=True)).status == 101
+            assert seen(app.heads[-1], "Authorization") == [f"Bearer {issuer_of(at).current}"]
 
 
 # Revocation

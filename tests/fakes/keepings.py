@@ -1,12 +1,13 @@
 """The ways in which sessions are kept: what a contract test is run over, each with real parts."""
 
+import asyncio
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from tests.fakes.databases import raw
+from tests.fakes.databases import by_hand, raw
 from tests.fakes.postgres_process import PostgresDatabase, PostgresProcess, shared
 from tests.fakes.redis_process import RedisProcess, redis_process
 from tests.fakes.redis_topologies import RedisTopology, shared_cluster, shared_sentinel
@@ -88,16 +89,12 @@ class Keeping:
         finally:
             connection.close()
 
-    def sql(self, statement: str) -> None:
-        """Change the database by hand."""
+    async def sql(self, statement: str) -> None:
+        """Change the database by hand, beside the loop: a gateway on it may hold the lock."""
         if self.postgres is not None:
-            self.postgres.sql(statement)
-            return
-        connection = raw(self.folder)
-        try:
-            connection.execute(statement)
-        finally:
-            connection.close()
+            await asyncio.to_thread(self.postgres.sql, statement)
+        else:
+            await by_hand(self.folder, statement)
 
     async def delete_all(self) -> None:
         """Remove every session by hand, as an operator at a console would."""
@@ -105,7 +102,7 @@ class Keeping:
             for name in await self.redis.named("session"):
                 await self.redis.ask("DEL", name)
         else:
-            self.sql("DELETE FROM sessions")
+            await self.sql("DELETE FROM sessions")
 
 
 @asynccontextmanager

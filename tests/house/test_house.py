@@ -32,6 +32,7 @@ FLOORS = {
     "request_keys": 7,
     "file_watch": 7,
     "provider_tokens": 7,
+    "password_rooms": 7.05,
     "issuers": 7.05,
     "worker": 7,
     "workers": 7.05,

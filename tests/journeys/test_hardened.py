@@ -23,6 +23,13 @@ client_id = "gateway"
 SECRET = f'client_secret = "{CLIENT_SECRET}"\n'
 KEYED = f'client_auth = "private_key_jwt"\nkeys = [{{ key = """{pem()}""" }}]\n'
 BY_KEY = {"token_endpoint_auth_method": "private_key_jwt", "jwks": public_set([ClientKey(pem=pem())])}
+PUSHED = {"pushedAuthorizationRequests": {"enabled": True, "requirePushedAuthorizationRequests": True}}
+PROVEN = {"dPoP": {"enabled": True}}
+SIGNED: dict[str, Any] = {
+    "client": {**BY_KEY, "request_object_signing_alg": "ES256", "require_signed_request_object": True},
+    "features": {"requestObjects": {"enabled": True}},
+}
+BOUND = {**SIGNED["client"], "dpop_bound_access_tokens": True}
 JARM = {"features": {"jwtResponseModes": {"enabled": True}}}
 
 
@@ -50,6 +57,19 @@ async def sign_in(folder: Path, keys: str, more: dict[str, Any]) -> dict[str, An
         ),
         pytest.param(KEYED, {"client": BY_KEY}, id="private_key_jwt"),
         pytest.param(SECRET + 'response_mode = "form_post"\n', {}, id="form_post"),
+        pytest.param(SECRET, {"features": PUSHED}, id="pushed"),
+        pytest.param(KEYED, {"client": BY_KEY, "features": PUSHED}, id="pushed with a key"),
+        pytest.param(KEYED + "signed_requests = true\n", SIGNED, id="signed"),
+        pytest.param(
+            KEYED + 'signed_requests = true\npushed_requests = "always"\ndpop = true\n',
+            {"client": BOUND, "features": {**PUSHED, **SIGNED["features"], **PROVEN}},
+            id="pushed, signed and bound",
+        ),
+        pytest.param(
+            SECRET + "dpop = true\n",
+            {"client": {"dpop_bound_access_tokens": True}, "features": PROVEN},
+            id="bound",
+        ),
         pytest.param(SECRET + 'response_mode = "query.jwt"\n', JARM, id="query.jwt"),
         pytest.param(SECRET + 'response_mode = "form_post.jwt"\n', JARM, id="form_post.jwt"),
     ],

@@ -52,6 +52,15 @@ def test_B149_sessions_logins_and_stores_are_counted(metrics: Metrics) -> None:
     assert value(metrics, "gateway_store_duration_seconds_count", op="standing") == 1
 
 
+def test_B149_what_becomes_of_provider_tokens_is_counted(metrics: Metrics) -> None:
+    metrics.token_refresh(provider="demo", outcome="refreshed")
+    metrics.token_revocation(provider="demo", outcome="revoked")
+    metrics.token_exchange(provider="demo", outcome="refused")
+    assert value(metrics, "gateway_token_refreshes_total", provider="demo", outcome="refreshed") == 1
+    assert value(metrics, "gateway_token_revocations_total", provider="demo", outcome="revoked") == 1
+    assert value(metrics, "gateway_token_exchanges_total", provider="demo", outcome="refused") == 1
+
+
 def test_what_is_true_now_is_read_when_asked(metrics: Metrics) -> None:
     metrics.enter()
     metrics.enter()

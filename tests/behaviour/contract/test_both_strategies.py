@@ -238,7 +238,7 @@ async def test_B082_B051_S09_who_is_gone_or_disabled_is_refused(kept: Keeping, c
             "deleted": "DELETE FROM users",  # by hand SQLite leaves the session behind, PostgreSQL does not
             "epoch": "UPDATE users SET epoch = epoch + 1",
         }[change]
-        kept.sql(statement)
+        await kept.sql(statement)
         if not kept.stateful:
             at.clock.advance(600)
         await asyncio.sleep(0.05 if kept.pushed else 0)

@@ -158,7 +158,7 @@ async def test_S13_S14_B044_B133_a_record_tampered_with_is_nobody_s(kept: Keepin
                 "garbage": "UPDATE sessions SET sealed = 'garbage'",
                 "newer form": "UPDATE sessions SET sealed = 'v2.' || sealed",
             }
-            kept.sql(statements[what])
+            await kept.sql(statements[what])
         else:
             await tamper(kept, what)
         await asyncio.sleep(0.05)

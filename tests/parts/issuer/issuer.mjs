@@ -44,6 +44,8 @@ const provider = new Provider(`http://localhost:${port}`, {
         },
       },
     }),
+    // Most journeys look at what the browser carries.
+    pushedAuthorizationRequests: { enabled: false },
     ...features,
   },
   ...more,
