@@ -3,6 +3,7 @@
 import asyncio
 import gc
 import signal
+import ssl
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, replace
@@ -20,6 +21,7 @@ from gateway.front.limits import Limits
 from gateway.front.listener import Listener
 from gateway.front.server import check_server
 from gateway.front.snapshot import Snapshot
+from gateway.front.tls import PresentContext, server_context
 from gateway.lasting import Tenure
 from gateway.observe.metrics import Metrics
 from gateway.observe.trail import Trail
@@ -28,6 +30,7 @@ from gateway.rooms import Rooms, Surroundings
 from gateway.settings.addresses import listen_address
 from gateway.settings.loader import Loaded
 from gateway.settings.schema import SessionSettings, Settings
+from gateway.settings.tls import TlsSettings
 from gateway.store.database import Database
 from gateway.store.grants import drop_grants_without
 from gateway.succession import Succession
@@ -63,6 +66,7 @@ class Gateway:
         self._listener: Listener | None = None
         self._trail: Trail | None = None
         self._succession: Succession | None = None
+        self._tls = None if settings.tls is None else PresentContext(_context(settings.tls))
 
     async def start(self) -> None:
         """Open the store and both ports.
@@ -100,8 +104,11 @@ class Gateway:
         """
         if self._succession is None or self._stage.draining:
             raise RuntimeError("there is no running gateway to reload")
+        tls = None if settings.tls is None else _context(settings.tls)
         await self._succession.take_over(settings)
         self._settings = settings
+        if self._tls is not None and tls is not None:
+            self._tls.present = tls
         if self._trail is not None:
             self._trail.keep_for(settings.audit.keep)
         self._metrics.configuration_taken(at=self._around.clock())
@@ -173,7 +180,9 @@ class Gateway:
     async def _open_public(self) -> None:
         if self._listener is not None:
             address = listen_address(self._settings.listen)
-            await self._listener.start(address.host, address.port, bound=self._around.public_socket)
+            await self._listener.start(
+                address.host, address.port, bound=self._around.public_socket, tls=self._tls
+            )
 
     async def _open_admin(self, database: Database, succession: Succession) -> None:
         port = AdminPort(
@@ -197,6 +206,7 @@ class Gateway:
         return {
             "public_url": settings.public_url,
             "listen": settings.listen,
+            "tls": settings.tls is not None,
             "admin_listen": settings.admin_listen,
             **_facts_of(settings.session),
             "routes": len(rooms.table.ordered),
@@ -230,6 +240,10 @@ def _answers(database: Database) -> Callable[[], Awaitable[bool]]:
         return True
 
     return check
+
+
+def _context(tls: TlsSettings) -> ssl.SSLContext:
+    return server_context(tls.cert, tls.key)
 
 
 def check_versions() -> None:

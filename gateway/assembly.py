@@ -13,6 +13,7 @@ from gateway.model.route import (
     Forwarding,
     IdentityHeaders,
     OnRefreshError,
+    Rate,
     RequestAlgorithm,
     Route,
     Rules,
@@ -26,7 +27,7 @@ from gateway.settings.addresses import UNIX, url
 from gateway.settings.providers import STANDARD_CLAIMS, ProviderSettings
 from gateway.settings.redis_url import redis_address
 from gateway.settings.roles import RoleGrantSettings
-from gateway.settings.routes import IdentitySettings, RouteSettings, RuleSettings
+from gateway.settings.routes import IdentitySettings, RateSettings, RouteSettings, RuleSettings
 from gateway.settings.schema import Settings
 from gateway.settings.upstreams import HealthSettings, UpstreamSettings
 from gateway.store.redis_account import RedisAccount
@@ -57,6 +58,7 @@ def _route(settings: Settings, route: RouteSettings, upstreams: dict[str, Upstre
         max_body=route.max_body,
         allow_in_path=frozenset(route.allow_in_path),
         websocket=route.websocket,
+        rate=_rate(route.rate_limit),
         identity=_identity(settings.identity_of(route)),
         forwarding=_forwarding(settings, route),
     )
@@ -111,6 +113,12 @@ def _digest(*files: str | None) -> str:
     """Return the SHA-256 of what *files* hold, empty where none is named. Raises OSError."""
     held = [sha256(Path(file).read_bytes()).digest() for file in files if file]
     return sha256(b"".join(held)).hexdigest() if held else ""
+
+
+def _rate(rate: RateSettings | None) -> Rate | None:
+    if rate is None:
+        return None
+    return Rate(requests=rate.requests, per=rate.per, by_user=rate.by == "user")
 
 
 def _health(health: HealthSettings | None) -> Health | None:

@@ -39,6 +39,7 @@
     │   ├── TooManyAttempts        429  too many wrong passwords; `retry_after` says when to come back
     │   └── SessionTooLarge        500  the claims do not fit the cookie
     ├── LogoutRefused              400  a logout token, or an issuer's word about one, that does not hold
+    ├── TooManyRequests            429  more than the route lets one caller ask
     ├── Unavailable                503  an outage: never a logout, never a pass
     │   ├── StoreUnavailable
     │   ├── IssuerUnavailable
@@ -300,6 +301,21 @@ class SessionTooLarge(LoginFailed):
 class LogoutRefused(GatewayError):
     code = "invalid_request"
     status = 400
+
+
+class TooManyRequests(GatewayError):
+    """More than the route lets one caller ask.
+
+    *retry_after* is in whole seconds, *policy* the quota and its window (`q=100;w=60`).
+    """
+
+    code = "too_many_requests"
+    status = 429
+
+    def __init__(self, text: str = "", *, retry_after: int = 1, policy: str = "") -> None:
+        super().__init__(text)
+        self.retry_after = retry_after
+        self.policy = policy
 
 
 class Unavailable(GatewayError):

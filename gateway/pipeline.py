@@ -7,6 +7,7 @@ is matched is the policy that is applied and the URL that is sent.
 import re
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AbstractAsyncContextManager
+from math import ceil
 from typing import Protocol
 from urllib.parse import unquote
 
@@ -20,15 +21,17 @@ from gateway.errors import (
     NoRoute,
     RequestRejected,
     StepUpRequired,
+    TooManyRequests,
 )
 from gateway.flows.resume import Resume, Resumed
 from gateway.model.event import Clock
 from gateway.model.grant import Token
 from gateway.model.inbound import Inbound, RawHeaders
 from gateway.model.proof import UNPROVEN, Proof
-from gateway.model.route import Access, Forwarding, Route
+from gateway.model.route import Access, Forwarding, Rate, Route
 from gateway.model.session import Session
 from gateway.routing.policy import Outcome, admit, covers_method
+from gateway.routing.rate import Buckets
 from gateway.routing.table import Table
 from gateway.upstream.exchange import UpstreamAnswer
 from gateway.upstream.headers import Dresser, Outbound
@@ -137,6 +140,7 @@ class Pipeline:
         self._monotonic = monotonic
         self._renewed = renewed
         self._tokens = tokens
+        self._buckets = Buckets()
 
     async def proxy(self, passage: Passage, body: Body, reply: Reply, *, again: bool = False) -> None:
         """Authorize, forward, and relay the answer as it comes; *again*: after one vain attempt."""
@@ -146,6 +150,8 @@ class Pipeline:
         route = await self.authorize(passage, inbound)
         pool = self._pool(route)
         _check_length(route, inbound)
+        if route.rate is not None and not again:
+            self._count(route, route.rate, passage, inbound)
         session = _told_of(route, passage)
         token = await self._token(passage, session, route.forwarding)
         outbound = self._dresser.dress(inbound, route, session, token)
@@ -158,9 +164,11 @@ class Pipeline:
     async def vouch(self, passage: Passage, inbound: Inbound) -> RawHeaders:
         """Authorize a request that somebody else sends; return the fields that its app is to be told.
 
-        Raises what `authorize` raises, and IdentityUnrepresentable.
+        Raises what `authorize` raises, TooManyRequests and IdentityUnrepresentable.
         """
         route = await self.authorize(passage, inbound)
+        if route.rate is not None:
+            self._count(route, route.rate, passage, inbound)
         session = _told_of(route, passage)
         token = await self._token(passage, session, route.forwarding)
         return self._dresser.tell(inbound, route, session, token)
@@ -195,6 +203,8 @@ class Pipeline:
         raise.
         """
         route = passage.route = self.match(inbound)
+        if route.rate is not None:
+            return None  # it could be counted in vain
         if _session_counts(route, inbound):
             resumed = self._resume.warm(inbound, asks_for_roles=route.asks_for_roles)
             if resumed is None:
@@ -214,6 +224,19 @@ class Pipeline:
         if route.upstream is None:
             raise NoRoute("a proxy in front sends the requests of this route, and this one came to us")
         return self._pools[route.upstream.name]
+
+    def _count(self, route: Route, rate: Rate, passage: Passage, inbound: Inbound) -> None:
+        """Count one more request of this caller's. Raises TooManyRequests."""
+        session = passage.session if rate.by_user else None
+        caller = ("user", session.identity.user_id) if session else ("address", inbound.client_ip)
+        verdict = self._buckets.take(rate, (route.name, *caller), now=self._monotonic())
+        if not verdict.passes:
+            passage.decision, passage.reason = Outcome.DENY.value, "rate_limit"
+            raise TooManyRequests(
+                f"more than {rate.requests} in {rate.per:g} s",
+                retry_after=ceil(verdict.retry_after),
+                policy=f"q={rate.requests};w={ceil(rate.per)}",
+            )
 
     async def _token(
         self, passage: Passage, session: Session | None, forwarding: Forwarding | None

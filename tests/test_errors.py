@@ -46,6 +46,7 @@ WIRE = {
     "LoginLoop": ("LoginLoop", 400),
     "CredentialsRefused": ("CredentialsSignin", 401),
     "TooManyAttempts": ("TooManyAttempts", 429),
+    "TooManyRequests": ("too_many_requests", 429),
     "SessionTooLarge": ("SessionTooLarge", 500),
     "LogoutRefused": ("invalid_request", 400),
     "Unavailable": ("unavailable", 503),

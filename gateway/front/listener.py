@@ -2,6 +2,7 @@
 
 import asyncio
 import socket
+from functools import partial
 
 from aiohttp.http import RawRequestMessage
 from aiohttp.streams import StreamReader
@@ -12,6 +13,7 @@ from gateway.front.crowd import Counts, Crowd
 from gateway.front.limits import Limits
 from gateway.front.server import Server
 from gateway.front.snapshot import Snapshot
+from gateway.front.tls import HANDSHAKE_SECONDS, SHUTDOWN_SECONDS, PresentContext
 
 _BACKLOG = 1024
 
@@ -31,16 +33,28 @@ class Listener:
         self._server: Server | None = None
         self._listening: asyncio.Server | None = None
 
-    async def start(self, host: str, port: int, *, bound: socket.socket | None = None) -> None:
-        """Listen on *host* and *port*, or on the socket that is *bound* already."""
+    async def start(
+        self,
+        host: str,
+        port: int,
+        *,
+        bound: socket.socket | None = None,
+        tls: PresentContext | None = None,
+    ) -> None:
+        """Listen on *host* and *port*, or on the socket that is *bound*; with *tls*, for TLS alone."""
         self._server = Server(
             self._handle, limits=self._limits, refuse=self._refuse, crowd=self._crowd, lane=self
         )
         loop = asyncio.get_running_loop()
-        if bound is not None:
-            self._listening = await loop.create_server(self._server, sock=bound, backlog=_BACKLOG)
-        else:
-            self._listening = await loop.create_server(self._server, host, port, backlog=_BACKLOG)
+        listen = partial(
+            loop.create_server,
+            self._server,
+            backlog=_BACKLOG,
+            ssl=tls,
+            ssl_handshake_timeout=HANDSHAKE_SECONDS if tls else None,
+            ssl_shutdown_timeout=SHUTDOWN_SECONDS if tls else None,
+        )
+        self._listening = await (listen(host, port) if bound is None else listen(sock=bound))
 
     def serve(self, snapshot: Snapshot) -> None:
         """Serve every request by *snapshot* from the next one on; those that run keep theirs."""

@@ -78,6 +78,16 @@ class Forwarding:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Rate:
+    """So many `requests` in `per` seconds from one caller, who is told by user or else address, or by
+    address alone."""
+
+    requests: int
+    per: float
+    by_user: bool = True
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Route:
     """One rule of the gateway: what it governs, who may pass, and where it leads.
 
@@ -107,6 +117,7 @@ class Route:
     max_body: int | None = None
     allow_in_path: frozenset[str] = frozenset()
     websocket: bool = False
+    rate: Rate | None = None
     identity: IdentityHeaders = IdentityHeaders(headers=(), assertion=None)
     forwarding: Forwarding | None = None
     plain: bool = field(default=False, compare=False)

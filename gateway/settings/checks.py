@@ -17,6 +17,7 @@ from gateway.settings.refusal import Finding
 from gateway.settings.response_checks import response_faults
 from gateway.settings.route_checks import ROUTE_CHECKS
 from gateway.settings.schema import Settings
+from gateway.settings.tls_checks import TLS_CHECKS
 from gateway.settings.upstream_checks import UPSTREAM_CHECKS
 
 _OURS = {
@@ -265,6 +266,7 @@ CHECKS: tuple[Check, ...] = (
     possession_faults,
     _roles,
     *ROUTE_CHECKS,
+    *TLS_CHECKS,
     *UPSTREAM_CHECKS,
     _no_loops,
 )

@@ -42,10 +42,12 @@ def changes(before: Loaded, after: Loaded) -> tuple[Change, ...]:
 
 def fixed_faults(before: Loaded, after: Loaded) -> tuple[Fault, ...]:
     """Return a fault for each key that only a restart can change, and that *after* changes."""
+    changed = [key for key in FIXED if attrgetter(key)(before.settings) != attrgetter(key)(after.settings)]
+    if (before.settings.tls is None) is not (after.settings.tls is None):
+        changed.append("tls")  # another certificate is taken over, another protocol is not
     return tuple(
         after.fault(key, "cannot change while the gateway runs", "restart it, or put the old value back")
-        for key in FIXED
-        if attrgetter(key)(before.settings) != attrgetter(key)(after.settings)
+        for key in changed
     )
 
 

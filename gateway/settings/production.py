@@ -31,11 +31,12 @@ def _plain_http(loaded: Loaded) -> Iterator[tuple[str, str, str]]:
     settings = loaded.settings
     if not url(settings.public_url).tls:
         yield "public_url", "is http", "write https://…; TLS may end at a proxy in front"
-    if listen_address(settings.listen).beyond_loopback and not settings.trusted_proxies:
+    plain = settings.tls is None and not settings.trusted_proxies
+    if plain and listen_address(settings.listen).beyond_loopback:
         yield (
             "listen",
             "listens without TLS beyond loopback, and no trusted proxy is named that would end TLS",
-            "listen on 127.0.0.1, or name the proxy in trusted_proxies",
+            "listen on 127.0.0.1, name the proxy in trusted_proxies, or write tls = { cert, key }",
         )
     for index, provider in enumerate(settings.providers):
         if provider.issuer is not None and not url(provider.issuer).tls:

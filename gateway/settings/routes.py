@@ -24,7 +24,7 @@ from gateway.settings.fields import (
     Words,
     not_empty,
 )
-from gateway.settings.quantities import LifetimeOrOff, SizeOrOff
+from gateway.settings.quantities import Duration, LifetimeOrOff, SizeOrOff
 from gateway.settings.table import Table, written
 
 PERSONAL = ("roles", "groups", "emails", "email_domains", "users", "claims")
@@ -75,6 +75,19 @@ class OwnIdentitySettings(Table):
     signature: Signature | None = Field(default=None, validate_default=False, description="As in [identity].")
     headers: Mapping[Header, IdentityField] | None = Field(
         default=None, validate_default=False, description="As in [identity]."
+    )
+
+
+class RateSettings(Table):
+    """How often one caller may ask."""
+
+    requests: Annotated[int, Field(strict=True, ge=1, le=1_000_000)] = Field(
+        description="So many at once; used up, they come back evenly.", examples=[100]
+    )
+    per: Duration = Field(description="In how long all of them come back.", examples=["1m"])
+    by: Literal["user", "address"] = Field(
+        default="user",
+        description='Who is counted: each "user" (an address where nobody is signed in) or each "address".',
     )
 
 
@@ -175,6 +188,11 @@ class RouteSettings(RuleSettings, _Governed):
         default=(),
         description="Spellings refused unless the app behind needs them.",
         examples=[["%2f", "//", ";"]],
+    )
+    rate_limit: RateSettings | None = Field(
+        default=None,
+        description="How often one caller may ask; beyond, 429.",
+        examples=[{"requests": 100, "per": "1m"}],
     )
     websocket: StrictBool = Field(
         default=False, description="Let WebSockets through; their Origin must be this route's own."

@@ -16,6 +16,7 @@ from gateway.settings.references import SecretRing
 from gateway.settings.roles import RoleGrantSettings
 from gateway.settings.routes import IdentitySettings, RouteSettings
 from gateway.settings.table import Table, written
+from gateway.settings.tls import TlsSettings
 from gateway.settings.upstreams import UpstreamSettings
 
 
@@ -139,6 +140,11 @@ class Settings(Table):
         default=(), description="Networks whose Forwarded and X-Forwarded-* are believed; empty: nobody's."
     )
     prefix: Prefix = Field(default="/.gateway", description="Our own pages and endpoints.")
+    tls: TlsSettings | None = Field(
+        default=None,
+        description="TLS on the public port; both files are looked at while it runs. Without it, plain HTTP.",
+        examples=[{"cert": "certs/gateway.pem", "key": "certs/gateway.key"}],
+    )
     session: SessionSettings = Field(default=written({}), description="How long somebody stays signed in.")
     database: DatabaseSettings = Field(
         default=written({}), description="Users, accounts, roles and the audit trail."

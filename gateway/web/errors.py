@@ -14,6 +14,7 @@ from gateway.errors import (
     MethodRefused,
     StepUpRequired,
     TooManyAttempts,
+    TooManyRequests,
     Unavailable,
 )
 from gateway.flows.targets import ReturnTargets
@@ -117,6 +118,8 @@ def explaining(error: GatewayError) -> RawHeaders:
         return ((b"WWW-Authenticate", _CHALLENGE),)
     if isinstance(error, StepUpRequired):
         return ((b"WWW-Authenticate", _step_up_challenge(error)),)
+    if isinstance(error, TooManyRequests):
+        return _rate_limited(error)
     if isinstance(error, TooManyAttempts):
         return ((b"Retry-After", str(error.retry_after).encode()),)
     if isinstance(error, Unavailable):
@@ -124,6 +127,15 @@ def explaining(error: GatewayError) -> RawHeaders:
     if isinstance(error, MethodRefused) and error.allow:
         return ((b"Allow", _listed(error.allow)),)
     return ()
+
+
+def _rate_limited(error: TooManyRequests) -> RawHeaders:
+    """Return when to come back (RFC 9110 10.2.3; draft-ietf-httpapi-ratelimit-headers)."""
+    return (
+        (b"Retry-After", b"%d" % error.retry_after),
+        (b"RateLimit-Policy", b'"route";%b' % error.policy.encode("ascii")),
+        (b"RateLimit", b'"route";r=0;t=%d' % error.retry_after),
+    )
 
 
 def _asking(*, return_to: str = "", route: str = "") -> str:

@@ -215,6 +215,10 @@ _BY_CODE = {
         "This browser is signed out. Copies of the session elsewhere may work a little longer, because "
         "the end could not be recorded yet; it will be, without you doing anything.",
     ),
+    "too_many_requests": _wait(
+        "Too many requests",
+        "More was asked here in a short time than one person may. Wait a little and try again.",
+    ),
     "upstream_busy": _wait(
         "The application is busy",
         "More people than the application behind this address can serve wait for it right now. Try again in "

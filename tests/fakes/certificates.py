@@ -13,4 +13,5 @@ def write_certificates(folder: Path) -> trustme.CA:
     authority.cert_pem.write_to_path(folder / "internal-ca.pem")
     ours.cert_chain_pems[0].write_to_path(folder / "gateway.pem")
     ours.private_key_pem.write_to_path(folder / "gateway.key")
+    (folder / "gateway.key").chmod(0o600)
     return authority

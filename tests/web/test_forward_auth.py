@@ -50,6 +50,10 @@ path = "/legacy"
 upstream = "off"
 identity = { headers = { Remote-User = "email" }, assertion = "off" }
 [[routes]]
+path = "/seldom"
+upstream = "off"
+rate_limit = { requests = 2, per = "1m" }
+[[routes]]
 path = "/spelled"
 upstream = "{upstream}"
 allow_in_path = ["//"]
@@ -276,6 +280,14 @@ async def test_envoy_asks_below_our_path_with_the_method_itself(tmp_path: Path) 
         led = await at.door.send(get(f"{AUTH}/page?x=1", *passed_on(), *NAVIGATION, host=HOST))
         assert led.status == 302
         assert b"return_to=/page%3Fx%3D1" in led.values("location")[0]
+
+
+async def test_a_rate_limit_counts_what_is_asked_about(tmp_path: Path) -> None:
+    async with asked(tmp_path) as at:
+        cookie = await at.cookie()
+        answers = [await at.ask("/seldom", cookie) for _ in range(3)]
+        assert [answer.status for answer in answers] == [200, 200, 429]
+        assert answers[-1].values("retry-after")
 
 
 async def test_only_get_asks_where_fields_say_the_method(tmp_path: Path) -> None:

@@ -1,0 +1,183 @@
+"""TLS on the public port: modern, exchanged between two handshakes, and never plain HTTP."""
+
+import asyncio
+import ssl
+from pathlib import Path
+
+import pytest
+from cryptography.hazmat.primitives.serialization import (
+    BestAvailableEncryption,
+    Encoding,
+    PrivateFormat,
+    load_pem_private_key,
+)
+
+from gateway.front.tls import PresentContext, server_context
+from tests.fakes.front import Door, front
+from tests.fakes.gateway import HOST
+from tests.fakes.raw_client import get
+from tests.fakes.reloads import reloading
+from tests.fakes.tls import Certificates, exchange, serial
+
+CLOSE = "Connection: close"
+
+
+@pytest.fixture
+def certificates(tmp_path: Path) -> Certificates:
+    return Certificates(tmp_path)
+
+
+def opened(certificates: Certificates) -> PresentContext:
+    return PresentContext(server_context(str(certificates.cert), str(certificates.key)))
+
+
+async def asked(door: Door, certificates: Certificates, context: ssl.SSLContext | None = None) -> bytes:
+    request = get("/page", CLOSE, host=HOST)
+    return await exchange(door.port, request, context or certificates.context())
+
+
+async def test_a_request_over_tls_passes_and_the_upstream_is_told_https(
+    tmp_path: Path, certificates: Certificates
+) -> None:
+    async with front(tmp_path, top=certificates.toml) as door:
+        answer = await asked(door, certificates)
+        assert answer.startswith(b"HTTP/1.1 200 ")
+        assert b"X-Forwarded-Proto: https\r\n" in door.upstream.requests[-1]
+        assert b"X-Forwarded-For: 127.0.0.1\r\n" in door.upstream.requests[-1]
+
+
+async def test_many_requests_share_a_connection_by_both_lanes(
+    tmp_path: Path, certificates: Certificates
+) -> None:
+    async with front(tmp_path, top=certificates.toml) as door:
+        reader, writer = await asyncio.open_connection(
+            "127.0.0.1", door.port, ssl=certificates.context(), server_hostname=HOST
+        )
+        post = b"POST /x HTTP/1.1\r\nHost: %s\r\nContent-Length: 2\r\n\r\nhi" % HOST.encode()
+        for request in (get("/a", host=HOST), get("/b", host=HOST), post, get("/c", host=HOST)):
+            writer.write(request)
+            head = await reader.readuntil(b"\r\n\r\n")
+            assert head.startswith(b"HTTP/1.1 200 ")
+            assert await reader.readexactly(5) == b"hello"
+        writer.close()
+        assert len(door.upstream.requests) == 4
+
+
+async def test_alpn_is_http_1_1_and_tls_1_2_is_the_oldest(tmp_path: Path, certificates: Certificates) -> None:
+    async with front(tmp_path, top=certificates.toml) as door:
+        context = certificates.context()
+        context.set_alpn_protocols(["h2", "http/1.1"])
+        _, writer = await asyncio.open_connection("127.0.0.1", door.port, ssl=context, server_hostname=HOST)
+        assert writer.get_extra_info("ssl_object").selected_alpn_protocol() == "http/1.1"
+        assert writer.get_extra_info("ssl_object").version() == "TLSv1.3"
+        writer.close()
+        context = certificates.context()
+        context.maximum_version = ssl.TLSVersion.TLSv1_2
+        assert (await asked(door, certificates, context)).startswith(b"HTTP/1.1 200 ")
+        context.set_ciphers("ECDHE+AES:!AESGCM:!AESCCM:@SECLEVEL=0")
+        with pytest.raises((ssl.SSLError, ConnectionError)):
+            await asked(door, certificates, context)
+
+
+async def test_plain_http_and_nonsense_are_answered_by_no_page(
+    tmp_path: Path, certificates: Certificates
+) -> None:
+    async with front(tmp_path, top=certificates.toml) as door:
+        for data in (get("/", host=HOST), b"\x16\x03\x01\x00\x05nope!", b"\x00" * 2000):
+            reader, writer = await asyncio.open_connection("127.0.0.1", door.port)
+            writer.write(data)
+            try:
+                answer = await reader.read()
+            except ConnectionError:
+                answer = b""
+            assert b"HTTP/" not in answer
+            writer.close()
+        assert not door.upstream.requests
+        assert (await asked(door, certificates)).startswith(b"HTTP/1.1 200 ")
+
+
+@pytest.mark.parametrize("loop_kind", ["asyncio", "uvloop"])
+def test_B131_the_context_in_force_does_the_next_handshake(
+    certificates: Certificates, loop_kind: str
+) -> None:
+    import uvloop
+
+    async def story() -> None:
+        tls = opened(certificates)
+        server = await asyncio.start_server(lambda _reader, writer: writer.close(), "127.0.0.1", 0, ssl=tls)
+        port = server.sockets[0].getsockname()[1]
+        first = await serial(port, certificates.context())
+        certificates.renew()
+        assert await serial(port, certificates.context()) == first
+        tls.present = server_context(str(certificates.cert), str(certificates.key))
+        assert await serial(port, certificates.context()) != first
+        server.close()
+
+    factory = uvloop.new_event_loop if loop_kind == "uvloop" else None
+    with asyncio.Runner(loop_factory=factory) as runner:
+        runner.run(story())
+
+
+async def test_B131_another_certificate_is_taken_over_and_connections_that_stand_go_on(
+    tmp_path: Path, certificates: Certificates
+) -> None:
+    async with front(tmp_path, top=certificates.toml) as door:
+        reader, writer = await asyncio.open_connection(
+            "127.0.0.1", door.port, ssl=certificates.context(), server_hostname=HOST
+        )
+        former = await serial(door.port, certificates.context())
+        certificates.renew()
+        await door.gateway.app.take_over(door.gateway.app._settings)
+        assert await serial(door.port, certificates.context()) != former
+        writer.write(get("/a", host=HOST))
+        assert (await reader.readuntil(b"\r\n\r\n")).startswith(b"HTTP/1.1 200 ")
+        writer.close()
+
+
+async def test_B131_a_broken_pair_keeps_the_old_one(tmp_path: Path, certificates: Certificates) -> None:
+    async with front(tmp_path, top=certificates.toml) as door:
+        former = await serial(door.port, certificates.context())
+        old_key = certificates.key.read_bytes()
+        certificates.renew()
+        certificates.key.write_bytes(old_key)  # half written: a new certificate, the old key
+        with pytest.raises(OSError, match=r"."):
+            await door.gateway.app.take_over(door.gateway.app._settings)
+        assert await serial(door.port, certificates.context()) == former
+
+
+async def test_B131_what_changes_on_the_disk_is_taken_over_and_half_of_it_is_told(
+    tmp_path: Path, certificates: Certificates
+) -> None:
+    async with front(tmp_path, top=certificates.toml) as door:
+        reload = reloading(door.gateway).reload
+        former = await serial(door.port, certificates.context())
+        old_key, old_marks = certificates.key.read_bytes(), reload.files()
+        certificates.renew()
+        new_key = certificates.key.read_bytes()
+        certificates.key.write_bytes(old_key)
+        assert not await reload.refresh()
+        assert reload.files() == old_marks
+        assert await serial(door.port, certificates.context()) == former
+        certificates.key.write_bytes(new_key)
+        assert await reload.refresh()
+        assert await serial(door.port, certificates.context()) != former
+    [fault] = door.gateway.events("configuration.fault")
+    assert fault["setting"] == "tls.cert"
+    assert "mismatch" in str(fault["detail"])
+
+
+async def test_tls_itself_comes_and_goes_with_a_restart_alone(
+    tmp_path: Path, certificates: Certificates
+) -> None:
+    async with front(tmp_path, top=certificates.toml) as door:
+        assert not await reloading(door.gateway)(lambda text: text.replace(certificates.toml, ""))
+        assert await serial(door.port, certificates.context())
+    assert [fault["setting"] for fault in door.gateway.events("configuration.fault")] == ["tls"]
+
+
+def test_an_encrypted_key_is_refused_and_nobody_is_asked(certificates: Certificates) -> None:
+    key = load_pem_private_key(certificates.key.read_bytes(), None)
+    sealed = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, BestAvailableEncryption(b"canary"))
+    certificates.key.write_bytes(sealed)
+    with pytest.raises(ValueError, match="encrypted"):
+        server_context(str(certificates.cert), str(certificates.key))
