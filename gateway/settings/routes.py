@@ -6,6 +6,7 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, Field, StrictBool
 
 from gateway.settings.addresses import Cidr, HostPattern
+from gateway.settings.bearers import Bearers
 from gateway.settings.fields import (
     AcrValues,
     ClaimName,
@@ -23,7 +24,7 @@ from gateway.settings.fields import (
     Words,
     not_empty,
 )
-from gateway.settings.quantities import LifetimeOrOff, SizeOrOff
+from gateway.settings.quantities import Duration, LifetimeOrOff, SizeOrOff
 from gateway.settings.table import Table, written
 
 PERSONAL = ("roles", "groups", "emails", "email_domains", "users", "claims")
@@ -74,6 +75,19 @@ class OwnIdentitySettings(Table):
     signature: Signature | None = Field(default=None, validate_default=False, description="As in [identity].")
     headers: Mapping[Header, IdentityField] | None = Field(
         default=None, validate_default=False, description="As in [identity]."
+    )
+
+
+class RateSettings(Table):
+    """How often one caller may ask."""
+
+    requests: Annotated[int, Field(strict=True, ge=1, le=1_000_000)] = Field(
+        description="So many at once; used up, they come back evenly.", examples=[100]
+    )
+    per: Duration = Field(description="In how long all of them come back.", examples=["1m"])
+    by: Literal["user", "address"] = Field(
+        default="user",
+        description='Who is counted: each "user" (an address where nobody is signed in) or each "address".',
     )
 
 
@@ -165,6 +179,11 @@ class RouteSettings(RuleSettings, _Governed):
         description="Spellings refused unless the app behind needs them.",
         examples=[["%2f", "//", ";"]],
     )
+    rate_limit: RateSettings | None = Field(
+        default=None,
+        description="How often one caller may ask; beyond, 429.",
+        examples=[{"requests": 100, "per": "1m"}],
+    )
     websocket: StrictBool = Field(
         default=False, description="Let WebSockets through; their Origin must be this route's own."
     )
@@ -183,6 +202,17 @@ class RouteSettings(RuleSettings, _Governed):
         default="login",
         description='With forward_token, where only a new login brings one: "login", "deny" (403), or '
         '"keep" on with what there is.',
+    )
+    bearer: Bearers = Field(
+        default=(),
+        validate_default=False,
+        description="Issuers whose access tokens are taken in the place of a session: a table, or a list. "
+        "Keys: issuer, audience, algorithms, scopes, typ, callers, claims.",
+        examples=[{"issuer": "https://login.example.com", "audience": "https://gateway.example.com"}],
+    )
+    forward_bearer: StrictBool = Field(
+        default=False,
+        description="With bearer: send the client's Authorization along; else the gateway keeps it.",
     )
     identity: OwnIdentitySettings | None = Field(
         default=None,

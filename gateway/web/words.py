@@ -105,6 +105,18 @@ _BY_CODE = {
         way=Way.ACCOUNT,
         label="See who is signed in",
     ),
+    "invalid_token": _wait(
+        "This token is not accepted",
+        "A program sent a token that has ended or is not for this address. It needs a new one.",
+    ),
+    "invalid_request": _wait(
+        "These credentials cannot be read",
+        "A program sent its token in a way that could be understood in more than one way.",
+    ),
+    "insufficient_scope": _wait(
+        "This token is for something else",
+        "A program sent a token that does not cover this address. It needs one with another scope.",
+    ),
     "csrf_failed": _home(
         "This form has expired",
         "For your safety the form was not accepted: it was open for too long, or did not come from here. "
@@ -210,6 +222,10 @@ _BY_CODE = {
         "Sign-out is incomplete",
         "This browser is signed out. Copies of the session elsewhere may work a little longer, because "
         "the end could not be recorded yet; it will be, without you doing anything.",
+    ),
+    "too_many_requests": _wait(
+        "Too many requests",
+        "More was asked here in a short time than one person may. Wait a little and try again.",
     ),
     "upstream_busy": _wait(
         "The application is busy",

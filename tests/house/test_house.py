@@ -40,6 +40,7 @@ FLOORS = {
     "strategies": 7.05,
     "descriptors": 7,
     "pools": 7,
+    "bearer_rooms": 7.05,
     "rooms": 7.1,
     "rehearsal": 7.1,
     "succession": 7.2,

@@ -1,0 +1,61 @@
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from gateway.model.route import Rate
+from gateway.routing.rate import Buckets
+
+RATE = Rate(requests=5, per=10.0)
+
+
+def test_a_full_bucket_lets_all_of_it_pass_and_then_one_after_the_other() -> None:
+    buckets = Buckets()
+    told = [buckets.take(RATE, "ann", now=100.0) for _ in range(7)]
+    assert [verdict.passes for verdict in told] == [True] * 5 + [False] * 2
+    assert [verdict.remaining for verdict in told] == [4, 3, 2, 1, 0, 0, 0]
+    assert told[-1].retry_after == pytest.approx(2.0)
+    assert not buckets.take(RATE, "ann", now=101.9).passes
+    assert buckets.take(RATE, "ann", now=102.0).passes
+    assert not buckets.take(RATE, "ann", now=102.0).passes
+    assert buckets.take(RATE, "ann", now=1000.0).remaining == 4
+
+
+def test_callers_have_a_bucket_each() -> None:
+    buckets = Buckets()
+    for _ in range(5):
+        buckets.take(RATE, "ann", now=0.0)
+    assert not buckets.take(RATE, "ann", now=0.0).passes
+    assert buckets.take(RATE, "bob", now=0.0).passes
+
+
+def test_what_is_kept_is_bounded_and_the_longest_unused_goes() -> None:
+    buckets = Buckets(most=3)
+    once = Rate(requests=1, per=100.0)
+    for name in "abcd":
+        assert buckets.take(once, name, now=0.0).passes
+    assert buckets.take(once, "a", now=0.0).passes
+    assert not buckets.take(once, "d", now=0.0).passes
+    assert len(buckets._full_at) == 3
+
+
+@given(
+    st.integers(1, 50),
+    st.floats(0.1, 1000.0),
+    st.lists(st.floats(0.0, 100.0), min_size=1, max_size=200),
+)
+def test_never_more_in_any_time_than_a_bucket_and_what_refills_it(
+    requests: int, per: float, pauses: list[float]
+) -> None:
+    buckets, rate, now = Buckets(), Rate(requests=requests, per=per), 1000.0
+    passed: list[float] = []
+    for pause in pauses:
+        now += pause
+        verdict = buckets.take(rate, "x", now=now)
+        if verdict.passes:
+            passed.append(now)
+            assert 0 <= verdict.remaining < requests
+        else:
+            assert 0 < verdict.retry_after <= per / requests + 1e-6
+    for start in range(len(passed)):
+        within = passed[-1] - passed[start]
+        assert len(passed) - start <= requests + within * requests / per + 1
