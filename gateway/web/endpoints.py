@@ -1,4 +1,4 @@
-"""Everything under our prefix: which method on which path is which handler, and nothing more."""
+"""Everything that we answer: which method on which path is which handler, and nothing more."""
 
 from collections.abc import Mapping
 
@@ -16,6 +16,7 @@ from gateway.web.own_paths import OwnPaths
 from gateway.web.password import PasswordPage
 from gateway.web.programs import Programs
 from gateway.web.query import parse_fields
+from gateway.web.resources import ProtectedResources
 from gateway.web.signin import SignIn
 from gateway.web.signout import SignOut
 from gateway.web.visit import ReadBody, Visit
@@ -39,11 +40,13 @@ class Endpoints:
         programs: Programs,
         issuer_logout: IssuerLogoutEndpoints,
         forward_auth: ForwardAuth,
+        resources: ProtectedResources,
         client_jwks: ClientJwks,
     ) -> None:
+        self._resources = resources
         self._prefix = prefix
         self._forward_auth = forward_auth
-        self.covers = OwnPaths(prefix).cover
+        self._own = OwnPaths(prefix)
         self._exact: Mapping[str, Methods] = {
             "/signin": {"GET": home.starts(signin.choose)},
             "/signout": {"GET": signout.ask, "POST": signout.leave},
@@ -67,12 +70,21 @@ class Endpoints:
             "/frontchannel-logout": {"GET": issuer_logout.frontchannel},
         }
 
+    def covers(self, path: str) -> bool:
+        """Say whether *path*, in any spelling, is under our prefix: then no upstream ever sees it.
+
+        So is what is well known about routes that take bearers, in its one spelling.
+        """
+        return self._resources.covers(path) or self._own.cover(path)
+
     async def handle(self, inbound: Inbound, read_body: ReadBody, passage: Passage) -> Answer:
         """Answer *inbound*. Raises GatewayErrors; cookies that any answer must carry are in *passage*."""
         if self._forward_auth.is_asked(inbound):  # what follows its path is another request's
             return await self._forward_auth.answer(inbound, passage)
         if inbound.spellings or inbound.target.partition(b"?")[0] != inbound.path.encode():
             raise RequestRejected("our own paths have one spelling")
+        if self._resources.covers(inbound.path):
+            return self._resources.handle(inbound)
         methods, tail = self._find(inbound.path)
         method = "GET" if inbound.method == "HEAD" else inbound.method
         handler = methods.get(method)
