@@ -5,6 +5,7 @@ from hashlib import sha256
 from pathlib import Path
 
 from gateway.errors import Fault, SettingsInvalid
+from gateway.model.bearer import Bearer, Callers, Trusted
 from gateway.model.cookies import CookieNames
 from gateway.model.proof import Demand
 from gateway.model.route import (
@@ -20,10 +21,12 @@ from gateway.model.route import (
 )
 from gateway.model.upstream import Balance, Health, Limits, Member, Timeouts, Trust, Upstream
 from gateway.relying_party.client_keys import ClientKey, ClientKeyRefused
+from gateway.relying_party.client_tls import ClientTls
 from gateway.relying_party.registration import ClaimNames, Registration, RoleGrant
 from gateway.routing.table import Table, without_port
 from gateway.sessions.strategy import Policy
 from gateway.settings.addresses import UNIX, url
+from gateway.settings.bearers import BearerSettings
 from gateway.settings.providers import STANDARD_CLAIMS, ProviderSettings
 from gateway.settings.redis_url import redis_address
 from gateway.settings.roles import RoleGrantSettings
@@ -62,6 +65,7 @@ def _route(settings: Settings, route: RouteSettings, upstreams: dict[str, Upstre
         rate=_rate(route.rate_limit),
         identity=_identity(settings.identity_of(route)),
         forwarding=_forwarding(settings, route),
+        bearer=_bearer(settings, route),
     )
 
 
@@ -76,6 +80,28 @@ def _forwarding(settings: Settings, route: RouteSettings) -> Forwarding | None:
         on_error=OnRefreshError(route.on_refresh_error),
         resource=upstream.resource,
         audience=upstream.exchange_audience,
+    )
+
+
+def _bearer(settings: Settings, route: RouteSettings) -> Bearer | None:
+    if not route.bearer:
+        return None
+    issuers = tuple(_trusted(settings, each) for each in route.bearer)
+    return Bearer(issuers=issuers, forward=route.forward_bearer)
+
+
+def _trusted(settings: Settings, bearer: BearerSettings) -> Trusted:
+    """Return what is asked of an issuer's tokens; their claims are read as its logins' are, unless told."""
+    same = next((each for each in settings.providers if each.issuer == bearer.issuer), None)
+    claims = same.claims if same is not None and "claims" not in bearer.model_fields_set else bearer.claims
+    return Trusted(
+        issuer=bearer.issuer,
+        audiences=bearer.audience,
+        algorithms=bearer.algorithms,
+        scopes=bearer.scopes,
+        typ=bearer.typ,
+        callers=Callers(bearer.callers),
+        claims=tuple(claims.items()),
     )
 
 
@@ -252,7 +278,31 @@ def registration(
         pushed_requests=provider.pushed_requests,
         signs_requests=provider.signed_requests,
         dpop=provider.dpop,
+        tls=_client_tls(provider),
+        encrypted_id_tokens=provider.encrypted_id_tokens,
+        userinfo_format=provider.userinfo_format,
+        content_encryption=tuple(provider.content_encryption),
     )
+
+
+def _client_tls(provider: ProviderSettings) -> ClientTls | None:
+    """Return how we talk TLS to an issuer, None for what is usual; the files are looked at now."""
+    tls = provider.tls
+    paths = [path for path in (tls.ca, tls.client_cert, tls.client_key) if path is not None]
+    if not paths:
+        return None
+    try:
+        contents = sha256(b"".join(Path(path).read_bytes() for path in paths)).digest()
+        made = ClientTls(
+            ca=tls.ca or "", certificate=tls.client_cert or "", key=tls.client_key or "", contents=contents
+        )
+        made.context()
+    except OSError as error:
+        key = f"providers.{provider.id}.tls"
+        raise SettingsInvalid(
+            [Fault(key=key, message=f"cannot be used: {error.strerror or error}")]
+        ) from None
+    return made
 
 
 def _client_keys(provider: ProviderSettings) -> tuple[ClientKey, ...]:
@@ -260,7 +310,12 @@ def _client_keys(provider: ProviderSettings) -> tuple[ClientKey, ...]:
     for index, each in enumerate(provider.keys):
         try:
             made.append(
-                ClientKey(pem=each.key.get_secret_value(), algorithm=each.alg or "", kid=each.kid or "")
+                ClientKey(
+                    pem=each.key.get_secret_value(),
+                    use=each.use,
+                    algorithm=each.alg or "",
+                    kid=each.kid or "",
+                )
             )
         except ClientKeyRefused as error:
             faults.append(Fault(key=f"providers.{provider.id}.keys[{index}].key", message=str(error)))

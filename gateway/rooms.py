@@ -7,6 +7,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
 from gateway.assembly import build_routes, cookie_names, hosts_served
+from gateway.bearer_rooms import BearerRooms, BearerTrade
 from gateway.flows.arrival import Arrivals
 from gateway.flows.departures import Departures, LogoutProvider
 from gateway.flows.issuer_logout import IssuerLogout
@@ -71,6 +72,7 @@ from gateway.web.pages import Pages
 from gateway.web.password import PasswordPage
 from gateway.web.programs import Programs
 from gateway.web.replies import Replies
+from gateway.web.resources import ProtectedResources
 from gateway.web.signin import SignIn
 from gateway.web.signout import SignOut
 
@@ -136,7 +138,9 @@ class Rooms:
         self._keeping = self._kept()
         self._strategy = self._keeping.strategy
         self.checks = self._keeping.checks
-        self._live = Live(self._strategy, clock=around.clock, monotonic=around.monotonic, audit=self._audit)
+        self._bearers = self._bearer_rooms()
+        rechecks = self._bearers.rechecks(self._strategy)
+        self._live = Live(rechecks, clock=around.clock, monotonic=around.monotonic, audit=self._audit)
         self.closing: list[Close] = [
             tenure.end,
             self._sightings.close,
@@ -248,6 +252,20 @@ class Rooms:
             )
         )
 
+    def _bearer_rooms(self) -> BearerRooms:
+        return BearerRooms(
+            BearerTrade(
+                table=self.table,
+                database=self._database,
+                store=self._store,
+                watch=self._watch,
+                tenure=self._tenure,
+                clock=self._around.clock,
+                audit=self._audit,
+                counts=self._metrics,
+            )
+        )
+
     def _password_rooms(self) -> PasswordRooms:
         return PasswordRooms(
             PasswordTrade(
@@ -283,6 +301,7 @@ class Rooms:
             pools={upstream.name: self._pool(upstream, heads) for upstream in self._upstreams()},
             renewed=self._live.renewed,
             tokens=self._tokens.forwards,
+            bearers=self._bearers.bearers,
             clock=self._around.clock,
             monotonic=self._around.monotonic,
         )
@@ -323,6 +342,7 @@ class Rooms:
                 root=self._root,
             ),
             issuer_logout=self._issuer_logout(),
+            resources=ProtectedResources(self.table, replies=self._replies),
             client_jwks=ClientJwks(client_key_sets(self._issuers), replies=self._replies),
         )
 
@@ -420,7 +440,12 @@ class Rooms:
 
     def _party(self, registered: Registration) -> RelyingParty:
         """Return who talks to an issuer; its metadata and keys are kept while the registration is."""
-        http = self._tenure.claim("issuers", IssuerHttp, close=IssuerHttp.close)
+        tls = registered.tls
+        http = self._tenure.claim(
+            ("issuers", tls),
+            lambda: IssuerHttp(tls=None if tls is None else tls.context()),
+            close=IssuerHttp.close,
+        )
         return self._tenure.claim(
             ("issuer", registered), lambda: RelyingParty(registered, http=http, clock=self._around.clock)
         )

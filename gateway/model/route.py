@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from ipaddress import IPv4Network, IPv6Network
 
+from gateway.model.bearer import Bearer
 from gateway.model.proof import Demand
 from gateway.model.upstream import Upstream
 
@@ -95,8 +96,8 @@ class Route:
     prefix that ends at a segment. `asks_for_roles` means that roles are read from the database at
     each request (BEHAVIOUR 1). `allow_in_path` holds spellings that are refused elsewhere. `websocket`
     lets a connection leave HTTP; elsewhere a wish to do so is dropped. `demand` is how recent and how
-    strong the caller's proof of who they are must be, `forwarding` which token of their issuer goes along.
-    `plain` says that `access` is the whole rule;
+    strong the caller's proof of who they are must be, `forwarding` which token of their issuer goes along,
+    `bearer` which tokens are taken in the place of a session. `plain` says that `access` is the whole rule;
     the table sets it.
     """
 
@@ -117,6 +118,7 @@ class Route:
     rate: Rate | None = None
     identity: IdentityHeaders = IdentityHeaders(headers=(), assertion=None)
     forwarding: Forwarding | None = None
+    bearer: Bearer | None = None
     plain: bool = field(default=False, compare=False)
 
 

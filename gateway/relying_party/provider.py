@@ -28,6 +28,7 @@ from gateway.relying_party.authorization import (
 from gateway.relying_party.authorization_request import address
 from gateway.relying_party.backchannel import BackChannel
 from gateway.relying_party.claims import merged, verified_login
+from gateway.relying_party.decryption import signed_id_token, signed_logout_token
 from gateway.relying_party.discovery import Discovery
 from gateway.relying_party.end_session import LogoutDeparture, end_session_url
 from gateway.relying_party.http import IssuerHttp
@@ -46,7 +47,9 @@ class RelyingParty:
         self.registration = registration
         self._http = http
         self._clock = clock
-        self._discovery = Discovery(registration.issuer, http=http, clock=clock)
+        self._discovery = Discovery(
+            registration.issuer, http=http, clock=clock, aliases=registration.shows_certificate
+        )
         self._keys = self._key_source()
         self._issuer = BackChannel(registration, http=http, clock=clock)
 
@@ -86,6 +89,7 @@ class RelyingParty:
         code = accept_response(response, pending=pending, metadata=metadata)
         key = self._issuer.fresh_key()
         answer = await tokens.exchange(code, pending=pending, metadata=metadata, issuer=self._issuer, key=key)
+        answer = replace(answer, id_token=signed_id_token(answer.id_token, self.registration))
         claims = await id_token.verify(
             answer.id_token, expectation=self._expectation(pending, code, answer), keys=self._keys
         )
@@ -95,6 +99,7 @@ class RelyingParty:
                 access_token=answer.access_token,
                 subject=str(claims["sub"]),
                 issuer=self._issuer,
+                keys=self._keys,
                 key=key,
             )
             claims = merged(claims, told)
@@ -170,6 +175,7 @@ class RelyingParty:
             algorithms=self.registration.algorithms,
             now=self._clock(),
         )
+        raw = signed_logout_token(raw, self.registration)
         return await logout_token.verify(raw, expectation=expectation, keys=self._keys)
 
     def _tokens(self, answer: tokens.TokenAnswer, claims: id_token.Claims, nonce: str) -> ProviderTokens:

@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator
 
 from gateway.model.route import covers
 from gateway.settings.addresses import upstream_url, url, within
+from gateway.settings.bearer_checks import bearers
 from gateway.settings.fields import folded
 from gateway.settings.notation import KeyPath, nearest
 from gateway.settings.refusal import Finding, Refused
@@ -75,7 +76,7 @@ def _access(settings: Settings) -> Iterator[Finding]:
         path = ("routes", index)
         if route.access == "public":
             yield from _nobody_known(path, route)
-        elif route.access == "authenticated" and not settings.providers:
+        elif route.access == "authenticated" and not settings.providers and not route.bearer:
             yield Finding(
                 path=(*path, "access"),
                 message="needs somebody signed in, and there is no provider to sign in at",
@@ -137,6 +138,8 @@ def _reach(settings: Settings) -> Iterator[Finding]:
     public, domain = url(settings.public_url).host, settings.session.cookie.domain
     for index, route in enumerate(settings.routes):
         if route.host is None or route.access == "public" or _reaches(route.host, public, domain):
+            continue
+        if route.bearer:  # programs call there
             continue
         suggestion = f'set session.cookie.domain to a domain above both, or write host = "{public}"'
         yield Finding(
@@ -281,5 +284,6 @@ ROUTE_CHECKS: tuple[Callable[[Settings], Iterator[Finding]], ...] = (
     _identity,
     _signature_keys,
     _forwarding,
+    bearers,
     _upstream_tokens,
 )

@@ -6,6 +6,7 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, Field, StrictBool
 
 from gateway.settings.addresses import Cidr, HostPattern
+from gateway.settings.bearers import Bearers
 from gateway.settings.fields import (
     AcrValues,
     ClaimName,
@@ -201,6 +202,17 @@ class RouteSettings(RuleSettings, _Governed):
         default="login",
         description='With forward_token, where only a new login brings one: "login", "deny" (403), or '
         '"keep" on with what there is.',
+    )
+    bearer: Bearers = Field(
+        default=(),
+        validate_default=False,
+        description="Issuers whose access tokens are taken in the place of a session: a table, or a list. "
+        "Keys: issuer, audience, algorithms, scopes, typ, callers, claims.",
+        examples=[{"issuer": "https://login.example.com", "audience": "https://gateway.example.com"}],
+    )
+    forward_bearer: StrictBool = Field(
+        default=False,
+        description="With bearer: send the client's Authorization along; else the gateway keeps it.",
     )
     identity: OwnIdentitySettings | None = Field(
         default=None,

@@ -37,6 +37,8 @@ PSEUDONYM = "vestibule"
 
 _KEEP = Fate.KEEP
 _DROP = Fate.DROP
+_AUTHORIZATION = frozenset((b"authorization",))
+_NOTHING: frozenset[bytes] = frozenset()
 _COLON = b": "
 _CRLF = b"\r\n"
 _UPGRADE = b"Connection: Upgrade\r\nUpgrade: websocket\r\n\r\n"
@@ -84,6 +86,7 @@ class _Leg:
     authority: bytes
     balance: Balance
     forwarded: bytes | None
+    taken: frozenset[bytes]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -134,7 +137,7 @@ class Dresser:
         does not end at a raw segment.
         """
         leg = self._legs.get(id(route)) or self._prepare(route)
-        lines = inbound.notes.outbound_lines if leg.forwarded is None else self._passed_on_but(leg, inbound)
+        lines = self._passed_on_but(leg.taken, inbound) if leg.taken else inbound.notes.outbound_lines
         if lines is None:
             lines = inbound.notes.outbound_lines = self._passed_on(inbound, inbound.headers)
         upgrade = inbound.websocket and route.websocket
@@ -183,6 +186,7 @@ class Dresser:
             authority=b"" if upstream.preserve_host else authority(upstream.authority, tls=upstream.tls),
             balance=upstream.balance,
             forwarded=_opening(route.forwarding),
+            taken=_taken(route),
         )
         self._legs[id(route)] = leg
         return leg
@@ -206,12 +210,16 @@ class Dresser:
         )
         return b"".join((*client.kept, forwarding.encode("latin-1")))
 
-    def _passed_on_but(self, leg: _Leg, inbound: Inbound) -> bytes:
-        """Return what `_passed_on` does, without the client's own word where *leg* has the issuer's token."""
-        forwarding = leg.route.forwarding
-        taken = fold(forwarding.header.encode("ascii")) if forwarding else b""
-        rest = tuple(field for field in inbound.headers if fold(field[0]) != taken)
-        return self._passed_on(inbound, rest)
+    def _passed_on_but(self, taken: frozenset[bytes], inbound: Inbound) -> bytes:
+        """Return what `_passed_on` does, without the client's own word in what is *taken* by the gateway."""
+        noted = inbound.notes.unauthorized_lines if taken is _AUTHORIZATION else None
+        if noted is not None:
+            return noted
+        rest = tuple(field for field in inbound.headers if fold(field[0]) not in taken)
+        lines = self._passed_on(inbound, rest)
+        if taken is _AUTHORIZATION:
+            inbound.notes.unauthorized_lines = lines
+        return lines
 
     def _filtered(self, inbound: Inbound, headers: RawHeaders) -> _Client:
         client = self._sorted(inbound, headers)
@@ -282,6 +290,17 @@ def _affinity(balance: Balance, inbound: Inbound, session: Session | None) -> st
     if balance is Balance.HASH_USER and session is not None:
         return session.identity.user_id
     return inbound.client_ip
+
+
+def _taken(route: Route) -> frozenset[bytes]:
+    """Return the folds of the headers in which *route* leaves nothing of the client's.
+
+    They are where the issuer's token goes, and `Authorization` where the gateway reads tokens itself.
+    """
+    read = _AUTHORIZATION if route.bearer is not None and not route.bearer.forward else _NOTHING
+    if route.forwarding is None:
+        return read
+    return read | {fold(route.forwarding.header.encode("ascii"))}
 
 
 def _opening(forwarding: Forwarding | None) -> bytes | None:

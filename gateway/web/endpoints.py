@@ -1,4 +1,4 @@
-"""Everything under our prefix: which method on which path is which handler, and nothing more."""
+"""Everything that we answer: which method on which path is which handler, and nothing more."""
 
 from collections.abc import Mapping
 
@@ -14,6 +14,7 @@ from gateway.web.issuer_logout import IssuerLogoutEndpoints
 from gateway.web.password import PasswordPage
 from gateway.web.programs import Programs
 from gateway.web.query import parse_fields
+from gateway.web.resources import ProtectedResources
 from gateway.web.signin import SignIn
 from gateway.web.signout import SignOut
 from gateway.web.visit import ReadBody, Visit
@@ -36,8 +37,10 @@ class Endpoints:
         password: PasswordPage,
         programs: Programs,
         issuer_logout: IssuerLogoutEndpoints,
+        resources: ProtectedResources,
         client_jwks: ClientJwks,
     ) -> None:
+        self._resources = resources
         self._prefix = prefix
         self._folded = prefix.casefold()
         self._first = self._folded.split("/")[1]
@@ -65,7 +68,12 @@ class Endpoints:
         }
 
     def covers(self, path: str) -> bool:
-        """Say whether *path*, in any spelling, is under our prefix: then no upstream ever sees it."""
+        """Say whether *path*, in any spelling, is under our prefix: then no upstream ever sees it.
+
+        So is what is well known about routes that take bearers, in its one spelling.
+        """
+        if self._resources.covers(path):
+            return True
         if self._first not in path.casefold():
             return False
         bare = "/".join(segment.partition(";")[0] for segment in path.split("/") if segment)
@@ -76,6 +84,8 @@ class Endpoints:
         """Answer *inbound*. Raises GatewayErrors; cookies that any answer must carry are in *passage*."""
         if inbound.spellings or inbound.target.partition(b"?")[0] != inbound.path.encode():
             raise RequestRejected("our own paths have one spelling")
+        if self._resources.covers(inbound.path):
+            return self._resources.handle(inbound)
         methods, tail = self._find(inbound.path)
         method = "GET" if inbound.method == "HEAD" else inbound.method
         handler = methods.get(method)
