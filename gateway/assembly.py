@@ -33,7 +33,7 @@ from gateway.settings.redis_url import redis_address
 from gateway.settings.roles import RoleGrantSettings
 from gateway.settings.routes import IdentitySettings, RateSettings, RouteSettings, RuleSettings
 from gateway.settings.schema import Settings
-from gateway.settings.upstreams import HealthSettings
+from gateway.settings.upstreams import HealthSettings, UpstreamSettings
 from gateway.store.redis_account import RedisAccount
 from gateway.store.redis_server import Place, RedisLogin
 from gateway.store.redis_tls import RedisTls
@@ -46,13 +46,12 @@ def build_routes(settings: Settings) -> tuple[Route, ...]:
 
 
 def _route(settings: Settings, route: RouteSettings, upstreams: dict[str, Upstream]) -> Route:
-    name, _ = settings.upstream_of(route)
-    upstream = upstreams.setdefault(name, _upstream(settings, route))
     return Route(
         name=f"{route.host or ''}{route.path}",
         host=route.host,
         path=route.path,
-        upstream=upstream,
+        upstream=_shared(settings, route, upstreams),
+        audience=route.audience or "",
         access=Access(route.access),
         allow=_rules(route),
         deny=_rules(route.deny),
@@ -73,14 +72,14 @@ def _route(settings: Settings, route: RouteSettings, upstreams: dict[str, Upstre
 def _forwarding(settings: Settings, route: RouteSettings) -> Forwarding | None:
     if route.forward_token is None:
         return None
-    _, upstream = settings.upstream_of(route)
+    named = settings.named_upstream(route)
     return Forwarding(
         token=Forwarded(route.forward_token),
         header=route.token_header,
         scheme=route.token_scheme,
         on_error=OnRefreshError(route.on_refresh_error),
-        resource=upstream.resource,
-        audience=upstream.exchange_audience,
+        resource=named.resource if named else None,
+        audience=named.exchange_audience if named else None,
     )
 
 
@@ -106,8 +105,15 @@ def _trusted(settings: Settings, bearer: BearerSettings) -> Trusted:
     )
 
 
-def _upstream(settings: Settings, route: RouteSettings) -> Upstream:
-    name, upstream = settings.upstream_of(route)
+def _shared(settings: Settings, route: RouteSettings, upstreams: dict[str, Upstream]) -> Upstream | None:
+    """Return the upstream of *route*, the same one for all that lead there."""
+    if route.upstream is None:
+        return None
+    name, upstream = settings.upstream_of(route.upstream)
+    return upstreams.setdefault(name, _upstream(name, upstream))
+
+
+def _upstream(name: str, upstream: UpstreamSettings) -> Upstream:
     timeouts, tls = upstream.timeouts, upstream.tls
     return Upstream(
         name=name,

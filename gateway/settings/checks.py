@@ -239,7 +239,7 @@ def _no_loops(settings: Settings) -> Iterator[Finding]:
         for index, each in enumerate(upstream.urls):
             yield from _ours(("upstreams", name, "urls", index), each, ours)
     for index, route in enumerate(settings.routes):
-        if "://" in route.upstream:
+        if route.upstream is not None and "://" in route.upstream:
             yield from _ours(("routes", index, "upstream"), route.upstream, ours)
 
 
