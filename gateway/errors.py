@@ -15,9 +15,14 @@
     ├── NoRoute                    404
     ├── NoSuchPage                 404  under our own prefix
     ├── LoopDetected               508  the request already passed this gateway
-    ├── LoginRequired              401  nobody is signed in and the route wants somebody
-    ├── StepUpRequired             401  somebody is, and has to prove once more who they are
+    ├── Challenged                  -   the caller has to prove something first
+    │   ├── LoginRequired          401  nobody is signed in and the route wants somebody
+    │   ├── StepUpRequired         401  somebody is, and has to prove once more who they are
+    │   └── BearerRefused          401  a token that does not hold; `reason` says why
+    │       ├── BearerMalformed    400  credentials that are none, or twice
+    │       └── ScopeMissing       403  a token that holds, for something else
     ├── AccessDenied               403  somebody is, and may not pass
+    ├── ProxyUntrusted             403  whoever asks about another's request is no proxy of ours
     ├── FormRefused                403  a form without a valid CSRF token, or from another origin
     ├── PasswordRefused            400  a new password that is not taken; `fault` says why
     ├── AccountKept                409  the last way to sign in, or the one in use, is not given up
@@ -151,7 +156,42 @@ class LoopDetected(GatewayError):
     status = 508
 
 
-class LoginRequired(GatewayError):
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Resource:
+    """A route that takes bearers, as a challenge names it (RFC 9728 5.1): its path and its scopes."""
+
+    path: str
+    scopes: tuple[str, ...]
+
+
+class Challenged(GatewayError):
+    """The caller has to prove something first; `resource` is set where a bearer's token may do it."""
+
+    resource: Resource | None = None
+
+
+class BearerRefused(Challenged):
+    """*reason* is one of a few stable words; the text, for the log, names the check that failed."""
+
+    code = "invalid_token"
+    status = 401
+
+    def __init__(self, reason: str, text: str = "") -> None:
+        super().__init__(text or reason)
+        self.reason = reason
+
+
+class BearerMalformed(BearerRefused):
+    code = "invalid_request"
+    status = 400
+
+
+class ScopeMissing(BearerRefused):
+    code = "insufficient_scope"
+    status = 403
+
+
+class LoginRequired(Challenged):
     """*route* names the route that asks, where it also asks how they sign in; else it is empty."""
 
     code = "login_required"
@@ -162,7 +202,7 @@ class LoginRequired(GatewayError):
         self.route = route
 
 
-class StepUpRequired(GatewayError):
+class StepUpRequired(Challenged):
     """What the route of that name demands: RFC 9470 3 has the words. *max_age* is in seconds."""
 
     code = "insufficient_user_authentication"
@@ -184,6 +224,11 @@ class StepUpRequired(GatewayError):
 
 class AccessDenied(GatewayError):
     code = "access_denied"
+    status = 403
+
+
+class ProxyUntrusted(GatewayError):
+    code = "proxy_not_trusted"
     status = 403
 
 

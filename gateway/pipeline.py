@@ -15,17 +15,23 @@ import msgspec
 
 from gateway.errors import (
     AccessDenied,
+    BearerRefused,
+    Challenged,
     ContentTooLarge,
     LoginRequired,
     MethodRefused,
+    NoRoute,
     RequestRejected,
+    Resource,
     StepUpRequired,
     TooManyRequests,
 )
+from gateway.flows.bearers import is_bearers, presented
 from gateway.flows.resume import Resume, Resumed
+from gateway.model.bearer import Bearer
 from gateway.model.event import Clock
 from gateway.model.grant import Token
-from gateway.model.inbound import Inbound
+from gateway.model.inbound import Inbound, RawHeaders
 from gateway.model.proof import UNPROVEN, Proof
 from gateway.model.route import Access, Forwarding, Rate, Route
 from gateway.model.session import Session
@@ -108,6 +114,31 @@ class NoTokens:
         raise LoginRequired("no tokens of issuers are kept")
 
 
+class Bearers(Protocol):
+    """Who calls with a token instead of a session."""
+
+    def at_hand(self, bearer: Bearer, token: str, *, asks_for_roles: bool) -> Session | None: ...
+
+    async def caller(self, bearer: Bearer, token: str, *, asks_for_roles: bool) -> Session:
+        """Return who calls. Raises BearerRefused, AccessDenied, IssuerUnavailable, StoreUnavailable."""
+
+    def refused(self, refusal: BearerRefused) -> None:
+        """Hear of credentials that were refused before anybody was asked about them."""
+
+
+class NoBearers:
+    """There are none: no route takes any."""
+
+    def at_hand(self, _bearer: Bearer, _token: str, *, asks_for_roles: bool) -> Session | None:
+        return None
+
+    async def caller(self, _bearer: Bearer, _token: str, *, asks_for_roles: bool) -> Session:
+        raise BearerRefused("unknown", "no tokens are taken")
+
+    def refused(self, _refusal: BearerRefused) -> None:
+        """Nobody hears."""
+
+
 Renewed = Callable[[Session], None]
 """Hears of sessions that a request found on a new lease, or read anew."""
 
@@ -130,6 +161,7 @@ class Pipeline:
         monotonic: Callable[[], float],
         renewed: Renewed = _unheard,
         tokens: Tokens = NoTokens(),  # noqa: B008 - it has no state
+        bearers: Bearers = NoBearers(),  # noqa: B008 - it has no state
     ) -> None:
         self._table = table
         self._resume = resume
@@ -139,6 +171,7 @@ class Pipeline:
         self._monotonic = monotonic
         self._renewed = renewed
         self._tokens = tokens
+        self._bearers = bearers
         self._buckets = Buckets()
 
     async def proxy(self, passage: Passage, body: Body, reply: Reply, *, again: bool = False) -> None:
@@ -147,27 +180,46 @@ class Pipeline:
         if inbound is None:
             raise RequestRejected("nothing was received")
         route = await self.authorize(passage, inbound)
+        pool = self._pool(route)
         _check_length(route, inbound)
         if route.rate is not None and not again:
             self._count(route, route.rate, passage, inbound)
-        session = None if route.access is Access.PUBLIC else passage.session
-        token = None
-        if route.forwarding is not None and session is not None:
-            token = await self._token(passage, session, route.forwarding)
+        session = _told_of(route, passage)
+        token = await self._token(passage, session, route.forwarding)
         outbound = self._dresser.dress(inbound, route, session, token)
         content = body.chunks(most=route.max_body) if inbound.has_body else None
         began = self._monotonic()
-        async with self._pools[route.upstream.name].send(outbound, content, again=again) as answer:
+        async with pool.send(outbound, content, again=again) as answer:
             passage.upstream_seconds = self._monotonic() - began
             await reply.relay(answer, passage)
+
+    async def vouch(self, passage: Passage, inbound: Inbound) -> RawHeaders:
+        """Authorize a request that somebody else sends; return the fields that its app is to be told.
+
+        Raises what `authorize` raises, TooManyRequests and IdentityUnrepresentable.
+        """
+        route = await self.authorize(passage, inbound)
+        if route.rate is not None:
+            self._count(route, route.rate, passage, inbound)
+        session = _told_of(route, passage)
+        token = await self._token(passage, session, route.forwarding)
+        return self._dresser.tell(inbound, route, session, token)
 
     async def authorize(self, passage: Passage, inbound: Inbound) -> Route:
         """Return the route that governs the request, once its caller may pass.
 
         Writes what it learns into *passage*. Raises NoRoute, MethodRefused, RequestRejected,
-        LoginRequired, StepUpRequired, AccessDenied, StoreUnavailable.
+        LoginRequired, StepUpRequired, BearerRefused, AccessDenied, IssuerUnavailable, StoreUnavailable.
         """
         route = passage.route = self.match(inbound)
+        try:
+            return await self._authorize(passage, inbound, route)
+        except Challenged as challenge:
+            if route.bearer is not None:
+                challenge.resource = Resource(path=route.path, scopes=route.bearer.scopes)
+            raise
+
+    async def _authorize(self, passage: Passage, inbound: Inbound, route: Route) -> Route:
         if route.methods is not None and not covers_method(route.methods, inbound.method):
             passage.decision, passage.reason = Outcome.DENY.value, "methods"
             raise MethodRefused(inbound.method, allow=sorted(route.methods))
@@ -176,6 +228,8 @@ class Pipeline:
             raise AccessDenied("a WebSocket from another origin")
         if not _session_counts(route, inbound):
             return self._decide(passage, inbound, route)
+        if route.bearer is not None and await self._borne(passage, inbound, route, route.bearer):
+            return self._decide(passage, inbound, route)
         resumed = self._resume.at_once(inbound, asks_for_roles=route.asks_for_roles)
         if resumed is None:
             resumed = await self._resume.resume(inbound, asks_for_roles=route.asks_for_roles)
@@ -183,6 +237,28 @@ class Pipeline:
                 self._renewed(resumed.session)
         _note(passage, resumed)
         return self._decide(passage, inbound, route)
+
+    async def _borne(self, passage: Passage, inbound: Inbound, route: Route, bearer: Bearer) -> bool:
+        """Say whether a token decides who calls, and note who does: then no cookie is looked at."""
+        try:
+            token = self._presented(inbound)
+            if token is None:
+                return False
+            passage.session = await self._bearers.caller(bearer, token, asks_for_roles=route.asks_for_roles)
+        except BearerRefused as refusal:
+            passage.decision, passage.reason = Outcome.DENY.value, f"bearer.{refusal.reason}"
+            raise
+        except AccessDenied:
+            passage.decision, passage.reason = Outcome.DENY.value, "bearer.stranger"
+            raise
+        return True
+
+    def _presented(self, inbound: Inbound) -> str | None:
+        try:
+            return presented(inbound)
+        except BearerRefused as refusal:
+            self._bearers.refused(refusal)
+            raise
 
     def at_once(self, passage: Passage, inbound: Inbound) -> tuple[Outbound, UpstreamPool] | None:
         """Return what is sent and where, if the caller may pass and nobody has to be asked; else None.
@@ -193,19 +269,35 @@ class Pipeline:
         route = passage.route = self.match(inbound)
         if route.rate is not None:
             return None  # it could be counted in vain
-        if _session_counts(route, inbound):
-            resumed = self._resume.warm(inbound, asks_for_roles=route.asks_for_roles)
-            if resumed is None:
-                return None
-            _note(passage, resumed)
+        if _session_counts(route, inbound) and not self._known_at_once(passage, inbound, route):
+            return None
         self._decide(passage, inbound, route)
-        session = None if route.access is Access.PUBLIC else passage.session
+        pool = self._pool(route)
+        session = _told_of(route, passage)
         token = None
-        if route.forwarding is not None and session is not None:
+        if route.forwarding is not None and session is not None and not is_bearers(session):
             token = self._tokens.at_hand(session, route.forwarding)
             if token is None:
                 return None
-        return self._dresser.dress(inbound, route, session, token), self._pools[route.upstream.name]
+        return self._dresser.dress(inbound, route, session, token), pool
+
+    def _pool(self, route: Route) -> UpstreamPool:
+        if route.upstream is None:
+            raise NoRoute("a proxy in front sends the requests of this route, and this one came to us")
+        return self._pools[route.upstream.name]
+
+    def _known_at_once(self, passage: Passage, inbound: Inbound, route: Route) -> bool:
+        """Say whether it is known who calls, and note who does, or that nobody does."""
+        token = presented(inbound) if route.bearer is not None else None
+        if route.bearer is not None and token is not None:
+            session = self._bearers.at_hand(route.bearer, token, asks_for_roles=route.asks_for_roles)
+            passage.session = session
+            return session is not None
+        resumed = self._resume.warm(inbound, asks_for_roles=route.asks_for_roles)
+        if resumed is None:
+            return False
+        _note(passage, resumed)
+        return True
 
     def _count(self, route: Route, rate: Rate, passage: Passage, inbound: Inbound) -> None:
         """Count one more request of this caller's. Raises TooManyRequests."""
@@ -220,8 +312,12 @@ class Pipeline:
                 policy=f"q={rate.requests};w={ceil(rate.per)}",
             )
 
-    async def _token(self, passage: Passage, session: Session, forwarding: Forwarding) -> Token | None:
-        """Return the token of the caller's issuer; without one the caller may not pass after all."""
+    async def _token(
+        self, passage: Passage, session: Session | None, forwarding: Forwarding | None
+    ) -> Token | None:
+        """Return the token of the caller's issuer where one is forwarded; without it they may not pass."""
+        if session is None or forwarding is None or is_bearers(session):
+            return None
         try:
             return await self._tokens.token(session, forwarding)
         except LoginRequired:
@@ -275,6 +371,11 @@ class Pipeline:
         if route.demand is None or session is None:
             return UNPROVEN
         return session.proof(now=self._clock())
+
+
+def _told_of(route: Route, passage: Passage) -> Session | None:
+    """Return the session that the app is told of."""
+    return None if route.access is Access.PUBLIC else passage.session
 
 
 def _session_counts(route: Route, inbound: Inbound) -> bool:

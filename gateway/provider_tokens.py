@@ -108,6 +108,7 @@ class TokenRooms:
             max_age=int(trade.settings.session.max_age),
             idle=_idle(trade.settings.session),
             clock=trade.clock,
+            monotonic=trade.monotonic,
             counts=trade.metrics,
             audit=trade.word.audit,
         )

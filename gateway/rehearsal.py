@@ -1,6 +1,7 @@
 """A request rehearsed: what would become of it, told by the code that would decide it.
 
-Nothing is sent and nobody is asked: the caller says who is signed in.
+Nothing is sent and nobody is asked: the caller says who is signed in. Only a token is judged as it would
+be: by its issuer's keys, and by the database.
 """
 
 import secrets
@@ -9,7 +10,15 @@ from dataclasses import dataclass, replace
 from urllib.parse import urlsplit
 
 from gateway.assembly import build_routes, cookie_names, hosts_served
-from gateway.errors import GatewayError, LoginRequired, NoRoute, RequestRejected, StepUpRequired
+from gateway.errors import (
+    BearerRefused,
+    GatewayError,
+    LoginRequired,
+    NoRoute,
+    RequestRejected,
+    StepUpRequired,
+)
+from gateway.flows.bearers import is_bearers
 from gateway.flows.resume import Resume, Resumed
 from gateway.front.forwarded import TrustedProxies
 from gateway.front.inbound import RawRequest, Receiver
@@ -23,9 +32,10 @@ from gateway.model.proof import UNPROVEN
 from gateway.model.route import Access, IdentityHeaders, Route
 from gateway.model.session import Session
 from gateway.observe.trace import NewTraces
-from gateway.pipeline import Passage, Pipeline
+from gateway.pipeline import Bearers, NoBearers, Passage, Pipeline
 from gateway.request_keys import request_keys
 from gateway.routing.explain import Explanation, explain
+from gateway.routing.policy import Outcome, Verdict
 from gateway.routing.table import Table
 from gateway.settings.addresses import url
 from gateway.settings.schema import Settings
@@ -36,7 +46,8 @@ from gateway.upstream.signature import Signatures
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rehearsal:
-    """`status` is 200 where the request would be sent, then `head` is what the upstream would get.
+    """`status` is 200 where the request would be sent, then `head` is what the upstream would get,
+    or, where there is none, what the proxy in front would be told.
 
     `code` is the error's stable word where it would not be; `explanation` is None where no route
     governs, or the request is refused before routes are asked.
@@ -61,8 +72,9 @@ class _Presented(Resume):
 class Rehearsals:
     """Rehearses requests for one configuration."""
 
-    def __init__(self, settings: Settings, *, clock: Clock) -> None:
+    def __init__(self, settings: Settings, *, clock: Clock, bearers: Bearers | None = None) -> None:
         self._clock = clock
+        self._bearers = bearers or NoBearers()
         self._table = Table(build_routes(settings))
         self._receiver = Receiver(
             scheme=url(settings.public_url).scheme,
@@ -97,7 +109,6 @@ class Rehearsals:
         return await self._walk(inbound, session)
 
     async def _walk(self, inbound: Inbound, session: Session | None) -> Rehearsal:
-        explanation = self._explained(inbound, session)
         pipeline = Pipeline(
             table=self._table,
             resume=_Presented(session),
@@ -105,17 +116,27 @@ class Rehearsals:
             pools={},
             clock=self._clock,
             monotonic=lambda: 0.0,
+            bearers=self._bearers,
         )
         passage = Passage(request_id=inbound.request_id, peer=inbound.peer, started=0.0)
         try:
             route = await pipeline.authorize(passage, inbound)
             told = None if route.access is Access.PUBLIC else passage.session
-            outbound = self._dresser.dress(inbound, route, told, _stand_in(route) if told else None)
+            head = self._head(inbound, route, told)
         except GatewayError as error:
             leads = isinstance(error, LoginRequired | StepUpRequired) and inbound.navigation
             status = 302 if leads else error.status
+            explanation = _settled(self._explained(inbound, passage.session), error)
             return Rehearsal(status=status, code=error.code, explanation=explanation)
-        return Rehearsal(status=200, explanation=explanation, head=_lines(outbound.head))
+        return Rehearsal(status=200, explanation=self._explained(inbound, passage.session), head=head)
+
+    def _head(self, inbound: Inbound, route: Route, session: Session | None) -> tuple[str, ...]:
+        """Return what would be sent, or told to the proxy in front that sends it."""
+        token = _stand_in(route) if session and not is_bearers(session) else None
+        if route.upstream is not None:
+            return _lines(self._dresser.dress(inbound, route, session, token).head)
+        fields = self._dresser.tell(inbound, route, session, token)
+        return tuple(f"{name.decode()}: {value.decode()}" for name, value in fields)
 
     def _explained(self, inbound: Inbound, session: Session | None) -> Explanation | None:
         try:
@@ -130,6 +151,15 @@ class Rehearsals:
             )
         except NoRoute:
             return None
+
+
+def _settled(explanation: Explanation | None, error: GatewayError) -> Explanation | None:
+    """Return *explanation* with the verdict on a token that was refused before any rule was asked."""
+    if explanation is None or not isinstance(error, BearerRefused):
+        return explanation
+    rules = tuple(replace(rule, decides=False) for rule in explanation.rules)
+    verdict = Verdict(outcome=Outcome.DENY, reason=f"bearer.{error.reason}")
+    return replace(explanation, rules=rules, verdict=verdict)
 
 
 def _raw(method: str, address: str, headers: Sequence[tuple[str, str]], peer: str) -> RawRequest:

@@ -7,6 +7,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
 from gateway.assembly import build_routes, cookie_names, hosts_served
+from gateway.bearer_rooms import BearerRooms, BearerTrade
 from gateway.flows.arrival import Arrivals
 from gateway.flows.departures import Departures, LogoutProvider
 from gateway.flows.issuer_logout import IssuerLogout
@@ -28,6 +29,7 @@ from gateway.front.forwarded import TrustedProxies
 from gateway.front.inbound import Receiver
 from gateway.front.ledger import RequestLedger
 from gateway.front.limits import Limits
+from gateway.front.original import Originals
 from gateway.front.request_id import RequestIds
 from gateway.front.snapshot import Snapshot
 from gateway.issuers import client_key_sets, registrations
@@ -64,13 +66,16 @@ from gateway.web.client_jwks import ClientJwks
 from gateway.web.csrf import Csrf
 from gateway.web.endpoints import Endpoints
 from gateway.web.errors import ErrorPages
+from gateway.web.forward_auth import ForwardAuth
 from gateway.web.home import Home
 from gateway.web.initiation import Initiation
 from gateway.web.issuer_logout import IssuerLogoutEndpoints
+from gateway.web.own_paths import OwnPaths
 from gateway.web.pages import Pages
 from gateway.web.password import PasswordPage
 from gateway.web.programs import Programs
 from gateway.web.replies import Replies
+from gateway.web.resources import ProtectedResources
 from gateway.web.signin import SignIn
 from gateway.web.signout import SignOut
 
@@ -136,7 +141,9 @@ class Rooms:
         self._keeping = self._kept()
         self._strategy = self._keeping.strategy
         self.checks = self._keeping.checks
-        self._live = Live(self._strategy, clock=around.clock, monotonic=around.monotonic, audit=self._audit)
+        self._bearers = self._bearer_rooms()
+        rechecks = self._bearers.rechecks(self._strategy)
+        self._live = Live(rechecks, clock=around.clock, monotonic=around.monotonic, audit=self._audit)
         self.closing: list[Close] = [
             tenure.end,
             self._sightings.close,
@@ -188,16 +195,19 @@ class Rooms:
     def snapshot(self) -> Snapshot:
         """Return what serves requests in these rooms."""
         around = self._around
+        proxies = TrustedProxies(self._settings.trusted_proxies)
+        receiver = Receiver(
+            scheme=self._scheme,
+            serves=hosts_served(self._settings, self.table),
+            proxies=proxies,
+            limits=around.limits,
+            next_id=RequestIds(secrets.token_bytes),
+        )
+        pipeline = self._pipeline()
         return Snapshot(
-            receiver=Receiver(
-                scheme=self._scheme,
-                serves=hosts_served(self._settings, self.table),
-                proxies=TrustedProxies(self._settings.trusted_proxies),
-                limits=around.limits,
-                next_id=RequestIds(secrets.token_bytes),
-            ),
-            pipeline=self._pipeline(),
-            endpoints=self._endpoints(),
+            receiver=receiver,
+            pipeline=pipeline,
+            endpoints=self._endpoints(self._forward_auth(receiver, proxies, pipeline)),
             pages=self._errors,
             ledger=self._ledger,
             live=self._live,
@@ -248,6 +258,20 @@ class Rooms:
             )
         )
 
+    def _bearer_rooms(self) -> BearerRooms:
+        return BearerRooms(
+            BearerTrade(
+                table=self.table,
+                database=self._database,
+                store=self._store,
+                watch=self._watch,
+                tenure=self._tenure,
+                clock=self._around.clock,
+                audit=self._audit,
+                counts=self._metrics,
+            )
+        )
+
     def _password_rooms(self) -> PasswordRooms:
         return PasswordRooms(
             PasswordTrade(
@@ -283,6 +307,7 @@ class Rooms:
             pools={upstream.name: self._pool(upstream, heads) for upstream in self._upstreams()},
             renewed=self._live.renewed,
             tokens=self._tokens.forwards,
+            bearers=self._bearers.bearers,
             clock=self._around.clock,
             monotonic=self._around.monotonic,
         )
@@ -300,9 +325,22 @@ class Rooms:
         return self._tenure.claim(("pool", upstream, identities), make, close=close_pool)
 
     def _upstreams(self) -> list[Upstream]:
-        return list({route.upstream.name: route.upstream for route in self.table.ordered}.values())
+        found = (route.upstream for route in self.table.ordered)
+        return list({upstream.name: upstream for upstream in found if upstream is not None}.values())
 
-    def _endpoints(self) -> Endpoints:
+    def _forward_auth(self, receiver: Receiver, proxies: TrustedProxies, pipeline: Pipeline) -> ForwardAuth:
+        path = f"{self._settings.prefix}/auth"
+        return ForwardAuth(
+            path=path,
+            originals=Originals(receiver, proxies=proxies, base=path),
+            pipeline=pipeline,
+            own=OwnPaths(self._settings.prefix),
+            errors=self._errors,
+            replies=self._replies,
+            events=self._around.log,
+        )
+
+    def _endpoints(self, forward_auth: ForwardAuth) -> Endpoints:
         logins, passwords = self._logins(), self._passwords.logins()
         return Endpoints(
             prefix=self._settings.prefix,
@@ -323,6 +361,8 @@ class Rooms:
                 root=self._root,
             ),
             issuer_logout=self._issuer_logout(),
+            forward_auth=forward_auth,
+            resources=ProtectedResources(self.table, replies=self._replies),
             client_jwks=ClientJwks(client_key_sets(self._issuers), replies=self._replies),
         )
 
@@ -420,7 +460,12 @@ class Rooms:
 
     def _party(self, registered: Registration) -> RelyingParty:
         """Return who talks to an issuer; its metadata and keys are kept while the registration is."""
-        http = self._tenure.claim("issuers", IssuerHttp, close=IssuerHttp.close)
+        tls = registered.tls
+        http = self._tenure.claim(
+            ("issuers", tls),
+            lambda: IssuerHttp(tls=None if tls is None else tls.context()),
+            close=IssuerHttp.close,
+        )
         return self._tenure.claim(
             ("issuer", registered), lambda: RelyingParty(registered, http=http, clock=self._around.clock)
         )

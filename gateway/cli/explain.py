@@ -55,11 +55,12 @@ def command(  # noqa: PLR0917 - click gives every option by name
 ) -> None:
     """Tell the route that would govern a request, each rule's hit or miss, and the head sent on.
 
-    Decided by the code that decides real requests; nothing is sent. Exit 0 where the request would
+    Decided by the code that decides real requests; nothing is sent. A token in --header Authorization
+    is verified by its issuer's keys where the route takes it. Exit 0 where the request would
     pass, 1 where it would not.
     """
     settings = load_or_exit(config).settings
-    from gateway.rehearsal import Rehearsals, as_of
+    from gateway.rehearsal import as_of
 
     session = asyncio.run(signed_in(settings, user)) if user else None
     if session is not None:
@@ -70,14 +71,35 @@ def command(  # noqa: PLR0917 - click gives every option by name
             acr=acr,
             auth_age=seconds(auth_age),
         )
-    rehearsals = Rehearsals(settings, clock=time.time)
-    told = asyncio.run(
-        rehearsals.rehearse(
-            method, url, headers=[pair(each, ":") for each in headers], peer=peer, session=session
-        )
-    )
+    given = [pair(each, ":") for each in headers]
+    told = asyncio.run(rehearsed(settings, method, url, given, peer=peer, session=session))
     click.echo(json.dumps(document(told), indent=2) if as_json else text(told))
     sys.exit(0 if told.status == 200 else 1)
+
+
+async def rehearsed(
+    settings: "Settings",
+    method: str,
+    url: str,
+    headers: list[tuple[str, str]],
+    *,
+    peer: str,
+    session: "Session | None",
+) -> "Rehearsal":
+    """Rehearse a request; a token in its `Authorization` is judged by issuer and database as it would be."""
+    from gateway.bearer_rooms import judging
+    from gateway.errors import GatewayError
+    from gateway.rehearsal import Rehearsals
+
+    if not any(name.lower() == "authorization" for name, _ in headers):
+        rehearsals = Rehearsals(settings, clock=time.time)
+        return await rehearsals.rehearse(method, url, headers=headers, peer=peer, session=session)
+    try:
+        async with judging(settings, clock=time.time) as bearers:
+            rehearsals = Rehearsals(settings, clock=time.time, bearers=bearers)
+            return await rehearsals.rehearse(method, url, headers=headers, peer=peer, session=session)
+    except GatewayError as error:
+        raise click.ClickException(str(error)) from None
 
 
 async def signed_in(settings: "Settings", name: str) -> "Session":
@@ -127,7 +149,7 @@ def document(told: "Rehearsal") -> dict[str, object]:
     if explanation is not None:
         route = explanation.route
         shown["route"] = route.name
-        shown["upstream"] = route.upstream.name
+        shown["upstream"] = route.upstream.name if route.upstream else None
         shown["beaten"] = [each.name for each in explanation.beaten]
         shown["outcome"] = explanation.verdict.outcome.value
         shown["reason"] = explanation.verdict.reason
@@ -152,7 +174,8 @@ def text(told: "Rehearsal") -> str:
     if explanation is None:
         return f"{told.status} {told.code}: no route is asked"
     route = explanation.route
-    lines = [f"route     {route.name} -> {route.upstream.name}"]
+    leads = route.upstream.name if route.upstream else "off (forward-auth)"
+    lines = [f"route     {route.name} -> {leads}"]
     lines += [f"beats     {each.name}" for each in explanation.beaten]
     for each in explanation.rules:
         wanted = f" {', '.join(each.wanted)}" if each.wanted else ""
@@ -160,4 +183,5 @@ def text(told: "Rehearsal") -> str:
     lines.append(f"outcome   {explanation.verdict.outcome.value} ({explanation.verdict.reason})")
     if told.status != 200:
         return "\n".join([*lines, f"answer    {told.status} {told.code}"])
-    return "\n".join([*lines, "sent", *(f"  {line}" for line in hidden(told.head, route.identity))])
+    sent = "sent" if route.upstream else "told to the proxy in front"
+    return "\n".join([*lines, sent, *(f"  {line}" for line in hidden(told.head, route.identity))])

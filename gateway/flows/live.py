@@ -11,13 +11,14 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import Context
 from dataclasses import dataclass
+from typing import Protocol
 
 from gateway.errors import SessionRejected, StoreUnavailable
 from gateway.model.event import Audit, AuditEvent, Clock
 from gateway.model.route import Route
 from gateway.model.session import Session
 from gateway.routing.policy import Outcome, admit
-from gateway.sessions.strategy import Strategy, public_id
+from gateway.sessions.strategy import public_id
 
 EVERY = 0.4
 """Seconds between two looks at a session, and from an answer's beginning until it counts as lasting:
@@ -31,6 +32,12 @@ MOST = 20_000
 
 _ABREAST = 8
 _AT_A_STRETCH = 32
+
+
+class Rechecks(Protocol):
+    async def recheck(self, session: Session, *, asks_for_roles: bool) -> Session:
+        """Return *session* as it is now. Raises SessionRejected, StoreUnavailable."""
+        ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -61,7 +68,7 @@ class Live:
 
     def __init__(
         self,
-        strategy: Strategy,
+        strategy: Rechecks,
         *,
         clock: Clock,
         monotonic: Callable[[], float],

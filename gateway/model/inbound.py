@@ -14,12 +14,13 @@ class Notes:
     or the session may be noted.
     """
 
-    __slots__ = ("cookies", "outbound_lines", "size")
+    __slots__ = ("cookies", "outbound_lines", "size", "unauthorized_lines")
 
     def __init__(self, *, size: int = 0) -> None:
         self.size = size
         self.cookies: tuple[bytes, ...] | None = None
         self.outbound_lines: bytes | None = None
+        self.unauthorized_lines: bytes | None = None
 
 
 class Inbound(msgspec.Struct, frozen=True, kw_only=True):

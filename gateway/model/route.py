@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from ipaddress import IPv4Network, IPv6Network
 
+from gateway.model.bearer import Bearer
 from gateway.model.proof import Demand
 from gateway.model.upstream import Upstream
 
@@ -95,15 +96,18 @@ class Route:
     prefix that ends at a segment. `asks_for_roles` means that roles are read from the database at
     each request (BEHAVIOUR 1). `allow_in_path` holds spellings that are refused elsewhere. `websocket`
     lets a connection leave HTTP; elsewhere a wish to do so is dropped. `demand` is how recent and how
-    strong the caller's proof of who they are must be, `forwarding` which token of their issuer goes along.
-    `plain` says that `access` is the whole rule;
-    the table sets it.
+    strong the caller's proof of who they are must be, `forwarding` which token of their issuer goes along,
+    `bearer` which tokens are taken in the place of a session. `plain` says that `access` is the whole rule;
+    the table sets it. `upstream` is None where a proxy in front sends the requests and asks us about
+    each (forward-auth). `audience` is whom assertions are addressed to: empty, the upstream's, or without
+    one the origin asked.
     """
 
     name: str
     host: str | None
     path: str
-    upstream: Upstream
+    upstream: Upstream | None
+    audience: str = ""
     access: Access = Access.AUTHENTICATED
     allow: Rules = Rules()
     deny: Rules = Rules()
@@ -117,6 +121,7 @@ class Route:
     rate: Rate | None = None
     identity: IdentityHeaders = IdentityHeaders(headers=(), assertion=None)
     forwarding: Forwarding | None = None
+    bearer: Bearer | None = None
     plain: bool = field(default=False, compare=False)
 
 

@@ -99,6 +99,12 @@ class Metrics:
             ("provider", "outcome"),
             registry=registry,
         )
+        self._bearers = Counter(
+            "gateway_bearer_tokens",
+            "Tokens in Authorization that were looked at.",
+            ("result",),
+            registry=registry,
+        )
         self._exchanges = Counter(
             "gateway_token_exchanges",
             "Access tokens exchanged for an upstream's own.",
@@ -168,6 +174,10 @@ class Metrics:
     def token_revocation(self, *, provider: str, outcome: str) -> None:
         """Count one session's tokens given up: `revoked`, `refused`, `outage`, or only `wiped`."""
         self._revocations.labels(provider, outcome).inc()
+
+    def bearer(self, *, result: str) -> None:
+        """Count one token that was verified: `accepted`, `outage`, `stranger`, or why it was refused."""
+        self._bearers.labels(result).inc()
 
     def token_exchange(self, *, provider: str, outcome: str) -> None:
         """Count one exchange that ended: `exchanged`, `refused` or `outage`."""

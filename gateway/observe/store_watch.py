@@ -70,6 +70,10 @@ class StoreWatch:
             self._counts.store_call(op=op, duration=self._monotonic() - began)
 
 
+class Holders(Protocol):
+    async def users_of(self, issuer: str, subject: str) -> Sequence[str]: ...
+
+
 class WatchedStore:
     """What *store* answers, watched."""
 
@@ -165,6 +169,19 @@ class WatchedBooks(Generic[Ledger]):
         with self._watch.over("ledger"):
             async with self._books.ledger() as ledger:
                 yield ledger
+
+
+class WatchedHolders:
+    """To whom identities are linked, as *holders* answers it, watched."""
+
+    def __init__(self, holders: Holders, watch: StoreWatch) -> None:
+        self._holders = holders
+        self._watch = watch
+
+    async def users_of(self, issuer: str, subject: str) -> Sequence[str]:
+        """Return the ids of the users to whom an identity is linked. Raises StoreUnavailable."""
+        with self._watch.over("users_of"):
+            return await self._holders.users_of(issuer, subject)
 
 
 class WatchedPasswords:

@@ -57,13 +57,17 @@ class Expectation:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SignedToken:
-    """A compact JWS taken apart (RFC 7515 7.1), its header checked, its signature not yet."""
+    """A compact JWS taken apart (RFC 7515 7.1), its header checked, its signature not yet.
+
+    `kind` is `typ` in lower case and without `application/`, None where the header has none.
+    """
 
     algorithm: str
     kid: str | None
     claims: Claims = field(repr=False)
     signing_input: bytes = field(repr=False)
     signature: bytes = field(repr=False)
+    kind: str | None = None
 
 
 async def verify(raw: str, *, expectation: Expectation, keys: KeySource) -> Claims:
@@ -124,6 +128,7 @@ def take_apart(
         claims=claims,
         signing_input=raw.rpartition(".")[0].encode("ascii"),
         signature=signature,
+        kind=_kind(head),
     )
 
 
@@ -147,10 +152,16 @@ def _algorithm(header: dict[str, object], allowed: tuple[str, ...], kinds: froze
         raise LoginFailed("the ID token's alg is not a configured one")
     if "crit" in header or "b64" in header:
         raise LoginFailed("the ID token needs an extension that we do not know")
-    kind = header.get("typ", "JWT")
-    if not isinstance(kind, str) or kind.lower().removeprefix("application/") not in kinds:
+    if (_kind(header) or "jwt") not in kinds:
         raise LoginFailed("the token is of another type than the one expected")
     return algorithm
+
+
+def _kind(header: dict[str, object]) -> str | None:
+    kind = header.get("typ")
+    if kind is None and "typ" not in header:
+        return None
+    return kind.lower().removeprefix("application/") if isinstance(kind, str) and kind else "?"
 
 
 def _kid(header: dict[str, object]) -> str | None:

@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator
 
 from gateway.model.route import covers
 from gateway.settings.addresses import upstream_url, url, within
+from gateway.settings.bearer_checks import bearers
 from gateway.settings.fields import folded
 from gateway.settings.notation import KeyPath, nearest
 from gateway.settings.refusal import Finding, Refused
@@ -52,8 +53,47 @@ def _reserved(settings: Settings) -> Iterator[Finding]:
 
 def _upstreams(settings: Settings) -> Iterator[Finding]:
     for index, route in enumerate(settings.routes):
-        if route.upstream not in settings.upstreams:
+        if route.upstream is not None and route.upstream not in settings.upstreams:
             yield from _unnamed(("routes", index, "upstream"), route.upstream, settings)
+
+
+# What is done to a request as we send it on; without an upstream somebody else does.
+_SENDING = ("strip_prefix", "max_body", "websocket")
+
+
+def _forward_auth(settings: Settings) -> Iterator[Finding]:
+    if "off" in settings.upstreams:
+        yield Finding(
+            path=("upstreams", "off"),
+            message='cannot be called so: upstream = "off" says that there is none',
+            suggestion="choose another name",
+        )
+    for index, route in enumerate(settings.routes):
+        path = ("routes", index)
+        if route.upstream is not None:
+            continue
+        if not settings.trusted_proxies:
+            yield Finding(
+                path=(*path, "upstream"),
+                message='is "off", and no proxy is trusted to ask: nothing would ever pass',
+                suggestion="name the proxy's address in trusted_proxies",
+                because=(("trusted_proxies",),),
+            )
+        if settings.identity_of(route).signature != "off":
+            yield Finding(
+                path=(*path, "identity", "signature"),
+                message='signs requests as they are sent, which with upstream = "off" somebody else does',
+                suggestion='write identity = { signature = "off" }, and let the app verify the assertion',
+                because=((*path, "upstream"), ("identity", "signature")),
+            )
+        for key in _SENDING:
+            if getattr(route, key):
+                yield Finding(
+                    path=(*path, key),
+                    message='is up to the proxy that sends the requests, since upstream = "off"',
+                    suggestion="leave it out here, and set it there",
+                    because=((*path, "upstream"),),
+                )
 
 
 def _unnamed(path: KeyPath, text: str, settings: Settings) -> Iterator[Finding]:
@@ -75,7 +115,7 @@ def _access(settings: Settings) -> Iterator[Finding]:
         path = ("routes", index)
         if route.access == "public":
             yield from _nobody_known(path, route)
-        elif route.access == "authenticated" and not settings.providers:
+        elif route.access == "authenticated" and not settings.providers and not route.bearer:
             yield Finding(
                 path=(*path, "access"),
                 message="needs somebody signed in, and there is no provider to sign in at",
@@ -137,6 +177,8 @@ def _reach(settings: Settings) -> Iterator[Finding]:
     public, domain = url(settings.public_url).host, settings.session.cookie.domain
     for index, route in enumerate(settings.routes):
         if route.host is None or route.access == "public" or _reaches(route.host, public, domain):
+            continue
+        if route.bearer:  # programs call there
             continue
         suggestion = f'set session.cookie.domain to a domain above both, or write host = "{public}"'
         yield Finding(
@@ -235,14 +277,14 @@ def _upstream_tokens(settings: Settings) -> Iterator[Finding]:
                     because=(("routes",),),
                 )
     for index, route in enumerate(settings.routes):
-        own = settings.upstreams.get(route.upstream)
+        own = settings.named_upstream(route)
         by_id = route.forward_token not in (None, "access_token")
         if by_id and own and any(getattr(own, key) for key in _FOR_TOKENS):
             yield Finding(
                 path=("routes", index, "forward_token"),
                 message="is sent to an upstream that has access tokens made for it",
                 suggestion='write "access_token"',
-                because=(("upstreams", route.upstream),),
+                because=(("routes", index, "upstream"),),
             )
 
 
@@ -274,6 +316,7 @@ ROUTE_CHECKS: tuple[Callable[[Settings], Iterator[Finding]], ...] = (
     _distinct,
     _reserved,
     _upstreams,
+    _forward_auth,
     _access,
     _proofs,
     _websockets,
@@ -281,5 +324,6 @@ ROUTE_CHECKS: tuple[Callable[[Settings], Iterator[Finding]], ...] = (
     _identity,
     _signature_keys,
     _forwarding,
+    bearers,
     _upstream_tokens,
 )

@@ -6,6 +6,7 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, Field, StrictBool
 
 from gateway.settings.addresses import Cidr, HostPattern
+from gateway.settings.bearers import Bearers
 from gateway.settings.fields import (
     AcrValues,
     ClaimName,
@@ -20,6 +21,7 @@ from gateway.settings.fields import (
     SchemeOrOff,
     TokenHeader,
     Word,
+    WordOrOff,
     Words,
     not_empty,
 )
@@ -133,7 +135,17 @@ class _Governed(Table):
         default="/",
         description="A prefix that ends at a segment: /app governs /app and /app/x, never /apple.",
     )
-    upstream: Word = Field(description="A name from [upstreams], or the URL of the app.", examples=["wiki"])
+    upstream: WordOrOff = Field(
+        description="A name from [upstreams], or the URL of the app; "
+        '"off" where a proxy in front sends the requests and asks at /.gateway/auth about each.',
+        examples=["wiki"],
+    )
+    audience: Word | None = Field(
+        default=None,
+        description="What assertions are addressed to on this route. Default: the upstream's audience; "
+        'with upstream = "off", the origin that is asked for.',
+        examples=["wiki"],
+    )
     access: Literal["authenticated", "optional", "public"] = Field(
         default="authenticated",
         description='"authenticated", "optional" (identity if there is one) or "public" (no identity sent).',
@@ -201,6 +213,17 @@ class RouteSettings(RuleSettings, _Governed):
         default="login",
         description='With forward_token, where only a new login brings one: "login", "deny" (403), or '
         '"keep" on with what there is.',
+    )
+    bearer: Bearers = Field(
+        default=(),
+        validate_default=False,
+        description="Issuers whose access tokens are taken in the place of a session: a table, or a list. "
+        "Keys: issuer, audience, algorithms, scopes, typ, callers, claims.",
+        examples=[{"issuer": "https://login.example.com", "audience": "https://gateway.example.com"}],
+    )
+    forward_bearer: StrictBool = Field(
+        default=False,
+        description="With bearer: send the client's Authorization along; else the gateway keeps it.",
     )
     identity: OwnIdentitySettings | None = Field(
         default=None,

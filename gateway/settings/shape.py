@@ -70,16 +70,17 @@ def field_at(path: KeyPath) -> FieldInfo | None:
 def model_at(path: KeyPath) -> Model | None:
     """Return the table type at *path*, or None where the schema has no table there."""
     model: Model | None = Settings
-    inside = False  # within a list or map, whose next part is an index or a name, not a key
+    inside = single = False  # within a list or map, whose next part is an index or a name, not a key
     for part in path:
-        if inside:
+        if inside and not (single and isinstance(part, str)):  # one table may stand where a list may
             inside = False
             continue
         field = model.model_fields.get(str(part)) if model is not None else None
         if field is None:
             return None
         model = model_in(field.annotation)
-        inside = is_list(field) or is_map(field)
+        single = is_list(field)
+        inside = single or is_map(field)
     return None if inside else model
 
 

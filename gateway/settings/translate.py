@@ -84,14 +84,19 @@ def _example(path: KeyPath) -> str:
 
 
 def _existing(loc: tuple[int | str, ...], raw: object) -> KeyPath:
-    """Cut off what pydantic adds to a key path and the document does not have, such as `[key]`."""
-    for depth, part in enumerate(loc):
+    """Leave out what pydantic adds to a key path and the document does not have: `[key]` at its end, or the
+    number of the one table that stands where a list may."""
+    path: list[int | str] = []
+    for part in loc:
+        if isinstance(part, int) and isinstance(raw, dict):
+            continue
         if not isinstance(raw, dict if isinstance(part, str) else list):
-            return loc[:depth]
+            break
         if part == _KEY_MARK and part not in raw:
-            return loc[:depth]
+            break
+        path.append(part)
         raw = _inside(raw, part)
-    return loc
+    return tuple(path)
 
 
 def _inside(raw: object, part: str | int) -> object:

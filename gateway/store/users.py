@@ -9,7 +9,7 @@ from gateway.model.email import email_key
 from gateway.model.event import Clock
 from gateway.model.identity import Account, User
 from gateway.store.ledger import Ledger, Randomness, accounts_where_user, as_account, as_users, users_where
-from gateway.store.tables import passwords, users
+from gateway.store.tables import accounts, passwords, users
 from gateway.store.writer import Writer
 
 
@@ -44,6 +44,13 @@ class Users:
         """Return the ways in which the user can sign in, the oldest first."""
         async with self._writer.read() as transaction:
             return tuple(map(as_account, await transaction.rows(accounts_where_user(user_id))))
+
+    async def users_of(self, issuer: str, subject: str) -> tuple[str, ...]:
+        """Return the ids of the users to whom this identity is linked, by whichever provider."""
+        mine = (accounts.c.issuer == issuer) & (accounts.c.subject == subject)
+        async with self._writer.read() as transaction:
+            rows = await transaction.rows(select(accounts.c.user_id).where(mine).distinct())
+        return tuple(row["user_id"] for row in rows)
 
     async def has_password(self, user_id: str) -> bool:
         """Say whether the user can sign in with a password."""

@@ -7,6 +7,8 @@ from collections.abc import Sequence
 from urllib.parse import quote, urlencode
 
 from gateway.errors import (
+    BearerRefused,
+    Challenged,
     CredentialsRefused,
     GatewayError,
     LoginCancelled,
@@ -23,6 +25,7 @@ from gateway.model.inbound import Inbound, RawHeaders
 from gateway.web.pages import Pages, Prepared
 from gateway.web.purpose import ROUTE
 from gateway.web.replies import Replies, set_cookies
+from gateway.web.resources import bearer_challenge
 from gateway.web.words import CANCELLED, Way, Words, words_for
 
 RETRY_AFTER = b"5"
@@ -64,7 +67,7 @@ class ErrorPages:
         cookies = set_cookies(extra_cookies)
         if isinstance(error, _LEADING) and inbound is not None and inbound.navigation:
             return self._replies.redirect(self._way_in(inbound, error.route), status=302, headers=cookies)
-        headers = (*explaining(error), *cookies)
+        headers = (*_borne(error, inbound), *explaining(error), *cookies)
         if inbound is None or not _reads_pages(error, inbound):
             return self._document(error, request_id, headers)
         html = self._page_of(error, inbound).saying(request_id)
@@ -97,14 +100,31 @@ class ErrorPages:
 
     def _way_in(self, inbound: Inbound, route: str) -> str:
         """Return the sign-in page, on the host where logins live, with the way back if it is safe."""
-        here = self._signin if inbound.host == self._targets.host else self._public_url + self._signin
-        return here + _asking(return_to=self._targets.original(inbound) or "", route=route)
+        way = self.way_in(inbound, route)
+        return way.removeprefix(self._public_url) if inbound.host == self._targets.host else way
+
+    def way_in(self, inbound: Inbound, route: str) -> str:
+        """Return the absolute address of the sign-in page, with the way back to *inbound* if it is safe."""
+        asked = _asking(return_to=self._targets.original(inbound) or "", route=route)
+        return self._public_url + self._signin + asked
 
     def _page(self, name: str, words: Words, *, code: str, href: str | None = None) -> Prepared:
         new_tab = code in (LoginRequired.code, StepUpRequired.code)
         href = self._ways[words.way] if href is None else href
         facts = {"words": words, "href": href, "new_tab": new_tab, "code": code}
         return self._pages.prepared(name, facts, but="request_id")
+
+
+def _borne(error: GatewayError, inbound: Inbound | None) -> RawHeaders:
+    """Return the challenge to a bearer, where the route takes any (RFC 6750 3, RFC 9728 5.1)."""
+    if inbound is None or not isinstance(error, Challenged) or error.resource is None:
+        return ()
+    told: dict[str, object] = {}
+    if isinstance(error, BearerRefused):
+        told = {"error": error.code}
+    if isinstance(error, StepUpRequired):
+        told = {"error": error.code, **_demand(error)}
+    return ((b"WWW-Authenticate", bearer_challenge(error.resource, inbound, told)),)
 
 
 def explaining(error: GatewayError) -> RawHeaders:

@@ -105,6 +105,22 @@ _BY_CODE = {
         way=Way.ACCOUNT,
         label="See who is signed in",
     ),
+    "proxy_not_trusted": _wait(
+        "Not for browsers",
+        "This address answers the servers in front of this site, and nobody else.",
+    ),
+    "invalid_token": _wait(
+        "This token is not accepted",
+        "A program sent a token that has ended or is not for this address. It needs a new one.",
+    ),
+    "invalid_request": _wait(
+        "These credentials cannot be read",
+        "A program sent its token in a way that could be understood in more than one way.",
+    ),
+    "insufficient_scope": _wait(
+        "This token is for something else",
+        "A program sent a token that does not cover this address. It needs one with another scope.",
+    ),
     "csrf_failed": _home(
         "This form has expired",
         "For your safety the form was not accepted: it was open for too long, or did not come from here. "

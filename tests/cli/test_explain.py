@@ -11,6 +11,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from gateway.cli.explain import command
+from tests.fakes.bearers import access_token
 from tests.fakes.gateway import RunningGateway, running_gateway
 from tests.fakes.issuer import HostileIssuer
 from tests.fakes.raw_client import RawAnswer, RawConnection, get
@@ -49,6 +50,10 @@ path = "/payroll"
 upstream = "{app}"
 max_auth_age = "5m"
 acr_values = ["mfa"]
+[[routes]]
+path = "/api"
+upstream = "{app}"
+bearer = {{ issuer = "{issuer}", audience = "https://api.example.com" }}
 """
 UNEQUAL = ("x-request-id:", "traceparent:", "x-gateway-assertion:")
 NAVIGATION = ("Sec-Fetch-Mode: navigate", "Accept: text/html")
@@ -60,6 +65,7 @@ class House:
     app: RecordingUpstream
     environ: dict[str, str]
     cookie: str
+    issuer: HostileIssuer
 
     @property
     def config(self) -> Path:
@@ -90,7 +96,7 @@ class House:
 @asynccontextmanager
 async def house(folder: Path) -> AsyncIterator[House]:
     async with HostileIssuer() as issuer, RecordingUpstream() as app:
-        tables = TABLES.format(app=app.url)
+        tables = TABLES.format(app=app.url, issuer=issuer.url)
         async with running_gateway(folder, upstream=app.url, issuer=issuer, tables=tables) as gateway:
             browser = gateway.browser()
             await browser.navigate(f"{gateway.url}/")
@@ -98,7 +104,7 @@ async def house(folder: Path) -> AsyncIterator[House]:
             assert cookie is not None
             app.requests.clear()
             environ = {"ISSUER_SECRET": issuer.client_secret}
-            yield House(gateway=gateway, app=app, environ=environ, cookie=cookie)
+            yield House(gateway=gateway, app=app, environ=environ, cookie=cookie, issuer=issuer)
 
 
 def comparable(lines: Sequence[str]) -> list[str]:
@@ -230,3 +236,13 @@ async def test_B76_B073_how_they_proved_who_they_are_is_the_operator_s_to_say(tm
         wrong = await place.explain(*there, "--auth-age", "soon")
         assert wrong.exit_code == 2
         assert "'soon' is not a duration" in wrong.output
+
+
+async def test_a_token_is_judged_as_the_gateway_judges_it(tmp_path: Path) -> None:
+    async with house(tmp_path) as here:
+        for audience, status, outcome in (("https://api.example.com", 200, "pass"), ("x", 401, "deny")):
+            header = f"Authorization: Bearer {access_token(here.issuer, aud=audience)}"
+            told = await here.told("GET", "/api/x", [header], signed_in=True)
+            done = await here.done("GET", "/api/x", [header], signed_in=True)
+            assert (told["status"], told["outcome"], done.status) == (status, outcome, status)
+        assert told["reason"] == "bearer.audience"

@@ -1,12 +1,23 @@
-"""oidcc-client-basic-certification-test-plan."""
+"""oidcc-client-basic-certification-test-plan and, with answers by form, oidcc-client-formpost-basic-…"""
 
 import base64
 import re
+from collections.abc import AsyncIterator
+from pathlib import Path
 from urllib.parse import unquote_plus
+
+import pytest
 
 from tests.fakes.conformance import accepted, refused, refused_before_userinfo
 from tests.fakes.issuer import ABSENT, rsa_key
-from tests.fakes.scene import Scene, seen
+from tests.fakes.posting import posting_scene
+from tests.fakes.scene import Scene, scene, seen
+
+
+@pytest.fixture(params=["query", "form_post"])
+async def at(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Scene]:
+    async with posting_scene(tmp_path) if request.param == "form_post" else scene(tmp_path) as at:
+        yield at
 
 
 async def test_oidcc_client_test(at: Scene) -> None:

@@ -5,6 +5,7 @@ from pathlib import Path
 from tests.fakes.conformance import accepted, refused_before_userinfo
 from tests.fakes.gateway import running_gateway
 from tests.fakes.issuer import ABSENT, HostileIssuer, b64
+from tests.fakes.posting import posting_scene
 from tests.fakes.scene import Scene
 from tests.fakes.upstream import RecordingUpstream
 
@@ -43,6 +44,14 @@ async def test_oidcc_client_test_userinfo_bearer_header(at: Scene) -> None:
     [(headers, form)] = [(headers, form) for name, headers, form in at.issuer.requests if name == "userinfo"]
     assert headers["Authorization"].startswith("Bearer ")
     assert form == {}
+
+
+async def test_oidcc_client_test_form_post_error(tmp_path: Path) -> None:
+    async with posting_scene(tmp_path) as at:
+        browser = at.gate.browser()
+        page = await browser.navigate(f"{at.ours}/signin?return_to=/page&prompt=none")
+        assert (page.status, "Sign-in did not succeed" in page.text) == (400, True)
+        assert (at.issuer.seen["token"], at.app.requests) == (0, [])
 
 
 async def test_oidcc_client_test_ignores_unparseable_key_in_jwks(at: Scene) -> None:

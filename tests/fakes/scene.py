@@ -162,12 +162,12 @@ async def scene(
 ) -> AsyncIterator[Scene]:
     """Start issuer, app and gateway; *keys* are those of `running_gateway`.
 
-    `{app}` in the tables stands for the app's URL.
+    `{app}` and `{issuer}` in the tables stand for their URLs.
     """
     clock = FakeClock()
     made_in(folder)
     async with issued_by(clock=clock) as issuer, RecordingUpstream() as app:
-        keys["tables"] = keys.get("tables", "").replace("{app}", app.url)
+        keys["tables"] = keys.get("tables", "").replace("{app}", app.url).replace("{issuer}", issuer.url)
         async with running_gateway(folder, upstream=app.url, issuer=issuer, clock=clock, **keys) as gate:
             yield Scene(folder=folder, clock=clock, issuer=issuer, app=app, gate=gate, keys=keys)
 

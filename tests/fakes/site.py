@@ -42,6 +42,7 @@ from gateway.pipeline import Passage
 from gateway.relying_party.authorization import CallbackResponse, read_response
 from gateway.relying_party.end_session import LogoutDeparture
 from gateway.relying_party.logout_token import LogoutNotice
+from gateway.routing.table import Table
 from gateway.sessions.stateless import Stateless
 from gateway.sessions.strategy import Policy
 from gateway.store.database import Database
@@ -57,10 +58,12 @@ from gateway.web.pages import Pages
 from gateway.web.password import PasswordPage
 from gateway.web.programs import Programs
 from gateway.web.replies import Replies
+from gateway.web.resources import ProtectedResources
 from gateway.web.signin import SignIn
 from gateway.web.signout import SignOut
 from tests.fakes.clock import FakeClock
 from tests.fakes.databases import opened
+from tests.fakes.forward_auth import forward_auth
 from tests.fakes.jar import Jar
 from tests.fakes.passwords import CountedPasswords
 from tests.fakes.sessions import Tallied
@@ -430,12 +433,14 @@ def _composed(
             jwks=ring.signing_keys().jwks,
             root=URL + PREFIX,
         ),
+        resources=ProtectedResources(Table(()), replies=replies),
         issuer_logout=IssuerLogoutEndpoints(
             logout=issuer_logout,
             issuers={name: issuer.url for name, issuer in issuers.items()},
             pages=pages,
             replies=replies,
         ),
+        forward_auth=forward_auth(errors=errors, replies=replies, resume=resume, clock=clock),
         client_jwks=ClientJwks({"demo": {"keys": []}}, replies=replies),
     )
     return Site(

@@ -35,10 +35,13 @@ class Store:
         self.forgotten: list[bytes] = []
         self.asked = 0
         self.down = False
+        self.slow = 0.0
+        self.monotonic = FakeClock()
 
     async def take_ended(self, *, begun_after: int, seen_after: int | None, most: int) -> Sequence[Ended]:
         assert (begun_after, seen_after) == (int(FakeClock()()) - 2_592_000, int(FakeClock()()) - 7200)
         self.asked += 1
+        self.monotonic.advance(self.slow)
         if self.down:
             raise StoreUnavailable("down")
         taken, self.ended = self.ended[:most], self.ended[most:]
@@ -78,6 +81,7 @@ class Gate:
             max_age=2_592_000,
             idle=7200,
             clock=FakeClock(),
+            monotonic=self.store.monotonic,
             counts=self,
             audit=self.word.audit,
         )
@@ -195,4 +199,17 @@ async def test_what_nobody_foresaw_does_not_end_the_looking() -> None:
         while not gate.store.forgotten:
             await asyncio.sleep(0.01)
     assert gate.store.forgotten == [record.key]
+    await gate.revocations.close()
+
+
+async def test_looking_takes_a_tenth_of_the_time_however_often_sessions_end() -> None:
+    gate = Gate()
+    gate.store.slow = 2.0
+    gate.revocations.start()
+    while not gate.store.asked:
+        await asyncio.sleep(0)
+    for _ in range(20):
+        gate.word.audit(AuditEvent(name="logout"))
+        await asyncio.sleep(0.02)
+    assert gate.store.asked == 1
     await gate.revocations.close()

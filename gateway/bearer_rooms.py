@@ -1,0 +1,109 @@
+"""Bearers, joined: who verifies the tokens of each route, and who says who their callers are."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import Protocol
+
+from gateway.assembly import build_routes
+from gateway.flows.bearers import Bearers, Counts, Standings, is_bearers
+from gateway.flows.live import Rechecks
+from gateway.lasting import Lasting, Tenure
+from gateway.model.event import Audit, Clock
+from gateway.model.session import Session
+from gateway.observe.metrics import Metrics
+from gateway.observe.store_watch import Holders, StoreWatch, WatchedHolders
+from gateway.relying_party.access_token import AccessTokens
+from gateway.relying_party.discovery import Discovery
+from gateway.relying_party.http import IssuerHttp
+from gateway.relying_party.jwks import IssuerKeys
+from gateway.routing.table import Table
+from gateway.settings.schema import Settings
+from gateway.store.database import Database
+
+
+class Books(Protocol):
+    @property
+    def users(self) -> Holders: ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BearerTrade:
+    """What the rooms of bearers work with."""
+
+    table: Table
+    database: Books
+    store: Standings
+    watch: StoreWatch
+    tenure: Tenure
+    clock: Clock
+    audit: Audit
+    counts: Counts
+
+
+class BearerRooms:
+    """Who calls with tokens. An issuer's keys are kept from one configuration to the next."""
+
+    def __init__(self, trade: BearerTrade) -> None:
+        self._trade = trade
+        taken = {route.bearer for route in trade.table.ordered if route.bearer is not None}
+        keys = {each.issuer: self._keys(each.issuer) for bearer in taken for each in bearer.issuers}
+        self.bearers = Bearers(
+            {each: AccessTokens(each.issuers, keys=keys, clock=trade.clock) for each in taken},
+            holders=WatchedHolders(trade.database.users, trade.watch),
+            standings=trade.store,
+            clock=trade.clock,
+            audit=trade.audit,
+            counts=trade.counts,
+        )
+
+    def rechecks(self, sessions: Rechecks) -> Rechecks:
+        """Return who looks again at callers, those with a session and those with a token."""
+        return _Rechecks(sessions, self.bearers)
+
+    def _keys(self, issuer: str) -> IssuerKeys:
+        tenure, clock = self._trade.tenure, self._trade.clock
+        http = tenure.claim("issuers", IssuerHttp, close=IssuerHttp.close)
+        return tenure.claim(
+            ("bearer keys", issuer),
+            lambda: IssuerKeys(Discovery(issuer, http=http, clock=clock), http=http, clock=clock),
+        )
+
+
+@asynccontextmanager
+async def judging(settings: Settings, *, clock: Clock) -> AsyncIterator[Bearers]:
+    """Lend who would judge the tokens of requests, beside a gateway that may run; nothing is told of it.
+
+    Raises SchemaMismatch, StoreUnavailable.
+    """
+    tenure = Lasting().tenure()
+    database = await Database.open(settings.database.url, clock=clock)
+    metrics = Metrics(version="")
+    try:
+        yield BearerRooms(
+            BearerTrade(
+                table=Table(build_routes(settings)),
+                database=database,
+                store=database,
+                watch=StoreWatch(metrics, monotonic=clock),
+                tenure=tenure,
+                clock=clock,
+                audit=lambda _: None,
+                counts=metrics,
+            )
+        ).bearers
+    finally:
+        await tenure.end()
+        await database.close()
+
+
+class _Rechecks:
+    def __init__(self, sessions: Rechecks, bearers: Bearers) -> None:
+        self._sessions = sessions
+        self._bearers = bearers
+
+    async def recheck(self, session: Session, *, asks_for_roles: bool) -> Session:
+        """Return *session* as it is now. Raises SessionRejected, StoreUnavailable."""
+        if is_bearers(session):
+            return await self._bearers.recheck(session)
+        return await self._sessions.recheck(session, asks_for_roles=asks_for_roles)

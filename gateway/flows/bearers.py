@@ -1,0 +1,275 @@
+"""Bearers: who calls with a token in `Authorization`, on the routes that take one.
+
+Laws: where a route takes bearers, credentials in `Authorization` alone decide, and no cookie is looked at
+(BEHAVIOUR 62); a token that was verified is known again by its hash, for `HELD` seconds and never after its
+end; who is a user here is what the database says, and nothing that a token claims; an outage is 503.
+"""
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from hashlib import sha256
+from typing import Protocol
+
+from gateway.errors import (
+    AccessDenied,
+    BearerMalformed,
+    BearerRefused,
+    IssuerUnavailable,
+    SessionRejected,
+    StoreUnavailable,
+)
+from gateway.model.bearer import SESSION_PREFIX, Bearer, Callers, Trusted, outsider
+from gateway.model.event import Audit, AuditEvent, Clock
+from gateway.model.identity import Identity, VerifiedLogin
+from gateway.model.inbound import Inbound
+from gateway.model.session import Session, Standing
+
+HELD = 60
+"""Seconds for which a verified token is taken again without another look."""
+
+MOST = 10_000
+"""Verified tokens held."""
+
+_AUTHORIZATION = b"authorization"
+_TOKEN = re.compile(rb"[A-Za-z0-9._~+/-]+=*")  # RFC 6750 2.1
+
+
+class Proved(Protocol):
+    """What a token proved. Times are Unix seconds."""
+
+    @property
+    def login(self) -> VerifiedLogin: ...
+    @property
+    def trusted(self) -> Trusted: ...
+    @property
+    def expires_at(self) -> int: ...
+    @property
+    def issued_at(self) -> int | None: ...
+
+
+class Verifier(Protocol):
+    async def verify(self, raw: str) -> Proved:
+        """Return what *raw* proves. Raises BearerRefused, IssuerUnavailable."""
+        ...
+
+
+class Holders(Protocol):
+    async def users_of(self, issuer: str, subject: str) -> Sequence[str]:
+        """Return the ids of those to whom this identity is linked. Raises StoreUnavailable."""
+        ...
+
+
+class Standings(Protocol):
+    def known(self, session: Session) -> Standing | None: ...
+    async def standing(self, session: Session) -> Standing | None: ...
+
+
+class Counts(Protocol):
+    def bearer(self, *, result: str) -> None: ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Held:
+    """A caller, until when they are known, and whether they are a user, so that the database has a say."""
+
+    session: Session
+    until: float
+    user: bool
+
+
+def presented(inbound: Inbound) -> str | None:
+    """Return the token of a request, None where it has no `Authorization` at all.
+
+    Raises BearerMalformed for what is there twice or is no token, BearerRefused for another scheme.
+    """
+    values = inbound.values(_AUTHORIZATION)
+    if not values:
+        return None
+    if len(values) > 1:
+        raise BearerMalformed("twice", "more than one Authorization")
+    scheme, _, rest = values[0].partition(b" ")
+    if scheme.lower() != b"bearer":
+        raise BearerRefused("scheme", "Authorization is of another scheme than Bearer")
+    token = rest.strip(b" ")
+    if not token:
+        raise BearerMalformed("empty", "Authorization without a token")
+    if not _TOKEN.fullmatch(token):
+        raise BearerRefused("malformed", "what follows Bearer is no token")
+    return token.decode("ascii")
+
+
+def is_bearers(session: Session) -> bool:
+    """Say whether *session* stands for a token, and was never anybody's login."""
+    return session.id.startswith(SESSION_PREFIX)
+
+
+class Bearers:
+    """Finds out who calls with a token. *verifiers* are those of each route that takes any."""
+
+    def __init__(
+        self,
+        verifiers: Mapping[Bearer, Verifier],
+        *,
+        holders: Holders,
+        standings: Standings,
+        clock: Clock,
+        audit: Audit,
+        counts: Counts,
+    ) -> None:
+        self._verifiers = verifiers
+        self._holders = holders
+        self._standings = standings
+        self._clock = clock
+        self._audit = audit
+        self._counts = counts
+        self._held: dict[tuple[int, bytes], _Held] = {}
+
+    def at_hand(self, bearer: Bearer, token: str, *, asks_for_roles: bool) -> Session | None:
+        """Return who calls with *token*, where nobody has to be asked; tells nobody."""
+        held = self._held.get((id(bearer), sha256(token.encode()).digest()))
+        if held is None or self._clock() >= held.until:
+            return None
+        if not (asks_for_roles and held.user):
+            return held.session
+        standing = self._standings.known(held.session)
+        if standing is None or not standing.enabled or standing.denied:
+            return None
+        return _as_user(held.session, standing)
+
+    async def caller(self, bearer: Bearer, token: str, *, asks_for_roles: bool) -> Session:
+        """Return who calls with *token*.
+
+        Raises BearerRefused where it does not hold, AccessDenied where only users may call and it is
+        nobody's here, IssuerUnavailable and StoreUnavailable.
+        """
+        try:
+            return await self._caller(bearer, token, asks_for_roles=asks_for_roles)
+        except BearerRefused as refusal:
+            self.refused(refusal)
+            raise
+        except (IssuerUnavailable, StoreUnavailable):
+            self._counts.bearer(result="outage")
+            raise
+
+    def refused(self, refusal: BearerRefused) -> None:
+        """Tell of a token that did not hold: the check that failed, nothing of the token."""
+        self._counts.bearer(result=refusal.reason)
+        self._audit(
+            AuditEvent(name="bearer.refused", outcome="refused", reason=refusal.reason, detail=str(refusal))
+        )
+
+    async def recheck(self, session: Session) -> Session:
+        """Return *session*, which stands for a bearer, as it is now.
+
+        Raises SessionRejected where it holds no more, StoreUnavailable.
+        """
+        if self._clock() >= session.ends_at:
+            raise SessionRejected("absolute")
+        if session.identity.user_id.startswith(SESSION_PREFIX):
+            return session
+        standing = self._standings.known(session) or await self._standings.standing(session)
+        if standing is None:
+            raise SessionRejected("user_missing")
+        if not standing.enabled:
+            raise SessionRejected("user_disabled")
+        if standing.denied:
+            raise SessionRejected("revoked")
+        return _as_user(session, standing)
+
+    async def _caller(self, bearer: Bearer, token: str, *, asks_for_roles: bool) -> Session:
+        place = (id(bearer), sha256(token.encode()).digest())
+        now = self._clock()
+        held = self._held.get(place)
+        if held is not None and now < held.until:
+            if not (asks_for_roles and held.user):
+                return held.session
+            return self._hold(place, replace(held, session=await self._standing(held.session)))
+        session, user = await self._identified(
+            await self._verifiers[bearer].verify(token), place[1], int(now)
+        )
+        self._counts.bearer(result="accepted")
+        until = min(now + HELD, session.ends_at)
+        return self._hold(place, _Held(session=session, until=until, user=user))
+
+    def _hold(self, place: tuple[int, bytes], held: _Held) -> Session:
+        """Keep what was found out, unless it is over by now; the oldest makes room."""
+        self._held.pop(place, None)
+        if self._clock() >= held.until:
+            return held.session
+        if len(self._held) >= MOST:
+            del self._held[next(iter(self._held))]
+        self._held[place] = held
+        return held.session
+
+    async def _identified(self, proved: Proved, digest: bytes, now: int) -> tuple[Session, bool]:
+        """Return the caller, and whether they are a user here."""
+        login, callers = proved.login, proved.trusted.callers
+        users: Sequence[str] = ()
+        if callers is not Callers.CLIENTS:
+            users = await self._holders.users_of(login.issuer, login.subject)
+        if len(users) > 1:
+            raise BearerRefused("ambiguous", "the token's subject is linked to several users")
+        if users:
+            return await self._standing(_session(proved, users[0], digest, now)), True
+        if callers is Callers.USERS:
+            self._counts.bearer(result="stranger")
+            raise AccessDenied("the token's subject is no user here")
+        return _session(proved, outsider(login.issuer, login.subject), digest, now), False
+
+    async def _standing(self, session: Session) -> Session:
+        """Return the session of a user as the database knows them now."""
+        standing = await self._standings.standing(session)
+        if standing is None or not standing.enabled:
+            raise BearerRefused("user_disabled", "the token's user is disabled or gone")
+        if standing.denied:
+            raise BearerRefused("revoked", "the token was issued before its user was signed out everywhere")
+        return _as_user(session, standing)
+
+
+def _session(proved: Proved, user_id: str, digest: bytes, now: int) -> Session:
+    """Return what stands for the caller: as long as the token, and the same for the same token.
+
+    Its provider is the issuer's address, which is the id of none: so apps can tell a token from a login.
+    """
+    login = proved.login
+    begun = now if proved.issued_at is None else proved.issued_at
+    return Session(
+        id=SESSION_PREFIX + digest.hex(),
+        token_id=digest.hex(),
+        identity=Identity(
+            user_id=user_id,
+            email=login.email,
+            email_verified=login.email_verified,
+            name=login.name,
+            image=login.image,
+            groups=login.groups,
+            claims=login.claims,
+        ),
+        issued_at=now,
+        lease_until=proved.expires_at,
+        authenticated_at=begun,
+        ends_at=proved.expires_at,
+        epoch=0,
+        provider=login.issuer,
+        issuer=login.issuer,
+        subject=login.subject,
+        issuer_sid=login.issuer_sid,
+        acr=login.acr,
+        amr=login.amr,
+        persistent=False,
+        proved_at=login.authenticated_at,
+    )
+
+
+def _as_user(session: Session, standing: Standing) -> Session:
+    """Return *session* with what the database says of its user; *session* itself where that is known."""
+    identity = replace(
+        session.identity,
+        email=standing.email,
+        email_verified=standing.email_verified,
+        name=standing.name,
+        image=standing.image,
+        roles=standing.roles,
+    )
+    return session if identity == session.identity else replace(session, identity=identity)

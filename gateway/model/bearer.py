@@ -1,0 +1,54 @@
+"""Bearers: callers who prove who they are with a token in each request, not with a session."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+SESSION_PREFIX = "bearer:"
+"""How the id of every session begins that stands for a bearer; no cookie's ever does."""
+
+
+class Callers(StrEnum):
+    """Who may call with the tokens of an issuer: whoever it names, only those who are users here, or
+    nobody as a user: each subject is then itself alone."""
+
+    ANY = "any"
+    USERS = "users"
+    CLIENTS = "clients"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Trusted:
+    """An issuer whose access tokens a route takes, and what they must say.
+
+    A token is for one of `audiences`, signed with one of `algorithms`, and has all of `scopes`. `typ` is
+    what its header says where it says one. `claims` pairs fields of an identity with claims or dotted paths.
+    """
+
+    issuer: str
+    audiences: tuple[str, ...]
+    algorithms: tuple[str, ...]
+    scopes: tuple[str, ...] = ()
+    typ: str = "at+jwt"
+    callers: Callers = Callers.ANY
+    claims: tuple[tuple[str, str], ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Bearer:
+    """The tokens that a route takes; `forward` lets the client's `Authorization` go on to the upstream."""
+
+    issuers: tuple[Trusted, ...]
+    forward: bool = False
+
+    @property
+    def scopes(self) -> tuple[str, ...]:
+        """Every scope that some issuer's tokens must have, sorted."""
+        return tuple(sorted({scope for each in self.issuers for scope in each.scopes}))
+
+
+def outsider(issuer: str, subject: str) -> str:
+    """Return the id of somebody whom an issuer names and who is no user here: never that of a user.
+
+    An issuer has no `#`, so the first one ends it.
+    """
+    return f"{SESSION_PREFIX}{issuer}#{subject}"
