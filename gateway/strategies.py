@@ -124,7 +124,8 @@ def chosen(trade: Trade) -> Keeping:
     monotonic = trade.monotonic
     buses: list[Bus] = [trade.database.bus(monotonic=monotonic)] if pushed else []
     if session.store == "database":
-        cache = SessionCache(len(buses), monotonic=monotonic)
+        version = None if pushed else trade.database.version
+        cache = SessionCache(len(buses), monotonic=monotonic, version=version)
         strategy = _stateful(trade, trade.database.sessions, cache, place="database")
         return KeepingInStore(strategy, cache=cache, buses=buses, ping=_answers(trade.database.ping))
     account = redis_account(trade.settings)

@@ -5,6 +5,9 @@ last `FRESH` seconds, that it had received all that was changed up to then. So a
 longer ago than that is refused, however late or lost the news of it: where the proof is missing,
 the store is asked. And what was read before some news came is not kept after it: a reader takes a
 ticket before it asks, and every drop makes older tickets worthless.
+
+A store that can say at once whether anything in it changed is asked so at each use instead: then
+nothing is used that was true a moment ago only.
 """
 
 import asyncio
@@ -71,15 +74,28 @@ class Channel:
         await self._cache.in_use()
 
 
+Version = Callable[[], int | None]
+"""Tells a number that every change of the store changes, None where it is not known; at once."""
+
+
 class SessionCache:
-    """Holds at most *most* sessions; *monotonic* is in seconds. Without channels it holds none."""
+    """Holds at most *most* sessions; *monotonic* is in seconds. With neither channels nor *version* it
+    holds none."""
 
     def __init__(
-        self, channels: int, *, monotonic: Callable[[], float], fresh: float = FRESH, most: int = MOST
+        self,
+        channels: int,
+        *,
+        monotonic: Callable[[], float],
+        version: Version | None = None,
+        fresh: float = FRESH,
+        most: int = MOST,
     ) -> None:
+        self._version = version
+        self._seen: int | None = None
         self._monotonic = monotonic
         self._fresh = fresh
-        self._most = most if channels else 0
+        self._most = most if channels or version is not None else 0
         self._held: dict[bytes, Held] = {}
         self._named: dict[bytes, set[bytes]] = {}
         self._drops = 0
@@ -89,7 +105,7 @@ class SessionCache:
 
     def find(self, key: bytes) -> Held | None:
         """Return the session under *key* where it is held and cannot have ended unheard."""
-        if not self._most:
+        if not self._most or not self._is_as_it_was():
             return None
         now = self._used_at = self._monotonic()
         if not self._use.is_set():
@@ -99,12 +115,15 @@ class SessionCache:
 
     def ticket(self) -> Ticket:
         """Return what must be taken before a session is read that is then to be kept."""
+        self._is_as_it_was()
         return Ticket(drops=self._drops)
 
     def keep(self, key: bytes, held: Held, ticket: Ticket) -> None:
         """Hold what was read after *ticket*, unless news came since."""
         if ticket.drops != self._drops or not self._most:
             return
+        if self._version is not None and self._seen is None:
+            return  # nobody could tell when it ends
         self._forget(key)
         if len(self._held) >= self._most:
             self._forget(next(iter(self._held)))
@@ -141,6 +160,16 @@ class SessionCache:
         except TimeoutError:
             return False
         return True
+
+    def _is_as_it_was(self) -> bool:
+        """Ask a store that can say so whether it changed, and drop everything where it did or cannot say."""
+        if self._version is None:
+            return True
+        version = self._version()
+        if version is None or version != self._seen:
+            self._seen = version
+            self.drop_all()
+        return version is not None
 
     def _forget(self, key: bytes) -> None:
         held = self._held.pop(key, None)

@@ -52,6 +52,7 @@ class Database:
         self.audit = AuditTrail(engine, of_audit)
         self.users = Users(writer, clock=clock, randomness=randomness)
         self.known = standings.known
+        self.version = standings.version
         self.standing = standings.standing
         self.provider_grants = ProviderGrants(writer, clock=clock)
         self.locks = Locks(writer, clock=clock)

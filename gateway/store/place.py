@@ -27,6 +27,9 @@ class Standings(Protocol):
     def known(self, session: Session) -> Standing | None:
         """Return what `standing` would answer now, None where it has to be asked."""
 
+    def version(self) -> int | None:
+        """Return a number that every commit changes, None where that is not known; at once, off any disk."""
+
     async def standing(self, session: Session) -> Standing | None:
         """Return the standing of *session*, None where its user is gone. Raises StoreUnavailable."""
 

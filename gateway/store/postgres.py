@@ -178,6 +178,9 @@ class AskedStandings:
     def known(self, session: Session) -> Standing | None:
         return None
 
+    def version(self) -> int | None:
+        return None
+
     async def close(self) -> None:
         """Stop nothing."""
 

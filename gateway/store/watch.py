@@ -86,12 +86,9 @@ class Remembered:
             return None
         return standing
 
-    def version(self) -> int | None:
-        """Return the version to hand to `keep`, taken before a lookup is sent."""
-        return self._watch.version()
-
     def keep(self, session: Session, standing: Standing, *, since: int | None) -> None:
-        """Keep what a lookup sent after *since* answered, unless anything has changed by now."""
+        """Keep what a lookup sent after *since*, the database's version, answered, unless anything has
+        changed by now."""
         if since is None or self._watch.version() != since:
             return
         if since != self._version:
@@ -117,13 +114,18 @@ class WatchedStandings:
 
         The answer is not older than the call. `known` repeats it until anything changes.
         """
-        since = self._remembered.version()
-        if since is None:
-            self._watch_again()
+        since = self.version()
         standing = await self._lookup.standing(session)
         if standing is not None:
             self._remembered.keep(session, standing, since=since)
         return standing
+
+    def version(self) -> int | None:
+        """Return a number that every commit by anybody else changes, None where it is not known."""
+        version = self._watch.version()
+        if version is None:
+            self._watch_again()
+        return version
 
     async def close(self) -> None:
         """Watch no more."""

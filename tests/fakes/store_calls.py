@@ -10,7 +10,7 @@ import pytest
 
 from gateway.errors import StoreUnavailable
 from gateway.store.standing import Lookup
-from gateway.store.watch import Remembered
+from gateway.store.watch import Remembered, WatchedStandings
 from gateway.store.writer import Transaction, Writer
 
 
@@ -61,6 +61,7 @@ def watched(monkeypatch: pytest.MonkeyPatch) -> StoreCalls:
 
     # What is remembered spares questions: here all are asked, so that they can be counted, or fail.
     monkeypatch.setattr(Remembered, "known", lambda _self, _session: None)
+    monkeypatch.setattr(WatchedStandings, "version", lambda _self: None)
     monkeypatch.setattr(Lookup, "_ask", counted)
     monkeypatch.setattr(Writer, "write", transaction(write))
     monkeypatch.setattr(Writer, "read", transaction(read))

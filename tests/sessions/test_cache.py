@@ -110,3 +110,50 @@ async def test_B148_a_channel_that_does_not_prove_itself_in_time_is_told() -> No
     assert await cache.is_proven(within=0.01)
     clock.advance(1)
     assert not await cache.is_proven(within=0.01)
+
+
+class Versioned:
+    """A store that tells its version, None where it cannot."""
+
+    def __init__(self) -> None:
+        self.number: int | None = 1
+
+    def __call__(self) -> int | None:
+        return self.number
+
+
+def asked_each_time() -> tuple[SessionCache, Versioned]:
+    version = Versioned()
+    return SessionCache(0, monotonic=lambda: 0.0, version=version), version
+
+
+def test_B066_what_was_read_is_used_while_the_store_says_that_nothing_changed() -> None:
+    cache, version = asked_each_time()
+    cache.keep(b"k", held := Held(unread("one"), seen_at=0), cache.ticket())
+    assert cache.find(b"k") is held
+    version.number = 2
+    assert cache.find(b"k") is None
+    version.number = 1
+    assert cache.find(b"k") is None
+
+
+def test_B066_a_change_between_the_reading_and_the_keeping_is_seen() -> None:
+    cache, version = asked_each_time()
+    ticket = cache.ticket()
+    version.number = 2
+    cache.keep(b"k", Held(unread("one"), seen_at=0), ticket)
+    assert cache.find(b"k") is None
+
+
+def test_B066_a_store_that_cannot_tell_is_asked() -> None:
+    cache, version = asked_each_time()
+    version.number = None
+    cache.keep(b"k", Held(unread("one"), seen_at=0), cache.ticket())
+    version.number = 1
+    assert cache.find(b"k") is None
+    cache.keep(b"k", held := Held(unread("one"), seen_at=0), cache.ticket())
+    assert cache.find(b"k") is held
+    version.number = None
+    assert cache.find(b"k") is None
+    version.number = 1
+    assert cache.find(b"k") is None

@@ -141,7 +141,7 @@ async def test_what_is_remembered_is_bounded_and_the_oldest_goes(home: Home) -> 
     assert standing is not None
     sessions = [replace(home.session, id=f"sid-{number}") for number in range(3)]
     for session in sessions:
-        remembered.keep(session, standing, since=remembered.version())
+        remembered.keep(session, standing, since=watch.version())
     assert [remembered.known(session) is not None for session in sessions] == [False, True, True]
     watch.close()
 
@@ -202,3 +202,15 @@ async def test_what_is_known_is_always_what_would_be_found(tmp_path: Path, steps
             found = await database.standing(session)
             assert known in (None, found)
         other.close()
+
+
+async def test_the_version_is_known_and_changes_with_every_commit(
+    tmp_path: Path,
+) -> None:
+    async with opened(tmp_path) as database:
+        async with asyncio.timeout(5):
+            while (before := database.version()) is None:
+                await asyncio.sleep(0.001)
+        assert database.version() == before
+        await database.users.add("ann@example.com")
+        assert database.version() != before
