@@ -47,7 +47,7 @@ def _route(settings: Settings, route: RouteSettings, upstreams: dict[str, Upstre
     name, _ = settings.upstream_of(route)
     upstream = upstreams.setdefault(name, _upstream(settings, route))
     return Route(
-        name=f"{route.host or ''}{route.path}",
+        name=name_of(route),
         host=route.host,
         path=route.path,
         upstream=upstream,
@@ -83,10 +83,16 @@ def _forwarding(settings: Settings, route: RouteSettings) -> Forwarding | None:
 
 
 def _bearer(settings: Settings, route: RouteSettings) -> Bearer | None:
-    if not route.bearer:
+    if not route.takes_bearers:
         return None
     issuers = tuple(_trusted(settings, each) for each in route.bearer)
-    return Bearer(issuers=issuers, forward=route.forward_bearer)
+    personal = name_of(route) if route.personal_tokens else ""
+    return Bearer(issuers=issuers, forward=route.forward_bearer, personal=personal)
+
+
+def name_of(route: RouteSettings) -> str:
+    """Return what a route is called in logs, lists and personal tokens."""
+    return f"{route.host or ''}{route.path}"
 
 
 def _trusted(settings: Settings, bearer: BearerSettings) -> Trusted:
