@@ -2,12 +2,14 @@
 
 import asyncio
 import signal
+import socket
 import sys
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import AsyncExitStack, suppress
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+from gateway.activation import Activation
 from gateway.observe.log import Log
 from gateway.observe.merged import merged
 from gateway.settings.addresses import listen_address
@@ -16,6 +18,7 @@ from gateway.web.admin import AdminPort, Stage
 from gateway.worker import Worker
 from gateway.workers import Plan, Supervisor
 
+NOTHING = Activation()
 _STOP = (signal.SIGTERM, signal.SIGINT)
 
 
@@ -64,16 +67,22 @@ async def _nobody() -> bool:
     return False
 
 
-def supervise(settings: Settings, config: Path, *, workers: int, log: Log) -> int:
+def supervise(
+    settings: Settings, config: Path, *, workers: int, log: Log, activation: Activation = NOTHING
+) -> int:
     """Run so many *workers* until SIGTERM or SIGINT, and return the exit status.
+
+    Where *activation* has sockets, they serve these.
 
     SIGHUP has all of them read the configuration again, SIGUSR2 replaces them one after the other by new
     processes, with no connection refused meanwhile. Raises OSError where a port cannot be had.
     """
-    return asyncio.run(_supervise(settings, config, workers=workers, log=log))
+    return asyncio.run(_supervise(settings, config, workers=workers, log=log, activation=activation))
 
 
-async def _supervise(settings: Settings, config: Path, *, workers: int, log: Log) -> int:
+async def _supervise(
+    settings: Settings, config: Path, *, workers: int, log: Log, activation: Activation
+) -> int:
     where = listen_address(settings.listen)
     with TemporaryDirectory(prefix="vestibule-") as folder:
         plan = Plan(
@@ -82,10 +91,11 @@ async def _supervise(settings: Settings, config: Path, *, workers: int, log: Log
             port=where.port,
             workers=workers,
             folder=Path(folder),
+            bound=activation.public,
         )
         async with AsyncExitStack() as stack:
             supervisor, stage = Supervisor(plan, log=log), Stage()
-            await _open_admin(settings, supervisor, stage, stack)
+            await _open_admin(settings, supervisor, stage, stack, bound=activation.admin)
             stack.push_async_callback(supervisor.end)  # first, so that the admin port tells of it
             asked = _listen_to_signals(supervisor)
             starting, stopping = asyncio.create_task(supervisor.start()), asyncio.create_task(asked.wait())
@@ -124,9 +134,14 @@ def _listen_to_signals(supervisor: Supervisor) -> asyncio.Event:
 
 
 async def _open_admin(
-    settings: Settings, supervisor: Supervisor, stage: Stage, stack: AsyncExitStack
+    settings: Settings,
+    supervisor: Supervisor,
+    stage: Stage,
+    stack: AsyncExitStack,
+    *,
+    bound: socket.socket | None,
 ) -> None:
     told = _Admin(supervisor)
     port = AdminPort(readiness=told, stage=stage, exposition=told.exposition, jwks=told.jwks)
     address = listen_address(settings.admin_listen)
-    stack.push_async_callback(await port.open(address.host, address.port))
+    stack.push_async_callback(await port.open(address.host, address.port, bound=bound))

@@ -29,13 +29,21 @@ _LASTED = 60.0
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
-    """How many workers run *command*, where the gateway listens, and the folder of their admin ports."""
+    """How many workers run *command*, where the gateway listens, and the folder of their admin ports.
+
+    `bound` is a socket that listens there already, for all of them; None where each has its own.
+    """
 
     command: Sequence[str]
     host: str
     port: int
     workers: int
     folder: Path
+    bound: socket.socket | None = None
+
+    def listening(self) -> socket.socket:
+        """Return a socket for one worker, to be closed by whoever asked. Raises OSError."""
+        return listening(self.host, self.port) if self.bound is None else self.bound.dup()
 
 
 class Place:
@@ -46,7 +54,7 @@ class Place:
         self._plan = plan
         self._lifeline = lifeline
         self._log = log
-        self._public = listening(plan.host, plan.port)
+        self._public = plan.listening()
         self._taken = 0
         self._ending = False
         self.worker: Worker | None = None
@@ -95,7 +103,7 @@ class Place:
         if self._ending:
             return
         if not serves:
-            self._public = listening(self._plan.host, self._plan.port)
+            self._public = self._plan.listening()
         await self.start()
 
     async def _until_started(self, worker: Worker) -> None:

@@ -4,6 +4,7 @@ import os
 import signal
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,6 +13,7 @@ import click
 from gateway.cli.configuration import config_option, load_or_exit
 
 if TYPE_CHECKING:
+    from gateway.activation import Activation
     from gateway.observe.log import Log
     from gateway.settings.loader import Loaded
     from gateway.settings.schema import Settings
@@ -29,6 +31,8 @@ def command(config: Path) -> None:
     SIGHUP reads the configuration again and takes it over between two requests; if anything is
     wrong with it, the log says what, and the one in force stays.
 
+    Sockets that systemd passes are served in the place of `listen` and `admin_listen`.
+
     SIGTERM turns /readyz red, lets running requests finish for at most 30 seconds, and ends with
     0; a second one ends at once.
 
@@ -42,6 +46,7 @@ def command(config: Path) -> None:
 
     forbid_dumps()
     loaded = load_or_exit(config)
+    from gateway.activation import Activation
     from gateway.errors import GatewayError
     from gateway.observe.log import configure
     from gateway.worker import Inheritance
@@ -54,10 +59,11 @@ def command(config: Path) -> None:
     inherited = Inheritance.of(os.environ)
     status = 0
     try:
+        activation = Activation.of(os.environ, pid=os.getpid())
         if inherited is None and settings.processes > 1:
-            status = _supervise(settings, config, log)
+            status = _supervise(settings, config, log, activation)
         else:
-            _serve(loaded, config, log, inherited)
+            _serve(loaded, config, log, inherited or activation)
     except GatewayError as error:
         fail(f"the gateway cannot start: {error}")
     except OSError as error:
@@ -67,26 +73,21 @@ def command(config: Path) -> None:
     sys.exit(status)
 
 
-def _supervise(settings: "Settings", config: Path, log: "Log") -> int:
+def _supervise(settings: "Settings", config: Path, log: "Log", activation: "Activation") -> int:
     from gateway.supervision import supervise
 
-    return supervise(settings, config, workers=settings.processes, log=log)
+    return supervise(settings, config, workers=settings.processes, log=log, activation=activation)
 
 
-def _serve(loaded: "Loaded", config: Path, log: "Log", inherited: "Inheritance | None") -> None:
+def _serve(loaded: "Loaded", config: Path, log: "Log", given: "Inheritance | Activation") -> None:
     from gateway.app import run
     from gateway.rooms import Surroundings
     from gateway.settings.loader import load
+    from gateway.worker import Inheritance
 
-    around = Surroundings(log=log)
-    if inherited is not None:
-        around = Surroundings(
-            log=log,
-            workers=inherited.workers,
-            lifeline=inherited.lifeline,
-            public_socket=inherited.public,
-            admin_socket=inherited.admin,
-        )
+    around = Surroundings(log=log, public_socket=given.public, admin_socket=given.admin)
+    if isinstance(given, Inheritance):
+        around = replace(around, workers=given.workers, lifeline=given.lifeline)
     run(loaded, around, read=lambda: load(config, environ=os.environ))
 
 

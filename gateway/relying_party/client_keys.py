@@ -1,4 +1,4 @@
-"""Our own keys at an issuer: what signs client assertions, and whose public halves the issuer is told.
+"""Our own keys at an issuer: what signs for us, what opens for us, and the public halves it is told.
 
 Law: a key is for one use and one algorithm, both from the configuration (RFC 8725 3.1, 3.5); an
 algorithm is taken from the key's type where none is written, never from an issuer.
@@ -8,6 +8,7 @@ import json
 import secrets
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from typing import Literal
 from warnings import catch_warnings
 
 from joserfc.errors import JoseError
@@ -15,10 +16,13 @@ from joserfc.jwk import ECKey, Key, OctKey, OKPKey, RSAKey
 from joserfc.jws import JWSRegistry
 from joserfc.util import urlsafe_b64encode
 
+Use = Literal["sig", "enc"]
+
 LIFETIME = 60
 """Seconds for which what we sign is good: it is made for one request."""
 
 _BY_CURVE = {"P-256": "ES256", "P-384": "ES384", "P-521": "ES512", "Ed25519": "EdDSA"}
+_KEY_AGREEMENT = ("ECDH-ES+A256KW", "ECDH-ES+A128KW", "ECDH-ES")
 _RSA = ("PS256", "PS384", "PS512", "RS256", "RS384", "RS512")
 
 
@@ -34,13 +38,14 @@ class ClientKey:
     """
 
     pem: str = field(repr=False)
+    use: Use = "sig"
     algorithm: str = ""
     kid: str = ""
     key: Key = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         key = _imported(self.pem)
-        possible = _algorithms(key)
+        possible = _algorithms(key) if self.use == "sig" else _key_algorithms(key)
         algorithm = self.algorithm or possible[0]
         if algorithm not in possible:
             raise ClientKeyRefused(f"is no key for {algorithm}: its type allows {', '.join(possible)}")
@@ -56,7 +61,7 @@ class ClientKey:
     def public(self) -> dict[str, object]:
         """Return the public half as a JWK (RFC 7517)."""
         members = self.key.as_dict(private=False)
-        return {**members, "kid": self.kid, "use": "sig", "alg": self.algorithm}
+        return {**members, "kid": self.kid, "use": self.use, "alg": self.algorithm}
 
 
 def public_set(keys: Iterable[ClientKey]) -> dict[str, object]:
@@ -101,10 +106,28 @@ def _imported(pem: str) -> Key:
 def _algorithms(key: Key) -> tuple[str, ...]:
     """Return what *key* can sign with, the usual one first."""
     if isinstance(key, RSAKey):
-        if key.raw_value.key_size < 2048:
-            raise ClientKeyRefused("is an RSA key of less than 2048 bits")
+        _check_length(key)
         return _RSA
-    usual = _BY_CURVE.get(str(key.as_dict(private=False).get("crv")))
+    usual = _BY_CURVE.get(_curve(key))
     if usual is None:
         raise ClientKeyRefused("is of a curve that signs nothing here: P-256, P-384, P-521 or Ed25519")
     return (usual, "Ed25519") if usual == "EdDSA" else (usual,)
+
+
+def _key_algorithms(key: Key) -> tuple[str, ...]:
+    """Return how a token can be encrypted to *key* (RFC 7518 4.1), the usual one first."""
+    if isinstance(key, RSAKey):
+        _check_length(key)
+        return ("RSA-OAEP-256",)
+    if _curve(key) not in ("P-256", "P-384", "P-521", "X25519"):
+        raise ClientKeyRefused("is of a curve that opens nothing here: P-256, P-384, P-521 or X25519")
+    return _KEY_AGREEMENT
+
+
+def _check_length(key: RSAKey) -> None:
+    if key.raw_value.key_size < 2048:
+        raise ClientKeyRefused("is an RSA key of less than 2048 bits")
+
+
+def _curve(key: Key) -> str:
+    return str(key.as_dict(private=False).get("crv"))

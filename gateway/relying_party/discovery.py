@@ -1,5 +1,6 @@
 """OpenID Connect Discovery 1.0: where an issuer's endpoints are."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from gateway.errors import IssuerUnavailable
@@ -10,6 +11,15 @@ from gateway.relying_party.http import MEBIBYTE, IssuerHttp
 from gateway.relying_party.strict_json import JsonRefused, read_object
 
 DEADLINE = 5.0
+Check = Callable[[dict[str, object]], None]
+_ALIASED = frozenset(
+    {
+        "token_endpoint",
+        "userinfo_endpoint",
+        "revocation_endpoint",
+        "pushed_authorization_request_endpoint",
+    }
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,10 +43,24 @@ class IssuerMetadata:
 
 
 class Discovery:
-    """The metadata of one issuer: asked for when first needed, kept for an hour."""
+    """The metadata of one issuer: asked for when first needed, kept for an hour.
 
-    def __init__(self, issuer: str, *, http: IssuerHttp, clock: Clock) -> None:
+    *aliases* says to take the endpoints that ask for a client certificate where there are any; *check*
+    looks at the document too, and raises IssuerUnavailable.
+    """
+
+    def __init__(
+        self,
+        issuer: str,
+        *,
+        http: IssuerHttp,
+        clock: Clock,
+        aliases: bool = False,
+        check: Check | None = None,
+    ) -> None:
         self._issuer = issuer
+        self._aliases = aliases
+        self._check = check
         self._http = http
         self._fetched = Fetched(self._fetch, clock=clock)
 
@@ -57,7 +81,10 @@ class Discovery:
             document = read_object(answer.body, limit=MEBIBYTE)
         except JsonRefused as error:
             raise IssuerUnavailable(f"{self._issuer}: discovery: {error}") from None
-        return read_metadata(document, issuer=self._issuer)
+        found = read_metadata(document, issuer=self._issuer, aliases=self._aliases)
+        if self._check is not None:
+            self._check(document)
+        return found
 
 
 def discovery_url(issuer: str) -> str:
@@ -65,10 +92,15 @@ def discovery_url(issuer: str) -> str:
     return issuer.rstrip("/") + "/.well-known/openid-configuration"
 
 
-def read_metadata(document: dict[str, object], *, issuer: str) -> IssuerMetadata:
-    """Return the checked metadata in *document*, which must name exactly *issuer* (Discovery 4.3)."""
+def read_metadata(document: dict[str, object], *, issuer: str, aliases: bool = False) -> IssuerMetadata:
+    """Return the checked metadata in *document*, which must name exactly *issuer* (Discovery 4.3).
+
+    With *aliases*, endpoints that we call ourselves are those for client certificates (RFC 8705 5).
+    """
     if document.get("issuer") != issuer:
         raise IssuerUnavailable(f"{issuer}: its metadata names another issuer")
+    if aliases:
+        document = {**document, **_aliased(document.get("mtls_endpoint_aliases"))}
     return IssuerMetadata(
         issuer=issuer,
         authorization_endpoint=_endpoint(document, "authorization_endpoint", issuer),
@@ -84,6 +116,12 @@ def read_metadata(document: dict[str, object], *, issuer: str) -> IssuerMetadata
         pushed_request_endpoint=_optional(document, "pushed_authorization_request_endpoint", issuer),
         requires_pushed_requests=document.get("require_pushed_authorization_requests") is True,
         promises_iss=document.get("authorization_response_iss_parameter_supported") is True,
+    )
+
+
+def _aliased(aliases: object) -> dict[str, object]:
+    return (
+        {name: url for name, url in aliases.items() if name in _ALIASED} if isinstance(aliases, dict) else {}
     )
 
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 
 from gateway.errors import LoginFailed
 from gateway.model.event import Clock
@@ -28,8 +29,10 @@ from gateway.relying_party.authorization import (
 from gateway.relying_party.authorization_request import address
 from gateway.relying_party.backchannel import BackChannel
 from gateway.relying_party.claims import merged, verified_login
+from gateway.relying_party.decryption import signed_id_token, signed_logout_token
 from gateway.relying_party.discovery import Discovery
 from gateway.relying_party.end_session import LogoutDeparture, end_session_url
+from gateway.relying_party.fapi2 import check_issuer
 from gateway.relying_party.http import IssuerHttp
 from gateway.relying_party.jwks import ClientSecretKey, IssuerKeys, KeySource
 from gateway.relying_party.logout_token import LogoutNotice
@@ -46,7 +49,13 @@ class RelyingParty:
         self.registration = registration
         self._http = http
         self._clock = clock
-        self._discovery = Discovery(registration.issuer, http=http, clock=clock)
+        self._discovery = Discovery(
+            registration.issuer,
+            http=http,
+            clock=clock,
+            aliases=registration.shows_certificate,
+            check=partial(check_issuer, registration=registration) if registration.fapi2 else None,
+        )
         self._keys = self._key_source()
         self._issuer = BackChannel(registration, http=http, clock=clock)
 
@@ -86,6 +95,7 @@ class RelyingParty:
         code = accept_response(response, pending=pending, metadata=metadata)
         key = self._issuer.fresh_key()
         answer = await tokens.exchange(code, pending=pending, metadata=metadata, issuer=self._issuer, key=key)
+        answer = replace(answer, id_token=signed_id_token(answer.id_token, self.registration))
         claims = await id_token.verify(
             answer.id_token, expectation=self._expectation(pending, code, answer), keys=self._keys
         )
@@ -95,6 +105,7 @@ class RelyingParty:
                 access_token=answer.access_token,
                 subject=str(claims["sub"]),
                 issuer=self._issuer,
+                keys=self._keys,
                 key=key,
             )
             claims = merged(claims, told)
@@ -170,6 +181,7 @@ class RelyingParty:
             algorithms=self.registration.algorithms,
             now=self._clock(),
         )
+        raw = signed_logout_token(raw, self.registration)
         return await logout_token.verify(raw, expectation=expectation, keys=self._keys)
 
     def _tokens(self, answer: tokens.TokenAnswer, claims: id_token.Claims, nonce: str) -> ProviderTokens:

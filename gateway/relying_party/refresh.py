@@ -8,6 +8,7 @@ from gateway.model.grant import ProviderTokens, Token
 from gateway.relying_party import id_token, tokens
 from gateway.relying_party.authorization import plain_word
 from gateway.relying_party.backchannel import BackChannel
+from gateway.relying_party.decryption import signed_id_token
 from gateway.relying_party.discovery import IssuerMetadata
 from gateway.relying_party.dpop import DpopKey
 from gateway.relying_party.jwks import KeySource
@@ -106,6 +107,7 @@ async def _id_token(
         return None
     if not isinstance(raw, str):
         raise LoginFailed("the refreshed ID token is not text")
+    raw = signed_id_token(raw, registration)
     expectation = id_token.Expectation(
         issuer=registration.issuer,
         client_id=registration.client_id,

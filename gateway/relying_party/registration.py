@@ -6,15 +6,24 @@ from typing import Literal
 
 from gateway.errors import Fault, SettingsInvalid
 from gateway.relying_party.client_keys import ClientKey
+from gateway.relying_party.client_tls import ClientTls
 from gateway.relying_party.endpoint import is_endpoint
 
 ClientAuth = Literal[
-    "client_secret_basic", "client_secret_post", "client_secret_jwt", "private_key_jwt", "none"
+    "client_secret_basic",
+    "client_secret_post",
+    "client_secret_jwt",
+    "private_key_jwt",
+    "tls_client_auth",
+    "self_signed_tls_client_auth",
+    "none",
 ]
+BY_CERTIFICATE = frozenset({"tls_client_auth", "self_signed_tls_client_auth"})
 BY_SECRET = frozenset({"client_secret_basic", "client_secret_post", "client_secret_jwt"})
 
 ResponseMode = Literal["query", "form_post", "query.jwt", "form_post.jwt"]
 
+UserinfoFormat = Literal["json", "signed", "encrypted"]
 PushedRequests = Literal["auto", "always", "never"]
 
 ASYMMETRIC = frozenset(
@@ -78,7 +87,8 @@ class Registration:
     `algorithms` are those an ID token may be signed with: asymmetric ones, or HMAC alone, whose key
     is the client secret; never both, so that a public key can never be taken for a secret. `keys` are
     our own: the first signs, all are published. `pushed_requests` are pushed where the issuer offers it
-    ("auto"), always or never; with `dpop` access tokens are bound to a key of ours.
+    ("auto"), always or never; with `dpop` access tokens are bound to a key of ours. `fapi2` refuses an
+    issuer that does not meet that profile.
     """
 
     id: str
@@ -98,6 +108,11 @@ class Registration:
     pushed_requests: PushedRequests = "auto"
     signs_requests: bool = False
     dpop: bool = False
+    fapi2: bool = False
+    tls: ClientTls | None = None
+    encrypted_id_tokens: bool = False
+    userinfo_format: UserinfoFormat = "json"
+    content_encryption: tuple[str, ...] = ("A256GCM", "A128GCM", "A256CBC-HS512", "A128CBC-HS256")
     resources: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
@@ -125,7 +140,22 @@ class Registration:
     @property
     def signing_key(self) -> ClientKey | None:
         """The key of ours that signs."""
-        return next(iter(self.keys), None)
+        return next((key for key in self.keys if key.use == "sig"), None)
+
+    @property
+    def decryption_keys(self) -> tuple[ClientKey, ...]:
+        """The keys of ours that tokens are encrypted to."""
+        return tuple(key for key in self.keys if key.use == "enc")
+
+    @property
+    def opens_tokens(self) -> bool:
+        """Whether the issuer encrypts something to us."""
+        return self.encrypted_id_tokens or self.userinfo_format == "encrypted"
+
+    @property
+    def shows_certificate(self) -> bool:
+        """Whether our calls show a client certificate (RFC 8705)."""
+        return self.tls is not None and bool(self.tls.certificate)
 
     @property
     def max_age(self) -> int | None:
@@ -141,6 +171,10 @@ class Registration:
             faults.append(("client_secret", f"is needed for {self.client_auth}"))
         if self.client_auth == "private_key_jwt" and self.signing_key is None:
             faults.append(("keys", f"one that signs is needed for {self.client_auth}"))
+        if self.client_auth in BY_CERTIFICATE and not self.shows_certificate:
+            faults.append(("tls.client_cert", f"is needed for {self.client_auth}"))
+        if self.opens_tokens and not self.decryption_keys:
+            faults.append(("keys", "one that opens is needed for encrypted tokens"))
         if self.signs_requests and self.signing_key is None:
             faults.append(("keys", "one that signs is needed for signed requests"))
         if "openid" not in self.scopes:

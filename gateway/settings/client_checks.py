@@ -6,29 +6,33 @@ from gateway.settings.providers import ProviderSettings
 from gateway.settings.refusal import Finding
 
 Path = tuple[str, int]
+_BY_CERTIFICATE = ("tls_client_auth", "self_signed_tls_client_auth")
 _HMAC_KEY = 32  # bytes that a key for HS256 has at least (RFC 7518 3.2)
 
 
 def client_faults(path: Path, provider: ProviderSettings) -> Iterator[Finding]:
     """Yield what *provider*, an issuer at *path*, cannot be told at once."""
-    yield from _keys(path, provider)
+    yield from _signing(path, provider)
+    yield from _opening(path, provider)
+    yield from _certificate(path, provider)
     yield from _secret(path, provider)
 
 
-def _keys(path: Path, provider: ProviderSettings) -> Iterator[Finding]:
+def _signing(path: Path, provider: ProviderSettings) -> Iterator[Finding]:
     because = ((*path, "client_auth"), (*path, "signed_requests"))
-    for wanted, what in (
-        (provider.client_auth == "private_key_jwt", 'client_auth = "private_key_jwt"'),
-        (provider.signed_requests, "signed_requests"),
-    ):
-        if wanted and not provider.keys:
-            yield Finding(
-                path=(*path, "keys"),
-                message=f"is needed for {what}",
-                suggestion='write keys = [{ key = { file = "keys/company.pem" } }]',
-                because=because,
-            )
-    if provider.client_auth != "private_key_jwt" and not provider.signed_requests and provider.keys:
+    signing = [key for key in provider.keys if key.use == "sig"]
+    reasons = {
+        'client_auth = "private_key_jwt"': provider.client_auth == "private_key_jwt",
+        "signed_requests": provider.signed_requests,
+    }
+    for what in (what for what, wanted in reasons.items() if wanted and not signing):
+        yield Finding(
+            path=(*path, "keys"),
+            message=f"is needed for {what}",
+            suggestion='write keys = [{ key = { file = "keys/company.pem" } }]',
+            because=because,
+        )
+    if signing and not any(reasons.values()):
         yield Finding(
             path=(*path, "keys"),
             message=f'sign nothing with client_auth = "{provider.client_auth}"',
@@ -38,6 +42,45 @@ def _keys(path: Path, provider: ProviderSettings) -> Iterator[Finding]:
     kids = [key.kid for key in provider.keys if key.kid is not None]
     if len(set(kids)) != len(kids):
         yield Finding(path=(*path, "keys"), message="have one kid twice", suggestion="give each its own")
+
+
+def _opening(path: Path, provider: ProviderSettings) -> Iterator[Finding]:
+    wanted = provider.encrypted_id_tokens or provider.userinfo_format == "encrypted"
+    opening = any(key.use == "enc" for key in provider.keys)
+    because = ((*path, "encrypted_id_tokens"), (*path, "userinfo_format"))
+    if wanted and not opening:
+        yield Finding(
+            path=(*path, "keys"),
+            message='need one with use = "enc" to open what is encrypted',
+            suggestion='write keys = [{ key = { file = "keys/opens.pem" }, use = "enc" }]',
+            because=because,
+        )
+    if opening and not wanted:
+        yield Finding(
+            path=(*path, "keys"),
+            message="open nothing: the issuer is not told to encrypt",
+            suggestion='write encrypted_id_tokens = true or userinfo_format = "encrypted"',
+            because=because,
+        )
+    if not provider.content_encryption:
+        yield Finding(path=(*path, "content_encryption"), message="is empty: nothing could be opened")
+
+
+def _certificate(path: Path, provider: ProviderSettings) -> Iterator[Finding]:
+    because = ((*path, "client_auth"),)
+    if provider.client_auth in _BY_CERTIFICATE and provider.tls.client_cert is None:
+        yield Finding(
+            path=(*path, "tls", "client_cert"),
+            message=f'is needed for client_auth = "{provider.client_auth}"',
+            suggestion='write tls = { client_cert = "certs/gateway.pem", client_key = "certs/gateway.key" }',
+            because=because,
+        )
+    if provider.tls.client_key is not None and provider.tls.client_cert is None:
+        yield Finding(
+            path=(*path, "tls", "client_key"),
+            message="is of no use without a certificate",
+            suggestion="write client_cert too",
+        )
 
 
 def _secret(path: Path, provider: ProviderSettings) -> Iterator[Finding]:

@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 from pydantic import BeforeValidator, Field, StrictBool, StrictInt
 
 from gateway.settings.addresses import IssuerUrl
-from gateway.settings.client_keys import ClientKeySettings
+from gateway.settings.client_keys import ClientKeySettings, ProviderTlsSettings
 from gateway.settings.fields import ClaimName, Scope, Slug, Word
 from gateway.settings.references import ClientSecret
 from gateway.settings.table import Table, written
@@ -17,8 +17,10 @@ Algorithm = Literal[
 ]  # fmt: skip
 
 ClientAuth = Literal[
-    "client_secret_basic", "client_secret_post", "client_secret_jwt", "private_key_jwt", "none"
-]
+    "client_secret_basic", "client_secret_post", "client_secret_jwt", "private_key_jwt", "tls_client_auth",
+    "self_signed_tls_client_auth", "none",
+]  # fmt: skip
+ContentEncryption = Literal["A256GCM", "A128GCM", "A256CBC-HS512", "A128CBC-HS256"]
 
 STANDARD_CLAIMS = {"id": "sub", "email": "email", "name": "name", "image": "picture", "groups": "groups"}
 
@@ -35,6 +37,7 @@ KEYS_OF: Mapping[str, frozenset[str]] = {
         {"issuer", "client_id", "client_secret", "client_auth", "scopes", "trust_email"}
         | {"authorization_params", "claims", "id_token_algorithms", "keys", "response_mode"}
         | {"pushed_requests", "signed_requests", "dpop"}
+        | {"tls", "encrypted_id_tokens", "userinfo_format", "content_encryption", "profile"}
     ),
     "password": frozenset({"min_length"}),
 }
@@ -74,7 +77,7 @@ class ProviderSettings(Table):
     client_auth: ClientAuth = Field(
         default="client_secret_basic",
         description="How we prove to the issuer who we are: by client_secret, sent or as the key of an HMAC "
-        '("client_secret_jwt"), by one of our keys ("private_key_jwt"), or not at all ("none").',
+        '("client_secret_jwt"), by one of our keys ("private_key_jwt"), by our certificate, or not ("none").',
     )
     keys: tuple[ClientKeySettings, ...] = Field(
         default=written([]),
@@ -96,6 +99,23 @@ class ProviderSettings(Table):
     )
     dpop: StrictBool = Field(
         default=False, description="Ask for access tokens that only this gateway can use (RFC 9449)."
+    )
+    tls: ProviderTlsSettings = Field(default=written({}), description="TLS towards the issuer.")
+    encrypted_id_tokens: StrictBool = Field(
+        default=False, description='Take only ID tokens that are encrypted to one of keys with use = "enc".'
+    )
+    userinfo_format: Literal["json", "signed", "encrypted"] = Field(
+        default="json", description='How userinfo answers; "encrypted" is signed as well.'
+    )
+    content_encryption: tuple[ContentEncryption, ...] = Field(
+        default=written(["A256GCM", "A128GCM", "A256CBC-HS512", "A128CBC-HS256"]),
+        description="Ciphers accepted of what is encrypted to us.",
+    )
+    profile: Literal["fapi2"] | None = Field(
+        default=None,
+        description="The FAPI 2.0 Security Profile: switches on what it demands, pushed_requests and dpop "
+        "among it, and refuses an issuer that lacks anything.",
+        examples=["fapi2"],
     )
     scopes: tuple[Scope, ...] = Field(
         default=written(["openid", "email", "profile"]),
@@ -126,6 +146,11 @@ class ProviderSettings(Table):
         description='With type = "password": how many characters a new password has at least.',
         examples=[12],
     )
+
+    @property
+    def binds_by_key(self) -> bool:
+        """Whether access tokens are bound to a key of ours by DPoP."""
+        return self.dpop or (self.profile is not None and self.tls.client_cert is None)
 
     def idle_keys(self) -> frozenset[str]:
         """Return the keys that mean nothing for this type."""

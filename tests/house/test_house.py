@@ -29,6 +29,7 @@ FLOORS = {
     "lasting": 7,
     "memory": 7,
     "reload": 7,
+    "activation": 7,
     "request_keys": 7,
     "file_watch": 7,
     "provider_tokens": 7,

@@ -23,6 +23,13 @@ def key(kid: str = "") -> str:
         ('client_auth = "private_key_jwt"\n' + key("a") + key("a"), "keys", "twice"),
         ('client_auth = "client_secret_jwt"\nclient_secret = "short"\n', "client_secret", "32 bytes"),
         ('client_auth = "client_secret_jwt"\n', "client_secret", "is needed"),
+        (SECRET + "signed_requests = true\n", "keys", "is needed"),
+        (SECRET + "encrypted_id_tokens = true\n", "keys", 'use = "enc"'),
+        (SECRET + 'userinfo_format = "encrypted"\n', "keys", 'use = "enc"'),
+        (SECRET + key() + 'use = "enc"\n', "keys", "open nothing"),
+        (SECRET + "content_encryption = []\n", "content_encryption", "empty"),
+        ('client_auth = "tls_client_auth"\n', "tls.client_cert", "is needed"),
+        (SECRET + 'tls = { client_key = "gateway.toml" }\n', "tls.client_key", "no use"),
     ],
 )
 def test_C04_what_contradicts_the_client_authentication_is_refused(
