@@ -22,6 +22,7 @@ from gateway.model.route import (
 from gateway.model.upstream import Balance, Health, Limits, Member, Timeouts, Trust, Upstream
 from gateway.relying_party.client_keys import ClientKey, ClientKeyRefused
 from gateway.relying_party.client_tls import ClientTls
+from gateway.relying_party.fapi2 import hardened
 from gateway.relying_party.registration import ClaimNames, Registration, RoleGrant
 from gateway.routing.table import Table, without_port
 from gateway.sessions.strategy import Policy
@@ -46,7 +47,7 @@ def build_routes(settings: Settings) -> tuple[Route, ...]:
 
 def _route(settings: Settings, route: RouteSettings, upstreams: dict[str, Upstream]) -> Route:
     return Route(
-        name=f"{route.host or ''}{route.path}",
+        name=name_of(route),
         host=route.host,
         path=route.path,
         upstream=_shared(settings, route, upstreams),
@@ -83,10 +84,16 @@ def _forwarding(settings: Settings, route: RouteSettings) -> Forwarding | None:
 
 
 def _bearer(settings: Settings, route: RouteSettings) -> Bearer | None:
-    if not route.bearer:
+    if not route.takes_bearers:
         return None
     issuers = tuple(_trusted(settings, each) for each in route.bearer)
-    return Bearer(issuers=issuers, forward=route.forward_bearer)
+    personal = name_of(route) if route.personal_tokens else ""
+    return Bearer(issuers=issuers, forward=route.forward_bearer, personal=personal)
+
+
+def name_of(route: RouteSettings) -> str:
+    """Return what a route is called in logs, lists and personal tokens."""
+    return f"{route.host or ''}{route.path}"
 
 
 def _trusted(settings: Settings, bearer: BearerSettings) -> Trusted:
@@ -261,7 +268,7 @@ def registration(
 
     Of *grants* it has those for what this issuer says. Raises SettingsInvalid for a key that is none.
     """
-    return Registration(
+    made = Registration(
         id=provider.id,
         name=provider.name,
         issuer=provider.issuer or "",
@@ -289,6 +296,7 @@ def registration(
         userinfo_format=provider.userinfo_format,
         content_encryption=tuple(provider.content_encryption),
     )
+    return hardened(made) if provider.profile == "fapi2" else made
 
 
 def _client_tls(provider: ProviderSettings) -> ClientTls | None:
