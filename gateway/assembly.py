@@ -22,6 +22,7 @@ from gateway.model.route import (
 from gateway.model.upstream import Balance, Health, Limits, Member, Timeouts, Trust, Upstream
 from gateway.relying_party.client_keys import ClientKey, ClientKeyRefused
 from gateway.relying_party.client_tls import ClientTls
+from gateway.relying_party.fapi2 import hardened
 from gateway.relying_party.registration import ClaimNames, Registration, RoleGrant
 from gateway.routing.table import Table, without_port
 from gateway.sessions.strategy import Policy
@@ -32,7 +33,7 @@ from gateway.settings.redis_url import redis_address
 from gateway.settings.roles import RoleGrantSettings
 from gateway.settings.routes import IdentitySettings, RateSettings, RouteSettings, RuleSettings
 from gateway.settings.schema import Settings
-from gateway.settings.upstreams import HealthSettings
+from gateway.settings.upstreams import HealthSettings, UpstreamSettings
 from gateway.store.redis_account import RedisAccount
 from gateway.store.redis_server import Place, RedisLogin
 from gateway.store.redis_tls import RedisTls
@@ -45,13 +46,12 @@ def build_routes(settings: Settings) -> tuple[Route, ...]:
 
 
 def _route(settings: Settings, route: RouteSettings, upstreams: dict[str, Upstream]) -> Route:
-    name, _ = settings.upstream_of(route)
-    upstream = upstreams.setdefault(name, _upstream(settings, route))
     return Route(
         name=f"{route.host or ''}{route.path}",
         host=route.host,
         path=route.path,
-        upstream=upstream,
+        upstream=_shared(settings, route, upstreams),
+        audience=route.audience or "",
         access=Access(route.access),
         allow=_rules(route),
         deny=_rules(route.deny),
@@ -72,14 +72,14 @@ def _route(settings: Settings, route: RouteSettings, upstreams: dict[str, Upstre
 def _forwarding(settings: Settings, route: RouteSettings) -> Forwarding | None:
     if route.forward_token is None:
         return None
-    _, upstream = settings.upstream_of(route)
+    named = settings.named_upstream(route)
     return Forwarding(
         token=Forwarded(route.forward_token),
         header=route.token_header,
         scheme=route.token_scheme,
         on_error=OnRefreshError(route.on_refresh_error),
-        resource=upstream.resource,
-        audience=upstream.exchange_audience,
+        resource=named.resource if named else None,
+        audience=named.exchange_audience if named else None,
     )
 
 
@@ -105,8 +105,15 @@ def _trusted(settings: Settings, bearer: BearerSettings) -> Trusted:
     )
 
 
-def _upstream(settings: Settings, route: RouteSettings) -> Upstream:
-    name, upstream = settings.upstream_of(route)
+def _shared(settings: Settings, route: RouteSettings, upstreams: dict[str, Upstream]) -> Upstream | None:
+    """Return the upstream of *route*, the same one for all that lead there."""
+    if route.upstream is None:
+        return None
+    name, upstream = settings.upstream_of(route.upstream)
+    return upstreams.setdefault(name, _upstream(name, upstream))
+
+
+def _upstream(name: str, upstream: UpstreamSettings) -> Upstream:
     timeouts, tls = upstream.timeouts, upstream.tls
     return Upstream(
         name=name,
@@ -255,7 +262,7 @@ def registration(
 
     Of *grants* it has those for what this issuer says. Raises SettingsInvalid for a key that is none.
     """
-    return Registration(
+    made = Registration(
         id=provider.id,
         name=provider.name,
         issuer=provider.issuer or "",
@@ -283,6 +290,7 @@ def registration(
         userinfo_format=provider.userinfo_format,
         content_encryption=tuple(provider.content_encryption),
     )
+    return hardened(made) if provider.profile == "fapi2" else made
 
 
 def _client_tls(provider: ProviderSettings) -> ClientTls | None:

@@ -22,6 +22,7 @@
     │       ├── BearerMalformed    400  credentials that are none, or twice
     │       └── ScopeMissing       403  a token that holds, for something else
     ├── AccessDenied               403  somebody is, and may not pass
+    ├── ProxyUntrusted             403  whoever asks about another's request is no proxy of ours
     ├── FormRefused                403  a form without a valid CSRF token, or from another origin
     ├── PasswordRefused            400  a new password that is not taken; `fault` says why
     ├── AccountKept                409  the last way to sign in, or the one in use, is not given up
@@ -223,6 +224,11 @@ class StepUpRequired(Challenged):
 
 class AccessDenied(GatewayError):
     code = "access_denied"
+    status = 403
+
+
+class ProxyUntrusted(GatewayError):
+    code = "proxy_not_trusted"
     status = 403
 
 

@@ -20,6 +20,7 @@ from gateway.errors import (
     ContentTooLarge,
     LoginRequired,
     MethodRefused,
+    NoRoute,
     RequestRejected,
     Resource,
     StepUpRequired,
@@ -30,7 +31,7 @@ from gateway.flows.resume import Resume, Resumed
 from gateway.model.bearer import Bearer
 from gateway.model.event import Clock
 from gateway.model.grant import Token
-from gateway.model.inbound import Inbound
+from gateway.model.inbound import Inbound, RawHeaders
 from gateway.model.proof import UNPROVEN, Proof
 from gateway.model.route import Access, Forwarding, Rate, Route
 from gateway.model.session import Session
@@ -179,19 +180,30 @@ class Pipeline:
         if inbound is None:
             raise RequestRejected("nothing was received")
         route = await self.authorize(passage, inbound)
+        pool = self._pool(route)
         _check_length(route, inbound)
         if route.rate is not None and not again:
             self._count(route, route.rate, passage, inbound)
-        session = None if route.access is Access.PUBLIC else passage.session
-        token = None
-        if route.forwarding is not None and session is not None and not is_bearers(session):
-            token = await self._token(passage, session, route.forwarding)
+        session = _told_of(route, passage)
+        token = await self._token(passage, session, route.forwarding)
         outbound = self._dresser.dress(inbound, route, session, token)
         content = body.chunks(most=route.max_body) if inbound.has_body else None
         began = self._monotonic()
-        async with self._pools[route.upstream.name].send(outbound, content, again=again) as answer:
+        async with pool.send(outbound, content, again=again) as answer:
             passage.upstream_seconds = self._monotonic() - began
             await reply.relay(answer, passage)
+
+    async def vouch(self, passage: Passage, inbound: Inbound) -> RawHeaders:
+        """Authorize a request that somebody else sends; return the fields that its app is to be told.
+
+        Raises what `authorize` raises, TooManyRequests and IdentityUnrepresentable.
+        """
+        route = await self.authorize(passage, inbound)
+        if route.rate is not None:
+            self._count(route, route.rate, passage, inbound)
+        session = _told_of(route, passage)
+        token = await self._token(passage, session, route.forwarding)
+        return self._dresser.tell(inbound, route, session, token)
 
     async def authorize(self, passage: Passage, inbound: Inbound) -> Route:
         """Return the route that governs the request, once its caller may pass.
@@ -260,13 +272,19 @@ class Pipeline:
         if _session_counts(route, inbound) and not self._known_at_once(passage, inbound, route):
             return None
         self._decide(passage, inbound, route)
-        session = None if route.access is Access.PUBLIC else passage.session
+        pool = self._pool(route)
+        session = _told_of(route, passage)
         token = None
         if route.forwarding is not None and session is not None and not is_bearers(session):
             token = self._tokens.at_hand(session, route.forwarding)
             if token is None:
                 return None
-        return self._dresser.dress(inbound, route, session, token), self._pools[route.upstream.name]
+        return self._dresser.dress(inbound, route, session, token), pool
+
+    def _pool(self, route: Route) -> UpstreamPool:
+        if route.upstream is None:
+            raise NoRoute("a proxy in front sends the requests of this route, and this one came to us")
+        return self._pools[route.upstream.name]
 
     def _known_at_once(self, passage: Passage, inbound: Inbound, route: Route) -> bool:
         """Say whether it is known who calls, and note who does, or that nobody does."""
@@ -294,8 +312,12 @@ class Pipeline:
                 policy=f"q={rate.requests};w={ceil(rate.per)}",
             )
 
-    async def _token(self, passage: Passage, session: Session, forwarding: Forwarding) -> Token | None:
-        """Return the token of the caller's issuer; without one the caller may not pass after all."""
+    async def _token(
+        self, passage: Passage, session: Session | None, forwarding: Forwarding | None
+    ) -> Token | None:
+        """Return the token of the caller's issuer where one is forwarded; without it they may not pass."""
+        if session is None or forwarding is None or is_bearers(session):
+            return None
         try:
             return await self._tokens.token(session, forwarding)
         except LoginRequired:
@@ -349,6 +371,11 @@ class Pipeline:
         if route.demand is None or session is None:
             return UNPROVEN
         return session.proof(now=self._clock())
+
+
+def _told_of(route: Route, passage: Passage) -> Session | None:
+    """Return the session that the app is told of."""
+    return None if route.access is Access.PUBLIC else passage.session
 
 
 def _session_counts(route: Route, inbound: Inbound) -> bool:

@@ -46,7 +46,8 @@ from gateway.upstream.signature import Signatures
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rehearsal:
-    """`status` is 200 where the request would be sent, then `head` is what the upstream would get.
+    """`status` is 200 where the request would be sent, then `head` is what the upstream would get,
+    or, where there is none, what the proxy in front would be told.
 
     `code` is the error's stable word where it would not be; `explanation` is None where no route
     governs, or the request is refused before routes are asked.
@@ -121,19 +122,21 @@ class Rehearsals:
         try:
             route = await pipeline.authorize(passage, inbound)
             told = None if route.access is Access.PUBLIC else passage.session
-            outbound = self._dresser.dress(
-                inbound, route, told, _stand_in(route) if told and not is_bearers(told) else None
-            )
+            head = self._head(inbound, route, told)
         except GatewayError as error:
             leads = isinstance(error, LoginRequired | StepUpRequired) and inbound.navigation
             status = 302 if leads else error.status
             explanation = _settled(self._explained(inbound, passage.session), error)
             return Rehearsal(status=status, code=error.code, explanation=explanation)
-        return Rehearsal(
-            status=200,
-            explanation=self._explained(inbound, passage.session),
-            head=_lines(outbound.head),
-        )
+        return Rehearsal(status=200, explanation=self._explained(inbound, passage.session), head=head)
+
+    def _head(self, inbound: Inbound, route: Route, session: Session | None) -> tuple[str, ...]:
+        """Return what would be sent, or told to the proxy in front that sends it."""
+        token = _stand_in(route) if session and not is_bearers(session) else None
+        if route.upstream is not None:
+            return _lines(self._dresser.dress(inbound, route, session, token).head)
+        fields = self._dresser.tell(inbound, route, session, token)
+        return tuple(f"{name.decode()}: {value.decode()}" for name, value in fields)
 
     def _explained(self, inbound: Inbound, session: Session | None) -> Explanation | None:
         try:

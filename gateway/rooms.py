@@ -29,6 +29,7 @@ from gateway.front.forwarded import TrustedProxies
 from gateway.front.inbound import Receiver
 from gateway.front.ledger import RequestLedger
 from gateway.front.limits import Limits
+from gateway.front.original import Originals
 from gateway.front.request_id import RequestIds
 from gateway.front.snapshot import Snapshot
 from gateway.issuers import client_key_sets, registrations
@@ -65,9 +66,11 @@ from gateway.web.client_jwks import ClientJwks
 from gateway.web.csrf import Csrf
 from gateway.web.endpoints import Endpoints
 from gateway.web.errors import ErrorPages
+from gateway.web.forward_auth import ForwardAuth
 from gateway.web.home import Home
 from gateway.web.initiation import Initiation
 from gateway.web.issuer_logout import IssuerLogoutEndpoints
+from gateway.web.own_paths import OwnPaths
 from gateway.web.pages import Pages
 from gateway.web.password import PasswordPage
 from gateway.web.programs import Programs
@@ -192,16 +195,19 @@ class Rooms:
     def snapshot(self) -> Snapshot:
         """Return what serves requests in these rooms."""
         around = self._around
+        proxies = TrustedProxies(self._settings.trusted_proxies)
+        receiver = Receiver(
+            scheme=self._scheme,
+            serves=hosts_served(self._settings, self.table),
+            proxies=proxies,
+            limits=around.limits,
+            next_id=RequestIds(secrets.token_bytes),
+        )
+        pipeline = self._pipeline()
         return Snapshot(
-            receiver=Receiver(
-                scheme=self._scheme,
-                serves=hosts_served(self._settings, self.table),
-                proxies=TrustedProxies(self._settings.trusted_proxies),
-                limits=around.limits,
-                next_id=RequestIds(secrets.token_bytes),
-            ),
-            pipeline=self._pipeline(),
-            endpoints=self._endpoints(),
+            receiver=receiver,
+            pipeline=pipeline,
+            endpoints=self._endpoints(self._forward_auth(receiver, proxies, pipeline)),
             pages=self._errors,
             ledger=self._ledger,
             live=self._live,
@@ -319,9 +325,22 @@ class Rooms:
         return self._tenure.claim(("pool", upstream, identities), make, close=close_pool)
 
     def _upstreams(self) -> list[Upstream]:
-        return list({route.upstream.name: route.upstream for route in self.table.ordered}.values())
+        found = (route.upstream for route in self.table.ordered)
+        return list({upstream.name: upstream for upstream in found if upstream is not None}.values())
 
-    def _endpoints(self) -> Endpoints:
+    def _forward_auth(self, receiver: Receiver, proxies: TrustedProxies, pipeline: Pipeline) -> ForwardAuth:
+        path = f"{self._settings.prefix}/auth"
+        return ForwardAuth(
+            path=path,
+            originals=Originals(receiver, proxies=proxies, base=path),
+            pipeline=pipeline,
+            own=OwnPaths(self._settings.prefix),
+            errors=self._errors,
+            replies=self._replies,
+            events=self._around.log,
+        )
+
+    def _endpoints(self, forward_auth: ForwardAuth) -> Endpoints:
         logins, passwords = self._logins(), self._passwords.logins()
         return Endpoints(
             prefix=self._settings.prefix,
@@ -342,6 +361,7 @@ class Rooms:
                 root=self._root,
             ),
             issuer_logout=self._issuer_logout(),
+            forward_auth=forward_auth,
             resources=ProtectedResources(self.table, replies=self._replies),
             client_jwks=ClientJwks(client_key_sets(self._issuers), replies=self._replies),
         )

@@ -27,6 +27,7 @@ WIRE = {
     "LoginRequired": ("login_required", 401),
     "StepUpRequired": ("insufficient_user_authentication", 401),
     "AccessDenied": ("access_denied", 403),
+    "ProxyUntrusted": ("proxy_not_trusted", 403),
     "PasswordRefused": ("password_refused", 400),
     "AccountKept": ("account_kept", 409),
     "FormRefused": ("csrf_failed", 403),

@@ -158,3 +158,14 @@ async def test_B073_an_old_proof_is_led_to_sign_in_or_told(tmp_path: Path) -> No
     assert (told.status, told.code) == (302, "insufficient_user_authentication")
     assert (await rehearse(demanding, "/", session=old)).status == 401
     assert (await rehearse(demanding, "/", session=as_of(ALICES, groups=(), claims=()))).status == 200
+
+
+async def test_B061_what_a_proxy_in_front_would_be_told_is_told(tmp_path: Path) -> None:
+    text = f'{TOP}trusted_proxies = ["127.0.0.1/32"]\n{PROVIDER}[[routes]]\nupstream = "off"\n'
+    off = Rehearsals(loaded(tmp_path, text).settings, clock=lambda: float(NOW))
+    told = await rehearse(off, "/x", ("X-User-Id", "forged"), session=ALICES)
+    assert told.status == 200
+    assert "X-User-Id: u_alice" in told.head
+    assert "x-user-groups: " in told.head
+    assert "forged" not in "".join(told.head)
+    assert (await rehearse(off, "/x")).status == 401

@@ -66,6 +66,8 @@ def plan_of(settings: "Settings", config: Path, *, client_secret: str) -> "Plan"
         raise ValueError(f"{config} is no demo's: it needs one issuer, and a route to the sample app")
     provider = registration(settings.providers[0])
     upstream = build_routes(settings)[0].upstream
+    if upstream is None:
+        raise ValueError(f"{config} is no demo's: its first route leads to no app")
     place = upstream.members[0]
     callback = f"{settings.public_url}{settings.prefix}/callback/{provider.id}"
     return Plan(

@@ -149,7 +149,7 @@ def document(told: "Rehearsal") -> dict[str, object]:
     if explanation is not None:
         route = explanation.route
         shown["route"] = route.name
-        shown["upstream"] = route.upstream.name
+        shown["upstream"] = route.upstream.name if route.upstream else None
         shown["beaten"] = [each.name for each in explanation.beaten]
         shown["outcome"] = explanation.verdict.outcome.value
         shown["reason"] = explanation.verdict.reason
@@ -174,7 +174,8 @@ def text(told: "Rehearsal") -> str:
     if explanation is None:
         return f"{told.status} {told.code}: no route is asked"
     route = explanation.route
-    lines = [f"route     {route.name} -> {route.upstream.name}"]
+    leads = route.upstream.name if route.upstream else "off (forward-auth)"
+    lines = [f"route     {route.name} -> {leads}"]
     lines += [f"beats     {each.name}" for each in explanation.beaten]
     for each in explanation.rules:
         wanted = f" {', '.join(each.wanted)}" if each.wanted else ""
@@ -182,4 +183,5 @@ def text(told: "Rehearsal") -> str:
     lines.append(f"outcome   {explanation.verdict.outcome.value} ({explanation.verdict.reason})")
     if told.status != 200:
         return "\n".join([*lines, f"answer    {told.status} {told.code}"])
-    return "\n".join([*lines, "sent", *(f"  {line}" for line in hidden(told.head, route.identity))])
+    sent = "sent" if route.upstream else "told to the proxy in front"
+    return "\n".join([*lines, sent, *(f"  {line}" for line in hidden(told.head, route.identity))])

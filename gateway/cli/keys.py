@@ -128,7 +128,8 @@ def _shared(settings: "Settings", name: str) -> "Sequence[SharedKey]":
     from gateway.assembly import build_routes
     from gateway.request_keys import request_keys
 
-    upstreams = {route.upstream.name: route.upstream for route in build_routes(settings)}
+    found = (route.upstream for route in build_routes(settings))
+    upstreams = {upstream.name: upstream for upstream in found if upstream is not None}
     if name not in upstreams:
         raise click.ClickException(f"no route leads to {name!r}: one of {', '.join(upstreams)}")
     return request_keys(settings, _ring(settings)).shared(upstreams[name])

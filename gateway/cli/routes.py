@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from gateway.model.route import Route, Rules
+    from gateway.model.upstream import Upstream
 
 _COLUMNS = ("HOST", "PATH", "ACCESS", "RULES", "UPSTREAM")
 _KEYS = ("users", "emails", "email_domains", "groups", "roles", "networks")
@@ -45,7 +46,7 @@ def described(route: "Route") -> dict[str, Any]:
         "allow": _rules(route.allow),
         "deny": _rules(route.deny),
         "proof": _proof(route),
-        "upstream": {"name": route.upstream.name, "audience": route.upstream.audience, "url": _url(route)},
+        "upstream": _upstream(route),
     }
 
 
@@ -66,8 +67,16 @@ def _rules(rules: "Rules") -> dict[str, Any]:
     return found
 
 
-def _url(route: "Route") -> str:
-    return " ".join(member.url for member in route.upstream.members)
+def _upstream(route: "Route") -> dict[str, str | None]:
+    """Return where *route* leads; without a name and URL, a proxy in front sends its requests."""
+    upstream = route.upstream
+    if upstream is None:
+        return {"name": None, "audience": route.audience or None, "url": None}
+    return {"name": upstream.name, "audience": route.audience or upstream.audience, "url": _url(upstream)}
+
+
+def _url(upstream: "Upstream") -> str:
+    return " ".join(member.url for member in upstream.members)
 
 
 def _row(route: dict[str, Any]) -> tuple[str, ...]:
@@ -78,7 +87,7 @@ def _row(route: dict[str, Any]) -> tuple[str, ...]:
         route["path"],
         route["access"],
         " ".join(told) or "-",
-        route["upstream"]["url"],
+        route["upstream"]["url"] or "off (forward-auth)",
     )
 
 

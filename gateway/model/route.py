@@ -98,13 +98,16 @@ class Route:
     lets a connection leave HTTP; elsewhere a wish to do so is dropped. `demand` is how recent and how
     strong the caller's proof of who they are must be, `forwarding` which token of their issuer goes along,
     `bearer` which tokens are taken in the place of a session. `plain` says that `access` is the whole rule;
-    the table sets it.
+    the table sets it. `upstream` is None where a proxy in front sends the requests and asks us about
+    each (forward-auth). `audience` is whom assertions are addressed to: empty, the upstream's, or without
+    one the origin asked.
     """
 
     name: str
     host: str | None
     path: str
-    upstream: Upstream
+    upstream: Upstream | None
+    audience: str = ""
     access: Access = Access.AUTHENTICATED
     allow: Rules = Rules()
     deny: Rules = Rules()

@@ -1,5 +1,6 @@
 """OpenID Connect Discovery 1.0: where an issuer's endpoints are."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from gateway.errors import IssuerUnavailable
@@ -10,6 +11,7 @@ from gateway.relying_party.http import MEBIBYTE, IssuerHttp
 from gateway.relying_party.strict_json import JsonRefused, read_object
 
 DEADLINE = 5.0
+Check = Callable[[dict[str, object]], None]
 _ALIASED = frozenset(
     {
         "token_endpoint",
@@ -43,12 +45,22 @@ class IssuerMetadata:
 class Discovery:
     """The metadata of one issuer: asked for when first needed, kept for an hour.
 
-    *aliases* says to take the endpoints that ask for a client certificate where there are any.
+    *aliases* says to take the endpoints that ask for a client certificate where there are any; *check*
+    looks at the document too, and raises IssuerUnavailable.
     """
 
-    def __init__(self, issuer: str, *, http: IssuerHttp, clock: Clock, aliases: bool = False) -> None:
+    def __init__(
+        self,
+        issuer: str,
+        *,
+        http: IssuerHttp,
+        clock: Clock,
+        aliases: bool = False,
+        check: Check | None = None,
+    ) -> None:
         self._issuer = issuer
         self._aliases = aliases
+        self._check = check
         self._http = http
         self._fetched = Fetched(self._fetch, clock=clock)
 
@@ -69,7 +81,10 @@ class Discovery:
             document = read_object(answer.body, limit=MEBIBYTE)
         except JsonRefused as error:
             raise IssuerUnavailable(f"{self._issuer}: discovery: {error}") from None
-        return read_metadata(document, issuer=self._issuer, aliases=self._aliases)
+        found = read_metadata(document, issuer=self._issuer, aliases=self._aliases)
+        if self._check is not None:
+            self._check(document)
+        return found
 
 
 def discovery_url(issuer: str) -> str:

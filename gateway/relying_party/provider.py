@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 
 from gateway.errors import LoginFailed
 from gateway.model.event import Clock
@@ -31,6 +32,7 @@ from gateway.relying_party.claims import merged, verified_login
 from gateway.relying_party.decryption import signed_id_token, signed_logout_token
 from gateway.relying_party.discovery import Discovery
 from gateway.relying_party.end_session import LogoutDeparture, end_session_url
+from gateway.relying_party.fapi2 import check_issuer
 from gateway.relying_party.http import IssuerHttp
 from gateway.relying_party.jwks import ClientSecretKey, IssuerKeys, KeySource
 from gateway.relying_party.logout_token import LogoutNotice
@@ -48,7 +50,11 @@ class RelyingParty:
         self._http = http
         self._clock = clock
         self._discovery = Discovery(
-            registration.issuer, http=http, clock=clock, aliases=registration.shows_certificate
+            registration.issuer,
+            http=http,
+            clock=clock,
+            aliases=registration.shows_certificate,
+            check=partial(check_issuer, registration=registration) if registration.fapi2 else None,
         )
         self._keys = self._key_source()
         self._issuer = BackChannel(registration, http=http, clock=clock)

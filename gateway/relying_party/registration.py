@@ -87,7 +87,8 @@ class Registration:
     `algorithms` are those an ID token may be signed with: asymmetric ones, or HMAC alone, whose key
     is the client secret; never both, so that a public key can never be taken for a secret. `keys` are
     our own: the first signs, all are published. `pushed_requests` are pushed where the issuer offers it
-    ("auto"), always or never; with `dpop` access tokens are bound to a key of ours.
+    ("auto"), always or never; with `dpop` access tokens are bound to a key of ours. `fapi2` refuses an
+    issuer that does not meet that profile.
     """
 
     id: str
@@ -107,6 +108,7 @@ class Registration:
     pushed_requests: PushedRequests = "auto"
     signs_requests: bool = False
     dpop: bool = False
+    fapi2: bool = False
     tls: ClientTls | None = None
     encrypted_id_tokens: bool = False
     userinfo_format: UserinfoFormat = "json"

@@ -11,6 +11,7 @@ from gateway.settings.addresses import Address, listen_address, url, within
 from gateway.settings.client_checks import client_faults
 from gateway.settings.notation import KeyPath, nearest, toml
 from gateway.settings.possession_checks import possession_faults
+from gateway.settings.profile_checks import profile_faults
 from gateway.settings.providers import ProviderSettings
 from gateway.settings.redis import redis_findings
 from gateway.settings.refusal import Finding
@@ -105,6 +106,7 @@ def _providers(settings: Settings) -> Iterator[Finding]:
             yield from _login(path, provider)
             yield from _claims(path, provider)
             yield from client_faults(path, provider)
+            yield from profile_faults(path, provider)
     yield from _one_for_passwords(settings)
 
 
@@ -237,7 +239,7 @@ def _no_loops(settings: Settings) -> Iterator[Finding]:
         for index, each in enumerate(upstream.urls):
             yield from _ours(("upstreams", name, "urls", index), each, ours)
     for index, route in enumerate(settings.routes):
-        if "://" in route.upstream:
+        if route.upstream is not None and "://" in route.upstream:
             yield from _ours(("routes", index, "upstream"), route.upstream, ours)
 
 

@@ -113,6 +113,10 @@ def _word(text: str) -> str:
     return text
 
 
+def _optional_word(text: str | None) -> str | None:
+    return None if text is None else _word(text)
+
+
 def _role(text: str) -> str:
     if not _ROLE.fullmatch(text) or not text.isprintable():
         raise Refused("must be up to 255 printable characters without spaces and commas, to fit a header")
@@ -234,6 +238,12 @@ _STRING: dict[str, object] = {"type": "string"}
 
 Slug = Annotated[str, AfterValidator(_slug)]
 Word = Annotated[str, AfterValidator(_word)]
+WordOrOff = Annotated[
+    str | None,
+    BeforeValidator(_header_or_off),
+    AfterValidator(_optional_word),
+    WithJsonSchema({"type": "string"}),
+]
 Words = Annotated[tuple[Word, ...], AfterValidator(not_empty)]
 OneOrMore = Annotated[
     tuple[Word, ...],

@@ -37,7 +37,7 @@ KEYS_OF: Mapping[str, frozenset[str]] = {
         {"issuer", "client_id", "client_secret", "client_auth", "scopes", "trust_email"}
         | {"authorization_params", "claims", "id_token_algorithms", "keys", "response_mode"}
         | {"pushed_requests", "signed_requests", "dpop"}
-        | {"tls", "encrypted_id_tokens", "userinfo_format", "content_encryption"}
+        | {"tls", "encrypted_id_tokens", "userinfo_format", "content_encryption", "profile"}
     ),
     "password": frozenset({"min_length"}),
 }
@@ -111,6 +111,12 @@ class ProviderSettings(Table):
         default=written(["A256GCM", "A128GCM", "A256CBC-HS512", "A128CBC-HS256"]),
         description="Ciphers accepted of what is encrypted to us.",
     )
+    profile: Literal["fapi2"] | None = Field(
+        default=None,
+        description="The FAPI 2.0 Security Profile: switches on what it demands, pushed_requests and dpop "
+        "among it, and refuses an issuer that lacks anything.",
+        examples=["fapi2"],
+    )
     scopes: tuple[Scope, ...] = Field(
         default=written(["openid", "email", "profile"]),
         description="What the issuer is asked for; openid always.",
@@ -140,6 +146,11 @@ class ProviderSettings(Table):
         description='With type = "password": how many characters a new password has at least.',
         examples=[12],
     )
+
+    @property
+    def binds_by_key(self) -> bool:
+        """Whether access tokens are bound to a key of ours by DPoP."""
+        return self.dpop or (self.profile is not None and self.tls.client_cert is None)
 
     def idle_keys(self) -> frozenset[str]:
         """Return the keys that mean nothing for this type."""

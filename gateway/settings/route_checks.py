@@ -53,8 +53,47 @@ def _reserved(settings: Settings) -> Iterator[Finding]:
 
 def _upstreams(settings: Settings) -> Iterator[Finding]:
     for index, route in enumerate(settings.routes):
-        if route.upstream not in settings.upstreams:
+        if route.upstream is not None and route.upstream not in settings.upstreams:
             yield from _unnamed(("routes", index, "upstream"), route.upstream, settings)
+
+
+# What is done to a request as we send it on; without an upstream somebody else does.
+_SENDING = ("strip_prefix", "max_body", "websocket")
+
+
+def _forward_auth(settings: Settings) -> Iterator[Finding]:
+    if "off" in settings.upstreams:
+        yield Finding(
+            path=("upstreams", "off"),
+            message='cannot be called so: upstream = "off" says that there is none',
+            suggestion="choose another name",
+        )
+    for index, route in enumerate(settings.routes):
+        path = ("routes", index)
+        if route.upstream is not None:
+            continue
+        if not settings.trusted_proxies:
+            yield Finding(
+                path=(*path, "upstream"),
+                message='is "off", and no proxy is trusted to ask: nothing would ever pass',
+                suggestion="name the proxy's address in trusted_proxies",
+                because=(("trusted_proxies",),),
+            )
+        if settings.identity_of(route).signature != "off":
+            yield Finding(
+                path=(*path, "identity", "signature"),
+                message='signs requests as they are sent, which with upstream = "off" somebody else does',
+                suggestion='write identity = { signature = "off" }, and let the app verify the assertion',
+                because=((*path, "upstream"), ("identity", "signature")),
+            )
+        for key in _SENDING:
+            if getattr(route, key):
+                yield Finding(
+                    path=(*path, key),
+                    message='is up to the proxy that sends the requests, since upstream = "off"',
+                    suggestion="leave it out here, and set it there",
+                    because=((*path, "upstream"),),
+                )
 
 
 def _unnamed(path: KeyPath, text: str, settings: Settings) -> Iterator[Finding]:
@@ -238,14 +277,14 @@ def _upstream_tokens(settings: Settings) -> Iterator[Finding]:
                     because=(("routes",),),
                 )
     for index, route in enumerate(settings.routes):
-        own = settings.upstreams.get(route.upstream)
+        own = settings.named_upstream(route)
         by_id = route.forward_token not in (None, "access_token")
         if by_id and own and any(getattr(own, key) for key in _FOR_TOKENS):
             yield Finding(
                 path=("routes", index, "forward_token"),
                 message="is sent to an upstream that has access tokens made for it",
                 suggestion='write "access_token"',
-                because=(("upstreams", route.upstream),),
+                because=(("routes", index, "upstream"),),
             )
 
 
@@ -277,6 +316,7 @@ ROUTE_CHECKS: tuple[Callable[[Settings], Iterator[Finding]], ...] = (
     _distinct,
     _reserved,
     _upstreams,
+    _forward_auth,
     _access,
     _proofs,
     _websockets,

@@ -21,6 +21,7 @@ from gateway.settings.fields import (
     SchemeOrOff,
     TokenHeader,
     Word,
+    WordOrOff,
     Words,
     not_empty,
 )
@@ -134,7 +135,17 @@ class _Governed(Table):
         default="/",
         description="A prefix that ends at a segment: /app governs /app and /app/x, never /apple.",
     )
-    upstream: Word = Field(description="A name from [upstreams], or the URL of the app.", examples=["wiki"])
+    upstream: WordOrOff = Field(
+        description="A name from [upstreams], or the URL of the app; "
+        '"off" where a proxy in front sends the requests and asks at /.gateway/auth about each.',
+        examples=["wiki"],
+    )
+    audience: Word | None = Field(
+        default=None,
+        description="What assertions are addressed to on this route. Default: the upstream's audience; "
+        'with upstream = "off", the origin that is asked for.',
+        examples=["wiki"],
+    )
     access: Literal["authenticated", "optional", "public"] = Field(
         default="authenticated",
         description='"authenticated", "optional" (identity if there is one) or "public" (no identity sent).',

@@ -169,15 +169,19 @@ class Settings(Table):
         """How many processes serve on this machine."""
         return self.workers if isinstance(self.workers, int) else usable_cores()
 
-    def upstream_of(self, route: RouteSettings) -> tuple[str, UpstreamSettings]:
-        """Return the name and settings of a route's upstream; one given as a URL is called by its origin."""
-        if named := self.upstreams.get(route.upstream):
-            return route.upstream, named
-        origin = url(route.upstream).origin
+    def named_upstream(self, route: RouteSettings) -> UpstreamSettings | None:
+        """Return what `[upstreams]` says of the one that *route* leads to, None where it says nothing."""
+        return None if route.upstream is None else self.upstreams.get(route.upstream)
+
+    def upstream_of(self, called: str) -> tuple[str, UpstreamSettings]:
+        """Return the name and settings of an upstream as a route calls it; a URL is named by its origin."""
+        if named := self.upstreams.get(called):
+            return called, named
+        origin = url(called).origin
         return origin, UpstreamSettings(urls=(origin,))
 
     def identity_of(self, route: RouteSettings) -> IdentitySettings:
         """Return what this route's upstream is told: the route's words before the upstream's, before all."""
-        named = self.upstreams.get(route.upstream)
+        named = self.named_upstream(route)
         told = self.identity.overridden(None if named is None else named.identity)
         return told.overridden(route.identity)

@@ -120,6 +120,7 @@ class Dresser:
         new_trace: Callable[[], str],
     ) -> None:
         self._fates = reserved.requests
+        self._names = reserved.names
         self._knife = CookieKnife(cookies)
         self._assertions = assertions
         self._signatures = signatures
@@ -143,7 +144,7 @@ class Dresser:
         upgrade = inbound.websocket and route.websocket
         target = strip_prefix(inbound.target, route.path) if route.strip_prefix else inbound.target
         method = inbound.method.encode("ascii")
-        told, what = (b"", NOTHING) if session is None else self._identity(leg, session)
+        told, what = (b"", NOTHING) if session is None else self._identity(leg, session, leg.audience)
         signer = leg.signer
         if signer is not None:
             told += signer.lines(method=method, authority=_authority(leg, inbound), target=target, told=what)
@@ -170,6 +171,26 @@ class Dresser:
             anew=None if signer is None else partial(self.dress, inbound, route, session, token),
         )
 
+    def tell(
+        self, inbound: Inbound, route: Route, session: Session | None, token: Token | None = None
+    ) -> RawHeaders:
+        """Return as fields the lines about the caller that `dress` would send, and the `Cookie` less ours.
+
+        For a proxy that sends the request itself: every other name of ours comes with an empty value, so
+        that the proxy overwrites what a client sent in it. No signature: that is of a request as it is
+        sent, and by whom. Raises IdentityUnrepresentable.
+        """
+        leg = self._legs.get(id(route)) or self._prepare(route)
+        audience = leg.audience or f"{inbound.scheme}://{inbound.host}"
+        lines = b"" if session is None else self._identity(leg, session, audience)[0]
+        if token is not None and leg.forwarded is not None:
+            lines += _forwarded(leg.forwarded, token)
+        told = tuple(_split(line) for line in lines.split(_CRLF)[:-1])
+        said = {fold(name) for name, _ in told}
+        ours = dict.fromkeys((*self._names, *leg.taken))
+        cookies = b"; ".join(rest for line in inbound.cookies if (rest := self._knife.cut(line)))
+        return (*told, *((name, b"") for name in ours if fold(name) not in said), (b"Cookie", cookies))
+
     def _prepare(self, route: Route) -> _Leg:
         # Keyed by the object, which the leg keeps alive: a route hashes slowly, field by field.
         upstream = route.upstream
@@ -177,14 +198,16 @@ class Dresser:
         leg = _Leg(
             route=route,
             opening=b""
-            if upstream.preserve_host
+            if upstream is None or upstream.preserve_host
             else f" HTTP/1.1\r\nHost: {upstream.authority}\r\n".encode("ascii"),
             lines=IdentityLines(route.identity),
             assertion=b"" if header is None else f"{header}: ".encode("ascii"),
-            audience=upstream.audience,
+            audience=route.audience or (upstream.audience if upstream else ""),
             signer=self._signatures.signer(route),
-            authority=b"" if upstream.preserve_host else authority(upstream.authority, tls=upstream.tls),
-            balance=upstream.balance,
+            authority=b""
+            if upstream is None or upstream.preserve_host
+            else authority(upstream.authority, tls=upstream.tls),
+            balance=Balance.LEAST_REQUESTS if upstream is None else upstream.balance,
             forwarded=_opening(route.forwarding),
             taken=_taken(route),
         )
@@ -253,12 +276,12 @@ class Dresser:
         elif inbound.traceparent is not None:  # W3C Trace Context 3.3: one without the other means nothing
             client.kept += (name, _COLON, value, _CRLF)
 
-    def _identity(self, leg: _Leg, session: Session) -> tuple[bytes, Covered]:
+    def _identity(self, leg: _Leg, session: Session, audience: str) -> tuple[bytes, Covered]:
         """Return the lines that tell of *session*, and how a signature covers them."""
         rendered = self._told(leg, session)
         if not leg.assertion:
             return rendered.lines, rendered.covered
-        line = leg.assertion + self._assertions.assertion(session, leg.audience) + _CRLF
+        line = leg.assertion + self._assertions.assertion(session, audience) + _CRLF
         if leg.signer is None:
             return rendered.lines + line, NOTHING
         also, first = covered(line), rendered.covered
@@ -282,7 +305,13 @@ class Dresser:
 
 
 def _authority(leg: _Leg, inbound: Inbound) -> bytes:
-    return leg.authority or authority(inbound.host, tls=leg.route.upstream.tls)
+    upstream = leg.route.upstream
+    return leg.authority or authority(inbound.host, tls=upstream is not None and upstream.tls)
+
+
+def _split(line: bytes) -> tuple[bytes, bytes]:
+    name, _, value = line.partition(_COLON)
+    return name, value
 
 
 def _affinity(balance: Balance, inbound: Inbound, session: Session | None) -> str:

@@ -108,12 +108,15 @@ class Reserved:
 
     *identities* are those of all routes and upstreams, *tokens* the headers in which tokens of issuers
     are forwarded: each of their names is reserved everywhere, but for `Authorization`, which is the
-    client's own on every route that forwards nothing in it.
+    client's own on every route that forwards nothing in it. `names` are those that tell of the caller, in
+    lower case.
     """
 
     def __init__(self, identities: Iterable[IdentityHeaders], *, tokens: Iterable[str] = ()) -> None:
         forwarded = {fold(name.encode("ascii")) for name in tokens} - {_AUTHORIZATION}
-        self._ours = frozenset(_names(identities)) | forwarded | _USUAL | _SIGNATURE
+        told = frozenset(_names(identities)) | forwarded | _USUAL
+        self.names = tuple(sorted(told))
+        self._ours = told | _SIGNATURE
         self.requests = Fates(self._request_fate)
         self.answers = Fates(self._answer_fate)
 

@@ -112,12 +112,12 @@ class Signatures:
 
     def signer(self, route: Route) -> RequestSigner | None:
         """Return who signs *route*'s requests, None where they go unsigned."""
-        algorithm = route.identity.signature
-        if algorithm is None:
+        algorithm, upstream = route.identity.signature, route.upstream
+        if algorithm is None or upstream is None:
             return None
         return RequestSigner(
-            self._keys.current(algorithm, route.upstream),
-            audience=route.upstream.audience,
+            self._keys.current(algorithm, upstream),
+            audience=route.audience or upstream.audience,
             clock=self._clock,
             random=self._random,
         )

@@ -8,9 +8,11 @@ from gateway.model.inbound import Inbound
 from gateway.pipeline import Passage
 from gateway.web.account import AccountPage
 from gateway.web.client_jwks import ClientJwks
+from gateway.web.forward_auth import ForwardAuth
 from gateway.web.home import Handler, Home
 from gateway.web.initiation import Initiation
 from gateway.web.issuer_logout import IssuerLogoutEndpoints
+from gateway.web.own_paths import OwnPaths
 from gateway.web.password import PasswordPage
 from gateway.web.programs import Programs
 from gateway.web.query import parse_fields
@@ -37,13 +39,14 @@ class Endpoints:
         password: PasswordPage,
         programs: Programs,
         issuer_logout: IssuerLogoutEndpoints,
+        forward_auth: ForwardAuth,
         resources: ProtectedResources,
         client_jwks: ClientJwks,
     ) -> None:
         self._resources = resources
         self._prefix = prefix
-        self._folded = prefix.casefold()
-        self._first = self._folded.split("/")[1]
+        self._forward_auth = forward_auth
+        self._own = OwnPaths(prefix)
         self._exact: Mapping[str, Methods] = {
             "/signin": {"GET": home.starts(signin.choose)},
             "/signout": {"GET": signout.ask, "POST": signout.leave},
@@ -72,16 +75,12 @@ class Endpoints:
 
         So is what is well known about routes that take bearers, in its one spelling.
         """
-        if self._resources.covers(path):
-            return True
-        if self._first not in path.casefold():
-            return False
-        bare = "/".join(segment.partition(";")[0] for segment in path.split("/") if segment)
-        folded = f"/{bare}".casefold()
-        return folded == self._folded or folded.startswith(f"{self._folded}/")
+        return self._resources.covers(path) or self._own.cover(path)
 
     async def handle(self, inbound: Inbound, read_body: ReadBody, passage: Passage) -> Answer:
         """Answer *inbound*. Raises GatewayErrors; cookies that any answer must carry are in *passage*."""
+        if self._forward_auth.is_asked(inbound):  # what follows its path is another request's
+            return await self._forward_auth.answer(inbound, passage)
         if inbound.spellings or inbound.target.partition(b"?")[0] != inbound.path.encode():
             raise RequestRejected("our own paths have one spelling")
         if self._resources.covers(inbound.path):

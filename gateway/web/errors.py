@@ -100,8 +100,13 @@ class ErrorPages:
 
     def _way_in(self, inbound: Inbound, route: str) -> str:
         """Return the sign-in page, on the host where logins live, with the way back if it is safe."""
-        here = self._signin if inbound.host == self._targets.host else self._public_url + self._signin
-        return here + _asking(return_to=self._targets.original(inbound) or "", route=route)
+        way = self.way_in(inbound, route)
+        return way.removeprefix(self._public_url) if inbound.host == self._targets.host else way
+
+    def way_in(self, inbound: Inbound, route: str) -> str:
+        """Return the absolute address of the sign-in page, with the way back to *inbound* if it is safe."""
+        asked = _asking(return_to=self._targets.original(inbound) or "", route=route)
+        return self._public_url + self._signin + asked
 
     def _page(self, name: str, words: Words, *, code: str, href: str | None = None) -> Prepared:
         new_tab = code in (LoginRequired.code, StepUpRequired.code)

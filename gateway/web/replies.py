@@ -38,6 +38,10 @@ class Replies:
             body=msgspec.json.encode(value),
         )
 
+    def told(self, fields: RawHeaders) -> Answer:
+        """Return 200 and nothing but *fields*, for a proxy that goes by them."""
+        return Answer(status=200, headers=(*self._quiet, *fields))
+
     def public_document(self, value: object, *, seconds: int) -> Answer:
         """Return *value* as JSON that anybody may keep for *seconds*."""
         kept = (b"Cache-Control", f"public, max-age={seconds}".encode())

@@ -105,6 +105,10 @@ _BY_CODE = {
         way=Way.ACCOUNT,
         label="See who is signed in",
     ),
+    "proxy_not_trusted": _wait(
+        "Not for browsers",
+        "This address answers the servers in front of this site, and nobody else.",
+    ),
     "invalid_token": _wait(
         "This token is not accepted",
         "A program sent a token that has ended or is not for this address. It needs a new one.",

@@ -89,3 +89,13 @@ def test_B74_the_proof_that_a_route_asks_for_is_listed(tmp_path: Path) -> None:
     assert "max_auth_age=900s acr_values=mfa" in result.output
     listed = json.loads(CliRunner().invoke(command, ["--config", str(path), "--json"]).output)
     assert [each["proof"] for each in listed] == [{"max_auth_age": 900, "acr_values": ["mfa"]}, {}, {}]
+
+
+def test_a_route_that_a_proxy_asks_about_is_listed_as_such(tmp_path: Path) -> None:
+    path = tmp_path / "gateway.toml"
+    off = CONFIG.replace('upstream = "https://10.0.0.5"', 'upstream = "off"\naudience = "wiki"')
+    path.write_text(off.replace("[[providers]]", 'trusted_proxies = ["127.0.0.1/32"]\n[[providers]]', 1))
+    listed = CliRunner().invoke(command, ["--config", str(path)])
+    assert listed.output.splitlines()[1].endswith("off (forward-auth)")
+    told = CliRunner().invoke(command, ["--config", str(path), "--json"])
+    assert json.loads(told.output)[0]["upstream"] == {"name": None, "audience": "wiki", "url": None}

@@ -1,12 +1,14 @@
 """A browser in the small: a cookie jar that enforces prefixes, redirects, and named origins.
 
 `places` maps the origins that it may visit to loopback ports, so that a test can sign in at
-`https://app.example.com` while the gateway listens on a free port.
+`https://app.example.com` while the gateway listens on a free port. TLS is spoken with the origins in
+`tls`; elsewhere it is as if it ended in front.
 """
 
 import re
 from dataclasses import dataclass, field
 from html import unescape
+from ssl import SSLContext
 from urllib.parse import urlencode, urljoin, urlsplit
 
 from tests.fakes.raw_client import RawAnswer, RawConnection
@@ -51,6 +53,7 @@ class Browser:
     places: dict[str, int]
     cookies: dict[str, dict[str, str]] = field(default_factory=dict)
     visited: list[str] = field(default_factory=list)
+    tls: dict[str, SSLContext] = field(default_factory=dict)
     for_others: set[tuple[str, str]] = field(default_factory=set)
 
     async def request(
@@ -118,7 +121,10 @@ class Browser:
         if body is not None:
             lines.append(f"Content-Length: {len(body)}")
         raw = ("\r\n".join(lines) + "\r\n\r\n").encode("latin-1") + (body or b"")
-        async with await RawConnection.open(self.places[self._origin(url)]) as connection:
+        origin = self._origin(url)
+        tls = self.tls.get(origin)
+        name = parts.hostname if tls else None
+        async with await RawConnection.open(self.places[origin], tls=tls, name=name) as connection:
             await connection.write(raw)
             page = Page(url, await connection.answer(head_only=method == "HEAD"))
         self._keep(parts.hostname or "", page, secure=parts.scheme == "https")

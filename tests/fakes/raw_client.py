@@ -3,6 +3,7 @@
 import asyncio
 from contextlib import suppress
 from dataclasses import dataclass
+from ssl import SSLContext
 
 PATIENCE = 10.0
 
@@ -30,8 +31,11 @@ class RawConnection:
         self.writer = writer
 
     @classmethod
-    async def open(cls, port: int, host: str = "127.0.0.1") -> "RawConnection":
-        return cls(*await asyncio.open_connection(host, port, limit=1 << 22))
+    async def open(
+        cls, port: int, host: str = "127.0.0.1", *, tls: SSLContext | None = None, name: str | None = None
+    ) -> "RawConnection":
+        """Connect; with *tls* to the server that has a certificate for *name*."""
+        return cls(*await asyncio.open_connection(host, port, limit=1 << 22, ssl=tls, server_hostname=name))
 
     async def __aenter__(self) -> "RawConnection":
         return self

@@ -63,6 +63,7 @@ from gateway.web.signin import SignIn
 from gateway.web.signout import SignOut
 from tests.fakes.clock import FakeClock
 from tests.fakes.databases import opened
+from tests.fakes.forward_auth import forward_auth
 from tests.fakes.jar import Jar
 from tests.fakes.passwords import CountedPasswords
 from tests.fakes.sessions import Tallied
@@ -439,6 +440,7 @@ def _composed(
             pages=pages,
             replies=replies,
         ),
+        forward_auth=forward_auth(errors=errors, replies=replies, resume=resume, clock=clock),
         client_jwks=ClientJwks({"demo": {"keys": []}}, replies=replies),
     )
     return Site(

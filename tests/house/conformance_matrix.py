@@ -52,6 +52,7 @@ class Plan:
     key: str
     title: str
     name: str
+    variant: str
     modules: tuple[Module, ...]
 
 
@@ -91,7 +92,9 @@ def _plan(key: str, listed: dict[str, Any], tests: dict[str, tuple[str, ...]]) -
         )
         for name, what in base["modules"].items()
     )
-    return Plan(key=key, title=table["title"], name=table["plan"], modules=modules)
+    return Plan(
+        key=key, title=table["title"], name=table["plan"], variant=table.get("variant", ""), modules=modules
+    )
 
 
 def _test_of(module: str, key: str, same_as: str, tests: dict[str, tuple[str, ...]]) -> str:
@@ -115,7 +118,8 @@ def document() -> str:
 
 
 def _section(plan: Plan) -> Iterator[str]:
-    yield from (f"## {plan.title}", "", f"`{plan.name}`", "")
+    variant = f" with `{plan.variant}`" if plan.variant else ""
+    yield from (f"## {plan.title}", "", f"`{plan.name}`{variant}", "")
     yield from ("| module | asks that | result | test |", "|---|---|---|---|")
     for module in plan.modules:
         test = f"`{module.test}`" if module.test else ""

@@ -399,7 +399,7 @@ def test_rows_are_called_later_only_where_they_exist() -> None:
 def test_the_files_to_deploy_fit_one_another() -> None:
     settings = tomllib.loads((ROOT / "deploy/gateway.toml").read_text())
     unit = (ROOT / "deploy/vestibule.service").read_text()
-    nginx = (ROOT / "deploy/nginx.conf").read_text()
+    nginx = (ROOT / "deploy/nginx/proxy.conf").read_text()
     handed = set(re.findall(r"^LoadCredential=([a-z-]+):", unit, re.MULTILINE))
     secrets = [settings["secret"], *(provider["client_secret"] for provider in settings["providers"])]
     assert handed == {secret["credential"] for secret in secrets}

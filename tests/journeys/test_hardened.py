@@ -10,6 +10,7 @@ from gateway.relying_party.client_keys import ClientKey, public_set
 from tests.fakes.client_keys import pem
 from tests.fakes.foreign_issuer import CLIENT_SECRET, foreign_issuer
 from tests.fakes.gateway import HOST, running_gateway
+from tests.fakes.issuer import ec_key
 from tests.fakes.scene import told
 from tests.fakes.upstream import RecordingUpstream
 
@@ -95,6 +96,23 @@ userinfo_format = "encrypted"
 """,
             ENCRYPTED,
             id="encrypted",
+        ),
+        pytest.param(
+            KEYED + 'profile = "fapi2"\n',
+            {
+                "client": {
+                    **BY_KEY,
+                    "dpop_bound_access_tokens": True,
+                    "id_token_signed_response_alg": "ES256",
+                    "require_pushed_authorization_requests": True,
+                },
+                "features": {**PUSHED, **PROVEN},
+                "more": {
+                    "jwks": {"keys": [ec_key("fapi2").as_dict(private=True)]},
+                    "enabledJWA": {"idTokenSigningAlgValues": ["ES256"]},
+                },
+            },
+            id="fapi2",
         ),
         pytest.param(SECRET + 'response_mode = "query.jwt"\n', JARM, id="query.jwt"),
         pytest.param(SECRET + 'response_mode = "form_post.jwt"\n', JARM, id="form_post.jwt"),

@@ -204,6 +204,36 @@ def test_B073_no_password_says_how_strong_it_was(tmp_path: Path) -> None:
     assert found(tmp_path, f'{TOP}{local}{ROUTE}max_auth_age = "5m"\n') == {}
 
 
+OFF = SOUND.replace("http://127.0.0.1:3000", "off")
+PROXIED = f'trusted_proxies = ["127.0.0.1/32"]\n{OFF}'
+
+
+def test_a_route_without_upstream_needs_a_proxy_that_may_ask(tmp_path: Path) -> None:
+    assert "no proxy is trusted" in found(tmp_path, OFF)["routes[0].upstream"]
+    assert found(tmp_path, PROXIED) == {}
+
+
+@pytest.mark.parametrize("key", ["strip_prefix = true", 'max_body = "1MiB"', "websocket = true"])
+def test_what_the_proxy_does_is_not_said_here(tmp_path: Path, key: str) -> None:
+    assert list(found(tmp_path, f"{PROXIED}{key}\n")) == [f"routes[0].{key.partition(' ')[0]}"]
+
+
+def test_I13_what_another_sends_is_not_signed_here(tmp_path: Path) -> None:
+    signing = f'{PROXIED}[identity]\nsignature = "ed25519"\n'
+    assert list(found(tmp_path, signing)) == ["routes[0].identity.signature"]
+    own = PROXIED.replace('upstream = "off"', 'upstream = "off"\nidentity = { signature = "off" }')
+    assert found(tmp_path, f'{own}[identity]\nsignature = "ed25519"\n') == {}
+
+
+def test_no_upstream_is_called_off(tmp_path: Path) -> None:
+    text = f'{SOUND}[upstreams.off]\nurls = ["http://10.0.0.1"]\n'
+    assert list(found(tmp_path, text)) == ["upstreams.off"]
+
+
+def test_without_a_word_about_its_upstream_a_route_is_a_fault(tmp_path: Path) -> None:
+    assert "routes[0].upstream" in found(tmp_path, PROXIED.replace('upstream = "off"', ""))
+
+
 API = '[upstreams.api]\nurls = ["http://10.0.0.1"]\n'
 TO_API = '[[routes]]\npath = "/api"\nupstream = "api"\n'
 

@@ -44,8 +44,8 @@ def test_C05_settings_never_show_a_secret(tmp_path: Path) -> None:
 def test_a_route_may_name_its_upstream_or_give_its_url(tmp_path: Path) -> None:
     text = f'{SOUND}[[routes]]\npath = "/wiki"\nupstream = "wiki"\n[upstreams.wiki]\nurls = ["http://10.0.0.1/"]\n'
     settings = loaded(tmp_path, text).settings
-    assert settings.upstream_of(settings.routes[0])[0] == "http://127.0.0.1:3000"
-    name, upstream = settings.upstream_of(settings.routes[1])
+    assert settings.upstream_of("http://127.0.0.1:3000")[0] == "http://127.0.0.1:3000"
+    name, upstream = settings.upstream_of("wiki")
     assert (name, upstream.urls) == ("wiki", ("http://10.0.0.1",))
     assert upstream.timeouts.first_byte == 60
 

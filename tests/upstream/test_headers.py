@@ -1,5 +1,7 @@
 """The head that an upstream sees, byte for byte, and the order in which it is made."""
 
+import base64
+import json
 from itertools import permutations
 
 import pytest
@@ -8,7 +10,7 @@ from hypothesis import strategies as st
 
 from gateway.errors import IdentityUnrepresentable, LoopDetected
 from gateway.model.grant import Token
-from gateway.model.route import Forwarded, Forwarding
+from gateway.model.route import Forwarded, Forwarding, IdentityHeaders
 from gateway.model.upstream import Member, Upstream
 from tests.fakes.dressing import (
     QUIET,
@@ -281,3 +283,46 @@ def test_I02_a_header_that_a_route_forwards_tokens_in_is_reserved_on_every_route
     assert values(both.dress(request, forwards, session(), TOKEN), b"x-id-token") == [b"at-1"]
     plain = both.dress(request, told_route(), session())
     assert b"forged" not in plain.head
+
+
+def test_B061_a_proxy_in_front_is_told_the_lines_that_an_upstream_gets_and_every_other_name_empty() -> None:
+    own = told_route(forwarding=FORWARDING, identity=TOLD)
+    legacy = told_route("/old", identity=IdentityHeaders(headers=(("Remote-User", "email"),), assertion=None))
+    both, who = dresser(own, legacy), session(name="Zoë", groups=())
+    request = inbound((b"Cookie", b"__Host-session=x; a=1"), (b"X-User-Id", b"forged"))
+    told = both.tell(request, own, who, TOKEN)
+    sent = lines_of(both.dress(request, own, who, TOKEN))
+    said = [name + b": " + value for name, value in told if value]
+    assert said[:-1] == [
+        line for line in sent if line.startswith((b"X-User", b"X-Gateway", b"Authorization"))
+    ]
+    assert said[-1] == b"Cookie: a=1"
+    empty = {name for name, value in told if not value}
+    assert empty == {b"x-user-groups", b"x-user-roles", b"remote-user"} - {
+        line.partition(b":")[0].lower() for line in sent
+    }
+
+
+def test_I05_of_nobody_a_proxy_in_front_is_told_every_name_empty() -> None:
+    forwards = told_route("/tokens", forwarding=FORWARDING)
+    told = dict(dresser(told_route()).tell(inbound((b"X-User-Id", b"forged")), forwards, None))
+    assert set(told.values()) == {b""}
+    assert {b"x-user-id", b"x-gateway-assertion", b"authorization", b"Cookie"} <= set(told)
+    assert b"authorization" not in dict(dresser().tell(inbound(), told_route(), None))
+
+
+def test_B063_without_an_upstream_the_audience_is_the_origin_asked_unless_the_route_says_it() -> None:
+    for facts, audience in [
+        ({"upstream": None}, "https://wiki.example.com"),
+        ({"upstream": None, "audience": "reports"}, "reports"),
+        ({"audience": "reports"}, "reports"),
+        ({}, "app"),
+    ]:
+        asked = told_route(identity=TOLD, **facts)
+        told = dict(dresser(asked).tell(inbound(), asked, session()))
+        assert audience_of(told[b"X-Gateway-Assertion"]) == audience
+
+
+def audience_of(assertion: bytes) -> object:
+    part = assertion.split(b".")[1]
+    return json.loads(base64.urlsafe_b64decode(part + b"=" * (-len(part) % 4)))["aud"]
