@@ -267,12 +267,12 @@ class Metrics:
             "When the configuration in force was taken over.",
             value=self._configured_at,
         )
+        certificate = GaugeMetricFamily(
+            "gateway_certificate_expiry_timestamp_seconds", "When the certificate of the public port ends."
+        )
         if self._certificate_until is not None:
-            yield GaugeMetricFamily(
-                "gateway_certificate_expiry_timestamp_seconds",
-                "When the certificate of the public port ends.",
-                value=self._certificate_until,
-            )
+            certificate.add_metric((), self._certificate_until)
+        yield certificate
         yield CounterMetricFamily("gateway_log_dropped", "Log lines lost.", value=self._dropped())
         yield build
 

@@ -179,7 +179,7 @@ async def test_an_operator_sees_when_the_certificate_in_force_ends(
         assert float(line) == expires_at(str(certificates.cert))
     async with front(tmp_path) as door:
         answer, _ = await send_raw(door.gateway.admin_port, get("/metrics", host="127.0.0.1"))
-        assert b"gateway_certificate" not in answer.body
+        assert b"\ngateway_certificate" not in answer.body
 
 
 async def test_tls_itself_comes_and_goes_with_a_restart_alone(
