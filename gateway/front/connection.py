@@ -63,8 +63,8 @@ class Connection(Intake):
 
     *serve* answers one request and says whether another may follow; *refuse* gives the bytes that
     answer a head which is none; *lane* takes what needs no task. `draining` says that the current
-    answer is the last one; `previous` is the last request that was understood here, `passing` the one
-    under way in the fast lane.
+    answer is the last one; `farewell` gives the last words where HTTP was left; `previous` is the last
+    request that was understood here, `passing` the one under way in the fast lane.
     """
 
     __slots__ = (
@@ -74,6 +74,7 @@ class Connection(Intake):
         "_refuse",
         "_serve",
         "draining",
+        "farewell",
         "passing",
         "previous",
     )
@@ -97,6 +98,7 @@ class Connection(Intake):
         self.passing: UnderWay | None = None
         self.previous: Previous | None = None
         self.draining = False
+        self.farewell: Callable[[], bytes] | None = None
 
     @property
     def peer(self) -> str:
@@ -255,6 +257,15 @@ class Connection(Intake):
             self.transport.abort()
         self.force_close()
 
+    def dismiss(self, farewell: bytes) -> None:
+        """End what lasts: with *farewell* where there is one and the client takes what it is written, else
+        by a cut."""
+        if not farewell or self.transport is None or self.backlog:
+            self.cut()
+            return
+        self.transport.write(farewell)
+        self.force_close()
+
     async def end(self, *, linger: bool) -> None:
         """Close once everything written is sent; *linger* where the client may still be sending.
 
@@ -289,7 +300,8 @@ class Connection(Intake):
         """
         self.draining = True
         if self._flow is not None:
-            self.force_close()  # it may stay for hours, and only its two ends know when it may go
+            # It may stay for hours, and only its two ends know when it may go.
+            self.dismiss(self.farewell() if self.farewell is not None else b"")
         if self._request_count:
             self._close_if_idle()
         else:

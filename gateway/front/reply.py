@@ -11,8 +11,9 @@ from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Protocol
 
-from gateway.errors import UpstreamBroken
+from gateway.errors import StoreUnavailable, UpstreamBroken
 from gateway.flows.live import Stay
+from gateway.front.frames import GOING_AWAY, POLICY, TRY_AGAIN
 from gateway.front.limits import Limits
 from gateway.front.tunnel import Inflow, Tunnel
 from gateway.model.answer import Answer
@@ -43,6 +44,10 @@ class Wire(Protocol):
     def backlog(self) -> int: ...
     def cut(self) -> None: ...
     def leave_http(self) -> Inflow: ...
+    def dismiss(self, farewell: bytes) -> None: ...
+
+    farewell: Callable[[], bytes] | None
+
     def write_eof(self) -> None: ...
 
 
@@ -81,7 +86,7 @@ class ClientReply:
     `keep_alive` says whether the connection can carry another request; the head tells the client.
     """
 
-    __slots__ = ("_head_only", "_manner", "_rest", "_version", "_wire", "begun", "keep_alive")
+    __slots__ = ("_head_only", "_manner", "_rest", "_tunnel", "_version", "_wire", "begun", "keep_alive")
 
     def __init__(
         self,
@@ -98,6 +103,7 @@ class ClientReply:
         self._rest = rest
         self._head_only = method == "HEAD"
         self._version = version
+        self._tunnel: Tunnel | None = None
         self.keep_alive = keep_alive
         self.begun = False
 
@@ -131,7 +137,7 @@ class ClientReply:
         try:
             with self._watched(passage, at_once=answer.upgraded):
                 if answer.upgraded:
-                    await self._tunnel(answer, passage)
+                    await self._carry(answer, passage)
                 else:
                     chunked = self._chunked(answer.head)
                     self._relay_head(answer.head, passage, framing=_CHUNKED if chunked else b"")
@@ -148,7 +154,8 @@ class ClientReply:
 
         def end(why: str) -> None:
             passage.reason = why
-            self._wire.cut()
+            code = TRY_AGAIN if why == StoreUnavailable.code else POLICY
+            self._wire.dismiss(b"" if self._tunnel is None else self._tunnel.farewell(code))
 
         stay = Stay(
             route=passage.route,
@@ -160,10 +167,12 @@ class ClientReply:
         )
         return self._manner.live.lasting(stay, at_once=at_once)
 
-    async def _tunnel(self, answer: UpstreamAnswer, passage: Passage) -> None:
+    async def _carry(self, answer: UpstreamAnswer, passage: Passage) -> None:
         self.keep_alive = False
         inflow = self._wire.leave_http()
-        tunnel = Tunnel(self._wire, inflow, answer, settle=self.settle, idle=self._manner.limits.tunnel_idle)
+        idle = self._manner.limits.tunnel_idle
+        tunnel = self._tunnel = Tunnel(self._wire, inflow, answer, settle=self.settle, idle=idle)
+        self._wire.farewell = lambda: tunnel.farewell(GOING_AWAY)
         self._relay_head(answer.head, passage, framing=_UPGRADED)
         try:
             await tunnel.carry()

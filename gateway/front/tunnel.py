@@ -1,4 +1,4 @@
-"""A connection that has left HTTP: bytes carried both ways, never read, with backpressure both ways.
+"""A connection that has left HTTP: bytes carried both ways, never changed, with backpressure both ways.
 
 Either end may end its own direction and go on receiving. The tunnel is over when both have ended,
 when one of them breaks, or when nothing has moved for too long; who opened it then closes both ends.
@@ -7,6 +7,8 @@ when one of them breaks, or when nothing has moved for too long; who opened it t
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Protocol
+
+from gateway.front.frames import Frames, closing
 
 
 class Near(Protocol):
@@ -45,9 +47,15 @@ class Tunnel:
         self._far = far
         self._settle = settle
         self._idle = idle
+        self._frames = Frames()
+        self._ended = False
         self._now = asyncio.get_running_loop().time
         self._moved_at = self._now()
         self.sent = 0
+
+    def farewell(self, code: int) -> bytes:
+        """Return what tells the client that it is over, where it can be told now, else nothing."""
+        return closing(code) if self._frames.between and not self._ended else b""
 
     async def carry(self) -> None:
         """Return once both directions have ended, or nothing moves any more.
@@ -77,6 +85,8 @@ class Tunnel:
         async for piece in self._far.chunks():
             self._moved_at = self._now()
             self.sent += len(piece)
+            self._frames.follow(piece)
             self._near.write(piece)
             await self._settle()
+        self._ended = True
         self._near.write_eof()

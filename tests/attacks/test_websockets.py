@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from gateway.front.frames import GOING_AWAY, POLICY, closing
 from gateway.front.limits import Limits
 from gateway.model.upstream import Limits as UpstreamLimits
 from tests.fakes.gateway import HOST
@@ -14,6 +15,7 @@ from tests.fakes.lasting_app import HANDSHAKE, SWITCHED, LastingApp, echoed, str
 from tests.fakes.raw_client import RawAnswer, RawConnection, get
 from tests.fakes.scene import COOKIE, Scene, scene
 
+STATEFUL = "session = { strategy = 'stateful' }\n"
 ROUTES = """
 [[routes]]
 path = "/live"
@@ -229,10 +231,33 @@ async def test_U18_an_idle_one_is_closed(tmp_path: Path) -> None:
         await app.gone()
 
 
+async def test_U16_a_websocket_whose_session_ended_is_closed_with_a_policys_code(tmp_path: Path) -> None:
+    async with stage(tmp_path, top=STATEFUL) as (at, app):
+        alice = await at.signed_in()
+        cookie = f"{COOKIE}={alice.cookie(at.url, COOKIE)}"
+        async with await tunnel(at.gate.port, "/live", cookie=cookie) as socket:
+            assert await echoed(socket, b"\x81\x05hello") == b"\x81\x05hello"
+            await at.signed_out(alice)
+            assert await socket.rest() == closing(POLICY)
+            await app.gone()
+
+
+async def test_U16_in_the_middle_of_a_frame_it_is_cut(tmp_path: Path) -> None:
+    async with stage(tmp_path, top=STATEFUL) as (at, app):
+        alice = await at.signed_in()
+        cookie = f"{COOKIE}={alice.cookie(at.url, COOKIE)}"
+        async with await tunnel(at.gate.port, "/live", cookie=cookie) as socket:
+            assert await echoed(socket, b"\x81\x05hel") == b"\x81\x05hel"
+            await at.signed_out(alice)
+            with suppress(OSError):
+                assert await socket.rest() == b""
+            await app.gone()
+
+
 async def test_C01_a_drain_does_not_wait_for_them(tmp_path: Path) -> None:
     async with stage(tmp_path) as (at, app), await tunnel(at.gate.port, "/open") as socket:
         stopping = asyncio.ensure_future(at.gate.app.stop(drain=60))
-        assert await socket.rest() == b""
+        assert await socket.rest() == closing(GOING_AWAY)
         await app.gone()
         async with asyncio.timeout(10):
             await stopping

@@ -1,7 +1,7 @@
 """Answers as bytes: the upstream's fields untouched, the framing true, never a second answer."""
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
@@ -54,6 +54,12 @@ class Client:
 
     def cut(self) -> None:
         self.was_cut = True
+
+    def dismiss(self, farewell: bytes) -> None:
+        self.written += farewell
+        self.was_cut = True
+
+    farewell: Callable[[], bytes] | None = None
 
     def leave_http(self) -> Inflow:
         raise AssertionError("nobody asked for that")
