@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
 from gateway.assembly import build_routes, cookie_names, hosts_served
-from gateway.bearer_rooms import BearerRooms, BearerTrade
+from gateway.bearer_rooms import PURPOSE, BearerRooms, BearerTrade
 from gateway.flows.arrival import Arrivals
 from gateway.flows.departures import Departures, LogoutProvider
 from gateway.flows.issuer_logout import IssuerLogout
@@ -138,6 +138,7 @@ class Rooms:
         self._word = Word(ledger.audit)
         self._audit = self._word.audit
         self._sightings = Sightings(database.sign_ins)
+        self._uses = Sightings(database.personal_tokens)
         self._keeping = self._kept()
         self._strategy = self._keeping.strategy
         self.checks = self._keeping.checks
@@ -147,6 +148,7 @@ class Rooms:
         self.closing: list[Close] = [
             tenure.end,
             self._sightings.close,
+            self._uses.close,
             self._keeping.close,
             self._live.close,
         ]
@@ -264,6 +266,8 @@ class Rooms:
                 table=self.table,
                 database=self._database,
                 store=self._store,
+                mac=self._ring.mac(PURPOSE),
+                used=self._uses.note,
                 watch=self._watch,
                 tenure=self._tenure,
                 clock=self._around.clock,
