@@ -19,10 +19,9 @@ from gateway.relying_party.client_keys import ClientKey, public_set
 from tests.fakes.client_keys import pem
 from tests.fakes.clock import FakeClock
 from tests.fakes.databases import made_in
+from tests.fakes.fapi_issuer import FapiIssuer as ProfileIssuer
 from tests.fakes.gateway import running_gateway
 from tests.fakes.issuer import Claims, ec_key, sign
-from tests.fakes.proving import ProvingIssuer
-from tests.fakes.pushed import PushedIssuer
 from tests.fakes.scene import Scene
 from tests.fakes.signing_responses import SigningResponsesIssuer
 from tests.fakes.upstream import RecordingUpstream
@@ -35,17 +34,16 @@ issuer = "{url}"
 client_id = "{client_id}"
 client_auth = "private_key_jwt"
 keys = [{{ key = \"\"\"{key}\"\"\" }}]
-id_token_algorithms = ["PS256", "ES256", "EdDSA"]
-pushed_requests = "always"
-dpop = true
+profile = "fapi2"
 """
 
 
-class FapiIssuer(PushedIssuer, ProvingIssuer):
+class FapiIssuer(ProfileIssuer):
     """See the module."""
 
     def __init__(self, **settings: object) -> None:
-        super().__init__(**{"algorithm": "ES256", **settings})
+        super().__init__(**settings)
+        self.overlay = {"id_token_signing_alg_values_supported": ["ES256"]}
         self.token_type = "DPoP"
         self.challenge_scheme = "DPoP"
         self._assertions: set[str] = set()
