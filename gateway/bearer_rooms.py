@@ -50,6 +50,8 @@ class BearerRooms:
         self._trade = trade
         bearers = {route.bearer for route in trade.table.ordered if route.bearer is not None}
         taken = {bearer for bearer in bearers if bearer.issuers}
+        named = {bearer.personal for bearer in bearers if bearer.personal}
+        self.personal_routes = tuple(sorted(named))
         keys = {each.issuer: self._keys(each.issuer) for bearer in taken for each in bearer.issuers}
         self.bearers = Bearers(
             {each: AccessTokens(each.issuers, keys=keys, clock=trade.clock) for each in taken},
