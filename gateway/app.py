@@ -22,6 +22,7 @@ from gateway.front.listener import Listener
 from gateway.front.server import check_server
 from gateway.front.snapshot import Snapshot
 from gateway.front.tls import PresentContext, server_context
+from gateway.keys.certificate import expires_at
 from gateway.lasting import Tenure
 from gateway.observe.metrics import Metrics
 from gateway.observe.trail import Trail
@@ -105,13 +106,14 @@ class Gateway:
         if self._succession is None or self._stage.draining:
             raise RuntimeError("there is no running gateway to reload")
         tls = None if settings.tls is None else _context(settings.tls)
+        until = None if settings.tls is None else expires_at(settings.tls.cert)
         await self._succession.take_over(settings)
         self._settings = settings
         if self._tls is not None and tls is not None:
             self._tls.present = tls
         if self._trail is not None:
             self._trail.keep_for(settings.audit.keep)
-        self._metrics.configuration_taken(at=self._around.clock())
+        self._metrics.configuration_taken(at=self._around.clock(), certificate_until=until)
 
     def keep(self) -> None:
         """Note that a new configuration was refused, and the one in force stays."""

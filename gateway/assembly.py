@@ -47,7 +47,7 @@ def build_routes(settings: Settings) -> tuple[Route, ...]:
 
 def _route(settings: Settings, route: RouteSettings, upstreams: dict[str, Upstream]) -> Route:
     return Route(
-        name=f"{route.host or ''}{route.path}",
+        name=name_of(route),
         host=route.host,
         path=route.path,
         upstream=_shared(settings, route, upstreams),
@@ -84,10 +84,16 @@ def _forwarding(settings: Settings, route: RouteSettings) -> Forwarding | None:
 
 
 def _bearer(settings: Settings, route: RouteSettings) -> Bearer | None:
-    if not route.bearer:
+    if not route.takes_bearers:
         return None
     issuers = tuple(_trusted(settings, each) for each in route.bearer)
-    return Bearer(issuers=issuers, forward=route.forward_bearer)
+    personal = name_of(route) if route.personal_tokens else ""
+    return Bearer(issuers=issuers, forward=route.forward_bearer, personal=personal)
+
+
+def name_of(route: RouteSettings) -> str:
+    """Return what a route is called in logs, lists and personal tokens."""
+    return f"{route.host or ''}{route.path}"
 
 
 def _trusted(settings: Settings, bearer: BearerSettings) -> Trusted:

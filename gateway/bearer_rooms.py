@@ -1,18 +1,20 @@
 """Bearers, joined: who verifies the tokens of each route, and who says who their callers are."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from typing import Protocol
 
 from gateway.assembly import build_routes
 from gateway.flows.bearers import Bearers, Counts, Standings, is_bearers
 from gateway.flows.live import Rechecks
+from gateway.flows.personal import PersonalCallers
+from gateway.keys.keyring import KeyRing
+from gateway.keys.mac import Mac
 from gateway.lasting import Lasting, Tenure
 from gateway.model.event import Audit, Clock
 from gateway.model.session import Session
 from gateway.observe.metrics import Metrics
-from gateway.observe.store_watch import Holders, StoreWatch, WatchedHolders
+from gateway.observe.store_watch import StoreWatch, WatchedHolders, WatchedPersonal
 from gateway.relying_party.access_token import AccessTokens
 from gateway.relying_party.discovery import Discovery
 from gateway.relying_party.http import IssuerHttp
@@ -21,10 +23,8 @@ from gateway.routing.table import Table
 from gateway.settings.schema import Settings
 from gateway.store.database import Database
 
-
-class Books(Protocol):
-    @property
-    def users(self) -> Holders: ...
+PURPOSE = "personal-token"
+"""What the key is for under which personal tokens are hashed."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,8 +32,10 @@ class BearerTrade:
     """What the rooms of bearers work with."""
 
     table: Table
-    database: Books
+    database: Database
     store: Standings
+    mac: Mac
+    used: Callable[[str, int], None]
     watch: StoreWatch
     tenure: Tenure
     clock: Clock
@@ -46,12 +48,21 @@ class BearerRooms:
 
     def __init__(self, trade: BearerTrade) -> None:
         self._trade = trade
-        taken = {route.bearer for route in trade.table.ordered if route.bearer is not None}
+        bearers = {route.bearer for route in trade.table.ordered if route.bearer is not None}
+        taken = {bearer for bearer in bearers if bearer.issuers}
+        named = {bearer.personal for bearer in bearers if bearer.personal}
+        self.personal_routes = tuple(sorted(named))
         keys = {each.issuer: self._keys(each.issuer) for bearer in taken for each in bearer.issuers}
         self.bearers = Bearers(
             {each: AccessTokens(each.issuers, keys=keys, clock=trade.clock) for each in taken},
             holders=WatchedHolders(trade.database.users, trade.watch),
             standings=trade.store,
+            personal=PersonalCallers(
+                WatchedPersonal(trade.database, trade.watch),
+                mac=trade.mac,
+                used=trade.used,
+                clock=trade.clock,
+            ),
             clock=trade.clock,
             audit=trade.audit,
             counts=trade.counts,
@@ -85,6 +96,8 @@ async def judging(settings: Settings, *, clock: Clock) -> AsyncIterator[Bearers]
                 table=Table(build_routes(settings)),
                 database=database,
                 store=database,
+                mac=KeyRing(settings.secret, scope=settings.public_url).mac(PURPOSE),
+                used=lambda _id, _moment: None,
                 watch=StoreWatch(metrics, monotonic=clock),
                 tenure=tenure,
                 clock=clock,

@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
 from gateway.assembly import build_routes, cookie_names, hosts_served
-from gateway.bearer_rooms import BearerRooms, BearerTrade
+from gateway.bearer_rooms import PURPOSE, BearerRooms, BearerTrade
 from gateway.flows.arrival import Arrivals
 from gateway.flows.departures import Departures, LogoutProvider
 from gateway.flows.issuer_logout import IssuerLogout
@@ -16,6 +16,7 @@ from gateway.flows.live import Live
 from gateway.flows.login import LoginProvider, Logins
 from gateway.flows.logout import Logout
 from gateway.flows.password import PasswordLogins
+from gateway.flows.personal import Mint
 from gateway.flows.posted import PostedResponses
 from gateway.flows.recent import RecentLogins
 from gateway.flows.resume import Resume
@@ -73,6 +74,7 @@ from gateway.web.issuer_logout import IssuerLogoutEndpoints
 from gateway.web.own_paths import OwnPaths
 from gateway.web.pages import Pages
 from gateway.web.password import PasswordPage
+from gateway.web.personal import TokensPage
 from gateway.web.programs import Programs
 from gateway.web.replies import Replies
 from gateway.web.resources import ProtectedResources
@@ -138,6 +140,7 @@ class Rooms:
         self._word = Word(ledger.audit)
         self._audit = self._word.audit
         self._sightings = Sightings(database.sign_ins)
+        self._uses = Sightings(database.personal_tokens)
         self._keeping = self._kept()
         self._strategy = self._keeping.strategy
         self.checks = self._keeping.checks
@@ -147,6 +150,7 @@ class Rooms:
         self.closing: list[Close] = [
             tenure.end,
             self._sightings.close,
+            self._uses.close,
             self._keeping.close,
             self._live.close,
         ]
@@ -264,6 +268,8 @@ class Rooms:
                 table=self.table,
                 database=self._database,
                 store=self._store,
+                mac=self._ring.mac(PURPOSE),
+                used=self._uses.note,
                 watch=self._watch,
                 tenure=self._tenure,
                 clock=self._around.clock,
@@ -350,6 +356,7 @@ class Rooms:
             signout=self._sign_out(),
             account=self._account(logins, passwords),
             password=self._password_page(),
+            tokens=self._tokens_page(),
             programs=Programs(
                 resume=self._resume,
                 csrf=self._csrf,
@@ -404,10 +411,30 @@ class Rooms:
             unlinking=Unlinking(self._books, passwords=passwords is not None),
             strategy=self._strategy,
             passwords=passwords.provider if passwords else None,
+            tokens=bool(self._bearers.personal_routes),
             resume=self._resume,
             csrf=self._csrf,
             pages=self._pages,
             replies=self._replies,
+            clock=self._around.clock,
+            prefix=self._settings.prefix,
+        )
+
+    def _tokens_page(self) -> TokensPage:
+        return TokensPage(
+            tokens=self._database.personal_tokens,
+            maker=Mint(
+                self._database.personal_tokens,
+                mac=self._ring.mac(PURPOSE),
+                randomness=secrets.token_bytes,
+                clock=self._around.clock,
+            ),
+            routes=self._bearers.personal_routes,
+            resume=self._resume,
+            csrf=self._csrf,
+            pages=self._pages,
+            replies=self._replies,
+            audit=self._audit,
             clock=self._around.clock,
             prefix=self._settings.prefix,
         )

@@ -37,6 +37,7 @@ VERBS: Mapping[str, Verb] = {
     "audit": _verb("audit", "Read what was done, by whom, and what became of it."),
     "hash-password": _verb("hash_password", "Print the hash of a password."),
     "sessions": _verb("sessions", "List who is signed in, and end sessions."),
+    "tokens": _verb("tokens", "Make, list and revoke personal access tokens."),
     "db": _verb("db", "Create the database, bring it up to date, or copy it."),
     "schema": _verb("schema", "Print the JSON Schema of gateway.toml, or every key with its default."),
     "healthcheck": _verb("healthcheck", "Ask a running gateway whether it is ready, for containers."),

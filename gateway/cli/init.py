@@ -1,13 +1,18 @@
 """`gateway init`: a configuration to start from, a key, and the first administrator."""
 
+import re
+from datetime import UTC, datetime
 from pathlib import Path
 
 import click
 
 from gateway.cli.configuration import config_option
+from gateway.cli.registration import MANAGEMENT_FILE, SECRET_FILE, Asked, keep, placed, registered
 
 KEY_FILE = Path("var", "secret.key")
 DATABASE = Path("var", "gateway.db")
+_ORIGIN = re.compile(r"https?://[A-Za-z0-9.:\[\]-]+/?")
+_REGISTRATION = (SECRET_FILE, MANAGEMENT_FILE)
 
 _TEMPLATE = """\
 # Vestibule. `gateway check` reads this file and tells what is in force and where each value came from;
@@ -58,25 +63,59 @@ _TRUSTED = "trust_email = true # its verified e-mail is how the first administra
 @click.command("init", epilog="Example: gateway init --admin ann@example.com")
 @config_option
 @click.option("--admin", metavar="EMAIL", help="Who gets the role admin at their first login.")
-def command(config: Path, *, admin: str | None) -> None:
+@click.option("--public-url", metavar="URL", help="What the browser types; needed with --register.")
+@click.option("--register", "issuer", metavar="ISSUER", help="Register at this issuer (RFC 7591).")
+@click.option(
+    "--registration-token",
+    "token",
+    type=click.Path(path_type=Path, exists=True, dir_okay=False),
+    help="File with the initial access token that the issuer asks for.",
+)
+def command(
+    config: Path, *, admin: str | None, public_url: str | None, issuer: str | None, token: Path | None
+) -> None:
     """Write a commented gateway.toml and a key, and add the first administrator.
 
     What is there already is never touched: where the configuration, its var/secret.key or, with
-    --admin, its var/gateway.db exists, nothing is written, and the exit status is 1.
+    --admin, its var/gateway.db exists, nothing is written, and the exit status is 1. With --register
+    the issuer is asked first; the secret that it gives is in var/client.secret.
     """
     folder = config.parent
+    if public_url is not None and not _ORIGIN.fullmatch(public_url):
+        raise click.BadParameter("must be like https://wiki.example.com", param_hint="--public-url")
+    asked = _asked(issuer, public_url, token)
     made = [config, folder / KEY_FILE, *([folder / DATABASE] if admin else [])]
+    made += [folder / name for name in _REGISTRATION] if asked else []
     if taken := [str(path) for path in made if path.exists() or path.is_symlink()]:
         raise click.ClickException(f"{', '.join(taken)}: there already, so nothing was written")
     if admin is not None:
         _check(admin)
+    found = None if asked is None else registered(asked)
     _make_key(folder / KEY_FILE)
-    _write(config, _TEMPLATE.replace("@TRUST@", _NOT_TRUSTED if admin is None else _TRUSTED))
+    text = _TEMPLATE.replace("@TRUST@", _NOT_TRUSTED if admin is None else _TRUSTED)
+    if public_url is not None:
+        text = text.replace('"https://wiki.example.com"', f'"{public_url.rstrip("/")}"')
+    if asked is not None and found is not None:
+        text = placed(text, asked, found)
+        made = [*made[: -len(_REGISTRATION)], *keep(found, folder)]
+    _write(config, text)
     if admin is not None:
         _add(admin, folder / DATABASE)
     for path in made:
         click.echo(f"Made {path}.")
+    if found is not None and found.expires_at is not None:
+        click.echo(f"The client secret ends on {datetime.fromtimestamp(found.expires_at, UTC):%d %B %Y}.")
     click.echo(f"Next: put your names into {config}, then run: gateway check --config {config}")
+
+
+def _asked(issuer: str | None, public_url: str | None, token: Path | None) -> Asked | None:
+    if issuer is None:
+        if token is not None:
+            raise click.UsageError("--registration-token means something with --register alone")
+        return None
+    if public_url is None:
+        raise click.UsageError("--register needs --public-url: the issuer is told where it sends browsers")
+    return Asked(issuer=issuer, public_url=public_url, token=token)
 
 
 def _check(email: str) -> None:

@@ -23,6 +23,7 @@ from gateway.model.bearer import SESSION_PREFIX, Bearer, Callers, Trusted, outsi
 from gateway.model.event import Audit, AuditEvent, Clock
 from gateway.model.identity import Identity, VerifiedLogin
 from gateway.model.inbound import Inbound
+from gateway.model.personal import PREFIX, PROVIDER
 from gateway.model.session import Session, Standing
 
 HELD = 60
@@ -69,6 +70,13 @@ class Counts(Protocol):
     def bearer(self, *, result: str) -> None: ...
 
 
+class Personal(Protocol):
+    """Who calls with personal tokens."""
+
+    async def caller(self, raw: str, route: str) -> Session: ...
+    async def again(self, session: Session) -> Session: ...
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Held:
     """A caller, until when they are known, and whether they are a user, so that the database has a say."""
@@ -113,6 +121,7 @@ class Bearers:
         *,
         holders: Holders,
         standings: Standings,
+        personal: Personal,
         clock: Clock,
         audit: Audit,
         counts: Counts,
@@ -120,6 +129,7 @@ class Bearers:
         self._verifiers = verifiers
         self._holders = holders
         self._standings = standings
+        self._personal = personal
         self._clock = clock
         self._audit = audit
         self._counts = counts
@@ -166,6 +176,11 @@ class Bearers:
         """
         if self._clock() >= session.ends_at:
             raise SessionRejected("absolute")
+        if session.provider == PROVIDER:
+            try:
+                return await self._personal.again(session)
+            except BearerRefused:
+                raise SessionRejected("revoked") from None
         if session.identity.user_id.startswith(SESSION_PREFIX):
             return session
         standing = self._standings.known(session) or await self._standings.standing(session)
@@ -178,6 +193,12 @@ class Bearers:
         return _as_user(session, standing)
 
     async def _caller(self, bearer: Bearer, token: str, *, asks_for_roles: bool) -> Session:
+        if bearer.personal and token.startswith(PREFIX):
+            session = await self._personal.caller(token, bearer.personal)
+            self._counts.bearer(result="accepted")
+            return session
+        if bearer not in self._verifiers:
+            raise BearerRefused("issuer", "no issuer's tokens are taken")
         place = (id(bearer), sha256(token.encode()).digest())
         now = self._clock()
         held = self._held.get(place)

@@ -217,7 +217,7 @@ class Logins:
 
     def leftovers(self, pairs: Sequence[tuple[str, str]], *, inbound: Inbound) -> tuple[bytes, ...]:
         """Return the Set-Cookie values that clear what a failed callback leaves in the browser."""
-        state = next((value for name, value in pairs if name == "state"), "")
+        state = next((value for name, value in pairs if name == "state"), "") or self._posted.state(pairs)
         return self._transactions.sweep(inbound.headers, state=state)
 
     async def _finish(

@@ -39,6 +39,13 @@ class PostedResponses:
             raise LoginFailed("the posted response is too long to be led on")
         return query
 
+    def state(self, pairs: Sequence[tuple[str, str]]) -> str:
+        """Return the state of the response that *pairs* carry, empty where they carry none."""
+        try:
+            return self.opened(pairs).state or ""
+        except LoginFailed:
+            return ""
+
     def opened(self, pairs: Sequence[tuple[str, str]]) -> CallbackResponse:
         """Return the response that *pairs* carry. Raises LoginFailed for everything else."""
         found = [value for name, value in pairs if name == _FIELD]

@@ -65,8 +65,6 @@ class Originals:
         target = _agreed("target", (below, _one(asking, _FORWARDED_URI), _one(asking, _URI), path))
         own = None if below is None else asking.method.encode("ascii")
         method = _agreed("method", (own, _one(asking, _FORWARDED_METHOD), _one(asking, _METHOD)))
-        if below is None and asking.query is not None:
-            raise RequestRejected("a question with a query, which would change nothing")
         raw = RawRequest(
             method=method.decode("latin-1"),
             target=target.decode("utf-8", "surrogateescape"),
@@ -75,6 +73,9 @@ class Originals:
             peer=asking.peer,
         )
         inbound = self._receiver.receive(raw, asking.request_id)
+        # Caddy's question keeps the query of the request; another would look as if it restricted something.
+        if below is None and asking.query not in (None, inbound.query):
+            raise RequestRejected("a question with a query of its own, which would change nothing")
         if not inbound.forwarded_for:
             raise RequestRejected("no X-Forwarded-For says who the caller is")
         return Original(inbound=inbound, by_status=any(asking.values(name) for name in _BY_STATUS))

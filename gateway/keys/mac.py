@@ -14,6 +14,11 @@ class Mac:
         """Return the 32-byte tag over *parts*, each with its length, so that no cut can be moved."""
         return hmac.digest(self._keys[0], _framed(parts), "sha256")
 
+    def tags(self, *parts: bytes) -> tuple[bytes, ...]:
+        """Return the tags over *parts* under every key of the ring, the first one's first, to look up by."""
+        framed = _framed(parts)
+        return tuple(hmac.digest(key, framed, "sha256") for key in self._keys)
+
     def holds(self, tag: bytes, *parts: bytes) -> bool:
         """Say whether some key of the ring made *tag* over exactly *parts*, in constant time."""
         framed = _framed(parts)

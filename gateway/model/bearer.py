@@ -35,10 +35,14 @@ class Trusted:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Bearer:
-    """The tokens that a route takes; `forward` lets the client's `Authorization` go on to the upstream."""
+    """The tokens that a route takes; `forward` lets the client's `Authorization` go on to the upstream.
+
+    `personal` is the name by which personal tokens name the route, empty where it takes none.
+    """
 
     issuers: tuple[Trusted, ...]
     forward: bool = False
+    personal: str = ""
 
     @property
     def scopes(self) -> tuple[str, ...]:

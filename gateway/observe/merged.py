@@ -14,6 +14,7 @@ _LEAST = frozenset(
         "gateway_build_info",
         "gateway_config_last_reload_successful",
         "gateway_config_last_reload_timestamp_seconds",
+        "gateway_certificate_expiry_timestamp_seconds",
         "gateway_upstream_member_up",
         "process_start_time_seconds",
     )

@@ -67,6 +67,7 @@ class Metrics:
         self._version = version
         self._dropped = dropped
         self._configured_at = 0.0
+        self._certificate_until: float | None = None
         self._configured_well = False
         self._requests: dict[tuple[str, str, int], _Tally] = {}
         self._decisions: dict[tuple[str, str, str], int] = {}
@@ -211,9 +212,13 @@ class Metrics:
         """Note whether requests may go to a member of an upstream, by its URL."""
         self._members[upstream, member] = asked
 
-    def configuration_taken(self, *, at: float) -> None:
-        """Note that the configuration in force was taken over *at* this Unix time."""
+    def configuration_taken(self, *, at: float, certificate_until: float | None = None) -> None:
+        """Note that the configuration in force was taken over *at* this Unix time.
+
+        *certificate_until* is when the certificate of the public port ends, None where it has none.
+        """
         self._configured_at, self._configured_well = at, True
+        self._certificate_until = certificate_until
 
     def configuration_refused(self) -> None:
         """Note that the last reload failed, and what was in force stays so."""
@@ -262,6 +267,12 @@ class Metrics:
             "When the configuration in force was taken over.",
             value=self._configured_at,
         )
+        certificate = GaugeMetricFamily(
+            "gateway_certificate_expiry_timestamp_seconds", "When the certificate of the public port ends."
+        )
+        if self._certificate_until is not None:
+            certificate.add_metric((), self._certificate_until)
+        yield certificate
         yield CounterMetricFamily("gateway_log_dropped", "Log lines lost.", value=self._dropped())
         yield build
 

@@ -1,12 +1,13 @@
 """The store as sessions and logins use it: each call timed, each outage counted, nothing else changed."""
 
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager
 from typing import Generic, Protocol, TypeVar
 
 from gateway.errors import StoreUnavailable
 from gateway.model.identity import User
 from gateway.model.password import Credentials
+from gateway.model.personal import PersonalToken
 from gateway.model.session import FoundSession, Session, SessionRecord, Standing
 
 Ledger = TypeVar("Ledger")
@@ -68,6 +69,11 @@ class StoreWatch:
             raise
         finally:
             self._counts.store_call(op=op, duration=self._monotonic() - began)
+
+
+class PersonalFinder(Protocol):
+    @property
+    def personal_token(self) -> Callable[[bytes], Awaitable[tuple[PersonalToken, Standing] | None]]: ...
 
 
 class Holders(Protocol):
@@ -182,6 +188,19 @@ class WatchedHolders:
         """Return the ids of the users to whom an identity is linked. Raises StoreUnavailable."""
         with self._watch.over("users_of"):
             return await self._holders.users_of(issuer, subject)
+
+
+class WatchedPersonal:
+    """What *finder* answers about personal tokens, watched."""
+
+    def __init__(self, finder: PersonalFinder, watch: StoreWatch) -> None:
+        self._finder = finder
+        self._watch = watch
+
+    async def personal_token(self, key: bytes) -> tuple[PersonalToken, Standing] | None:
+        """Return a token with its user's standing. Raises StoreUnavailable."""
+        with self._watch.over("personal_token"):
+            return await self._finder.personal_token(key)
 
 
 class WatchedPasswords:

@@ -68,7 +68,7 @@ class IssuerHttp:
         deadline: float = DEADLINE,
     ) -> IssuerAnswer:
         """Return the answer to a GET of *url*, at most *limit* bytes, within *deadline* seconds."""
-        return await self._call("GET", url, headers=headers or {}, form=None, limit=limit, deadline=deadline)
+        return await self._call("GET", url, headers=headers or {}, body=None, limit=limit, deadline=deadline)
 
     async def post_form(
         self,
@@ -80,7 +80,21 @@ class IssuerHttp:
         deadline: float = DEADLINE,
     ) -> IssuerAnswer:
         """Return the answer to a POST of *form*, already encoded; it is sent once and never tried again."""
-        return await self._call("POST", url, headers=headers or {}, form=form, limit=limit, deadline=deadline)
+        sent = {**(headers or {}), "Content-Type": "application/x-www-form-urlencoded"}
+        return await self._call("POST", url, headers=sent, body=form, limit=limit, deadline=deadline)
+
+    async def post_json(
+        self,
+        url: str,
+        document: str,
+        *,
+        headers: Mapping[str, str] | None = None,
+        limit: int = MEBIBYTE,
+        deadline: float = DEADLINE,
+    ) -> IssuerAnswer:
+        """Return the answer to a POST of *document*, JSON in ASCII; it is sent once and never tried again."""
+        sent = {**(headers or {}), "Content-Type": "application/json"}
+        return await self._call("POST", url, headers=sent, body=document, limit=limit, deadline=deadline)
 
     async def close(self) -> None:
         """End every call and refuse new ones."""
@@ -94,14 +108,11 @@ class IssuerHttp:
         url: str,
         *,
         headers: Mapping[str, str],
-        form: str | None,
+        body: str | None,
         limit: int,
         deadline: float,
     ) -> IssuerAnswer:
         address = URL(url, encoded=True)
-        sent = {**_HEADERS, **headers}
-        if form is not None:
-            sent["Content-Type"] = "application/x-www-form-urlencoded"
         with _outage_at(address):
             async with (
                 asyncio.timeout(min(deadline, self._deadline)),
@@ -109,8 +120,8 @@ class IssuerHttp:
                 self._open().request(
                     method,
                     address,
-                    data=None if form is None else form.encode("ascii"),
-                    headers=sent,
+                    data=None if body is None else body.encode("ascii"),
+                    headers={**_HEADERS, **headers},
                     allow_redirects=False,
                 ) as response,
             ):

@@ -12,7 +12,7 @@ def bearers(settings: Settings) -> Iterator[Finding]:
     """Yield what makes `bearer` useless or unsafe on a route."""
     for index, route in enumerate(settings.routes):
         path = ("routes", index)
-        if not route.bearer:
+        if not route.takes_bearers:
             if route.forward_bearer:
                 yield Finding(
                     path=(*path, "forward_bearer"),
@@ -23,7 +23,7 @@ def bearers(settings: Settings) -> Iterator[Finding]:
             continue
         if route.access == "public":
             yield Finding(
-                path=(*path, "bearer"),
+                path=(*path, "bearer" if route.bearer else "personal_tokens"),
                 message='says who calls, and a route with access = "public" never knows',
                 suggestion='write access = "authenticated", or leave it out',
                 because=((*path, "access"),),
@@ -34,6 +34,13 @@ def bearers(settings: Settings) -> Iterator[Finding]:
                 message="sends the client's Authorization along, and forward_token puts another one there",
                 suggestion="choose another token_header",
                 because=((*path, "forward_token"), (*path, "token_header")),
+            )
+        if route.personal_tokens and (route.deny.groups or route.deny.claims):
+            yield Finding(
+                path=(*path, "personal_tokens"),
+                message="knows no groups and claims of an issuer, so whom deny refuses by them would pass",
+                suggestion="refuse by roles, users or e-mail there",
+                because=((*path, "deny"),),
             )
         yield from _issuers(path, route, settings)
 

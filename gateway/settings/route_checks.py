@@ -178,7 +178,7 @@ def _reach(settings: Settings) -> Iterator[Finding]:
     for index, route in enumerate(settings.routes):
         if route.host is None or route.access == "public" or _reaches(route.host, public, domain):
             continue
-        if route.bearer:  # programs call there
+        if route.takes_bearers:  # programs call there
             continue
         suggestion = f'set session.cookie.domain to a domain above both, or write host = "{public}"'
         yield Finding(

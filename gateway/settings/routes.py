@@ -221,15 +221,25 @@ class RouteSettings(RuleSettings, _Governed):
         "Keys: issuer, audience, algorithms, scopes, typ, callers, claims.",
         examples=[{"issuer": "https://login.example.com", "audience": "https://gateway.example.com"}],
     )
+    personal_tokens: StrictBool = Field(
+        default=False,
+        description="Take personal access tokens, which `gateway tokens` makes for users, in the place of "
+        "a session.",
+    )
     forward_bearer: StrictBool = Field(
         default=False,
-        description="With bearer: send the client's Authorization along; else the gateway keeps it.",
+        description="Send the client's Authorization along, which the gateway keeps where it takes tokens.",
     )
     identity: OwnIdentitySettings | None = Field(
         default=None,
         description="What this upstream is told instead of [identity].",
         examples=[{"headers": {"Remote-User": "email"}}],
     )
+
+    @property
+    def takes_bearers(self) -> bool:
+        """Whether a token in Authorization may stand for a session."""
+        return bool(self.bearer) or self.personal_tokens
 
     @property
     def asks_for_roles(self) -> bool:

@@ -15,6 +15,7 @@ from gateway.store.ledger import Randomness
 from gateway.store.locks import Locks
 from gateway.store.news import Bus
 from gateway.store.passwords import Passwords
+from gateway.store.personal_tokens import PersonalTokens
 from gateway.store.place import Place, Standings, place_at
 from gateway.store.provider_grants import ProviderGrants
 from gateway.store.sessions import Sessions
@@ -58,6 +59,8 @@ class Database:
         self.locks = Locks(writer, clock=clock)
         self.passwords = Passwords(writer, lookup, clock=clock)
         self.standing_of = lookup.standing_of
+        self.personal_token = lookup.personal_token
+        self.personal_tokens = PersonalTokens(writer)
         self.ping = lookup.ping
         self.deny = endings.deny
         self.spend = endings.spend

@@ -12,10 +12,12 @@ from sqlalchemy import ColumnElement, Select, bindparam, exists, literal_column,
 
 from gateway.errors import StoreUnavailable
 from gateway.model.password import Credentials
+from gateway.model.personal import PersonalToken
 from gateway.model.session import FoundSession, Session, SessionRecord, Standing, session_key
 from gateway.store.credentials import CREDENTIALS, credentials_in
+from gateway.store.personal_tokens import as_personal_token
 from gateway.store.session_keys import EVERYBODY, IssuerKeys, issuer_keys, names_of
-from gateway.store.tables import cut_offs, denied_sessions, sessions, user_roles, users
+from gateway.store.tables import cut_offs, denied_sessions, personal_tokens, sessions, user_roles, users
 
 _ONE_ROW = select(literal_column("1").label("one")).subquery()
 _RECORD_FIELDS = tuple(field.name for field in fields(SessionRecord))
@@ -63,7 +65,28 @@ FIND: Select[Any] = select(
 )
 """A stateful session, and what `LOOKUP` says of it."""
 
-QUERIES = (LOOKUP, FIND, CREDENTIALS)
+_TOKEN = tuple(column for column in personal_tokens.c if column.name != "key")
+_TOKEN_FIELDS = tuple(column.name for column in _TOKEN)
+
+PERSONAL: Select[Any] = select(
+    *_TOKEN,
+    users.c.id,
+    users.c.enabled,
+    users.c.epoch,
+    literal_column("0").label("denied"),
+    users.c.email,
+    users.c.email_verified,
+    users.c.name,
+    users.c.image,
+    user_roles.c.role,
+).select_from(
+    _ONE_ROW.outerjoin(personal_tokens, personal_tokens.c.key == bindparam("token"))
+    .outerjoin(users, users.c.id == personal_tokens.c.user_id)
+    .outerjoin(user_roles, user_roles.c.user_id == users.c.id)
+)
+"""A personal token and its user; the rows differ in the user's roles, and there always is one."""
+
+QUERIES = (LOOKUP, FIND, CREDENTIALS, PERSONAL)
 """Everything that a reader is ever asked."""
 
 _NOBODY: Mapping[str, object] = {
@@ -128,6 +151,19 @@ class Lookup:
     async def credentials(self, email_key: str) -> Credentials | None:
         """Return the user whose e-mail has *email_key*, with their hash, in one query."""
         return credentials_in(await self._ask({"email_key": email_key}, CREDENTIALS))
+
+    async def personal_token(self, key: bytes) -> tuple[PersonalToken, Standing] | None:
+        """Return the personal token kept under *key* with its user's standing; raises StoreUnavailable.
+
+        The answer is not older than the call.
+        """
+        rows = await self._ask({"token": key}, PERSONAL)
+        found = dict(zip(_TOKEN_FIELDS, rows[0], strict=False))
+        if found["public_id"] is None:
+            return None
+        token = as_personal_token(found)
+        standing = _standing([row[len(_TOKEN) :] for row in rows], token.user_id)
+        return None if standing is None else (token, standing)
 
     async def ping(self) -> None:
         """Raise StoreUnavailable unless the database answers."""

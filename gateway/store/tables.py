@@ -28,6 +28,7 @@ REVISIONS = (
     "0005_stateful",
     "0006_begun",
     "0007_grants",
+    "0008_personal_tokens",
 )
 """Every schema revision there has been, oldest first; a test holds it to the migrations."""
 
@@ -184,6 +185,20 @@ cut_offs = Table(
     Column("until", BigInteger, nullable=False, index=True),
 )
 """Of the sessions that `sessions` names (a hash), those that began at `begun_until` or before are over."""
+
+personal_tokens = Table(
+    "personal_tokens",
+    metadata,
+    Column("key", LargeBinary(32), primary_key=True),
+    Column("public_id", String(32), nullable=False, unique=True, index=True),
+    _owner(index=True),
+    Column("name", Text, nullable=False),
+    Column("routes", Text, nullable=False),
+    Column("created_at", BigInteger, nullable=False),
+    Column("expires_at", BigInteger, nullable=False),
+    Column("used_at", BigInteger),
+)
+"""Of a personal access token only the keyed hash; `routes` are names of routes, a line each."""
 
 # No foreign key: tokens outlive session and user until the issuer was told to forget them.
 provider_grants = Table(

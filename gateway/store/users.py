@@ -9,7 +9,7 @@ from gateway.model.email import email_key
 from gateway.model.event import Clock
 from gateway.model.identity import Account, User
 from gateway.store.ledger import Ledger, Randomness, accounts_where_user, as_account, as_users, users_where
-from gateway.store.tables import accounts, passwords, users
+from gateway.store.tables import accounts, passwords, personal_tokens, users
 from gateway.store.writer import Writer
 
 
@@ -82,13 +82,17 @@ class Users:
     async def set_enabled(self, user_id: str, *, enabled: bool) -> User | None:
         """Let the user in again, or shut them out and end their sessions; None where they are gone.
 
-        Shutting out raises the epoch, so that enabling later revives no session.
+        Shutting out raises the epoch and removes their personal tokens, so that enabling later revives
+        neither sessions nor tokens.
         """
         values: dict[str, object] = {"enabled": enabled}
         if not enabled:
             values["epoch"] = users.c.epoch + 1
         async with self._writer.write() as transaction:
             await transaction.change(update(users).where(users.c.id == user_id).values(values))
+            if not enabled:
+                mine = personal_tokens.c.user_id == user_id
+                await transaction.change(delete(personal_tokens).where(mine))
             found = as_users(await transaction.rows(users_where(users.c.id == user_id)))
         return found[0] if found else None
 

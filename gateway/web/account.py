@@ -68,6 +68,7 @@ class AccountPage:
         unlinking: Unlinking,
         strategy: Strategy,
         passwords: PasswordProvider | None,
+        tokens: bool,
         resume: Resume,
         csrf: Csrf,
         pages: Pages,
@@ -85,6 +86,7 @@ class AccountPage:
         self._unlinking = unlinking
         self._strategy = strategy
         self._passwords = passwords
+        self._tokens = tokens
         self._resume = resume
         self._csrf = csrf
         self._pages = pages
@@ -117,6 +119,7 @@ class AccountPage:
             "linkable": self._linkable(linked),
             "stale": self._is_stale(session),
             "csrf": token.text,
+            "tokens": self._tokens,
             "changed": visit.query.one("changed") == "password",
         }
         return self._pages.form("account.html", facts, cookies=token.cookies, departs=True)

@@ -14,6 +14,7 @@ from gateway.web.initiation import Initiation
 from gateway.web.issuer_logout import IssuerLogoutEndpoints
 from gateway.web.own_paths import OwnPaths
 from gateway.web.password import PasswordPage
+from gateway.web.personal import TokensPage
 from gateway.web.programs import Programs
 from gateway.web.query import parse_fields
 from gateway.web.resources import ProtectedResources
@@ -37,6 +38,7 @@ class Endpoints:
         signout: SignOut,
         account: AccountPage,
         password: PasswordPage,
+        tokens: TokensPage,
         programs: Programs,
         issuer_logout: IssuerLogoutEndpoints,
         forward_auth: ForwardAuth,
@@ -53,6 +55,7 @@ class Endpoints:
             "/account": {"GET": home.only(account.show)},
             "/account/unlink": {"POST": account.unlink},
             "/account/password": {"GET": home.only(password.show), "POST": password.choose},
+            "/account/tokens": {"GET": home.only(tokens.show), "POST": tokens.make},
             "/session": {"GET": programs.session, "POST": programs.reread},
             "/csrf": {"GET": programs.csrf},
             "/providers": {"GET": programs.providers},
@@ -65,6 +68,7 @@ class Endpoints:
             "/initiate": {"GET": home.only(initiation.follow), "POST": initiation.receive},
             "/account/link": {"POST": account.link},
             "/account/sessions": {"POST": account.end},
+            "/account/tokens": {"POST": tokens.revoke},
             "/backchannel-logout": {"POST": issuer_logout.backchannel},
             "/client-jwks": {"GET": client_jwks.show},
             "/frontchannel-logout": {"GET": issuer_logout.frontchannel},

@@ -14,7 +14,15 @@ from gateway.model.inbound import RawHeaders
 from gateway.web.replies import Replies, set_cookies
 
 _STYLE = "style.css"
-_TEMPLATES = ("signin.html", "signout.html", "account.html", "password.html", "error.html", "cancelled.html")
+_TEMPLATES = (
+    "signin.html",
+    "signout.html",
+    "account.html",
+    "password.html",
+    "tokens.html",
+    "error.html",
+    "cancelled.html",
+)
 _NOTHING = '<!doctype html><html lang="en"><meta charset="utf-8"><title>Sign-out</title></html>'
 _LATER = "8d1c5ab2-said-later"
 _FORM_REFERRER: RawHeaders = ((b"Referrer-Policy", b"same-origin"),)

@@ -3,6 +3,7 @@
 from pathlib import Path
 from urllib.parse import urlencode
 
+from gateway.errors import LoginFailed
 from gateway.model.answer import Answer
 from tests.fakes.site import NAVIGATION, PREFIX, URL, Site, header, site
 
@@ -110,3 +111,11 @@ async def test_what_the_login_was_for_survives_the_form(tmp_path: Path) -> None:
         await gate.get(f"{PREFIX}/signin?return_to=%2Fdeep%3Fa%3D1")
         back = await led_on(gate, await posted(gate))
         assert header(back, b"Location") == "/deep?a=1"
+
+
+async def test_O03_a_posted_answer_that_fails_leaves_no_transaction(tmp_path: Path) -> None:
+    async with site(tmp_path, posts=True) as gate:
+        await gate.get(f"{PREFIX}/signin")
+        gate.issuers["demo"].fault = LoginFailed("wrong nonce")
+        assert (await led_on(gate, await posted(gate))).status == 400
+        assert gate.transactions == []

@@ -5,6 +5,7 @@ from pathlib import Path
 from tests.fakes.conformance import accepted, refused_before_userinfo
 from tests.fakes.gateway import running_gateway
 from tests.fakes.issuer import ABSENT, HostileIssuer, b64
+from tests.fakes.mutual_tls import MutualTlsIssuer
 from tests.fakes.posting import posting_scene
 from tests.fakes.scene import Scene
 from tests.fakes.upstream import RecordingUpstream
@@ -52,6 +53,24 @@ async def test_oidcc_client_test_form_post_error(tmp_path: Path) -> None:
         page = await browser.navigate(f"{at.ours}/signin?return_to=/page&prompt=none")
         assert (page.status, "Sign-in did not succeed" in page.text) == (400, True)
         assert (at.issuer.seen["token"], at.app.requests) == (0, [])
+
+
+async def test_oidcc_client_test_mtls_endpoint_aliases(tmp_path: Path) -> None:
+    async with MutualTlsIssuer() as issuer, RecordingUpstream() as app:
+        issuer.write(tmp_path)
+        keys = f'''
+[[providers]]
+id = "issuer"
+issuer = "{issuer.url}"
+client_id = "{issuer.client_id}"
+client_auth = "tls_client_auth"
+tls = {{ ca = "{tmp_path}/ca.pem", client_cert = "{tmp_path}/cert.pem", client_key = "{tmp_path}/key.pem" }}
+'''
+        async with running_gateway(tmp_path, upstream=app.url, tables=keys) as gate:
+            gate.places[issuer.url] = int(issuer.url.rpartition(":")[2])
+            page = await gate.browser().navigate(gate.url + "/page")
+        assert (page.status, len(app.requests)) == (200, 1)
+        assert [endpoint for endpoint, shown in issuer.shown if shown] == ["token", "userinfo"]
 
 
 async def test_oidcc_client_test_ignores_unparseable_key_in_jwks(at: Scene) -> None:

@@ -15,14 +15,15 @@ from aiohttp import web
 from joserfc import jws
 from joserfc.jwk import ECKey
 
+from gateway.relying_party.client_keys import ClientKey, public_set
 from tests.fakes.client_keys import pem
 from tests.fakes.clock import FakeClock
 from tests.fakes.databases import made_in
+from tests.fakes.fapi_issuer import FapiIssuer as ProfileIssuer
 from tests.fakes.gateway import running_gateway
-from tests.fakes.issuer import Claims
-from tests.fakes.proving import ProvingIssuer
-from tests.fakes.pushed import PushedIssuer
+from tests.fakes.issuer import Claims, ec_key, sign
 from tests.fakes.scene import Scene
+from tests.fakes.signing_responses import SigningResponsesIssuer
 from tests.fakes.upstream import RecordingUpstream
 
 ASSERTION = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
@@ -33,17 +34,16 @@ issuer = "{url}"
 client_id = "{client_id}"
 client_auth = "private_key_jwt"
 keys = [{{ key = \"\"\"{key}\"\"\" }}]
-id_token_algorithms = ["PS256", "ES256", "EdDSA"]
-pushed_requests = "always"
-dpop = true
+profile = "fapi2"
 """
 
 
-class FapiIssuer(PushedIssuer, ProvingIssuer):
+class FapiIssuer(ProfileIssuer):
     """See the module."""
 
     def __init__(self, **settings: object) -> None:
-        super().__init__(**{"algorithm": "ES256", **settings})
+        super().__init__(**settings)
+        self.overlay = {"id_token_signing_alg_values_supported": ["ES256"]}
         self.token_type = "DPoP"
         self.challenge_scheme = "DPoP"
         self._assertions: set[str] = set()
@@ -79,13 +79,29 @@ class FapiIssuer(PushedIssuer, ProvingIssuer):
         return response
 
 
+class SigningFapiIssuer(SigningResponsesIssuer, FapiIssuer):
+    """One that also signs what it answers, and wants what it is asked signed."""
+
+    def __init__(self, **settings: object) -> None:
+        super().__init__(**settings)
+        self.client_keys = public_set([ClientKey(pem=pem())])
+
+    def _signed(self, claims: Claims) -> str:
+        if "foreign_key" not in self.response_faults:
+            return super()._signed(claims)
+        header: Claims = {"alg": self.algorithm, "kid": str(self.key.kid)}
+        return sign(header, json.dumps(claims).encode(), ec_key("foreign"))
+
+
 @asynccontextmanager
-async def fapi_scene(folder: Path) -> AsyncIterator[Scene]:
-    """Start such an issuer, an app, and a gateway that is registered there."""
+async def fapi_scene(
+    folder: Path, *, issued_by: type[FapiIssuer] = FapiIssuer, more: str = ""
+) -> AsyncIterator[Scene]:
+    """Start such an issuer, an app, and a gateway that is registered there by these keys and *more*."""
     clock = FakeClock()
     made_in(folder)
-    async with FapiIssuer(clock=clock) as issuer, RecordingUpstream() as app:
-        tables = _PROVIDER.format(url=issuer.url, client_id=issuer.client_id, key=pem())
+    async with issued_by(clock=clock) as issuer, RecordingUpstream() as app:
+        tables = _PROVIDER.format(url=issuer.url, client_id=issuer.client_id, key=pem()) + more
         async with running_gateway(folder, upstream=app.url, tables=tables, clock=clock) as gate:
             gate.places[issuer.url] = int(issuer.url.rpartition(":")[2])
             yield Scene(folder=folder, clock=clock, issuer=issuer, app=app, gate=gate)

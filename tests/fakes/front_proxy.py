@@ -80,6 +80,24 @@ async def nginx(
         yield FrontProxy(port=port, trust=trust, written=folder / "error.log")
 
 
+@asynccontextmanager
+async def caddy(
+    folder: Path, program: str, shipped: Path, *, ports: Mapping[int, int]
+) -> AsyncIterator[FrontProxy]:
+    """Run Caddy with *shipped*; *ports* says what stands for the file's."""
+    certificate, key, trust = _certified(folder)
+    port = free_port()
+    text = _moved(shipped.read_text(), ports)
+    site = f"https://{HOST}:{port} {{\n\tbind 127.0.0.1\n\ttls {certificate} {key}\n"
+    text = text.replace(f"\n{HOST} {{\n", f"\n{site}")
+    config = folder / "Caddyfile"
+    config.write_text(f"{{\n\tadmin off\n\tauto_https off\n}}\n{text}")
+    command = (program, "run", "--config", str(config), "--adapter", "caddyfile")
+    home = {"HOME": str(folder), "XDG_DATA_HOME": str(folder), "XDG_CONFIG_HOME": str(folder)}
+    async with _running(folder, command, port=port, environ=home):
+        yield FrontProxy(port=port, trust=trust, written=folder / "proxy.out")
+
+
 def _moved(text: str, ports: Mapping[int, int]) -> str:
     """Return *text* with each address of the gateway and the app where the test has it, and our host."""
     for written, real in ports.items():

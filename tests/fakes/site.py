@@ -5,6 +5,7 @@ async with site(tmp_path) as gate:
     answer = await gate.come_back()          # the issuer's answer to the last departure
 """
 
+import secrets
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
@@ -21,6 +22,7 @@ from gateway.flows.logout import Logout
 from gateway.flows.password import PasswordLogins, PasswordProvider
 from gateway.flows.password_change import PasswordChange
 from gateway.flows.password_policy import PasswordPolicy
+from gateway.flows.personal import Mint
 from gateway.flows.posted import PostedResponses
 from gateway.flows.recent import RecentLogins
 from gateway.flows.resume import Resume
@@ -56,6 +58,7 @@ from gateway.web.initiation import Initiation
 from gateway.web.issuer_logout import IssuerLogoutEndpoints
 from gateway.web.pages import Pages
 from gateway.web.password import PasswordPage
+from gateway.web.personal import TokensPage
 from gateway.web.programs import Programs
 from gateway.web.replies import Replies
 from gateway.web.resources import ProtectedResources
@@ -397,10 +400,28 @@ def _composed(
             unlinking=Unlinking(database.users, passwords=by_password is not None),
             strategy=sessions,
             passwords=by_password.provider if by_password else None,
+            tokens=True,
             resume=resume,
             csrf=csrf,
             pages=pages,
             replies=replies,
+            clock=clock,
+            prefix=PREFIX,
+        ),
+        tokens=TokensPage(
+            tokens=database.personal_tokens,
+            maker=Mint(
+                database.personal_tokens,
+                mac=ring.mac("personal-token"),
+                randomness=secrets.token_bytes,
+                clock=clock,
+            ),
+            routes=("/api", "/other"),
+            resume=resume,
+            csrf=csrf,
+            pages=pages,
+            replies=replies,
+            audit=events.append,
             clock=clock,
             prefix=PREFIX,
         ),

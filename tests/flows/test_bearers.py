@@ -74,6 +74,7 @@ class World:
             {self.bearer: self},
             holders=self,
             standings=self,
+            personal=self,
             clock=self.clock,
             audit=self.audited.append,
             counts=Results(self.results),
@@ -95,7 +96,12 @@ class World:
     async def standing(self, session: Session) -> Standing | None:
         return self.standing_now
 
-    async def caller(self, *, asks_for_roles: bool = False) -> Session:
+    async def again(self, session: Session) -> Session:
+        raise BearerRefused("unknown")
+
+    async def caller(self, *given: str, asks_for_roles: bool = False) -> Session:
+        if given:
+            raise BearerRefused("unknown")  # as whoever is asked about a personal token
         return await self.bearers.caller(self.bearer, "token", asks_for_roles=asks_for_roles)
 
     def at_hand(self, *, asks_for_roles: bool = False) -> Session | None:

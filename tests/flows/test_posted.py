@@ -37,3 +37,8 @@ def test_O07_two_are_none() -> None:
 def test_a_response_that_no_address_can_carry_is_refused() -> None:
     with pytest.raises(LoginFailed, match="too long"):
         POSTED.query(CallbackResponse(code="c" * 4096, iss="i" * 2048))
+
+
+def test_the_state_is_told_where_there_is_one() -> None:
+    pairs = parse_fields(POSTED.query(CallbackResponse(state="s")).encode()).pairs
+    assert (POSTED.state(pairs), POSTED.state([]), POSTED.state([("posted", "x")])) == ("s", "", "")

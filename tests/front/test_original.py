@@ -122,9 +122,10 @@ def test_a_caller_whose_address_is_not_told_is_not_taken_for_the_proxy() -> None
     )
 
 
-def test_a_query_is_refused_since_it_would_restrict_nothing() -> None:
+def test_a_query_of_the_question_itself_is_refused_since_it_would_restrict_nothing() -> None:
     with pytest.raises(RequestRejected, match="query"):
         read(*TRAEFIK.items(), FROM, target=f"{BASE}?allowed_groups=admin")
+    assert read(*TRAEFIK.items(), FROM, target=f"{BASE}?x=1").inbound.query == b"x=1"
 
 
 @pytest.mark.parametrize(

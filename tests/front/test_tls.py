@@ -1,6 +1,7 @@
 """TLS on the public port: modern, exchanged between two handshakes, and never plain HTTP."""
 
 import asyncio
+import re
 import ssl
 from pathlib import Path
 
@@ -13,9 +14,10 @@ from cryptography.hazmat.primitives.serialization import (
 )
 
 from gateway.front.tls import PresentContext, server_context
+from gateway.keys.certificate import expires_at
 from tests.fakes.front import Door, front
 from tests.fakes.gateway import HOST
-from tests.fakes.raw_client import get
+from tests.fakes.raw_client import get, send_raw
 from tests.fakes.reloads import reloading
 from tests.fakes.tls import Certificates, exchange, serial
 
@@ -164,6 +166,20 @@ async def test_B131_what_changes_on_the_disk_is_taken_over_and_half_of_it_is_tol
     [fault] = door.gateway.events("configuration.fault")
     assert fault["setting"] == "tls.cert"
     assert "mismatch" in str(fault["detail"])
+
+
+async def test_an_operator_sees_when_the_certificate_in_force_ends(
+    tmp_path: Path, certificates: Certificates
+) -> None:
+    async with front(tmp_path, top=certificates.toml) as door:
+        answer, _ = await send_raw(door.gateway.admin_port, get("/metrics", host="127.0.0.1"))
+        [line] = re.findall(
+            rb"^gateway_certificate_expiry_timestamp_seconds (.+)$", answer.body, re.MULTILINE
+        )
+        assert float(line) == expires_at(str(certificates.cert))
+    async with front(tmp_path) as door:
+        answer, _ = await send_raw(door.gateway.admin_port, get("/metrics", host="127.0.0.1"))
+        assert b"\ngateway_certificate" not in answer.body
 
 
 async def test_tls_itself_comes_and_goes_with_a_restart_alone(

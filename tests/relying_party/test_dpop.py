@@ -4,6 +4,8 @@ from collections.abc import AsyncIterator
 from dataclasses import replace
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from gateway.errors import GrantRefused, IssuerUnavailable, LoginFailed
 from gateway.model.grant import ProviderTokens
@@ -15,6 +17,7 @@ from tests.fakes.login import NOON, Login, at
 from tests.fakes.proving import ProvingIssuer
 
 ALICE = "alice-at-the-issuer"
+KEY = DpopKey.fresh()
 
 
 @pytest.fixture
@@ -166,3 +169,18 @@ async def test_nonces_of_many_servers_are_bounded() -> None:
     for number in range(MOST_SERVERS * 2):
         await proofs.send(key, "GET", f"https://{number}.example/", call)
     assert len(proofs._nonces) == MOST_SERVERS
+
+
+@given(st.sampled_from([200, 400, 401]), st.binary(max_size=60), st.text(max_size=60), st.text(max_size=20))
+async def test_O32_whatever_a_server_answers_it_is_asked_twice_at_most_and_only_for_its_nonce(
+    status: int, body: bytes, challenge: str, nonce: str
+) -> None:
+    calls = []
+
+    async def call(proof: str) -> IssuerAnswer:
+        calls.append(proof)
+        return IssuerAnswer(status=status, body=body, dpop_nonce=nonce, challenge=challenge)
+
+    await Proofs(clock=lambda: NOON).send(KEY, "GET", "https://a.example/", call)
+    wanted = b"use_dpop_nonce" in body or "use_dpop_nonce" in challenge
+    assert len(calls) == 1 or wanted

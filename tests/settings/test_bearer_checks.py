@@ -35,3 +35,14 @@ def test_T13_an_id_token_of_our_own_never_passes_for_an_access_token(tmp_path: P
 def test_programs_need_no_provider_and_no_cookie(tmp_path: Path) -> None:
     assert faults_by_key(tmp_path, TOP + ROUTE + BEARER) == {}
     assert faults_by_key(tmp_path, TOP + PROVIDER + ROUTE + BEARER + 'host = "api.example.org"\n') == {}
+
+
+def test_personal_tokens_know_no_groups_to_refuse_by(tmp_path: Path) -> None:
+    keys = "personal_tokens = true\n"
+    assert faults_by_key(tmp_path, SOUND + keys) == {}
+    assert list(faults_by_key(tmp_path, SOUND + keys + 'access = "public"\n')) == [
+        "routes[0].personal_tokens"
+    ]
+    for rule in ('groups = ["a"]', 'claims = { a = "b" }'):
+        faults = faults_by_key(tmp_path, f"{SOUND}{keys}deny = {{ {rule} }}\n")
+        assert list(faults) == ["routes[0].personal_tokens"]

@@ -11,6 +11,7 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 
 from gateway.pipeline import Pipeline
+from tests.fakes.bearers import access_token
 from tests.fakes.browser import Browser
 from tests.fakes.clock import FakeClock
 from tests.fakes.databases import opened
@@ -114,12 +115,19 @@ def as_line(browser: Browser) -> str:
 
 
 @asynccontextmanager
-async def asked(folder: Path, *, top: str = TRUSTING, name: str = "Zoë, 100%") -> AsyncIterator[Asked]:
+async def asked(
+    folder: Path, *, top: str = TRUSTING, name: str = "Zoë, 100%", api: str = ""
+) -> AsyncIterator[Asked]:
     clock = FakeClock()
     async with HostileIssuer(clock=clock) as issuer:
         issuer.users["alice"]["name"] = name
         async with front(
-            folder, route_keys="", tables=TABLES if top else "", issuer=issuer, top=top, clock=clock
+            folder,
+            route_keys="",
+            tables=TABLES + api.replace("ISSUER", issuer.url) if top else "",
+            issuer=issuer,
+            top=top,
+            clock=clock,
         ) as door:
             yield Asked(door=door, issuer=issuer, clock=clock)
 
@@ -280,6 +288,25 @@ async def test_envoy_asks_below_our_path_with_the_method_itself(tmp_path: Path) 
         led = await at.door.send(get(f"{AUTH}/page?x=1", *passed_on(), *NAVIGATION, host=HOST))
         assert led.status == 302
         assert b"return_to=/page%3Fx%3D1" in led.values("location")[0]
+
+
+async def test_B062_a_token_decides_alone_and_is_answered_empty(tmp_path: Path) -> None:
+    api = (
+        '[[routes]]\npath = "/api"\nupstream = "off"\n'
+        'bearer = { issuer = "ISSUER", audience = "https://api.example.com", scopes = ["read"] }\n'
+    )
+    async with asked(tmp_path, api=api) as at:
+        cookie = await at.cookie()
+        token = access_token(at.issuer, sub="reports")
+        told = await at.ask("/api", cookie, f"Authorization: Bearer {token}")
+        assert told.status == 200
+        assert told.values("x-user-id") == [f"bearer:{at.issuer.url}#reports".encode()]
+        assert told.values("authorization") == [b""]
+        for manner in (BY_STATUS, BY_REDIRECT):
+            bad = await at.ask("/api", cookie, "Authorization: Bearer x.y.z", *NAVIGATION, manner=manner)
+            assert bad.status == 401
+            assert about_the_caller(bad.head) == {}
+        assert (await at.ask("/api", cookie)).values("x-user-email") == [b"alice@example.com"]
 
 
 async def test_a_rate_limit_counts_what_is_asked_about(tmp_path: Path) -> None:

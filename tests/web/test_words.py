@@ -18,7 +18,7 @@ CODES = {
     for kind in vars(errors).values()
     if isinstance(kind, type) and issubclass(kind, errors.GatewayError)
 }
-HIDDEN |= {"grant_refused", "grant_foreign", "token_refused"}
+HIDDEN |= {"grant_refused", "grant_foreign", "token_refused", "store_untrusted"}
 HIDDEN |= {code for code in CODES if code.startswith("settings_")}
 
 

@@ -1,0 +1,133 @@
+"""Dynamic client registration: an issuer is asked to know us, and says as whom (RFC 7591).
+
+Law: what comes back must be usable and be what was asked for; a registration with other addresses than
+ours, or with a way to authenticate that we do not have, is refused, not adapted to.
+"""
+
+import json
+import re
+from dataclasses import dataclass, field
+
+from gateway.errors import IssuerUnavailable
+from gateway.relying_party.authorization import plain_word
+from gateway.relying_party.discovery import DEADLINE, discovery_url, read_metadata
+from gateway.relying_party.endpoint import is_endpoint, is_plain_http
+from gateway.relying_party.http import IssuerAnswer, IssuerHttp
+from gateway.relying_party.strict_json import JsonRefused, read_object
+
+_LARGEST = 256 * 1024
+_METHODS = ("client_secret_basic", "client_secret_post")
+_PRINTABLE = re.compile(r"[\x20-\x7e]{1,1024}")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wishes:
+    """What we want to be known by: our name, and the addresses at which the issuer finds us."""
+
+    name: str
+    redirect_uri: str
+    post_logout_redirect_uri: str
+    backchannel_logout_uri: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Registered:
+    """As whom an issuer knows us. `expires_at` is the Unix second at which the secret ends, None for never.
+
+    `management` is what changes the registration later (RFC 7592), None where the issuer has no such thing.
+    """
+
+    client_id: str
+    client_secret: str = field(repr=False)
+    client_auth: str
+    expires_at: int | None = None
+    management: dict[str, str] | None = field(default=None, repr=False)
+
+
+async def register(
+    issuer: str, wishes: Wishes, *, http: IssuerHttp, initial_token: str | None = None
+) -> Registered:
+    """Return as whom *issuer* knows us from now on; it is asked once. Raises IssuerUnavailable."""
+    document = await _metadata(issuer, http)
+    endpoint = document.get("registration_endpoint")
+    if not isinstance(endpoint, str) or not is_endpoint(endpoint, plain_http=is_plain_http(issuer)):
+        raise IssuerUnavailable(f"{issuer}: its metadata has no usable registration_endpoint")
+    headers = {} if initial_token is None else {"Authorization": f"Bearer {initial_token}"}
+    asked = json.dumps(_asked(wishes, _method(document, issuer)))
+    answer = await http.post_json(endpoint, asked, headers=headers, limit=_LARGEST)
+    return _read(_answered(answer, issuer), issuer, wishes)
+
+
+async def _metadata(issuer: str, http: IssuerHttp) -> dict[str, object]:
+    answer = await http.get(discovery_url(issuer), deadline=DEADLINE)
+    if answer.status != 200:
+        raise IssuerUnavailable(f"{issuer}: discovery answered {answer.status}")
+    try:
+        document = read_object(answer.body, limit=_LARGEST)
+    except JsonRefused as error:
+        raise IssuerUnavailable(f"{issuer}: discovery: {error}") from None
+    read_metadata(document, issuer=issuer)
+    return document
+
+
+def _method(document: dict[str, object], issuer: str) -> str:
+    """Return how we authenticate; an issuer that says nothing takes the first (Discovery 3)."""
+    offered = document.get("token_endpoint_auth_methods_supported", ["client_secret_basic"])
+    for method in _METHODS:
+        if isinstance(offered, list) and method in offered:
+            return method
+    raise IssuerUnavailable(f"{issuer}: takes no client secret, so register there by hand")
+
+
+def _asked(wishes: Wishes, method: str) -> dict[str, object]:
+    return {
+        "client_name": wishes.name,
+        "application_type": "web",
+        "redirect_uris": [wishes.redirect_uri],
+        "post_logout_redirect_uris": [wishes.post_logout_redirect_uri],
+        "backchannel_logout_uri": wishes.backchannel_logout_uri,
+        "backchannel_logout_session_required": True,
+        "grant_types": ["authorization_code"],
+        "response_types": ["code"],
+        "token_endpoint_auth_method": method,
+    }
+
+
+def _answered(answer: IssuerAnswer, issuer: str) -> dict[str, object]:
+    try:
+        document = read_object(answer.body, limit=_LARGEST)
+    except JsonRefused as error:
+        raise IssuerUnavailable(f"{issuer}: registration answered {answer.status}: {error}") from None
+    if answer.status not in (200, 201):
+        word = plain_word(document.get("error"))
+        raise IssuerUnavailable(f"{issuer}: registration answered {answer.status}: {word}")
+    return document
+
+
+def _read(document: dict[str, object], issuer: str, wishes: Wishes) -> Registered:
+    if document.get("redirect_uris") != [wishes.redirect_uri]:
+        raise IssuerUnavailable(f"{issuer}: registered other redirect_uris than ours")
+    method = document.get("token_endpoint_auth_method", "client_secret_basic")
+    if method not in _METHODS:
+        raise IssuerUnavailable(f"{issuer}: registered us with an authentication that was not asked for")
+    expires = document.get("client_secret_expires_at")
+    return Registered(
+        client_id=_text(document, "client_id", issuer),
+        client_secret=_text(document, "client_secret", issuer),
+        client_auth=str(method),
+        expires_at=expires if isinstance(expires, int) and expires > 0 else None,
+        management=_management(document),
+    )
+
+
+def _text(document: dict[str, object], name: str, issuer: str) -> str:
+    value = document.get(name)
+    if not isinstance(value, str) or not _PRINTABLE.fullmatch(value) or value != value.strip():
+        raise IssuerUnavailable(f"{issuer}: registration brought no usable {name}")
+    return value
+
+
+def _management(document: dict[str, object]) -> dict[str, str] | None:
+    names = ("registration_client_uri", "registration_access_token")
+    found = {name: value for name in names if isinstance(value := document.get(name), str)}
+    return found if len(found) == len(names) else None

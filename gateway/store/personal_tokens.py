@@ -1,0 +1,86 @@
+"""Personal access tokens: their keyed hashes, whose they are, and what they are for."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from sqlalchemy import ColumnElement, RowMapping, delete, func, insert, or_, select, update
+
+from gateway.model.personal import PersonalToken
+from gateway.store.tables import personal_tokens
+from gateway.store.writer import Writer
+
+MOST = 100
+"""Tokens of one user."""
+
+USED_EVERY = 60
+"""Seconds between two notes of when a token was used."""
+
+
+class PersonalTokens:
+    """Keeps tokens; every verb is one transaction and raises StoreUnavailable for an outage."""
+
+    def __init__(self, writer: Writer) -> None:
+        self._writer = writer
+
+    async def add(self, token: PersonalToken, *, key: bytes) -> bool:
+        """Keep *token* under *key*, the hash of what its owner was shown; False where they have `MOST`."""
+        mine = select(func.count().label("count")).where(personal_tokens.c.user_id == token.user_id)
+        async with self._writer.write() as transaction:
+            row = await transaction.row(mine)
+            if row is not None and row["count"] >= MOST:
+                return False
+            await transaction.change(
+                insert(personal_tokens).values(
+                    key=key,
+                    public_id=token.public_id,
+                    user_id=token.user_id,
+                    name=token.name,
+                    routes="\n".join(token.routes),
+                    created_at=token.created_at,
+                    expires_at=token.expires_at,
+                    used_at=token.used_at,
+                )
+            )
+            return True
+
+    async def listed(self, user_id: str | None = None) -> Sequence[PersonalToken]:
+        """Return the tokens of one user or of all, expired ones too, the newest first."""
+        query = select(personal_tokens)
+        if user_id is not None:
+            query = query.where(personal_tokens.c.user_id == user_id)
+        query = query.order_by(personal_tokens.c.created_at.desc(), personal_tokens.c.public_id)
+        async with self._writer.read() as transaction:
+            return tuple(map(as_personal_token, await transaction.rows(query)))
+
+    async def revoke(self, public_id: str, *, user_id: str | None = None) -> PersonalToken | None:
+        """Remove a token, with *user_id* only one of theirs; None where there is none of that name."""
+        named: ColumnElement[bool] = personal_tokens.c.public_id == public_id
+        if user_id is not None:
+            named &= personal_tokens.c.user_id == user_id
+        async with self._writer.write() as transaction:
+            row = await transaction.row(select(personal_tokens).where(named))
+            if row is None:
+                return None
+            await transaction.change(delete(personal_tokens).where(named))
+            return as_personal_token(row)
+
+    async def seen(self, sightings: Mapping[str, int]) -> None:
+        """Write down when tokens (by public id) were used, where that is a minute later than noted."""
+        async with self._writer.write() as transaction:
+            for public_id, moment in sightings.items():
+                used = personal_tokens.c.used_at
+                due = or_(used.is_(None), used <= moment - USED_EVERY)
+                mine = (personal_tokens.c.public_id == public_id) & due
+                await transaction.change(update(personal_tokens).where(mine).values(used_at=moment))
+
+
+def as_personal_token(row: RowMapping | Mapping[str, Any]) -> PersonalToken:
+    return PersonalToken(
+        public_id=row["public_id"],
+        user_id=row["user_id"],
+        name=row["name"],
+        routes=tuple(row["routes"].split("\n")),
+        created_at=row["created_at"],
+        expires_at=row["expires_at"],
+        used_at=row["used_at"],
+    )

@@ -1,0 +1,118 @@
+from collections.abc import AsyncIterator
+
+import pytest
+
+from gateway.errors import IssuerUnavailable
+from gateway.relying_party.dynamic_registration import Registered, Wishes, register
+from gateway.relying_party.http import IssuerHttp
+from tests.fakes.issuer import ABSENT
+from tests.fakes.registering import RegisteringIssuer
+
+ROOT = "https://wiki.example.com/.gateway"
+WISHES = Wishes(
+    name="Vestibule",
+    redirect_uri=f"{ROOT}/callback/company",
+    post_logout_redirect_uri=f"{ROOT}/signout",
+    backchannel_logout_uri=f"{ROOT}/backchannel-logout/company",
+)
+
+
+@pytest.fixture
+async def issuer() -> AsyncIterator[RegisteringIssuer]:
+    async with RegisteringIssuer() as issuer:
+        yield issuer
+
+
+async def registered(issuer: RegisteringIssuer, token: str | None = None) -> Registered:
+    http = IssuerHttp()
+    try:
+        return await register(issuer.url, WISHES, http=http, initial_token=token)
+    finally:
+        await http.close()
+
+
+async def test_an_issuer_is_told_our_addresses_and_gives_a_client(issuer: RegisteringIssuer) -> None:
+    found = await registered(issuer)
+    assert (found.client_id, found.client_secret) == ("client 7", "canary-secret")
+    assert (found.client_auth, found.expires_at) == ("client_secret_basic", None)
+    assert found.management is not None
+    assert "canary" not in repr(found)
+    [asked] = issuer.registered
+    assert asked["redirect_uris"] == [WISHES.redirect_uri]
+    assert (asked["response_types"], asked["grant_types"]) == (["code"], ["authorization_code"])
+
+
+async def test_the_way_to_authenticate_is_one_that_the_issuer_takes(issuer: RegisteringIssuer) -> None:
+    issuer.overlay = {"token_endpoint_auth_methods_supported": ["private_key_jwt", "client_secret_post"]}
+    assert (await registered(issuer)).client_auth == "client_secret_post"
+    issuer.overlay = {"token_endpoint_auth_methods_supported": ["private_key_jwt"]}
+    with pytest.raises(IssuerUnavailable, match="by hand"):
+        await registered(issuer)
+
+
+async def test_an_initial_access_token_is_presented(issuer: RegisteringIssuer) -> None:
+    issuer.initial_token = "canary-initial"
+    assert await registered(issuer, "canary-initial")
+    with pytest.raises(IssuerUnavailable, match="401: invalid_token") as caught:
+        await registered(issuer)
+    assert "canary" not in str(caught.value)
+
+
+async def test_a_secret_that_ends_is_told(issuer: RegisteringIssuer) -> None:
+    issuer.registration = {"client_secret_expires_at": 1_800_000_000, "registration_client_uri": ABSENT}
+    found = await registered(issuer)
+    assert (found.expires_at, found.management) == (1_800_000_000, None)
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        {"redirect_uris": ["https://evil.example"]},
+        {"redirect_uris": [WISHES.redirect_uri, "https://evil.example"]},
+        {"redirect_uris": ABSENT},
+        {"token_endpoint_auth_method": "none"},
+        {"token_endpoint_auth_method": ["client_secret_basic"]},
+        {"client_id": ABSENT},
+        {"client_id": 7},
+        {"client_id": "a\nb"},
+        {"client_id": " a"},
+        {"client_secret": ""},
+        {"client_secret": "x" * 2000},
+    ],
+    ids=str,
+)
+async def test_O20_what_was_not_asked_for_or_cannot_be_used_is_refused(
+    issuer: RegisteringIssuer, changed: dict[str, object]
+) -> None:
+    issuer.registration = changed
+    with pytest.raises(IssuerUnavailable):
+        await registered(issuer)
+
+
+@pytest.mark.parametrize(
+    "overlay",
+    [
+        {"registration_endpoint": ABSENT},
+        {"registration_endpoint": "http://192.0.2.1/register"},
+        {"registration_endpoint": "file:///etc/passwd"},
+        {"issuer": "https://other.example"},
+    ],
+    ids=str,
+)
+async def test_O20_nobody_registers_where_the_metadata_does_not_hold(
+    issuer: RegisteringIssuer, overlay: dict[str, object]
+) -> None:
+    issuer.overlay = overlay
+    with pytest.raises(IssuerUnavailable):
+        await registered(issuer)
+    assert issuer.registered == []
+
+
+@pytest.mark.parametrize(
+    ("status", "body"),
+    [(201, "<h1>Hello</h1>"), (201, "[]"), (201, '{"a":1,"a":2}'), (500, "{}"), (302, "{}")],
+)
+async def test_O20_what_is_no_answer_is_an_error(issuer: RegisteringIssuer, status: int, body: str) -> None:
+    issuer.registration_status, issuer.registration_body = status, body
+    with pytest.raises(IssuerUnavailable):
+        await registered(issuer)
