@@ -33,7 +33,14 @@ from aiohttp import web
 from joserfc.jwk import ECKey, Key, OctKey, OKPKey, RSAKey
 from joserfc.jws import JWSRegistry
 
-ABSENT = object()
+
+class Absent(Enum):
+    """What a claim is that shall not be there; it names a test the same way in every process."""
+
+    ABSENT = "absent"
+
+
+ABSENT = Absent.ABSENT
 Claims = dict[str, object]
 
 FAULTS = {
