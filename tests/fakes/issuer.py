@@ -25,6 +25,7 @@ import secrets
 import time
 from collections import Counter
 from collections.abc import Callable
+from enum import Enum
 from functools import cache
 from typing import Self
 from urllib.parse import parse_qsl, unquote_plus, urlencode, urlsplit
