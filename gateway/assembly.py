@@ -289,6 +289,7 @@ def registration(
         claims=_claim_names(provider.claims),
         algorithms=tuple(provider.id_token_algorithms),
         resources=tuple(resources),
+        claim_issuers=tuple(provider.claim_issuers),
         groups_kept=(*groups, *provider.keep_groups),
         roles=tuple(
             RoleGrant(role=each.role, claim=each.claim, value=each.value)
