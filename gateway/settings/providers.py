@@ -1,14 +1,19 @@
 """`[[providers]]`: issuers and our registration at each, or passwords of our own."""
 
+import re
 from collections.abc import Mapping
 from typing import Annotated, Literal
 
-from pydantic import BeforeValidator, Field, StrictBool, StrictInt
+from pydantic import AfterValidator, BeforeValidator, Field, StrictBool, StrictInt, WithJsonSchema
 
 from gateway.settings.addresses import IssuerUrl
 from gateway.settings.client_keys import ClientKeySettings, ProviderTlsSettings
 from gateway.settings.fields import ClaimName, Scope, Slug, Word
+from gateway.settings.notation import nearest, one_of
+from gateway.settings.presets import PARAMETERS
+from gateway.settings.presets_oidc import PRESETS
 from gateway.settings.references import ClientSecret
+from gateway.settings.refusal import Refused
 from gateway.settings.table import Table, written
 
 Algorithm = Literal[
@@ -32,12 +37,50 @@ def _with_standard(value: object) -> object:
 Claims = Annotated[Mapping[ClaimName, Word], BeforeValidator(_with_standard)]
 
 
+def _preset(text: str) -> str:
+    if text not in PRESETS:
+        meant = nearest(text, PRESETS)
+        raise Refused("is no preset", f'did you mean "{meant}"?' if meant else one_of(PRESETS))
+    return text
+
+
+def _bare(pattern: str, message: str) -> AfterValidator:
+    def check(text: str) -> str:
+        if not re.fullmatch(pattern, text):
+            raise Refused(message)
+        return text
+
+    return AfterValidator(check)
+
+
+PresetName = Annotated[
+    str, AfterValidator(_preset), WithJsonSchema({"type": "string", "enum": list(PRESETS)})
+]
+Domain = Annotated[
+    str,
+    _bare(r"[a-z0-9-]{1,63}(?:\.[a-z0-9-]{1,63}){1,8}", "must be a host in small letters, without https://"),
+]
+TenantId = Annotated[
+    str,
+    _bare(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}", "must be the id of one tenant, in small letters"),
+]
+PathSegment = Annotated[
+    str, _bare(r"[A-Za-z0-9_-][A-Za-z0-9._-]{0,254}", "must be one segment of a path: letters, digits, - . _")
+]
+UserPool = Annotated[
+    str,
+    _bare(r"[a-z]{2}(?:-[a-z]+)+-[0-9]_[A-Za-z0-9]{1,55}", 'must be a pool id such as "eu-west-1_Ab12Cd"'),
+]
+BaseUrl = Annotated[IssuerUrl, _bare(r".*[^/]", "must not end with a slash")]
+
+
 KEYS_OF: Mapping[str, frozenset[str]] = {
     "oidc": frozenset(
         {"issuer", "client_id", "client_secret", "client_auth", "scopes", "trust_email"}
         | {"authorization_params", "claims", "id_token_algorithms", "keys", "response_mode"}
         | {"pushed_requests", "signed_requests", "dpop"}
         | {"tls", "encrypted_id_tokens", "userinfo_format", "content_encryption", "profile"}
+        | {"preset", *PARAMETERS}
     ),
     "password": frozenset({"min_length"}),
 }
@@ -60,6 +103,44 @@ class ProviderSettings(Table):
     type: Literal["oidc", "password"] = Field(
         default="oidc",
         description='"oidc": at an issuer; "password": here, of these keys only id, name and min_length.',
+    )
+    preset: PresetName | None = Field(
+        default=None,
+        description="Fill what is not written here with what is known of a provider: docs/providers.md.",
+        examples=["google"],
+    )
+    tenant: TenantId | None = Field(
+        default=None,
+        description='With preset = "entra": the id of the tenant whose people may sign in.',
+        examples=["8eaef023-2b34-4da1-9baa-8bc8c9d6a490"],
+    )
+    domain: Domain | None = Field(
+        default=None,
+        description='With preset = "okta" or "auth0": the host of the tenant.',
+        examples=["company.okta.com"],
+    )
+    base_url: BaseUrl | None = Field(
+        default=None,
+        description="With the preset of a server of your own: where it is, without a slash at the end.",
+        examples=["https://git.example.com"],
+    )
+    realm: PathSegment | None = Field(
+        default=None, description='With preset = "keycloak": the realm.', examples=["company"]
+    )
+    application: PathSegment | None = Field(
+        default=None,
+        description='With preset = "authentik": the slug of the application.',
+        examples=["wiki"],
+    )
+    user_pool: UserPool | None = Field(
+        default=None,
+        description='With preset = "cognito": the id of the pool.',
+        examples=["eu-west-1_Ab12Cd"],
+    )
+    hosted_domain: Domain | None = Field(
+        default=None,
+        description='With preset = "google": only accounts of this Workspace domain may sign in.',
+        examples=["example.com"],
     )
     issuer: Annotated[IssuerUrl | None, Needed()] = Field(
         default=None,
