@@ -1,19 +1,16 @@
 """`[[providers]]`: issuers and our registration at each, or passwords of our own."""
 
-import re
 from collections.abc import Mapping
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, BeforeValidator, Field, StrictBool, StrictInt, WithJsonSchema
+from pydantic import BeforeValidator, Field, StrictBool, StrictInt
 
 from gateway.settings.addresses import IssuerUrl
 from gateway.settings.client_keys import ClientKeySettings, ProviderTlsSettings
-from gateway.settings.fields import ClaimName, Scope, Slug, Word
-from gateway.settings.notation import nearest, one_of
+from gateway.settings.fields import ClaimName, ClaimPath, GroupPattern, Scope, Slug, Word
+from gateway.settings.preset_keys import BaseUrl, Domain, PathSegment, PresetName, TenantId, UserPool
 from gateway.settings.presets import PARAMETERS
-from gateway.settings.presets_oidc import PRESETS
 from gateway.settings.references import ClientSecret
-from gateway.settings.refusal import Refused
 from gateway.settings.table import Table, written
 
 Algorithm = Literal[
@@ -34,44 +31,7 @@ def _with_standard(value: object) -> object:
     return {**STANDARD_CLAIMS, **value} if isinstance(value, dict) else value
 
 
-Claims = Annotated[Mapping[ClaimName, Word], BeforeValidator(_with_standard)]
-
-
-def _preset(text: str) -> str:
-    if text not in PRESETS:
-        meant = nearest(text, PRESETS)
-        raise Refused("is no preset", f'did you mean "{meant}"?' if meant else one_of(PRESETS))
-    return text
-
-
-def _bare(pattern: str, message: str) -> AfterValidator:
-    def check(text: str) -> str:
-        if not re.fullmatch(pattern, text):
-            raise Refused(message)
-        return text
-
-    return AfterValidator(check)
-
-
-PresetName = Annotated[
-    str, AfterValidator(_preset), WithJsonSchema({"type": "string", "enum": list(PRESETS)})
-]
-Domain = Annotated[
-    str,
-    _bare(r"[a-z0-9-]{1,63}(?:\.[a-z0-9-]{1,63}){1,8}", "must be a host in small letters, without https://"),
-]
-TenantId = Annotated[
-    str,
-    _bare(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}", "must be the id of one tenant, in small letters"),
-]
-PathSegment = Annotated[
-    str, _bare(r"[A-Za-z0-9_-][A-Za-z0-9._-]{0,254}", "must be one segment of a path: letters, digits, - . _")
-]
-UserPool = Annotated[
-    str,
-    _bare(r"[a-z]{2}(?:-[a-z]+)+-[0-9]_[A-Za-z0-9]{1,55}", 'must be a pool id such as "eu-west-1_Ab12Cd"'),
-]
-BaseUrl = Annotated[IssuerUrl, _bare(r".*[^/]", "must not end with a slash")]
+Claims = Annotated[Mapping[ClaimName, ClaimPath], BeforeValidator(_with_standard)]
 
 
 KEYS_OF: Mapping[str, frozenset[str]] = {
@@ -79,7 +39,7 @@ KEYS_OF: Mapping[str, frozenset[str]] = {
         {"issuer", "client_id", "client_secret", "client_auth", "scopes", "trust_email"}
         | {"authorization_params", "claims", "id_token_algorithms", "keys", "response_mode"}
         | {"pushed_requests", "signed_requests", "dpop"}
-        | {"tls", "encrypted_id_tokens", "userinfo_format", "content_encryption", "profile"}
+        | {"tls", "encrypted_id_tokens", "userinfo_format", "content_encryption", "profile", "keep_groups"}
         | {"preset", *PARAMETERS}
     ),
     "password": frozenset({"min_length"}),
@@ -215,6 +175,12 @@ class ProviderSettings(Table):
         default=STANDARD_CLAIMS,
         description="Where each field of an identity is read; further names are kept as claims.NAME.",
         examples=[{"groups": "groups", "department": "department"}],
+    )
+    keep_groups: tuple[GroupPattern, ...] = Field(
+        default=written(["*"]),
+        description="Which groups a session carries: names, or beginnings with * after them. Those that a "
+        "route's groups or deny name are carried whatever this says.",
+        examples=[["wiki-*"]],
     )
     id_token_algorithms: tuple[Algorithm, ...] = Field(
         default=written(["RS256", "PS256", "ES256", "ES384", "EdDSA", "Ed25519"]),
