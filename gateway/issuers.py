@@ -14,7 +14,7 @@ def registrations(settings: Settings) -> list[Registration]:
     made: list[Registration] = []
     faults: list[Fault] = []
     for each in settings.providers:
-        if each.type != "oidc":
+        if each.type == "password":
             continue
         try:
             made.append(registration(each, grants=settings.roles, resources=resources_wanted(settings)))
