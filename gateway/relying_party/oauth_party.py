@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from gateway.errors import GrantRefused, IssuerUnavailable, LoginFailed, LogoutRefused, TokenRefused
+from gateway.model.claim_path import find
 from gateway.model.event import Clock
 from gateway.model.grant import ProviderTokens, Token
 from gateway.model.identity import VerifiedLogin
@@ -23,7 +24,7 @@ from gateway.relying_party.authorization import (
 )
 from gateway.relying_party.authorization_request import address
 from gateway.relying_party.backchannel import BackChannel
-from gateway.relying_party.claims import SIGNED_ONLY, Claims, find, verified_login
+from gateway.relying_party.claims import SIGNED_ONLY, Claims, verified_login
 from gateway.relying_party.discovery import IssuerMetadata
 from gateway.relying_party.end_session import LogoutDeparture
 from gateway.relying_party.http import MEBIBYTE, IssuerHttp

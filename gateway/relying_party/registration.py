@@ -112,8 +112,9 @@ class Registration:
     is the client secret; never both, so that a public key can never be taken for a secret. `keys` are
     our own: the first signs, all are published. `pushed_requests` are pushed where the issuer offers it
     ("auto"), always or never; with `dpop` access tokens are bound to a key of ours. `fapi2` refuses an
-    issuer that does not meet that profile. With `oauth` it is no OpenID Connect issuer but a provider of
-    OAuth 2.0, and `issuer` a name for it.
+    issuer that does not meet that profile. `groups_kept` are names of groups, or beginnings with `*`
+    after them; of a login's groups a session carries those. With `oauth` it is no
+    OpenID Connect issuer but a provider of OAuth 2.0, and `issuer` a name for it.
     """
 
     id: str
@@ -140,6 +141,7 @@ class Registration:
     content_encryption: tuple[str, ...] = ("A256GCM", "A128GCM", "A256CBC-HS512", "A128CBC-HS256")
     resources: tuple[str, ...] = ()
     oauth: OAuthEndpoints | None = None
+    groups_kept: tuple[str, ...] = ("*",)
 
     def __post_init__(self) -> None:
         faults = [*self._address_faults(), *self._endpoint_faults(), *self._algorithm_faults()]
@@ -152,6 +154,12 @@ class Registration:
     def symmetric(self) -> bool:
         """Whether ID tokens are authenticated by the client secret, and no JWKS is read."""
         return any(name in SYMMETRIC for name in self.algorithms)
+
+    def keeps_group(self, group: str) -> bool:
+        """Say whether sessions carry *group*."""
+        return any(
+            group == kept or (kept.endswith("*") and group.startswith(kept[:-1])) for kept in self.groups_kept
+        )
 
     @property
     def posts(self) -> bool:

@@ -7,7 +7,7 @@ from pydantic import BeforeValidator, Field, StrictBool, StrictInt
 
 from gateway.settings.addresses import EndpointUrl, IssuerUrl
 from gateway.settings.client_keys import ClientKeySettings, ProviderTlsSettings
-from gateway.settings.fields import ClaimName, Scope, Slug, Word
+from gateway.settings.fields import ClaimName, ClaimPath, GroupPattern, Scope, Slug, Word
 from gateway.settings.references import ClientSecret
 from gateway.settings.table import Table, written
 
@@ -29,7 +29,7 @@ def _with_standard(value: object) -> object:
     return {**STANDARD_CLAIMS, **value} if isinstance(value, dict) else value
 
 
-Claims = Annotated[Mapping[ClaimName, Word], BeforeValidator(_with_standard)]
+Claims = Annotated[Mapping[ClaimName, ClaimPath], BeforeValidator(_with_standard)]
 
 
 KEYS_OF: Mapping[str, frozenset[str]] = {
@@ -37,12 +37,12 @@ KEYS_OF: Mapping[str, frozenset[str]] = {
         {"issuer", "client_id", "client_secret", "client_auth", "scopes", "trust_email"}
         | {"authorization_params", "claims", "id_token_algorithms", "keys", "response_mode"}
         | {"pushed_requests", "signed_requests", "dpop"}
-        | {"tls", "encrypted_id_tokens", "userinfo_format", "content_encryption", "profile"}
+        | {"tls", "encrypted_id_tokens", "userinfo_format", "content_encryption", "profile", "keep_groups"}
     ),
     "oauth2": frozenset(
         {"issuer", "client_id", "client_secret", "client_auth", "scopes", "trust_email"}
         | {"authorization_params", "claims", "tls", "authorization_endpoint", "token_endpoint"}
-        | {"userinfo_endpoint", "email_verified_claim"}
+        | {"userinfo_endpoint", "email_verified_claim", "keep_groups"}
     ),
     "password": frozenset({"min_length"}),
 }
@@ -87,7 +87,7 @@ class ProviderSettings(Table):
         description='With type = "oauth2": what tells, for an access token, who signed in.',
         examples=["https://login.example.com/api/user"],
     )
-    email_verified_claim: Word | None = Field(
+    email_verified_claim: ClaimPath | None = Field(
         default=None,
         description='With type = "oauth2": the claim that is true where the e-mail is verified. Without one, '
         "none is.",
@@ -161,6 +161,12 @@ class ProviderSettings(Table):
         default=STANDARD_CLAIMS,
         description="Where each field of an identity is read; further names are kept as claims.NAME.",
         examples=[{"groups": "groups", "department": "department"}],
+    )
+    keep_groups: tuple[GroupPattern, ...] = Field(
+        default=written(["*"]),
+        description="Which groups a session carries: names, or beginnings with * after them. Those that a "
+        "route's groups or deny name are carried whatever this says.",
+        examples=[["wiki-*"]],
     )
     id_token_algorithms: tuple[Algorithm, ...] = Field(
         default=written(["RS256", "PS256", "ES256", "ES384", "EdDSA", "Ed25519"]),

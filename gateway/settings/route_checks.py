@@ -162,6 +162,10 @@ def _proofs(settings: Settings) -> Iterator[Finding]:
             )
 
 
+def _has_issuer(settings: Settings) -> bool:
+    return any(provider.type == "oidc" for provider in settings.providers)
+
+
 def _websockets(settings: Settings) -> Iterator[Finding]:
     for index, route in enumerate(settings.routes):
         if route.websocket and route.methods and "GET" not in route.methods:
@@ -258,7 +262,7 @@ def _forwarding(settings: Settings) -> Iterator[Finding]:
                 suggestion="add [[providers]] with an issuer",
                 because=(("providers",),),
             )
-        elif route.forward_token == "id_token" and all(each.type != "oidc" for each in settings.providers):
+        elif route.forward_token == "id_token" and not _has_issuer(settings):  # noqa: S105 - a kind
             yield Finding(
                 path=(*path, "forward_token"),
                 message="needs an issuer that gives ID tokens, and there is none",

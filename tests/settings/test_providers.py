@@ -2,6 +2,7 @@ from pathlib import Path
 
 import pytest
 
+from gateway.settings.providers import KEYS_OF
 from tests.fakes.configuration import SOUND, TOP, faults_by_key, loaded
 
 BARE = '[[providers]]\nid = "a"\nissuer = "https://a.example"\nclient_id = "x"\nclient_auth = "none"\n'
@@ -61,8 +62,27 @@ def test_no_password_may_be_shorter_than_8_characters(tmp_path: Path, least: int
 def test_each_type_has_the_keys_that_it_obeys(tmp_path: Path) -> None:
     mixed = loaded(tmp_path, TOP + BARE + LOCAL + ROUTE)
     issuer, local = mixed.settings.providers
-    assert issuer.idle_keys() == {"min_length"}
+    assert issuer.idle_keys() == {"min_length", *KEYS_OF["oauth2"]} - KEYS_OF["oidc"]
     assert "issuer" in local.idle_keys()
     told = {key.removeprefix("providers[1].") for key in mixed.written if key.startswith("providers[1].")}
     assert told == {"id", "name", "type", "min_length"}
     assert "providers[0].min_length" not in mixed.written
+
+
+@pytest.mark.parametrize("path", ["a..b", ".a", 'a."b', '"a"b'])
+def test_a_path_to_a_claim_is_read_when_the_file_is(tmp_path: Path, path: str) -> None:
+    text = SOUND.replace("[[routes]]", f"claims = {{ groups = '{path}' }}\n[[routes]]")
+    assert "no path" in faults_by_key(tmp_path, text)["providers[0].claims.groups"]
+    whole = SOUND.replace(
+        "[[routes]]", "claims = { groups = 'resource_access.\"wiki.app\".roles' }\n[[routes]]"
+    )
+    assert loaded(tmp_path, whole).settings.providers[0].claims["groups"].endswith(".roles")
+
+
+def test_groups_to_keep_are_names_or_beginnings(tmp_path: Path) -> None:
+    assert loaded(tmp_path, SOUND).settings.providers[0].keep_groups == ("*",)
+    kept = SOUND.replace("[[routes]]", 'keep_groups = ["wiki-*", "staff"]\n[[routes]]')
+    assert loaded(tmp_path, kept).settings.providers[0].keep_groups == ("wiki-*", "staff")
+    for wrong in ("*-wiki", "a*b", ""):
+        text = SOUND.replace("[[routes]]", f'keep_groups = ["{wrong}"]\n[[routes]]')
+        assert "providers[0].keep_groups[0]" in faults_by_key(tmp_path, text)
