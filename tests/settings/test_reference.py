@@ -90,7 +90,8 @@ def test_every_key_says_what_it_does() -> None:
 
 
 def test_the_commented_examples_load_too(tmp_path: Path) -> None:
-    others = "(?:min_length|keys|profile|(?:authorization|token|userinfo)_endpoint|email_verified_claim)"  # of another type of provider, or another client_auth
+    # Of another type of provider, or another client_auth.
+    others = "(?:min_length|keys|profile|(?:authorization|token|userinfo)_endpoint|email_verified_claim)"
     text = re.sub(rf"^# (?!{others})([a-z_]+ = )", r"\1", reference_toml(), flags=re.MULTILINE)
     assert tomllib.loads(text)["routes"][0]["roles"] == ["admin"]
     path = tmp_path / "all.toml"
