@@ -28,6 +28,7 @@ from gateway.routing.table import Table, without_port
 from gateway.sessions.strategy import Policy
 from gateway.settings.addresses import UNIX, url
 from gateway.settings.bearers import BearerSettings
+from gateway.settings.preset_checks import signed_claims
 from gateway.settings.providers import STANDARD_CLAIMS, ProviderSettings
 from gateway.settings.redis_url import redis_address
 from gateway.settings.roles import RoleGrantSettings
@@ -287,6 +288,7 @@ def registration(
         trust_email=provider.trust_email,
         authorization_params=tuple(provider.authorization_params.items()),
         claims=_claim_names(provider.claims),
+        signed_claims=signed_claims(provider),
         algorithms=tuple(provider.id_token_algorithms),
         resources=tuple(resources),
         groups_kept=(*groups, *provider.keep_groups),

@@ -106,6 +106,7 @@ class RoleGrant:
 class Registration:
     """One provider as configured. Raises SettingsInvalid with every contradiction at once.
 
+    `signed_claims` pairs claims that an ID token must have with the text that each must be.
     `resources` are those for which access tokens will be asked (RFC 8707).
 
     `algorithms` are those an ID token may be signed with: asymmetric ones, or HMAC alone, whose key
@@ -127,6 +128,7 @@ class Registration:
     trust_email: bool = False
     authorization_params: tuple[tuple[str, str], ...] = ()
     claims: ClaimNames = ClaimNames()
+    signed_claims: tuple[tuple[str, str], ...] = ()
     algorithms: tuple[str, ...] = DEFAULT_ALGORITHMS
     roles: tuple[RoleGrant, ...] = ()
     keys: tuple[ClientKey, ...] = ()

@@ -12,6 +12,7 @@ from gateway.settings.client_checks import client_faults
 from gateway.settings.notation import KeyPath, nearest, toml
 from gateway.settings.oauth_checks import oauth_faults
 from gateway.settings.possession_checks import possession_faults
+from gateway.settings.preset_checks import preset_faults
 from gateway.settings.profile_checks import profile_faults
 from gateway.settings.providers import ProviderSettings
 from gateway.settings.redis import redis_findings
@@ -112,6 +113,7 @@ def _providers(settings: Settings) -> Iterator[Finding]:
             yield from _login(path, provider)
             yield from _claims(path, provider)
             yield from client_faults(path, provider)
+            yield from preset_faults(path, provider)
             yield from profile_faults(path, provider)
         elif provider.type == "oauth2":
             yield from _registration(path, provider)
@@ -123,9 +125,10 @@ def _providers(settings: Settings) -> Iterator[Finding]:
 
 def _keys_of_type(path: tuple[str, int], provider: ProviderSettings) -> Iterator[Finding]:
     """Yield the keys that this type of provider lacks, and those that it cannot obey."""
-    because = ((*path, "type"),)
+    because = ((*path, "type"), (*path, "preset"))
     for name in _REQUIRED[provider.type]:
-        if getattr(provider, name) is None:
+        # What an issuer is made of by a preset is told instead, by the parameter's name.
+        if getattr(provider, name) is None and not (name == "issuer" and provider.preset):
             field = ProviderSettings.model_fields[name]
             example = f"for example {name} = {toml(next(iter(field.examples or ())))}"
             yield Finding(
