@@ -28,6 +28,7 @@ from gateway.routing.table import Table, without_port
 from gateway.sessions.strategy import Policy
 from gateway.settings.addresses import UNIX, url
 from gateway.settings.bearers import BearerSettings
+from gateway.settings.preset_checks import signed_claims
 from gateway.settings.providers import STANDARD_CLAIMS, ProviderSettings
 from gateway.settings.redis_url import redis_address
 from gateway.settings.roles import RoleGrantSettings
@@ -258,15 +259,23 @@ def resources_wanted(settings: Settings) -> tuple[str, ...]:
     return tuple(dict.fromkeys(filter(None, wanted)))
 
 
+def groups_named(settings: Settings) -> tuple[str, ...]:
+    """Return the groups that the rules of routes name, each once."""
+    rules = [rule for route in settings.routes for rule in (route, route.deny)]
+    return tuple(dict.fromkeys(group for rule in rules for group in rule.groups))
+
+
 def registration(
     provider: ProviderSettings,
     *,
     grants: Sequence[RoleGrantSettings] = (),
     resources: Sequence[str] = (),
+    groups: Sequence[str] = (),
 ) -> Registration:
     """Return our registration at one issuer, which the checks of the configuration found whole.
 
-    Of *grants* it has those for what this issuer says. Raises SettingsInvalid for a key that is none.
+    Of *grants* it has those for what this issuer says; sessions carry *groups* whatever else.
+    Raises SettingsInvalid for a key that is none.
     """
     made = Registration(
         id=provider.id,
@@ -279,8 +288,10 @@ def registration(
         trust_email=provider.trust_email,
         authorization_params=tuple(provider.authorization_params.items()),
         claims=_claim_names(provider.claims),
+        signed_claims=signed_claims(provider),
         algorithms=tuple(provider.id_token_algorithms),
         resources=tuple(resources),
+        groups_kept=(*groups, *provider.keep_groups),
         roles=tuple(
             RoleGrant(role=each.role, claim=each.claim, value=each.value)
             for each in grants

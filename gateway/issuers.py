@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from gateway.assembly import registration, resources_wanted
+from gateway.assembly import groups_named, registration, resources_wanted
 from gateway.errors import Fault, SettingsInvalid
 from gateway.relying_party.client_keys import public_set
 from gateway.relying_party.registration import Registration
@@ -13,11 +13,12 @@ def registrations(settings: Settings) -> list[Registration]:
     """Return our registration at each issuer. Raises SettingsInvalid with the faults of all."""
     made: list[Registration] = []
     faults: list[Fault] = []
+    resources, groups = resources_wanted(settings), groups_named(settings)
     for each in settings.providers:
         if each.type != "oidc":
             continue
         try:
-            made.append(registration(each, grants=settings.roles, resources=resources_wanted(settings)))
+            made.append(registration(each, grants=settings.roles, resources=resources, groups=groups))
         except SettingsInvalid as error:
             faults.extend(error.faults)
     if faults:

@@ -47,6 +47,10 @@ class FastLane(Protocol):
         """Begin *message* and set `connection.passing`, or return False with nothing done."""
         ...
 
+    def recall(self, connection: "Connection", data: bytes) -> Previous | None:
+        """Return what *data* repeats but for its target, wherever that came, None where it is new."""
+        ...
+
     def repeat(self, connection: "Connection", previous: Previous, target: bytes) -> bool:
         """Begin what differs from *previous* in its *target* at most, as `take` does."""
         ...
@@ -71,6 +75,7 @@ class Connection(Intake):
         "_abort_timer",
         "_handed",
         "_lane",
+        "_peer",
         "_refuse",
         "_serve",
         "draining",
@@ -93,6 +98,7 @@ class Connection(Intake):
         self._serve = serve
         self._refuse = refuse
         self._lane = lane
+        self._peer: str | None = None
         self._handed: Callable[[], Awaitable[bool]] | None = None
         self._abort_timer: asyncio.TimerHandle | None = None
         self.passing: UnderWay | None = None
@@ -103,28 +109,33 @@ class Connection(Intake):
     @property
     def peer(self) -> str:
         """The socket's other end, or empty where it has no address."""
-        name = self.peername
-        return name[0].removeprefix("::ffff:") if isinstance(name, tuple) else ""
+        if self._peer is None:
+            name = self.peername
+            self._peer = name[0].removeprefix("::ffff:") if isinstance(name, tuple) else ""
+        return self._peer
 
     def data_received(self, data: bytes) -> None:
-        previous = self.previous
-        if previous is None or not data.endswith(previous.rest) or not self._repeated(previous, data):
+        if self._lane is None or not data.startswith(b"GET ") or not self._repeated(self._lane, data):
             super().data_received(data)
 
-    def _repeated(self, previous: Previous, data: bytes) -> bool:
-        """Pass on a head that repeats what followed the *previous* target, byte for byte, unparsed.
+    def _repeated(self, lane: FastLane, data: bytes) -> bool:
+        """Pass on a head that repeats a known one but for its target, byte for byte, unparsed.
 
         Only where nothing else is pending, so that the parser stands before a new message and may
         as well not see this one. The target is judged as ever: one that holds more than a target, such
         as a whole request before this one, holds bytes that none may.
         """
-        if self._lane is None or not previous.rest or not data.startswith(b"GET "):
-            return False
         waiter = self._waiter
         resting = waiter is not None and not waiter.done() and not self._messages and not self._head_seen
         if not resting or self.passing is not None or self._deaf or self._close or self._force_close:
             return False
-        return self._lane.repeat(self, previous, data[4 : -len(previous.rest)])
+        known = self.previous
+        if known is None or not known.rest or not data.endswith(known.rest):
+            known = lane.recall(self, data)
+            if known is None:
+                return False
+            self.previous = known
+        return lane.repeat(self, known, data[4 : -len(known.rest)])
 
     @property
     def idle(self) -> bool:

@@ -76,6 +76,10 @@ class Listener:
         """Pass *message* on in the fast lane, if it fits there."""
         return self._snapshot.take(connection, message)
 
+    def recall(self, connection: Connection, data: bytes) -> Previous | None:
+        """Return what *data* repeats but for its target, wherever that came, None where it is new."""
+        return self._snapshot.recall(connection, data)
+
     def repeat(self, connection: Connection, previous: Previous, target: bytes) -> bool:
         """Pass on in the fast lane what differs from *previous* in its *target* at most, if it fits there."""
         return self._snapshot.repeat(connection, previous, target)

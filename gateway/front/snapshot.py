@@ -16,6 +16,7 @@ from gateway.front.body import RequestBody
 from gateway.front.connection import Connection, Previous
 from gateway.front.date import HttpDate
 from gateway.front.inbound import RawRequest, Receiver
+from gateway.front.known_heads import KnownHeads
 from gateway.front.lane import Lane, Work
 from gateway.front.limits import Limits
 from gateway.front.reply import ClientReply, Manner, Watch, reason
@@ -106,11 +107,16 @@ class Snapshot:
         self._manner = Manner(live=live, limits=limits, owns_cookie=owns_cookie, audit=audit, date=self._date)
         self._monotonic = monotonic
         self._lane = Lane(self, pipeline=pipeline, limits=limits, monotonic=monotonic) if fast_lane else None
+        self._known = KnownHeads()
         self.running = Running()
 
     def take(self, connection: Connection, message: RawRequestMessage) -> bool:
         """Pass *message* on at once and return True, or return False with nothing done."""
         return self._lane is not None and self._lane.take(connection, message)
+
+    def recall(self, connection: Connection, data: bytes) -> Previous | None:
+        """Return what *data* repeats but for its target, wherever that came, None where it is new."""
+        return None if self._lane is None else self._known.recall(data, peer=connection.peer)
 
     def repeat(self, connection: Connection, previous: Previous, target: bytes) -> bool:
         """Pass on at once what differs from *previous* in its *target* at most, as `take` does.
@@ -220,7 +226,9 @@ class Snapshot:
         opening = b"GET %b" % inbound.target
         plain = _can_carry_another(message) and not inbound.has_body
         rest = piece[len(opening) :] if plain and piece.startswith(opening + b" HTTP/1.1\r\n") else b""
-        return Previous(reader=self, message=message, inbound=inbound, rest=rest)
+        previous = Previous(reader=self, message=message, inbound=inbound, rest=rest)
+        self._known.note(previous)
+        return previous
 
     # What the fast lane asks.
 

@@ -5,9 +5,11 @@ surrogate, no control character, nothing over its bound. Messages name the claim
 """
 
 import re
+from collections.abc import Callable
 from unicodedata import normalize
 
 from gateway.errors import LoginFailed
+from gateway.model.claim_path import find
 from gateway.model.email import email_key
 from gateway.model.identity import VerifiedLogin
 from gateway.relying_party.registration import Registration, RoleGrant
@@ -38,19 +40,30 @@ SIGNED_ONLY = frozenset(
     }
 )
 
+# What says who somebody is: the signed token's word counts where it has one.
+IDENTIFYING = frozenset(
+    {"email", "email_verified", "phone_number", "phone_number_verified", "preferred_username"}
+    | {"upn", "unique_name", "oid", "tid", "hd"}
+)
+
 Claims = dict[str, object]
 
 
 def merged(id_token: Claims, userinfo: Claims) -> Claims:
-    """Return one set of claims: userinfo's over the ID token's, but for what only the token may say.
+    """Return one set of claims: userinfo's over the ID token's, but for what says who somebody is.
 
-    `email_verified` stays with the e-mail it was said about.
+    That is `SIGNED_ONLY`, which userinfo never tells, and `IDENTIFYING`, which it tells only where the
+    token does not. `email_verified` stays with the e-mail it was said about: userinfo's counts for the
+    token's e-mail only where both name the same one.
     """
-    told = {name: value for name, value in userinfo.items() if name not in SIGNED_ONLY}
+    settled = SIGNED_ONLY | (IDENTIFYING & id_token.keys())
+    if "email" in id_token and userinfo.get("email") != id_token["email"]:
+        settled |= {"email_verified"}
     kept = dict(id_token)
-    if "email" in told:
+    if "email" not in id_token and "email" in userinfo:
         kept.pop("email_verified", None)
-    return {**kept, **told}
+        settled -= {"email_verified"}
+    return {**kept, **{name: value for name, value in userinfo.items() if name not in settled}}
 
 
 def verified_login(
@@ -68,7 +81,7 @@ def verified_login(
         email_verified=email is not None and names.email == "email" and claims.get("email_verified") is True,
         name=_text(claims, names.name),
         image=_image(claims, names.image),
-        groups=_values(claims, names.groups),
+        groups=_values(claims, names.groups, wanted=registration.keeps_group),
         roles=_granted(claims, registration.roles),
         claims=tuple((name, values) for name, claim in names.keep if (values := _values(claims, claim))),
         issuer_sid=_text(claims, "sid"),
@@ -78,18 +91,6 @@ def verified_login(
         scope=scope,
         access_expires_at=access_expires_at,
     )
-
-
-def find(claims: Claims, path: str) -> object:
-    """Return the claim called *path*, else what the dotted *path* leads to, else None."""
-    if path in claims:
-        return claims[path]
-    found: object = claims
-    for step in path.split("."):
-        if not isinstance(found, dict) or step not in found:
-            return None
-        found = found[step]
-    return found
 
 
 def _text(claims: Claims, path: str) -> str | None:
@@ -119,15 +120,16 @@ def _image(claims: Claims, path: str) -> str | None:
     return value if len(value) <= LONGEST_VALUE and _WEB.fullmatch(value) else None
 
 
-def _values(claims: Claims, path: str) -> tuple[str, ...]:
-    """Return the values of a claim as strings: a list's members, or the one that is no list."""
+def _values(claims: Claims, path: str, *, wanted: Callable[[str], bool] = lambda _: True) -> tuple[str, ...]:
+    """Return the *wanted* values of a claim as strings: a list's members, or the one that is no list."""
     value = find(claims, path)
     if value is None or value == "":
         return ()
     listed = value if isinstance(value, list) else [value]
-    if len(listed) > MOST_VALUES:
+    kept = [text for text in (_scalar(one, path) for one in listed) if wanted(text)]
+    if len(kept) > MOST_VALUES:
         raise LoginFailed(f"the claim {path} has more than {MOST_VALUES} values")
-    return tuple(_scalar(one, path) for one in listed)
+    return tuple(kept)
 
 
 def _granted(claims: Claims, grants: tuple[RoleGrant, ...]) -> tuple[str, ...]:

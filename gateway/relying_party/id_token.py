@@ -53,6 +53,7 @@ class Expectation:
     access_token: str = field(repr=False)
     code: str = field(repr=False)
     max_age: int | None = None
+    signed_claims: tuple[tuple[str, str], ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -271,6 +272,13 @@ def _check_login_time(claims: Claims, expected: Expectation) -> None:
         raise LoginFailed("the login at the issuer is older than max_age")
 
 
+def _check_signed_claims(claims: Claims, expected: Expectation) -> None:
+    """What the configuration asks of every ID token, such as the organisation that an account is of."""
+    for name, value in expected.signed_claims:
+        if claims.get(name) != value:
+            raise LoginFailed(f"the ID token's {name} is not the one that is configured")
+
+
 CHECKS: tuple[Callable[[Claims, Expectation], None], ...] = (
     _check_issuer,
     _check_audience,
@@ -282,6 +290,7 @@ CHECKS: tuple[Callable[[Claims, Expectation], None], ...] = (
     _check_subject,
     _check_kind,
     _check_login_time,
+    _check_signed_claims,
 )
 
 

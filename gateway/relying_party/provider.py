@@ -216,6 +216,7 @@ class RelyingParty:
             access_token=answer.access_token,
             code=code,
             max_age=self.registration.max_age,
+            signed_claims=self.registration.signed_claims,
         )
 
     def _moment_in(self, seconds: int | None) -> int | None:

@@ -82,13 +82,15 @@ class RoleGrant:
 class Registration:
     """One provider as configured. Raises SettingsInvalid with every contradiction at once.
 
+    `signed_claims` pairs claims that an ID token must have with the text that each must be.
     `resources` are those for which access tokens will be asked (RFC 8707).
 
     `algorithms` are those an ID token may be signed with: asymmetric ones, or HMAC alone, whose key
     is the client secret; never both, so that a public key can never be taken for a secret. `keys` are
     our own: the first signs, all are published. `pushed_requests` are pushed where the issuer offers it
     ("auto"), always or never; with `dpop` access tokens are bound to a key of ours. `fapi2` refuses an
-    issuer that does not meet that profile.
+    issuer that does not meet that profile. `groups_kept` are names of groups, or beginnings with `*`
+    after them; of a login's groups a session carries those.
     """
 
     id: str
@@ -101,6 +103,7 @@ class Registration:
     trust_email: bool = False
     authorization_params: tuple[tuple[str, str], ...] = ()
     claims: ClaimNames = ClaimNames()
+    signed_claims: tuple[tuple[str, str], ...] = ()
     algorithms: tuple[str, ...] = DEFAULT_ALGORITHMS
     roles: tuple[RoleGrant, ...] = ()
     keys: tuple[ClientKey, ...] = ()
@@ -114,6 +117,7 @@ class Registration:
     userinfo_format: UserinfoFormat = "json"
     content_encryption: tuple[str, ...] = ("A256GCM", "A128GCM", "A256CBC-HS512", "A128CBC-HS256")
     resources: tuple[str, ...] = ()
+    groups_kept: tuple[str, ...] = ("*",)
 
     def __post_init__(self) -> None:
         faults = [*self._address_faults(), *self._algorithm_faults()]
@@ -126,6 +130,12 @@ class Registration:
     def symmetric(self) -> bool:
         """Whether ID tokens are authenticated by the client secret, and no JWKS is read."""
         return any(name in SYMMETRIC for name in self.algorithms)
+
+    def keeps_group(self, group: str) -> bool:
+        """Say whether sessions carry *group*."""
+        return any(
+            group == kept or (kept.endswith("*") and group.startswith(kept[:-1])) for kept in self.groups_kept
+        )
 
     @property
     def posts(self) -> bool:

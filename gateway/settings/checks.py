@@ -11,6 +11,7 @@ from gateway.settings.addresses import Address, listen_address, url, within
 from gateway.settings.client_checks import client_faults
 from gateway.settings.notation import KeyPath, nearest, toml
 from gateway.settings.possession_checks import possession_faults
+from gateway.settings.preset_checks import preset_faults
 from gateway.settings.profile_checks import profile_faults
 from gateway.settings.providers import ProviderSettings
 from gateway.settings.redis import redis_findings
@@ -106,14 +107,16 @@ def _providers(settings: Settings) -> Iterator[Finding]:
             yield from _login(path, provider)
             yield from _claims(path, provider)
             yield from client_faults(path, provider)
+            yield from preset_faults(path, provider)
             yield from profile_faults(path, provider)
     yield from _one_for_passwords(settings)
 
 
 def _keys_of_type(path: tuple[str, int], provider: ProviderSettings) -> Iterator[Finding]:
     """Yield the keys that this type of provider lacks, and those that it cannot obey."""
-    because = ((*path, "type"),)
-    for name in ("issuer", "client_id"):
+    because = ((*path, "type"), (*path, "preset"))
+    # What an issuer is made of by a preset is told instead, by the parameter's name.
+    for name in ("issuer", "client_id") if provider.preset is None else ("client_id",):
         if provider.type == "oidc" and getattr(provider, name) is None:
             field = ProviderSettings.model_fields[name]
             example = f"for example {name} = {toml(next(iter(field.examples or ())))}"

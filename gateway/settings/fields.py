@@ -7,6 +7,7 @@ from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BeforeValidator, Field, WithJsonSchema
 
+from gateway.model.claim_path import steps
 from gateway.model.email import email_key
 from gateway.settings.addresses import bare_host
 from gateway.settings.notation import nearest, one_of
@@ -213,6 +214,24 @@ def _claim_name(text: str) -> str:
     return text
 
 
+def _claim_path(text: str) -> str:
+    try:
+        steps(_word(text))
+    except ValueError:
+        raise Refused(
+            "is no name of a claim and no path to one",
+            "join names by dots, and quote a name with a dot in it, as in "
+            "'resource_access.\"wiki.app\".roles'",
+        ) from None
+    return text
+
+
+def _group_pattern(text: str) -> str:
+    if "*" in _word(text)[:-1]:
+        raise Refused("has * elsewhere than at its end", 'a name, or a beginning such as "wiki-*"')
+    return text
+
+
 def _one_or_more(value: object) -> object:
     return [value] if isinstance(value, str) else value
 
@@ -284,4 +303,6 @@ ServerName = Annotated[str, AfterValidator(_server_name)]
 Method = Annotated[str, AfterValidator(_method)]
 Email = Annotated[str, AfterValidator(_email)]
 EmailDomain = Annotated[str, AfterValidator(_email_domain)]
+ClaimPath = Annotated[str, AfterValidator(_claim_path)]
+GroupPattern = Annotated[str, AfterValidator(_group_pattern)]
 ClaimName = Annotated[str, AfterValidator(_claim_name)]

@@ -1,6 +1,6 @@
 """File, environment and flags become `Settings`, or every fault at once.
 
-Precedence: flags, then the environment, then the file, then the default.
+Precedence: flags, then the environment, then the file, then a provider's preset, then the default.
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -18,6 +18,8 @@ from gateway.settings.document import Document, read
 from gateway.settings.effective import Entry, entries
 from gateway.settings.notation import KeyPath, render
 from gateway.settings.overrides import Override, from_environment, from_flags
+from gateway.settings.preset_fills import filled, told_once
+from gateway.settings.presets_oidc import PRESETS
 from gateway.settings.references import Mark, Source, Surroundings, sources
 from gateway.settings.refusal import Finding, related
 from gateway.settings.schema import Settings
@@ -30,8 +32,8 @@ _NONE: Mapping[str, str] = MappingProxyType({})
 class Loaded:
     """A sound configuration. `origins`, `written` and `secrets` are keyed by key path.
 
-    An origin is `default`, `file:line`, `environment NAME` or `flag`. `written` holds each value as
-    it was written, secrets masked; `secrets` where each secret comes from, `literal` for one that
+    An origin is `default`, `file:line`, `environment NAME`, `flag` or `preset NAME`. `written` holds each
+    value as it was written, secrets masked; `secrets` where each secret comes from, `literal` for one that
     stands in the file itself. `files` are those that it refers to, as they were when they were read;
     `again` reads them, and the environment, once more for the same text, and raises as `load` does.
     """
@@ -66,9 +68,11 @@ def load(path: Path | None, *, environ: Mapping[str, str], flags: Mapping[str, s
 def _load(document: Document, environ: Mapping[str, str], flags: Mapping[str, str]) -> Loaded:
     above = [*from_environment(environ), *from_flags(flags)]
     overrides = [each for each in above if isinstance(each, Override)]
-    raw = _merged(document.values, overrides)
+    raw, fills = filled(_merged(document.values, overrides), PRESETS)
+    overrides += fills
     around = Surroundings(directory=document.directory, environ=environ)
     settings, found = _validated(raw, around)
+    found = told_once(found, fills)
     found = [each for each in above if isinstance(each, Finding)] + found
     if settings is None or found:
         raise _invalid(found, document, overrides)

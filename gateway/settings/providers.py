@@ -7,7 +7,9 @@ from pydantic import BeforeValidator, Field, StrictBool, StrictInt
 
 from gateway.settings.addresses import IssuerUrl
 from gateway.settings.client_keys import ClientKeySettings, ProviderTlsSettings
-from gateway.settings.fields import ClaimName, Scope, Slug, Word
+from gateway.settings.fields import ClaimName, ClaimPath, GroupPattern, Scope, Slug, Word
+from gateway.settings.preset_keys import BaseUrl, Domain, PathSegment, PresetName, TenantId, UserPool
+from gateway.settings.presets import PARAMETERS
 from gateway.settings.references import ClientSecret
 from gateway.settings.table import Table, written
 
@@ -29,7 +31,7 @@ def _with_standard(value: object) -> object:
     return {**STANDARD_CLAIMS, **value} if isinstance(value, dict) else value
 
 
-Claims = Annotated[Mapping[ClaimName, Word], BeforeValidator(_with_standard)]
+Claims = Annotated[Mapping[ClaimName, ClaimPath], BeforeValidator(_with_standard)]
 
 
 KEYS_OF: Mapping[str, frozenset[str]] = {
@@ -37,7 +39,8 @@ KEYS_OF: Mapping[str, frozenset[str]] = {
         {"issuer", "client_id", "client_secret", "client_auth", "scopes", "trust_email"}
         | {"authorization_params", "claims", "id_token_algorithms", "keys", "response_mode"}
         | {"pushed_requests", "signed_requests", "dpop"}
-        | {"tls", "encrypted_id_tokens", "userinfo_format", "content_encryption", "profile"}
+        | {"tls", "encrypted_id_tokens", "userinfo_format", "content_encryption", "profile", "keep_groups"}
+        | {"preset", *PARAMETERS}
     ),
     "password": frozenset({"min_length"}),
 }
@@ -60,6 +63,44 @@ class ProviderSettings(Table):
     type: Literal["oidc", "password"] = Field(
         default="oidc",
         description='"oidc": at an issuer; "password": here, of these keys only id, name and min_length.',
+    )
+    preset: PresetName | None = Field(
+        default=None,
+        description="Fill what is not written here with what is known of a provider: docs/providers.md.",
+        examples=["google"],
+    )
+    tenant: TenantId | None = Field(
+        default=None,
+        description='With preset = "entra": the id of the tenant whose people may sign in.',
+        examples=["8eaef023-2b34-4da1-9baa-8bc8c9d6a490"],
+    )
+    domain: Domain | None = Field(
+        default=None,
+        description='With preset = "okta" or "auth0": the host of the tenant.',
+        examples=["company.okta.com"],
+    )
+    base_url: BaseUrl | None = Field(
+        default=None,
+        description="With the preset of a server of your own: where it is, without a slash at the end.",
+        examples=["https://git.example.com"],
+    )
+    realm: PathSegment | None = Field(
+        default=None, description='With preset = "keycloak": the realm.', examples=["company"]
+    )
+    application: PathSegment | None = Field(
+        default=None,
+        description='With preset = "authentik": the slug of the application.',
+        examples=["wiki"],
+    )
+    user_pool: UserPool | None = Field(
+        default=None,
+        description='With preset = "cognito": the id of the pool.',
+        examples=["eu-west-1_Ab12Cd"],
+    )
+    hosted_domain: Domain | None = Field(
+        default=None,
+        description='With preset = "google": only accounts of this Workspace domain may sign in.',
+        examples=["example.com"],
     )
     issuer: Annotated[IssuerUrl | None, Needed()] = Field(
         default=None,
@@ -134,6 +175,12 @@ class ProviderSettings(Table):
         default=STANDARD_CLAIMS,
         description="Where each field of an identity is read; further names are kept as claims.NAME.",
         examples=[{"groups": "groups", "department": "department"}],
+    )
+    keep_groups: tuple[GroupPattern, ...] = Field(
+        default=written(["*"]),
+        description="Which groups a session carries: names, or beginnings with * after them. Those that a "
+        "route's groups or deny name are carried whatever this says.",
+        examples=[["wiki-*"]],
     )
     id_token_algorithms: tuple[Algorithm, ...] = Field(
         default=written(["RS256", "PS256", "ES256", "ES384", "EdDSA", "Ed25519"]),

@@ -2,7 +2,7 @@
 
 from pydantic import Field
 
-from gateway.settings.fields import Role, Slug, Word
+from gateway.settings.fields import ClaimPath, Role, Slug, Word
 from gateway.settings.table import Table
 
 
@@ -11,7 +11,7 @@ class RoleGrantSettings(Table):
 
     role: Role = Field(description="The role that is granted.", examples=["admin"])
     provider: Slug = Field(description="The id of the provider whose word counts.", examples=["company"])
-    claim: Word = Field(
+    claim: ClaimPath = Field(
         description="The claim as the issuer calls it, or the dotted path to one inside another.",
         examples=["groups"],
     )

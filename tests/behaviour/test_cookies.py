@@ -159,3 +159,19 @@ async def test_B128_an_old_variant_beside_a_good_cookie_is_cleared(tmp_path: Pat
         assert all("Max-Age=0" in line for line in ours_in(page, "__Secure-session"))
         assert ours_in(page, "__Secure-session") != []
         assert "__Secure-session" not in alice.cookies[HOST]
+
+
+async def test_B126_300_groups_fit_where_a_session_carries_those_that_are_needed(tmp_path: Path) -> None:
+    keys = 'keep_groups = ["wiki-*"]'
+    route = 'deny = { groups = ["contractors"] }'
+    async with scene(tmp_path, provider_keys=keys, route_keys=route) as at:
+        at.issuer.users["alice"]["groups"] = [
+            *(secrets.token_hex(18) for _ in range(300)),
+            "wiki-a",
+            "wiki-b",
+        ]
+        await at.signed_in()
+        assert seen(at.app.requests[-1], "X-User-Groups") == ["wiki-a,wiki-b"]
+        at.issuer.users["bob"]["groups"] = [*(secrets.token_hex(18) for _ in range(300)), "contractors"]
+        at.issuer.user = "bob"
+        assert (await at.gate.browser().navigate(at.url + "/")).status == 403

@@ -16,7 +16,7 @@ from aiohttp import web
 
 from gateway.assembly import cookie_names, session_policy
 from gateway.flows.grants import Grants
-from gateway.flows.refresh import AT_ONCE
+from gateway.flows.places import AT_ONCE
 from gateway.keys.keyring import SESSION, KeyRing
 from gateway.model.grant import ProviderTokens, Token
 from gateway.model.session import Session

@@ -25,6 +25,7 @@ import secrets
 import time
 from collections import Counter
 from collections.abc import Callable
+from enum import Enum
 from functools import cache
 from typing import Self
 from urllib.parse import parse_qsl, unquote_plus, urlencode, urlsplit
@@ -33,7 +34,14 @@ from aiohttp import web
 from joserfc.jwk import ECKey, Key, OctKey, OKPKey, RSAKey
 from joserfc.jws import JWSRegistry
 
-ABSENT = object()
+
+class Absent(Enum):
+    """What a claim is that shall not be there; it names a test the same way in every process."""
+
+    ABSENT = "absent"
+
+
+ABSENT = Absent.ABSENT
 Claims = dict[str, object]
 
 FAULTS = {

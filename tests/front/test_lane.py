@@ -88,6 +88,22 @@ async def test_a_head_that_repeats_the_last_one_is_not_parsed_again(tmp_path: Pa
         assert lines == [b"GET /x HTTP/1.1", b"GET /y?z=1 HTTP/1.1", b"GET /x HTTP/1.1", b"GET /%41 HTTP/1.1"]
 
 
+async def test_a_head_is_known_again_on_another_connection_of_the_same_peer(
+    tmp_path: Path, taken: Taken
+) -> None:
+    async with warm(tmp_path) as (door, client):
+        async with await door.open() as other:
+            await other.write(ask(b"GET /z HTTP/1.1"))
+            assert (await other.answer()).status == 200
+            assert taken.again == 1
+            await other.write(ask(b"GET /z HTTP/1.1", b"X-B: 1"))
+            assert (await other.answer()).status == 200
+        await client.write(ask(b"GET /y HTTP/1.1", b"X-B: 1"))
+        assert (await client.answer()).status == 200
+        assert taken.again == 2
+        assert [b"X-B: 1" in each for each in door.upstream.requests] == [False, False, True, True]
+
+
 NOT_TARGETS = (
     b"",
     b" ",
@@ -129,7 +145,7 @@ async def test_a_head_after_a_beginning_is_parsed(
 ) -> None:
     async with warm(tmp_path) as (door, client):
         await client.write(first)
-        await door.passes(ask(GET))  # until then, what came before has been read
+        await door.passes(ask(GET, b"X-B: 1"))  # until then, what came before has been read
         await client.write(ask(GET))
         assert (await client.answer()).status == status
         assert taken.again == 0

@@ -7,7 +7,15 @@ from hypothesis import strategies as st
 from gateway.errors import LoginFailed
 from gateway.model.email import email_key
 from gateway.model.identity import VerifiedLogin
-from gateway.relying_party.claims import LONGEST_VALUE, MOST_VALUES, find, merged, verified_login
+from gateway.relying_party.claims import (
+    IDENTIFYING,
+    LONGEST_VALUE,
+    MOST_VALUES,
+    SIGNED_ONLY,
+    Claims,
+    merged,
+    verified_login,
+)
 from gateway.relying_party.registration import ClaimNames, RoleGrant
 from tests.fakes.login import registration
 
@@ -31,9 +39,39 @@ def test_userinfo_goes_over_the_token_but_for_what_is_signed() -> None:
 
 def test_a_verified_mark_stays_with_the_email_it_is_about() -> None:
     token = {"email": "mine@example.com", "email_verified": True}
-    assert "email_verified" not in merged(token, {"email": "victim@example.com"})
+    assert merged(token, {"email": "victim@example.com", "email_verified": True}) == token
     assert merged(token, {"name": "x"})["email_verified"] is True
-    assert merged(token, {"email": "x@example.com", "email_verified": True})["email_verified"] is True
+    assert "email_verified" not in merged({"email_verified": True}, {"email": "victim@example.com"})
+    assert merged({}, {"email": "x@example.com", "email_verified": True})["email_verified"] is True
+
+
+def test_userinfo_s_mark_counts_for_the_token_s_email_only_where_both_name_the_same() -> None:
+    token = {"email": "mine@example.com"}
+    assert merged(token, {"email": "mine@example.com", "email_verified": True})["email_verified"] is True
+    for told in ({"email": "mine@example.com "}, {"email": "x@example.com"}, {}):
+        assert "email_verified" not in merged(token, {**told, "email_verified": True})
+    denied = {**token, "email_verified": False}
+    assert merged(denied, {"email": "mine@example.com", "email_verified": True})["email_verified"] is False
+
+
+@pytest.mark.parametrize("claim", sorted(IDENTIFYING))
+def test_what_says_who_somebody_is_comes_from_the_token_where_it_has_it(claim: str) -> None:
+    assert merged({claim: "token"}, {claim: "userinfo"})[claim] == "token"
+
+
+CLAIMS = st.dictionaries(
+    st.sampled_from([*sorted(SIGNED_ONLY | IDENTIFYING), "name", "groups"]),
+    st.text("ab", max_size=2) | st.booleans(),
+)
+
+
+@given(CLAIMS, CLAIMS)
+def test_userinfo_never_changes_who_the_token_says_it_is(token: Claims, told: Claims) -> None:
+    claims = merged(token, told)
+    assert {name: claims.get(name) for name in SIGNED_ONLY} == {name: token.get(name) for name in SIGNED_ONLY}
+    assert all(claims.get(name) == token[name] for name in IDENTIFYING & token.keys() - {"email_verified"})
+    if "email_verified" in claims and "email_verified" not in token:
+        assert claims.get("email") == told.get("email")
 
 
 @pytest.mark.parametrize("mark", ["true", 1, "yes", None, False, [True]])
@@ -119,13 +157,27 @@ def test_I12_over_the_bound_is_refused_and_never_cut() -> None:
         told(name="n" * (LONGEST_VALUE + 1))
 
 
-def test_a_claim_is_found_by_its_name_first_and_then_by_its_path() -> None:
-    claims = {"realm_access": {"roles": ["a"]}, "https://x.example/roles": ["b"], "a.b": 1, "a": {"b": 2}}
-    assert find(claims, "realm_access.roles") == ["a"]
-    assert find(claims, "https://x.example/roles") == ["b"]
-    assert find(claims, "a.b") == 1
-    assert find(claims, "realm_access.roles.x") is None
-    assert find(claims, "missing") is None
+def groups_of(kept: tuple[str, ...], *groups: object) -> tuple[str, ...]:
+    at = registration(groups_kept=kept)
+    return verified_login(
+        {"sub": "s", "groups": list(groups)}, registration=at, scope="openid", access_expires_at=None
+    ).groups
+
+
+def test_I12_only_the_groups_that_a_session_carries_are_counted_and_kept() -> None:
+    many = [f"all-{number}" for number in range(MOST_VALUES)]
+    assert groups_of(("wiki-*", "staff"), *many, "wiki-a", "staff", "staff-b") == ("wiki-a", "staff")
+    assert groups_of((), *many, "wiki-a") == ()
+    assert groups_of(("odd*",), "odd", "odd*", "oddly") == ("odd", "odd*", "oddly")
+    with pytest.raises(LoginFailed, match="groups"):
+        groups_of(("wiki-*",), "wiki-a", {"no": "text"})
+
+
+@given(st.lists(st.text(alphabet="ab*", min_size=1, max_size=4)), st.text(alphabet="ab*", max_size=6))
+def test_a_group_is_kept_by_its_name_or_by_its_beginning(kept: list[str], group: str) -> None:
+    beginnings = [each[:-1] for each in kept if each.endswith("*")]
+    wanted = group in kept or any(group[: len(each)] == each for each in beginnings)
+    assert registration(groups_kept=tuple(kept)).keeps_group(group) == wanted
 
 
 KEPT = (("department", "department"), ("tier", "level"), ("vip", "vip"), ("missing", "missing"))

@@ -66,3 +66,22 @@ def test_each_type_has_the_keys_that_it_obeys(tmp_path: Path) -> None:
     told = {key.removeprefix("providers[1].") for key in mixed.written if key.startswith("providers[1].")}
     assert told == {"id", "name", "type", "min_length"}
     assert "providers[0].min_length" not in mixed.written
+
+
+@pytest.mark.parametrize("path", ["a..b", ".a", 'a."b', '"a"b'])
+def test_a_path_to_a_claim_is_read_when_the_file_is(tmp_path: Path, path: str) -> None:
+    text = SOUND.replace("[[routes]]", f"claims = {{ groups = '{path}' }}\n[[routes]]")
+    assert "no path" in faults_by_key(tmp_path, text)["providers[0].claims.groups"]
+    whole = SOUND.replace(
+        "[[routes]]", "claims = { groups = 'resource_access.\"wiki.app\".roles' }\n[[routes]]"
+    )
+    assert loaded(tmp_path, whole).settings.providers[0].claims["groups"].endswith(".roles")
+
+
+def test_groups_to_keep_are_names_or_beginnings(tmp_path: Path) -> None:
+    assert loaded(tmp_path, SOUND).settings.providers[0].keep_groups == ("*",)
+    kept = SOUND.replace("[[routes]]", 'keep_groups = ["wiki-*", "staff"]\n[[routes]]')
+    assert loaded(tmp_path, kept).settings.providers[0].keep_groups == ("wiki-*", "staff")
+    for wrong in ("*-wiki", "a*b", ""):
+        text = SOUND.replace("[[routes]]", f'keep_groups = ["{wrong}"]\n[[routes]]')
+        assert "providers[0].keep_groups[0]" in faults_by_key(tmp_path, text)

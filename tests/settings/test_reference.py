@@ -9,6 +9,7 @@ import pytest
 from pydantic import BaseModel
 
 from gateway.settings.loader import Loaded, load
+from gateway.settings.presets import PARAMETERS
 from gateway.settings.reference import reference_toml, schema_json
 from gateway.settings.schema import Settings
 from gateway.settings.shape import model_in
@@ -90,7 +91,9 @@ def test_every_key_says_what_it_does() -> None:
 
 
 def test_the_commented_examples_load_too(tmp_path: Path) -> None:
-    others = "(?:min_length|keys|profile)"  # of another type of provider, or another client_auth
+    # Of another type of provider, of another client_auth, or of presets.
+    parameters = [name for name in PARAMETERS if name != "domain"]  # a cookie has one too
+    others = "|".join(("min_length", "keys", "profile", "preset", *parameters, 'domain = "company'))
     text = re.sub(rf"^# (?!{others})([a-z_]+ = )", r"\1", reference_toml(), flags=re.MULTILINE)
     assert tomllib.loads(text)["routes"][0]["roles"] == ["admin"]
     path = tmp_path / "all.toml"

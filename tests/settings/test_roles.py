@@ -40,3 +40,10 @@ def test_a_role_fits_a_header(tmp_path: Path, role: str) -> None:
 def test_an_unknown_key_is_told_with_the_nearest(tmp_path: Path) -> None:
     faults = faults_by_key(tmp_path, SOUND + GRANT.replace("claim =", "clam ="))
     assert "did you mean claim?" in faults["roles[0].clam"]
+
+
+def test_B75_a_claim_is_a_name_or_a_path(tmp_path: Path) -> None:
+    text = SOUND + GRANT.replace('"groups"', '"realm_access..roles"')
+    assert "no path" in faults_by_key(tmp_path, text)["roles[0].claim"]
+    quoted = SOUND + GRANT.replace('"groups"', "'resource_access.\"wiki.app\".roles'")
+    assert loaded(tmp_path, quoted).settings.roles[0].claim == 'resource_access."wiki.app".roles'

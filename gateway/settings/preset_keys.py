@@ -1,0 +1,48 @@
+"""The words that presets and their parameters are written in: none may bend the issuer made of it."""
+
+import re
+from typing import Annotated
+
+from pydantic import AfterValidator, WithJsonSchema
+
+from gateway.settings.addresses import IssuerUrl
+from gateway.settings.notation import nearest, one_of
+from gateway.settings.presets_oidc import PRESETS
+from gateway.settings.refusal import Refused
+
+
+def _preset(text: str) -> str:
+    if text not in PRESETS:
+        meant = nearest(text, PRESETS)
+        raise Refused("is no preset", f'did you mean "{meant}"?' if meant else one_of(PRESETS))
+    return text
+
+
+def _bare(pattern: str, message: str) -> AfterValidator:
+    def check(text: str) -> str:
+        if not re.fullmatch(pattern, text):
+            raise Refused(message)
+        return text
+
+    return AfterValidator(check)
+
+
+PresetName = Annotated[
+    str, AfterValidator(_preset), WithJsonSchema({"type": "string", "enum": list(PRESETS)})
+]
+Domain = Annotated[
+    str,
+    _bare(r"[a-z0-9-]{1,63}(?:\.[a-z0-9-]{1,63}){1,8}", "must be a host in small letters, without https://"),
+]
+TenantId = Annotated[
+    str,
+    _bare(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}", "must be the id of one tenant, in small letters"),
+]
+PathSegment = Annotated[
+    str, _bare(r"[A-Za-z0-9_-][A-Za-z0-9._-]{0,254}", "must be one segment of a path: letters, digits, - . _")
+]
+UserPool = Annotated[
+    str,
+    _bare(r"[a-z]{2}(?:-[a-z]+)+-[0-9]_[A-Za-z0-9]{1,55}", 'must be a pool id such as "eu-west-1_Ab12Cd"'),
+]
+BaseUrl = Annotated[IssuerUrl, _bare(r".*[^/]", "must not end with a slash")]

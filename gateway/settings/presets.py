@@ -1,0 +1,49 @@
+"""What is known of providers by name, laid under what the operator wrote.
+
+Law: a preset only fills keys that are not written. It switches no check off; it may add some.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+PARAMETERS = ("tenant", "domain", "realm", "base_url", "application", "user_pool", "hosted_domain")
+"""The keys of a provider that mean something to presets alone."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Preset:
+    """What is known of one provider.
+
+    `issuer` is a template of the parameters in `needs`, for which `usual` has values; `takes` are
+    parameters that may be left out. `keys` are written as an operator would write them, and
+    `signed` pairs a claim that the ID token must have with the parameter that it must equal;
+    `refuses` says why a key may not be switched on.
+    """
+
+    name: str
+    issuer: str
+    needs: tuple[str, ...] = ()
+    takes: tuple[str, ...] = ()
+    usual: Mapping[str, str] = field(default_factory=dict)
+    keys: Mapping[str, object] = field(default_factory=dict)
+    hints: Mapping[str, str] = field(default_factory=dict)
+    signed: Mapping[str, str] = field(default_factory=dict)
+    refuses: Mapping[str, str] = field(default_factory=dict)
+
+    def issuer_of(self, given: Mapping[str, object]) -> str | None:
+        """Return the issuer that the parameters in *given* make, None where one is missing."""
+        known = {**self.usual, **{name: given[name] for name in self.needs if name in given}}
+        if any(not isinstance(known.get(name), str) for name in self.needs):
+            return None
+        parts = {name: str(known[name]).rstrip("/") for name in self.needs}
+        if "user_pool" in parts:
+            parts["region"] = parts["user_pool"].partition("_")[0]
+        return self.issuer.format_map(parts)
+
+    def fills(self, given: Mapping[str, object]) -> dict[str, object]:
+        """Return the keys that *given*, a provider as it is written, leaves to the preset."""
+        params = {claim: given[name] for claim, name in self.hints.items() if name in given}
+        filled = {"name": self.name, **self.keys, "issuer": self.issuer_of(given)}
+        if params:
+            filled["authorization_params"] = params
+        return {key: value for key, value in filled.items() if key not in given and value is not None}

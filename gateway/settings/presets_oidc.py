@@ -1,0 +1,65 @@
+"""Presets of OpenID Connect providers; each has a page in docs/providers."""
+
+from collections.abc import Mapping
+from types import MappingProxyType
+
+from gateway.settings.presets import Preset
+
+_NO_EMAIL = "an Entra tenant may give its users any address: it proves nobody's identity"
+_GROUPS = ("openid", "email", "profile", "groups")
+
+PRESETS: Mapping[str, Preset] = MappingProxyType(
+    {
+        "google": Preset(
+            name="Google",
+            issuer="https://accounts.google.com",
+            takes=("hosted_domain",),
+            hints={"hd": "hosted_domain"},
+            signed={"hd": "hosted_domain"},
+        ),
+        "entra": Preset(
+            name="Microsoft",
+            issuer="https://login.microsoftonline.com/{tenant}/v2.0",
+            needs=("tenant",),
+            signed={"tid": "tenant"},
+            refuses={"trust_email": _NO_EMAIL},
+        ),
+        "gitlab": Preset(
+            name="GitLab",
+            issuer="{base_url}",
+            needs=("base_url",),
+            usual={"base_url": "https://gitlab.com"},
+        ),
+        "okta": Preset(name="Okta", issuer="https://{domain}", needs=("domain",)),
+        "auth0": Preset(name="Auth0", issuer="https://{domain}/", needs=("domain",)),
+        "keycloak": Preset(name="Keycloak", issuer="{base_url}/realms/{realm}", needs=("base_url", "realm")),
+        "cognito": Preset(
+            name="Cognito",
+            issuer="https://cognito-idp.{region}.amazonaws.com/{user_pool}",
+            needs=("user_pool",),
+            keys={"claims": {"groups": "cognito:groups"}},
+        ),
+        "gitea": Preset(
+            name="Gitea", issuer="{base_url}", needs=("base_url",), keys={"scopes": list(_GROUPS)}
+        ),
+        "nextcloud": Preset(
+            name="Nextcloud", issuer="{base_url}", needs=("base_url",), keys={"scopes": list(_GROUPS)}
+        ),
+        "authentik": Preset(
+            name="authentik",
+            issuer="{base_url}/application/o/{application}/",
+            needs=("base_url", "application"),
+        ),
+        "authelia": Preset(
+            name="Authelia", issuer="{base_url}", needs=("base_url",), keys={"scopes": list(_GROUPS)}
+        ),
+        "dex": Preset(name="Dex", issuer="{base_url}", needs=("base_url",), keys={"scopes": list(_GROUPS)}),
+        "adfs": Preset(
+            name="AD FS",
+            issuer="{base_url}/adfs",
+            needs=("base_url",),
+            keys={"scopes": ["openid", "email", "profile", "allatclaims"], "claims": {"name": "unique_name"}},
+        ),
+        "hydra": Preset(name="Ory", issuer="{base_url}", needs=("base_url",), keys={"scopes": ["openid"]}),
+    }
+)
