@@ -23,7 +23,7 @@ from gateway.model.upstream import Balance, Health, Limits, Member, Timeouts, Tr
 from gateway.relying_party.client_keys import ClientKey, ClientKeyRefused
 from gateway.relying_party.client_tls import ClientTls
 from gateway.relying_party.fapi2 import hardened
-from gateway.relying_party.registration import ClaimNames, Registration, RoleGrant
+from gateway.relying_party.registration import ClaimNames, OAuthEndpoints, Registration, RoleGrant
 from gateway.routing.table import Table, without_port
 from gateway.sessions.strategy import Policy
 from gateway.settings.addresses import UNIX, url
@@ -280,7 +280,7 @@ def registration(
     made = Registration(
         id=provider.id,
         name=provider.name,
-        issuer=provider.issuer or "",
+        issuer=provider.issuer or _origin(provider.authorization_endpoint),
         client_id=provider.client_id or "",
         client_secret=provider.client_secret.get_secret_value() if provider.client_secret else None,
         client_auth=provider.client_auth,
@@ -306,8 +306,24 @@ def registration(
         encrypted_id_tokens=provider.encrypted_id_tokens,
         userinfo_format=provider.userinfo_format,
         content_encryption=tuple(provider.content_encryption),
+        oauth=_endpoints(provider),
     )
     return hardened(made) if provider.profile == "fapi2" else made
+
+
+def _origin(address: str | None) -> str:
+    return url(address).origin if address else ""
+
+
+def _endpoints(provider: ProviderSettings) -> OAuthEndpoints | None:
+    if provider.type != "oauth2":
+        return None
+    return OAuthEndpoints(
+        authorization=provider.authorization_endpoint or "",
+        token=provider.token_endpoint or "",
+        userinfo=provider.userinfo_endpoint or "",
+        email_verified=provider.email_verified_claim,
+    )
 
 
 def _client_tls(provider: ProviderSettings) -> ClientTls | None:
@@ -351,6 +367,7 @@ def _client_keys(provider: ProviderSettings) -> tuple[ClientKey, ...]:
 
 def _claim_names(claims: Mapping[str, str]) -> ClaimNames:
     return ClaimNames(
+        subject=claims["id"],
         email=claims["email"],
         name=claims["name"],
         image=claims["image"],

@@ -16,9 +16,9 @@ from gateway.model.session import Session
 from gateway.observe.metrics import Metrics
 from gateway.observe.store_watch import StoreWatch, WatchedHolders, WatchedPersonal
 from gateway.relying_party.access_token import AccessTokens
-from gateway.relying_party.discovery import Discovery
 from gateway.relying_party.http import IssuerHttp
 from gateway.relying_party.jwks import IssuerKeys
+from gateway.relying_party.key_discovery import KeyDiscovery
 from gateway.routing.table import Table
 from gateway.settings.schema import Settings
 from gateway.store.database import Database
@@ -77,7 +77,7 @@ class BearerRooms:
         http = tenure.claim("issuers", IssuerHttp, close=IssuerHttp.close)
         return tenure.claim(
             ("bearer keys", issuer),
-            lambda: IssuerKeys(Discovery(issuer, http=http, clock=clock), http=http, clock=clock),
+            lambda: IssuerKeys(KeyDiscovery(issuer, http=http, clock=clock), http=http, clock=clock),
         )
 
 

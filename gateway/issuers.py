@@ -15,7 +15,7 @@ def registrations(settings: Settings) -> list[Registration]:
     faults: list[Fault] = []
     resources, groups = resources_wanted(settings), groups_named(settings)
     for each in settings.providers:
-        if each.type != "oidc":
+        if each.type == "password":
             continue
         try:
             made.append(registration(each, grants=settings.roles, resources=resources, groups=groups))

@@ -47,6 +47,7 @@ from gateway.pipeline import Pipeline
 from gateway.pools import close_pool, pool_for
 from gateway.provider_tokens import TokenRooms, TokenTrade
 from gateway.relying_party.http import IssuerHttp
+from gateway.relying_party.oauth_party import OAuthParty
 from gateway.relying_party.provider import RelyingParty
 from gateway.relying_party.registration import Registration
 from gateway.request_keys import Published, request_keys
@@ -481,11 +482,12 @@ class Rooms:
                 client_id=each.client_id,
                 party=self._parties[each.id],
                 posts=each.posts,
+                kind="oidc" if each.oauth is None else "oauth",
             )
             for each in self._issuers
         ]
 
-    def _party(self, registered: Registration) -> RelyingParty:
+    def _party(self, registered: Registration) -> RelyingParty | OAuthParty:
         """Return who talks to an issuer; its metadata and keys are kept while the registration is."""
         tls = registered.tls
         http = self._tenure.claim(
@@ -493,8 +495,9 @@ class Rooms:
             lambda: IssuerHttp(tls=None if tls is None else tls.context()),
             close=IssuerHttp.close,
         )
+        kind = RelyingParty if registered.oauth is None else OAuthParty
         return self._tenure.claim(
-            ("issuer", registered), lambda: RelyingParty(registered, http=http, clock=self._around.clock)
+            ("issuer", registered), lambda: kind(registered, http=http, clock=self._around.clock)
         )
 
     def _departures(self) -> Departures:

@@ -69,7 +69,8 @@ class Linking(Protocol):
 class LoginProvider:
     """A provider as a login needs it: its id in URLs, its registration, the party that talks to it.
 
-    `posts` says that its issuer answers by a form (OAuth 2.0 Form Post Response Mode).
+    `posts` says that its issuer answers by a form (OAuth 2.0 Form Post Response Mode). `kind` is what
+    Auth.js calls it: "oidc", or "oauth" where there is no ID token.
     """
 
     id: str
@@ -78,6 +79,7 @@ class LoginProvider:
     client_id: str
     party: Provider
     posts: bool = False
+    kind: str = "oidc"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

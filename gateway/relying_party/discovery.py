@@ -7,7 +7,7 @@ from gateway.errors import IssuerUnavailable
 from gateway.model.event import Clock
 from gateway.relying_party.endpoint import is_endpoint, is_plain_http
 from gateway.relying_party.fetched import Fetched
-from gateway.relying_party.http import MEBIBYTE, IssuerHttp
+from gateway.relying_party.http import MEBIBYTE, IssuerAnswer, IssuerHttp
 from gateway.relying_party.strict_json import JsonRefused, read_object
 
 DEADLINE = 5.0
@@ -75,12 +75,7 @@ class Discovery:
 
     async def _fetch(self) -> IssuerMetadata:
         answer = await self._http.get(discovery_url(self._issuer), deadline=DEADLINE)
-        if answer.status != 200:
-            raise IssuerUnavailable(f"{self._issuer}: discovery answered {answer.status}")
-        try:
-            document = read_object(answer.body, limit=MEBIBYTE)
-        except JsonRefused as error:
-            raise IssuerUnavailable(f"{self._issuer}: discovery: {error}") from None
+        document = read_document(answer, issuer=self._issuer)
         found = read_metadata(document, issuer=self._issuer, aliases=self._aliases)
         if self._check is not None:
             self._check(document)
@@ -90,6 +85,16 @@ class Discovery:
 def discovery_url(issuer: str) -> str:
     """Return where the metadata of *issuer* is (OpenID Connect Discovery 4.1)."""
     return issuer.rstrip("/") + "/.well-known/openid-configuration"
+
+
+def read_document(answer: IssuerAnswer, *, issuer: str) -> dict[str, object]:
+    """Return the document in *answer*, of which nothing is checked yet. Raises IssuerUnavailable."""
+    if answer.status != 200:
+        raise IssuerUnavailable(f"{issuer}: discovery answered {answer.status}")
+    try:
+        return read_object(answer.body, limit=MEBIBYTE)
+    except JsonRefused as error:
+        raise IssuerUnavailable(f"{issuer}: discovery: {error}") from None
 
 
 def read_metadata(document: dict[str, object], *, issuer: str, aliases: bool = False) -> IssuerMetadata:
@@ -103,13 +108,13 @@ def read_metadata(document: dict[str, object], *, issuer: str, aliases: bool = F
         document = {**document, **_aliased(document.get("mtls_endpoint_aliases"))}
     return IssuerMetadata(
         issuer=issuer,
-        authorization_endpoint=_endpoint(document, "authorization_endpoint", issuer),
-        token_endpoint=_endpoint(document, "token_endpoint", issuer),
-        jwks_uri=_endpoint(document, "jwks_uri", issuer),
+        authorization_endpoint=endpoint_in(document, "authorization_endpoint", issuer),
+        token_endpoint=endpoint_in(document, "token_endpoint", issuer),
+        jwks_uri=endpoint_in(document, "jwks_uri", issuer),
         userinfo_endpoint=(
             None
             if document.get("userinfo_endpoint") is None
-            else _endpoint(document, "userinfo_endpoint", issuer)
+            else endpoint_in(document, "userinfo_endpoint", issuer)
         ),
         end_session_endpoint=_optional(document, "end_session_endpoint", issuer),
         revocation_endpoint=_optional(document, "revocation_endpoint", issuer),
@@ -125,7 +130,8 @@ def _aliased(aliases: object) -> dict[str, object]:
     )
 
 
-def _endpoint(document: dict[str, object], name: str, issuer: str) -> str:
+def endpoint_in(document: dict[str, object], name: str, issuer: str) -> str:
+    """Return the address *name* in *document*. Raises IssuerUnavailable where it is none to call."""
     url = document.get(name)
     if not isinstance(url, str) or not is_endpoint(url, plain_http=is_plain_http(issuer)):
         raise IssuerUnavailable(f"{issuer}: its metadata has no usable {name}")

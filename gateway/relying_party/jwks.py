@@ -15,7 +15,6 @@ from joserfc.util import urlsafe_b64decode
 
 from gateway.errors import IssuerUnavailable
 from gateway.model.event import Clock
-from gateway.relying_party.discovery import Discovery
 from gateway.relying_party.fetched import Fetched
 from gateway.relying_party.http import IssuerHttp
 from gateway.relying_party.strict_json import JsonRefused, read_object
@@ -47,6 +46,21 @@ class KeySource(Protocol):
         """Return later keys than *than* where there are any, else *than*."""
 
 
+class Place(Protocol):
+    """Where an issuer publishes its keys."""
+
+    @property
+    def issuer(self) -> str: ...
+    @property
+    def jwks_uri(self) -> str: ...
+
+
+class KeyPlaces(Protocol):
+    async def metadata(self) -> Place:
+        """Return where the keys are, the address checked. Raises IssuerUnavailable."""
+        ...
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PublishedKeys:
     """The usable keys of an issuer. `former` left the set with the last fetch and still count until
@@ -65,7 +79,7 @@ class PublishedKeys:
 class IssuerKeys:
     """The JWKS of one issuer: cached for an hour, fetched again for a newer key once a minute."""
 
-    def __init__(self, discovery: Discovery, *, http: IssuerHttp, clock: Clock) -> None:
+    def __init__(self, discovery: KeyPlaces, *, http: IssuerHttp, clock: Clock) -> None:
         self._discovery = discovery
         self._http = http
         self._clock = clock

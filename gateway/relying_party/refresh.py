@@ -40,7 +40,7 @@ async def refreshed(
     asked = [("grant_type", "refresh_token"), ("refresh_token", kept.refresh_token)]
     asked += [("resource", resource)] if resource else []
     key = DpopKey(text=kept.dpop_key) if kept.dpop_key else issuer.fresh_key()
-    document = await _answer(asked, metadata=metadata, issuer=issuer, key=key)
+    document = await answered(asked, metadata=metadata, issuer=issuer, key=key)
     access_token, refresh_token = read_tokens(document, metadata.issuer, now=now, bound=key is not None)
     try:
         new = await _id_token(
@@ -62,13 +62,14 @@ async def refreshed(
     )
 
 
-async def _answer(
+async def answered(
     asked: Sequence[tuple[str, str]],
     *,
     metadata: IssuerMetadata,
     issuer: BackChannel,
-    key: DpopKey | None,
+    key: DpopKey | None = None,
 ) -> dict[str, object]:
+    """Return what the token endpoint gives for a refresh token. Raises as `refreshed` does."""
     document = tokens.answered(await issuer.post(metadata.token_endpoint, asked, key=key))
     if "error" not in document:
         return document

@@ -58,15 +58,39 @@ OURS = frozenset(
 class ClaimNames:
     """Where an issuer keeps what we want to know: claim names or dotted paths into objects.
 
-    `keep` pairs the names of the extra claims that a session carries with where each is found. The
-    subject is always `sub`.
+    `keep` pairs the names of the extra claims that a session carries with where each is found. `subject`
+    counts at an OAuth 2.0 provider alone: an OpenID Connect issuer's is always `sub`.
     """
 
+    subject: str = "sub"
     email: str = "email"
     name: str = "name"
     image: str = "picture"
     groups: str = "groups"
     keep: tuple[tuple[str, str], ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OAuthEndpoints:
+    """Where an OAuth 2.0 provider answers, for it has no discovery document.
+
+    `email_verified` is the claim of userinfo whose JSON value `true` vouches for the e-mail; without
+    one, none is verified.
+    """
+
+    authorization: str
+    token: str
+    userinfo: str
+    email_verified: str | None = None
+
+    @property
+    def addresses(self) -> tuple[tuple[str, str], ...]:
+        """Each address with the key that configures it."""
+        return (
+            ("authorization_endpoint", self.authorization),
+            ("token_endpoint", self.token),
+            ("userinfo_endpoint", self.userinfo),
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -90,7 +114,8 @@ class Registration:
     our own: the first signs, all are published. `pushed_requests` are pushed where the issuer offers it
     ("auto"), always or never; with `dpop` access tokens are bound to a key of ours. `fapi2` refuses an
     issuer that does not meet that profile. `groups_kept` are names of groups, or beginnings with `*`
-    after them; of a login's groups a session carries those.
+    after them; of a login's groups a session carries those. With `oauth` it is no
+    OpenID Connect issuer but a provider of OAuth 2.0, and `issuer` a name for it.
     """
 
     id: str
@@ -117,10 +142,11 @@ class Registration:
     userinfo_format: UserinfoFormat = "json"
     content_encryption: tuple[str, ...] = ("A256GCM", "A128GCM", "A256CBC-HS512", "A128CBC-HS256")
     resources: tuple[str, ...] = ()
+    oauth: OAuthEndpoints | None = None
     groups_kept: tuple[str, ...] = ("*",)
 
     def __post_init__(self) -> None:
-        faults = [*self._address_faults(), *self._algorithm_faults()]
+        faults = [*self._address_faults(), *self._endpoint_faults(), *self._algorithm_faults()]
         if faults:
             raise SettingsInvalid(
                 [Fault(key=f"providers.{self.id}.{key}", message=text) for key, text in faults]
@@ -174,7 +200,7 @@ class Registration:
         return None if value is None else int(value)
 
     def _address_faults(self) -> list[tuple[str, str]]:
-        faults = []
+        faults = [] if self.oauth or "openid" in self.scopes else [("scopes", "must contain openid")]
         if not is_endpoint(self.issuer, plain_http=True) or "?" in self.issuer:
             faults.append(("issuer", "must be an https URL without query, or http on loopback"))
         if self.client_auth in BY_SECRET and not self.client_secret:
@@ -187,8 +213,6 @@ class Registration:
             faults.append(("keys", "one that opens is needed for encrypted tokens"))
         if self.signs_requests and self.signing_key is None:
             faults.append(("keys", "one that signs is needed for signed requests"))
-        if "openid" not in self.scopes:
-            faults.append(("scopes", "must contain openid"))
         params = dict(self.authorization_params)
         faults += [
             ("authorization_params", f"{name} is set by the login itself") for name in params if name in OURS
@@ -196,6 +220,13 @@ class Registration:
         if not re.fullmatch(r"[0-9]{1,9}", params.get("max_age", "0")):
             faults.append(("authorization_params", "max_age must be whole seconds"))
         return faults
+
+    def _endpoint_faults(self) -> list[tuple[str, str]]:
+        return [
+            (key, "must be an https URL, or http on loopback")
+            for key, address in (self.oauth.addresses if self.oauth is not None else ())
+            if not is_endpoint(address, plain_http=True)
+        ]
 
     def _algorithm_faults(self) -> list[tuple[str, str]]:
         key = "id_token_algorithms"

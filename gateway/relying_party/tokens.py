@@ -43,6 +43,23 @@ async def exchange(
     Raises LoginFailed where the issuer refuses or its tokens are not of the kind that was asked
     for, IssuerUnavailable where it does not answer as a token endpoint does.
     """
+    document = await redeemed(code, pending=pending, metadata=metadata, issuer=issuer, key=key)
+    return _read_tokens(document, issuer.registration)
+
+
+async def redeemed(
+    code: str,
+    *,
+    pending: PendingLogin,
+    metadata: IssuerMetadata,
+    issuer: BackChannel,
+    key: DpopKey | None = None,
+) -> dict[str, object]:
+    """Return what the token endpoint gives for *code*, asked exactly once, nothing of it read yet.
+
+    Raises LoginFailed where the issuer refuses, IssuerUnavailable where it does not answer as a token
+    endpoint does.
+    """
     form = [
         ("grant_type", "authorization_code"),
         ("redirect_uri", pending.redirect_uri),
@@ -52,7 +69,7 @@ async def exchange(
     document = answered(await issuer.post(metadata.token_endpoint, form, key=key))
     if "error" in document:
         raise LoginFailed(f"the token endpoint says {plain_word(document['error'])}")
-    return _read_tokens(document, issuer.registration)
+    return document
 
 
 def answered(answer: IssuerAnswer) -> dict[str, object]:
@@ -76,17 +93,21 @@ def _read_tokens(document: dict[str, object], registration: Registration) -> Tok
     id_token = document.get("id_token")
     if not isinstance(id_token, str):
         raise LoginFailed("the token answer has no id_token")
-    # Left out, the scope is the one asked for (RFC 6749 5.1).
-    scope = document.get("scope", " ".join(registration.scopes))
-    if not isinstance(scope, str) or not _SCOPE.fullmatch(scope):
-        raise LoginFailed("the token answer's scope is not plain text")
     return TokenAnswer(
         access_token=value,
         id_token=id_token,
-        scope=scope,
+        scope=read_scope(document, registration),
         expires_in=lifetime(document),
         refresh_token=read_refresh_token(document),
     )
+
+
+def read_scope(document: dict[str, object], registration: Registration) -> str:
+    """Return the scope; left out, it is the one asked for (RFC 6749 5.1). Raises LoginFailed."""
+    scope = document.get("scope", " ".join(registration.scopes))
+    if not isinstance(scope, str) or not _SCOPE.fullmatch(scope):
+        raise LoginFailed("the token answer's scope is not plain text")
+    return scope
 
 
 def read_access_token(document: dict[str, object], *, bound: bool = False) -> str:

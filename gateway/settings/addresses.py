@@ -173,6 +173,15 @@ def _issuer_url(text: str) -> str:
     return text
 
 
+def _endpoint_url(text: str) -> str:
+    found = url(text)
+    if not found.tls and not is_loopback(found.host):
+        raise Refused("must be https unless the host is loopback (RFC 9700 2.6)")
+    if "#" in found.rest:
+        raise Refused("must have no fragment (RFC 6749 3.1)")
+    return text
+
+
 def upstream_url(text: str) -> str:
     """Return the origin of an app behind the gateway; raise Refused where there is more to it."""
     found = url(text)
@@ -227,6 +236,7 @@ def _network(value: object) -> Network:
 
 PublicUrl = Annotated[str, AfterValidator(_public_url)]
 IssuerUrl = Annotated[str, AfterValidator(_issuer_url)]
+EndpointUrl = Annotated[str, AfterValidator(_endpoint_url)]
 UpstreamUrl = Annotated[str, AfterValidator(member_url)]
 HostPattern = Annotated[str, AfterValidator(_host_pattern)]
 Listen = Annotated[str, AfterValidator(_listen)]

@@ -10,6 +10,7 @@ from functools import partial
 from gateway.settings.addresses import Address, listen_address, url, within
 from gateway.settings.client_checks import client_faults
 from gateway.settings.notation import KeyPath, nearest, toml
+from gateway.settings.oauth_checks import oauth_faults
 from gateway.settings.possession_checks import possession_faults
 from gateway.settings.preset_checks import preset_faults
 from gateway.settings.profile_checks import profile_faults
@@ -26,6 +27,11 @@ _OURS = {
     *("response_type", "response_mode", "client_id", "client_secret", "client_assertion"),
     *("client_assertion_type", "redirect_uri", "scope", "state", "nonce", "code_challenge"),
     *("code_challenge_method", "request", "request_uri", "uri"),
+}
+_REQUIRED = {
+    "oidc": ("issuer", "client_id"),
+    "oauth2": ("authorization_endpoint", "token_endpoint", "userinfo_endpoint", "client_id"),
+    "password": (),
 }
 _HMAC = {"HS256": 32, "HS384": 48, "HS512": 64}  # least bytes of the key (RFC 7518 3.2)
 
@@ -109,15 +115,20 @@ def _providers(settings: Settings) -> Iterator[Finding]:
             yield from client_faults(path, provider)
             yield from preset_faults(path, provider)
             yield from profile_faults(path, provider)
+        elif provider.type == "oauth2":
+            yield from _registration(path, provider)
+            yield from _binding(path, provider)
+            yield from client_faults(path, provider)
+            yield from oauth_faults(path, provider)
     yield from _one_for_passwords(settings)
 
 
 def _keys_of_type(path: tuple[str, int], provider: ProviderSettings) -> Iterator[Finding]:
     """Yield the keys that this type of provider lacks, and those that it cannot obey."""
     because = ((*path, "type"), (*path, "preset"))
-    # What an issuer is made of by a preset is told instead, by the parameter's name.
-    for name in ("issuer", "client_id") if provider.preset is None else ("client_id",):
-        if provider.type == "oidc" and getattr(provider, name) is None:
+    for name in _REQUIRED[provider.type]:
+        # What an issuer is made of by a preset is told instead, by the parameter's name.
+        if getattr(provider, name) is None and not (name == "issuer" and provider.preset):
             field = ProviderSettings.model_fields[name]
             example = f"for example {name} = {toml(next(iter(field.examples or ())))}"
             yield Finding(
@@ -185,16 +196,20 @@ def _login(path: tuple[str, int], provider: ProviderSettings) -> Iterator[Findin
             message='must name "openid", and each scope once (OpenID Connect Core 3.1.2.1)',
             suggestion='for example ["openid", "email", "profile"]',
         )
+    yield from _binding(path, provider)
+    max_age = provider.authorization_params.get("max_age", "0")
+    if not (max_age.isascii() and max_age.isdecimal()):
+        yield Finding(
+            path=(*path, "authorization_params", "max_age"), message="must be whole seconds, as a string"
+        )
+
+
+def _binding(path: tuple[str, int], provider: ProviderSettings) -> Iterator[Finding]:
     for name in sorted(_OURS & set(provider.authorization_params)):
         yield Finding(
             path=(*path, "authorization_params", name),
             message="is set by the gateway for each login and binds it to one browser",
             suggestion="leave it out",
-        )
-    max_age = provider.authorization_params.get("max_age", "0")
-    if not (max_age.isascii() and max_age.isdecimal()):
-        yield Finding(
-            path=(*path, "authorization_params", "max_age"), message="must be whole seconds, as a string"
         )
 
 

@@ -41,6 +41,10 @@ def _plain_http(loaded: Loaded) -> Iterator[tuple[str, str, str]]:
     for index, provider in enumerate(settings.providers):
         if provider.issuer is not None and not url(provider.issuer).tls:
             yield f"providers[{index}].issuer", "is http", "write https://…"
+        for key in ("authorization_endpoint", "token_endpoint", "userinfo_endpoint"):
+            endpoint = getattr(provider, key)
+            if endpoint is not None and not url(endpoint).tls:
+                yield f"providers[{index}].{key}", "is http", "write https://…"
 
 
 def _weak(loaded: Loaded) -> Iterator[tuple[str, str, str]]:

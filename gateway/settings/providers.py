@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 
 from pydantic import BeforeValidator, Field, StrictBool, StrictInt
 
-from gateway.settings.addresses import IssuerUrl
+from gateway.settings.addresses import EndpointUrl, IssuerUrl
 from gateway.settings.client_keys import ClientKeySettings, ProviderTlsSettings
 from gateway.settings.fields import ClaimName, ClaimPath, GroupPattern, Scope, Slug, Word
 from gateway.settings.preset_keys import BaseUrl, Domain, PathSegment, PresetName, TenantId, UserPool
@@ -42,9 +42,14 @@ KEYS_OF: Mapping[str, frozenset[str]] = {
         | {"tls", "encrypted_id_tokens", "userinfo_format", "content_encryption", "profile", "keep_groups"}
         | {"preset", *PARAMETERS}
     ),
+    "oauth2": frozenset(
+        {"issuer", "client_id", "client_secret", "client_auth", "scopes", "trust_email"}
+        | {"authorization_params", "claims", "tls", "authorization_endpoint", "token_endpoint"}
+        | {"userinfo_endpoint", "email_verified_claim", "keep_groups"}
+    ),
     "password": frozenset({"min_length"}),
 }
-"""The keys that mean something for one type of provider alone."""
+"""The keys that mean something for a type of provider, and not for all."""
 
 
 class Needed:
@@ -52,7 +57,7 @@ class Needed:
 
 
 class ProviderSettings(Table):
-    """Where people sign in: at an OpenID Connect issuer, or here with a password."""
+    """Where people sign in: at an OpenID Connect issuer, an OAuth 2.0 provider, or here with a password."""
 
     id: Slug = Field(description="In URLs and in accounts: never change it.", examples=["company"])
     name: Word = Field(
@@ -60,9 +65,10 @@ class ProviderSettings(Table):
         description="What the sign-in button says. Default: the id.",
         examples=["Company login"],
     )
-    type: Literal["oidc", "password"] = Field(
+    type: Literal["oidc", "oauth2", "password"] = Field(
         default="oidc",
-        description='"oidc": at an issuer; "password": here, of these keys only id, name and min_length.',
+        description='"oidc": at an issuer; "oauth2": at a provider without ID tokens, whose endpoints are '
+        'written here; "password": here, of these keys only id, name and min_length.',
     )
     preset: PresetName | None = Field(
         default=None,
@@ -106,6 +112,27 @@ class ProviderSettings(Table):
         default=None,
         description="The issuer exactly as its discovery document spells it; https unless loopback.",
         examples=["https://login.example.com"],
+    )
+    authorization_endpoint: EndpointUrl | None = Field(
+        default=None,
+        description='With type = "oauth2": where the browser is sent to sign in.',
+        examples=["https://login.example.com/oauth/authorize"],
+    )
+    token_endpoint: EndpointUrl | None = Field(
+        default=None,
+        description='With type = "oauth2": where a code becomes an access token.',
+        examples=["https://login.example.com/oauth/token"],
+    )
+    userinfo_endpoint: EndpointUrl | None = Field(
+        default=None,
+        description='With type = "oauth2": what tells, for an access token, who signed in.',
+        examples=["https://login.example.com/api/user"],
+    )
+    email_verified_claim: ClaimPath | None = Field(
+        default=None,
+        description='With type = "oauth2": the claim that is true where the e-mail is verified. Without one, '
+        "none is.",
+        examples=["email_verified"],
     )
     client_id: Annotated[Word | None, Needed()] = Field(
         default=None, description="What the issuer calls this gateway.", examples=["gateway"]
@@ -160,7 +187,7 @@ class ProviderSettings(Table):
     )
     scopes: tuple[Scope, ...] = Field(
         default=written(["openid", "email", "profile"]),
-        description="What the issuer is asked for; openid always.",
+        description='What the issuer is asked for; openid always. type = "oauth2" has no default.',
     )
     trust_email: StrictBool = Field(
         default=False,
@@ -201,4 +228,4 @@ class ProviderSettings(Table):
 
     def idle_keys(self) -> frozenset[str]:
         """Return the keys that mean nothing for this type."""
-        return frozenset().union(*(keys for name, keys in KEYS_OF.items() if name != self.type))
+        return frozenset().union(*KEYS_OF.values()) - KEYS_OF[self.type]

@@ -152,13 +152,18 @@ def _proofs(settings: Settings) -> Iterator[Finding]:
                     suggestion='write access = "authenticated", or leave it out',
                     because=(("routes", index, "access"),),
                 )
-        if route.acr_values and {each.type for each in settings.providers} == {"password"}:
+        kinds = {each.type for each in settings.providers}
+        if route.acr_values and kinds and "oidc" not in kinds:
             yield Finding(
                 path=("routes", index, "acr_values"),
                 message="can never be met: only an issuer says how somebody signed in",
                 suggestion="add an issuer, or ask for max_auth_age instead",
                 because=(("providers",),),
             )
+
+
+def _has_issuer(settings: Settings) -> bool:
+    return any(provider.type == "oidc" for provider in settings.providers)
 
 
 def _websockets(settings: Settings) -> Iterator[Finding]:
@@ -255,6 +260,13 @@ def _forwarding(settings: Settings) -> Iterator[Finding]:
                 path=(*path, "forward_token"),
                 message="needs an issuer that gives tokens, and there is none",
                 suggestion="add [[providers]] with an issuer",
+                because=(("providers",),),
+            )
+        elif route.forward_token == "id_token" and not _has_issuer(settings):  # noqa: S105 - a kind
+            yield Finding(
+                path=(*path, "forward_token"),
+                message="needs an issuer that gives ID tokens, and there is none",
+                suggestion='write "access_token"',
                 because=(("providers",),),
             )
         yield from _told_apart(path, route, settings)

@@ -36,7 +36,7 @@ class Programs:
         self._csrf = csrf
         self._replies = replies
         self._errors = errors
-        self._providers = [(provider.id, provider.name, "oidc") for provider in providers]
+        self._providers = [(provider.id, provider.name, provider.kind) for provider in providers]
         if passwords is not None:
             self._providers.append((passwords.id, passwords.name, "credentials"))
         self._jwks = jwks

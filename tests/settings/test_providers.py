@@ -2,6 +2,7 @@ from pathlib import Path
 
 import pytest
 
+from gateway.settings.providers import KEYS_OF
 from tests.fakes.configuration import SOUND, TOP, faults_by_key, loaded
 
 BARE = '[[providers]]\nid = "a"\nissuer = "https://a.example"\nclient_id = "x"\nclient_auth = "none"\n'
@@ -61,7 +62,7 @@ def test_no_password_may_be_shorter_than_8_characters(tmp_path: Path, least: int
 def test_each_type_has_the_keys_that_it_obeys(tmp_path: Path) -> None:
     mixed = loaded(tmp_path, TOP + BARE + LOCAL + ROUTE)
     issuer, local = mixed.settings.providers
-    assert issuer.idle_keys() == {"min_length"}
+    assert issuer.idle_keys() == {"min_length", *KEYS_OF["oauth2"]} - KEYS_OF["oidc"]
     assert "issuer" in local.idle_keys()
     told = {key.removeprefix("providers[1].") for key in mixed.written if key.startswith("providers[1].")}
     assert told == {"id", "name", "type", "min_length"}
