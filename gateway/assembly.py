@@ -28,7 +28,7 @@ from gateway.routing.table import Table, without_port
 from gateway.sessions.strategy import Policy
 from gateway.settings.addresses import UNIX, url
 from gateway.settings.bearers import BearerSettings
-from gateway.settings.preset_checks import signed_claims
+from gateway.settings.preset_checks import login_steps, signed_claims
 from gateway.settings.providers import STANDARD_CLAIMS, ProviderSettings
 from gateway.settings.redis_url import redis_address
 from gateway.settings.roles import RoleGrantSettings
@@ -289,6 +289,7 @@ def registration(
         authorization_params=tuple(provider.authorization_params.items()),
         claims=_claim_names(provider.claims),
         signed_claims=signed_claims(provider),
+        steps=login_steps(provider),
         algorithms=tuple(provider.id_token_algorithms),
         resources=tuple(resources),
         claim_issuers=tuple(provider.claim_issuers),

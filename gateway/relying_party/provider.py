@@ -38,6 +38,7 @@ from gateway.relying_party.http import IssuerHttp
 from gateway.relying_party.jwks import ClientSecretKey, IssuerKeys, KeySource
 from gateway.relying_party.logout_token import LogoutNotice
 from gateway.relying_party.registration import Registration
+from gateway.relying_party.steps import STEPS
 
 
 class RelyingParty:
@@ -111,6 +112,9 @@ class RelyingParty:
                 key=key,
             )
             claims = merged(claims, told)
+        claims = await STEPS[self.registration.steps].completed(
+            claims, access_token=answer.access_token, registration=self.registration, http=self._http
+        )
         claims = await self._sources.gathered(claims)
         login = verified_login(
             claims,

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from gateway.errors import Fault, SettingsInvalid
-from gateway.model.claim_path import steps
+from gateway.model import claim_path
 from gateway.relying_party.client_keys import ClientKey
 from gateway.relying_party.client_tls import ClientTls
 from gateway.relying_party.endpoint import is_endpoint
@@ -27,6 +27,7 @@ ResponseMode = Literal["query", "form_post", "query.jwt", "form_post.jwt"]
 
 UserinfoFormat = Literal["json", "signed", "encrypted"]
 PushedRequests = Literal["auto", "always", "never"]
+Steps = Literal["", "entra"]
 
 ASYMMETRIC = frozenset(
     {"RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA", "Ed25519"}
@@ -118,7 +119,8 @@ class Registration:
     issuer that does not meet that profile. `groups_kept` are names of groups, or beginnings with `*`
     after them; of a login's groups a session carries those. `claim_issuers` are those whose signed claims
     about people count beside this one's own. With `oauth` it is no OpenID Connect issuer but a provider of
-    OAuth 2.0, and `issuer` a name for it.
+    OAuth 2.0, and `issuer` a name for it. `steps` names what a login at this kind of provider needs beside
+    the protocol.
     """
 
     id: str
@@ -148,6 +150,7 @@ class Registration:
     oauth: OAuthEndpoints | None = None
     groups_kept: tuple[str, ...] = ("*",)
     claim_issuers: tuple[str, ...] = ()
+    steps: Steps = ""
 
     def __post_init__(self) -> None:
         faults = [*self._address_faults(), *self._endpoint_faults(), *self._algorithm_faults()]
@@ -163,7 +166,7 @@ class Registration:
 
     def reads(self, claim: str) -> bool:
         """Say whether anything of *claim*, or inside it, becomes part of a login."""
-        return any(path == claim or steps(path)[0] == claim for path in self._paths())
+        return any(path == claim or claim_path.steps(path)[0] == claim for path in self._paths())
 
     def _paths(self) -> Iterator[str]:
         names = self.claims

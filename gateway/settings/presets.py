@@ -5,6 +5,9 @@ Law: a preset only fills keys that are not written. It switches no check off; it
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Literal
+
+Steps = Literal["", "entra"]
 
 PARAMETERS = ("tenant", "domain", "realm", "base_url", "application", "user_pool", "hosted_domain")
 """The keys of a provider that mean something to presets alone."""
@@ -17,7 +20,8 @@ class Preset:
     `issuer` is a template of the parameters in `needs`, for which `usual` has values; `takes` are
     parameters that may be left out. `keys` are written as an operator would write them, and
     `signed` pairs a claim that the ID token must have with the parameter that it must equal;
-    `refuses` says why a key may not be switched on.
+    `refuses` says why a key may not be switched on; `steps` names what a login there needs beside the
+    protocol.
     """
 
     name: str
@@ -29,6 +33,7 @@ class Preset:
     hints: Mapping[str, str] = field(default_factory=dict)
     signed: Mapping[str, str] = field(default_factory=dict)
     refuses: Mapping[str, str] = field(default_factory=dict)
+    steps: Steps = ""
 
     def issuer_of(self, given: Mapping[str, object]) -> str | None:
         """Return the issuer that the parameters in *given* make, None where one is missing."""

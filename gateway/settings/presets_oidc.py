@@ -23,6 +23,7 @@ PRESETS: Mapping[str, Preset] = MappingProxyType(
             needs=("tenant",),
             signed={"tid": "tenant"},
             refuses={"trust_email": _NO_EMAIL},
+            steps="entra",
         ),
         "gitlab": Preset(
             name="GitLab",

@@ -2,7 +2,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.fakes.configuration import ROUTE, TOP, faults_by_key
+from gateway.settings.preset_checks import login_steps
+from tests.fakes.configuration import ROUTE, TOP, faults_by_key, loaded
 
 TENANT = "8eaef023-2b34-4da1-9baa-8bc8c9d6a490"
 
@@ -49,3 +50,13 @@ def test_presets_are_for_issuers_alone(tmp_path: Path) -> None:
 def test_an_issuer_of_ones_own_stands_without_the_parameters(tmp_path: Path) -> None:
     text = provider('preset = "okta"\nissuer = "https://a.okta.com/oauth2/default"')
     assert faults_by_key(tmp_path, text) == {}
+
+
+def test_the_steps_of_a_login_are_those_of_its_preset(tmp_path: Path) -> None:
+    for keys, steps in (
+        (f'preset = "entra"\ntenant = "{TENANT}"', "entra"),
+        ('preset = "google"', ""),
+        ('issuer = "https://login.microsoftonline.com/x/v2.0"', ""),
+    ):
+        text = provider(keys).replace('client_secret = "s"', 'client_auth = "none"')
+        assert login_steps(loaded(tmp_path, text).settings.providers[0]) == steps

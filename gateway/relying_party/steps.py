@@ -1,0 +1,33 @@
+"""What some providers need beside the protocol, chosen by a registration's `steps` and never by a name.
+
+A step completes the claims of a login that was verified; it changes nothing that they say already.
+"""
+
+from collections.abc import Mapping
+from typing import Protocol
+
+from gateway.relying_party.claims import Claims
+from gateway.relying_party.entra import Entra
+from gateway.relying_party.http import IssuerHttp
+from gateway.relying_party.registration import Registration, Steps
+
+
+class LoginSteps(Protocol):
+    """The steps of one kind of provider."""
+
+    async def completed(
+        self, claims: Claims, *, access_token: str, registration: Registration, http: IssuerHttp
+    ) -> Claims:
+        """Return *claims* with what they left to be fetched. Raises LoginFailed, IssuerUnavailable."""
+
+
+class _Standard:
+    """The protocol, and nothing beside it."""
+
+    async def completed(
+        self, claims: Claims, *, access_token: str, registration: Registration, http: IssuerHttp
+    ) -> Claims:
+        return claims
+
+
+STEPS: Mapping[Steps, LoginSteps] = {"": _Standard(), "entra": Entra()}
