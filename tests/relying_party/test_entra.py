@@ -49,11 +49,11 @@ async def graph() -> AsyncIterator[Graph]:
         yield graph
 
 
-async def completed(graph: Graph, claims: Claims, **changes: Any) -> Claims:
+async def completed(graph: Graph, told: Claims, **changes: Any) -> Claims:
     http = IssuerHttp()
     try:
         return await Entra(graph=graph.url).completed(
-            claims, access_token="at", registration=registration(**changes), http=http
+            told, access_token="at", registration=registration(**changes), http=http
         )
     finally:
         await http.close()
