@@ -55,7 +55,8 @@ class Entra:
 def is_over(claims: Claims) -> bool:
     """Say whether *claims* speak of groups that they do not have."""
     names = claims.get("_claim_names")
-    told = claims.get("hasgroups") in (True, "true") or (isinstance(names, dict) and "groups" in names)
+    said = claims.get("hasgroups")
+    told = said is True or said == "true" or (isinstance(names, dict) and "groups" in names)
     return told and "groups" not in claims
 
 
