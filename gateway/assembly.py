@@ -28,6 +28,7 @@ from gateway.routing.table import Table, without_port
 from gateway.sessions.strategy import Policy
 from gateway.settings.addresses import UNIX, url
 from gateway.settings.bearers import BearerSettings
+from gateway.settings.known_presets import PRESETS
 from gateway.settings.preset_checks import signed_claims
 from gateway.settings.providers import STANDARD_CLAIMS, ProviderSettings
 from gateway.settings.redis_url import redis_address
@@ -307,6 +308,8 @@ def registration(
         userinfo_format=provider.userinfo_format,
         content_encryption=tuple(provider.content_encryption),
         oauth=_endpoints(provider),
+        steps=PRESETS[provider.preset].steps if provider.preset else "",
+        organizations=provider.organizations or (),
     )
     return hardened(made) if provider.profile == "fapi2" else made
 

@@ -115,7 +115,8 @@ class Registration:
     ("auto"), always or never; with `dpop` access tokens are bound to a key of ours. `fapi2` refuses an
     issuer that does not meet that profile. `groups_kept` are names of groups, or beginnings with `*`
     after them; of a login's groups a session carries those. With `oauth` it is no
-    OpenID Connect issuer but a provider of OAuth 2.0, and `issuer` a name for it.
+    OpenID Connect issuer but a provider of OAuth 2.0, and `issuer` a name for it; `steps` names what one such
+    provider needs besides, and of `organizations` one has to be a member to sign in.
     """
 
     id: str
@@ -143,6 +144,8 @@ class Registration:
     content_encryption: tuple[str, ...] = ("A256GCM", "A128GCM", "A256CBC-HS512", "A128CBC-HS256")
     resources: tuple[str, ...] = ()
     oauth: OAuthEndpoints | None = None
+    steps: Literal["", "github", "bitbucket"] = ""
+    organizations: tuple[str, ...] = ()
     groups_kept: tuple[str, ...] = ("*",)
 
     def __post_init__(self) -> None:

@@ -2,8 +2,8 @@
 
 from collections.abc import Iterator
 
+from gateway.settings.known_presets import PRESETS
 from gateway.settings.presets import PARAMETERS, Preset
-from gateway.settings.presets_oidc import PRESETS
 from gateway.settings.providers import ProviderSettings
 from gateway.settings.refusal import Finding
 
