@@ -11,6 +11,7 @@ import subprocess
 from collections.abc import Awaitable, Callable, Mapping
 
 from tests.bench import (
+    bearers,
     compare,
     complete_logins,
     falling_due,
@@ -32,6 +33,7 @@ def questions(given: argparse.Namespace) -> Mapping[str, Callable[[Stage], Await
     return {
         "proxies": lambda at: compare.compare(at, **often, megabytes=given.megabytes),
         "warm_stateful": lambda at: warm_stateful.measure(at, **often),
+        "bearer": lambda at: bearers.measure(at, **often),
         "many_sessions": lambda at: many_sessions.measure(at, **often),
         "password_flood": lambda at: password_flood.measure(at, **often),
         "complete_logins": lambda at: complete_logins.measure(at, **often),

@@ -15,8 +15,8 @@ CONNECTIONS = 32
 _IN_TURN = """
 local sent, at = {{}}, 0
 init = function()
-  for line in io.lines("{cookies}") do
-    sent[#sent + 1] = wrk.format("GET", nil, {{ Host = "{host}", Cookie = line }})
+  for line in io.lines("{lines}") do
+    sent[#sent + 1] = wrk.format("GET", nil, {{ Host = "{host}", ["{field}"] = line }})
   end
 end
 request = function()
@@ -78,11 +78,11 @@ class Rounds:
         return {name: [asdict(each) for each in rounds] for name, rounds in self.of.items()}
 
 
-def in_turn(folder: Path, name: str, *, host: str, cookies: Sequence[str]) -> Path:
-    """Return a script that presents *cookies* one after the other."""
-    lines, script = folder / f"{name}.cookies", folder / f"{name}.lua"
-    lines.write_text("\n".join(cookies) + "\n")
-    script.write_text(_IN_TURN.format(cookies=lines, host=host))
+def in_turn(folder: Path, name: str, *, host: str, values: Sequence[str], field: str = "Cookie") -> Path:
+    """Return a script that presents *values* of the header *field* one after the other."""
+    lines, script = folder / f"{name}.values", folder / f"{name}.lua"
+    lines.write_text("\n".join(values) + "\n")
+    script.write_text(_IN_TURN.format(lines=lines, host=host, field=field))
     return script
 
 

@@ -96,7 +96,7 @@ class Gateway:
 
     def presenting(self, cookies: list[str]) -> Contender:
         """Return this gateway under a load that presents *cookies* one after the other."""
-        script = in_turn(self.home, "load", host=f"localhost:{self.port}", cookies=cookies)
+        script = in_turn(self.home, "load", host=f"localhost:{self.port}", values=cookies)
         return Contender(
             name=self.name,
             url=f"http://127.0.0.1:{self.port}/",

@@ -125,3 +125,18 @@ def test_a_kid_has_256_characters_at_most(length: int, taken: bool) -> None:
         return
     with pytest.raises(LoginFailed, match="256"):
         take_apart(raw, algorithms=ALGORITHMS)
+
+
+@pytest.mark.parametrize("value", [None, "", "other.example", "Example.com", ["example.com"], True, {}])
+async def test_a_claim_that_the_configuration_demands_is_exactly_that_text(value: object) -> None:
+    demanded = (("hd", "example.com"),)
+    async with HostileIssuer() as issuer, at(issuer, signed_claims=demanded) as login:
+        issuer.claims = {"hd": "example.com"}
+        assert await login.run()
+        issuer.claims = {"hd": value}
+        issuer.userinfo = {"hd": "example.com"}
+        with pytest.raises(LoginFailed, match="the ID token's hd is not the one that is configured"):
+            await login.run()
+        issuer.claims = {}
+        with pytest.raises(LoginFailed, match="hd"):
+            await login.run()

@@ -168,3 +168,14 @@ def test_a_fault_can_be_told_where_its_key_was_set(tmp_path: Path) -> None:
         "admin_listen: no (do)",
         "nothing: no (do)",
     ]
+
+
+def test_what_a_preset_set_says_so_and_stands_below_what_is_written(tmp_path: Path) -> None:
+    provider = '\n[[providers]]\nid = "a"\npreset = "dex"\nbase_url = "https://dex.example"\nname = "Ours"\n'
+    client = 'client_id = "x"\nclient_secret = "s"\n'
+    found = loaded(tmp_path, f"{TOP}{provider}{client}{ROUTE}")
+    assert found.written["providers[0].issuer"] == "https://dex.example"
+    assert found.origins["providers[0].issuer"] == "preset dex"
+    assert found.origins["providers[0].scopes"] == "preset dex"
+    assert found.origins["providers[0].client_auth"] == "default"
+    assert found.settings.providers[0].name == "Ours"
