@@ -61,6 +61,7 @@ async def test_B033_a_login_sets_one_sealed_cookie_and_writes_no_session(tmp_pat
             "provider_grants": 0,
             "refreshed_grants": 0,
             "locks": 0,
+            "personal_tokens": 0,
             "spent_logins": 1,
             "cut_offs": 0,
             "sign_ins": 1,  # the event for people to see: deleting it ends nothing
