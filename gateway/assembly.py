@@ -292,6 +292,7 @@ def registration(
         signed_claims=signed_claims(provider),
         algorithms=tuple(provider.id_token_algorithms),
         resources=tuple(resources),
+        claim_issuers=tuple(provider.claim_issuers),
         groups_kept=(*groups, *provider.keep_groups),
         roles=tuple(
             RoleGrant(role=each.role, claim=each.claim, value=each.value)

@@ -54,12 +54,16 @@ def merged(id_token: Claims, userinfo: Claims) -> Claims:
 
     That is `SIGNED_ONLY`, which userinfo never tells, and `IDENTIFYING`, which it tells only where the
     token does not. `email_verified` stays with the e-mail it was said about: userinfo's counts for the
-    token's e-mail only where both name the same one.
+    token's e-mail only where both name the same one. `_claim_sources` stay with their `_claim_names`.
     """
     settled = SIGNED_ONLY | (IDENTIFYING & id_token.keys())
     if "email" in id_token and userinfo.get("email") != id_token["email"]:
         settled |= {"email_verified"}
     kept = dict(id_token)
+    if "_claim_names" in userinfo:
+        kept.pop("_claim_sources", None)
+    else:
+        settled |= {"_claim_sources"}
     if "email" not in id_token and "email" in userinfo:
         kept.pop("email_verified", None)
         settled -= {"email_verified"}

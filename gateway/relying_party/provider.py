@@ -28,6 +28,7 @@ from gateway.relying_party.authorization import (
 )
 from gateway.relying_party.authorization_request import address
 from gateway.relying_party.backchannel import BackChannel
+from gateway.relying_party.claim_sources import ClaimSources
 from gateway.relying_party.claims import merged, verified_login
 from gateway.relying_party.decryption import signed_id_token, signed_logout_token
 from gateway.relying_party.discovery import Discovery
@@ -58,6 +59,7 @@ class RelyingParty:
         )
         self._keys = self._key_source()
         self._issuer = BackChannel(registration, http=http, clock=clock)
+        self._sources = ClaimSources(registration, own=self._keys, http=http, clock=clock)
 
     async def begin(
         self, pending: PendingLogin, hints: Mapping[str, str], *, demand: Demand | None = None
@@ -109,6 +111,7 @@ class RelyingParty:
                 key=key,
             )
             claims = merged(claims, told)
+        claims = await self._sources.gathered(claims)
         login = verified_login(
             claims,
             registration=self.registration,

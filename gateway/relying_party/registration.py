@@ -1,10 +1,12 @@
 """Our registration at one issuer: everything about a provider that is configured, checked once."""
 
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Literal
 
 from gateway.errors import Fault, SettingsInvalid
+from gateway.model.claim_path import steps
 from gateway.relying_party.client_keys import ClientKey
 from gateway.relying_party.client_tls import ClientTls
 from gateway.relying_party.endpoint import is_endpoint
@@ -114,9 +116,10 @@ class Registration:
     our own: the first signs, all are published. `pushed_requests` are pushed where the issuer offers it
     ("auto"), always or never; with `dpop` access tokens are bound to a key of ours. `fapi2` refuses an
     issuer that does not meet that profile. `groups_kept` are names of groups, or beginnings with `*`
-    after them; of a login's groups a session carries those. With `oauth` it is no
-    OpenID Connect issuer but a provider of OAuth 2.0, and `issuer` a name for it; `steps` names what one such
-    provider needs besides, and of `organizations` one has to be a member to sign in.
+    after them; of a login's groups a session carries those. `claim_issuers` are those whose signed claims
+    about people count beside this one's own. With `oauth` it is no OpenID Connect issuer but a provider of
+    OAuth 2.0, and `issuer` a name for it; `steps` names what one such provider needs besides, and of
+    `organizations` one has to be a member to sign in.
     """
 
     id: str
@@ -147,6 +150,7 @@ class Registration:
     steps: Literal["", "github", "bitbucket"] = ""
     organizations: tuple[str, ...] = ()
     groups_kept: tuple[str, ...] = ("*",)
+    claim_issuers: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         faults = [*self._address_faults(), *self._endpoint_faults(), *self._algorithm_faults()]
@@ -159,6 +163,18 @@ class Registration:
     def symmetric(self) -> bool:
         """Whether ID tokens are authenticated by the client secret, and no JWKS is read."""
         return any(name in SYMMETRIC for name in self.algorithms)
+
+    def reads(self, claim: str) -> bool:
+        """Say whether anything of *claim*, or inside it, becomes part of a login."""
+        return any(path == claim or steps(path)[0] == claim for path in self._paths())
+
+    def _paths(self) -> Iterator[str]:
+        names = self.claims
+        yield from (names.email, names.name, names.image)
+        yield from (path for _, path in names.keep)
+        yield from (grant.claim for grant in self.roles)
+        if self.groups_kept:
+            yield names.groups
 
     def keeps_group(self, group: str) -> bool:
         """Say whether sessions carry *group*."""
@@ -216,6 +232,8 @@ class Registration:
             faults.append(("keys", "one that opens is needed for encrypted tokens"))
         if self.signs_requests and self.signing_key is None:
             faults.append(("keys", "one that signs is needed for signed requests"))
+        if self.claim_issuers and self.symmetric:
+            faults.append(("claim_issuers", "need asymmetric id_token_algorithms"))
         params = dict(self.authorization_params)
         faults += [
             ("authorization_params", f"{name} is set by the login itself") for name in params if name in OURS

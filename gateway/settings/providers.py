@@ -39,8 +39,8 @@ KEYS_OF: Mapping[str, frozenset[str]] = {
         {"issuer", "client_id", "client_secret", "client_auth", "scopes", "trust_email"}
         | {"authorization_params", "claims", "id_token_algorithms", "keys", "response_mode"}
         | {"pushed_requests", "signed_requests", "dpop"}
-        | {"tls", "encrypted_id_tokens", "userinfo_format", "content_encryption", "profile", "keep_groups"}
-        | {"preset", *PARAMETERS}
+        | {"tls", "encrypted_id_tokens", "userinfo_format", "content_encryption", "profile"}
+        | {"keep_groups", "claim_issuers", "preset", *PARAMETERS}
     ),
     "oauth2": frozenset(
         {"issuer", "client_id", "client_secret", "client_auth", "scopes", "trust_email"}
@@ -213,6 +213,12 @@ class ProviderSettings(Table):
         description="Which groups a session carries: names, or beginnings with * after them. Those that a "
         "route's groups or deny name are carried whatever this says.",
         examples=[["wiki-*"]],
+    )
+    claim_issuers: tuple[IssuerUrl, ...] = Field(
+        default=written([]),
+        description="Other issuers whose signed claims about people count, where this one hands them on or "
+        "says where they are (OpenID Connect Core 5.6.2).",
+        examples=[["https://claims.example.com"]],
     )
     id_token_algorithms: tuple[Algorithm, ...] = Field(
         default=written(["RS256", "PS256", "ES256", "ES384", "EdDSA", "Ed25519"]),

@@ -2,12 +2,13 @@
 
 from pathlib import Path
 
+from tests.fakes.claims_issuer import USABLE, ClaimsIssuer
 from tests.fakes.conformance import accepted, refused_before_userinfo
 from tests.fakes.gateway import running_gateway
 from tests.fakes.issuer import ABSENT, HostileIssuer, b64
 from tests.fakes.mutual_tls import MutualTlsIssuer
 from tests.fakes.posting import posting_scene
-from tests.fakes.scene import Scene
+from tests.fakes.scene import Scene, scene, seen
 from tests.fakes.upstream import RecordingUpstream
 
 
@@ -77,3 +78,27 @@ async def test_oidcc_client_test_ignores_unparseable_key_in_jwks(at: Scene) -> N
     quantum = {"kty": "AKP", "alg": "ML-DSA-999", "pub": b64(b"x" * 64), "kid": "quantum"}
     at.issuer.published = [quantum, {"kty": "made-up", "kid": "made-up"}, *at.issuer.published]
     await accepted(at)
+
+
+DEPARTMENT = {
+    "issued_by": ClaimsIssuer,
+    "provider_keys": 'claims = { department = "department" }',
+    "tables": '[identity.headers]\nX-User-Email = "email"\nX-Department = "claims.department"\n',
+}
+
+
+async def test_oidcc_client_test_aggregated_claims(tmp_path: Path) -> None:
+    async with scene(tmp_path, **DEPARTMENT) as at:
+        assert isinstance(at.issuer, ClaimsIssuer)
+        at.issuer.aggregated({"department": "it"})
+        await accepted(at)
+        assert seen(at.app.requests[-1], "X-Department") == ["it"]
+
+
+async def test_oidcc_client_test_distributed_claims(tmp_path: Path) -> None:
+    async with scene(tmp_path, **DEPARTMENT) as at:
+        assert isinstance(at.issuer, ClaimsIssuer)
+        at.issuer.distributed({"department": "it"})
+        await accepted(at)
+        assert seen(at.app.requests[-1], "X-Department") == ["it"]
+        assert at.issuer.shown == [f"Bearer {USABLE}"]

@@ -3,6 +3,7 @@ from typing import Any
 import pytest
 
 from gateway.errors import SettingsInvalid
+from gateway.relying_party.registration import ClaimNames, RoleGrant
 from tests.fakes.login import registration
 
 
@@ -52,3 +53,28 @@ def test_hmac_alone_makes_a_registration_symmetric() -> None:
 def test_max_age_is_what_the_operator_asks_for() -> None:
     assert registration(authorization_params=(("max_age", "300"),)).max_age == 300
     assert registration().max_age is None
+
+
+def test_what_is_read_of_an_issuer_s_claims_is_known_by_name() -> None:
+    names = ClaimNames(groups="realm.roles", keep=(("x", "a.b"), ("y", "https://x.example/y")))
+    made = registration(claims=names, roles=(RoleGrant(role="r", claim='"t.u".v', value="w"),))
+    for claim in (
+        "email",
+        "name",
+        "picture",
+        "realm",
+        "realm.roles",
+        "a",
+        "a.b",
+        "https://x.example/y",
+        "t.u",
+    ):
+        assert made.reads(claim)
+    for claim in ("", "b", "groups", "roles", "t", "x", "y"):
+        assert not made.reads(claim)
+    assert not registration(claims=names, groups_kept=()).reads("realm")
+
+
+def test_issuers_of_claims_sign_with_keys_that_are_published() -> None:
+    with pytest.raises(SettingsInvalid, match="claim_issuers"):
+        registration(claim_issuers=("https://agency.example",), algorithms=("HS256",))

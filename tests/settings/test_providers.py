@@ -86,3 +86,11 @@ def test_groups_to_keep_are_names_or_beginnings(tmp_path: Path) -> None:
     for wrong in ("*-wiki", "a*b", ""):
         text = SOUND.replace("[[routes]]", f'keep_groups = ["{wrong}"]\n[[routes]]')
         assert "providers[0].keep_groups[0]" in faults_by_key(tmp_path, text)
+
+
+def test_issuers_of_claims_are_addresses_of_issuers(tmp_path: Path) -> None:
+    assert loaded(tmp_path, SOUND).settings.providers[0].claim_issuers == ()
+    listed = SOUND.replace("[[routes]]", 'claim_issuers = ["https://agency.example"]\n[[routes]]')
+    assert loaded(tmp_path, listed).settings.providers[0].claim_issuers == ("https://agency.example",)
+    plain = SOUND.replace("[[routes]]", 'claim_issuers = ["http://agency.example"]\n[[routes]]')
+    assert "providers[0].claim_issuers[0]" in faults_by_key(tmp_path, plain)
