@@ -28,7 +28,8 @@ from gateway.routing.table import Table, without_port
 from gateway.sessions.strategy import Policy
 from gateway.settings.addresses import UNIX, url
 from gateway.settings.bearers import BearerSettings
-from gateway.settings.preset_checks import login_steps, signed_claims
+from gateway.settings.known_presets import PRESETS
+from gateway.settings.preset_checks import signed_claims
 from gateway.settings.providers import STANDARD_CLAIMS, ProviderSettings
 from gateway.settings.redis_url import redis_address
 from gateway.settings.roles import RoleGrantSettings
@@ -289,7 +290,6 @@ def registration(
         authorization_params=tuple(provider.authorization_params.items()),
         claims=_claim_names(provider.claims),
         signed_claims=signed_claims(provider),
-        steps=login_steps(provider),
         algorithms=tuple(provider.id_token_algorithms),
         resources=tuple(resources),
         claim_issuers=tuple(provider.claim_issuers),
@@ -309,6 +309,8 @@ def registration(
         userinfo_format=provider.userinfo_format,
         content_encryption=tuple(provider.content_encryption),
         oauth=_endpoints(provider),
+        steps=PRESETS[provider.preset].steps if provider.preset else "",
+        organizations=provider.organizations or (),
     )
     return hardened(made) if provider.profile == "fapi2" else made
 

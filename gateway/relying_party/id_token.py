@@ -9,7 +9,7 @@ import hashlib
 import re
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from hmac import compare_digest
 from math import isfinite
 
@@ -88,14 +88,17 @@ async def verify(raw: str, *, expectation: Expectation, keys: KeySource) -> Clai
 async def verify_refreshed(raw: str, *, expectation: Expectation, subject: str, keys: KeySource) -> Claims:
     """Return the claims of an ID token that a refresh brought (OpenID Connect Core 12.2).
 
-    It is about the same *subject*, and may leave out the nonce that *expectation* has, not change it.
+    It is about the same *subject*, and may leave out the nonce and the signed claims that *expectation*
+    has, not change them.
     Its login may be as old as it is. Raises LoginFailed, IssuerUnavailable.
     """
     token = take_apart(raw, algorithms=expectation.algorithms)
     await check_signature(token, keys)
+    told = tuple(pair for pair in expectation.signed_claims if pair[0] in token.claims)
+    expected = replace(expectation, signed_claims=told)
     for check in CHECKS:
         if check is not _check_nonce or "nonce" in token.claims:
-            check(token.claims, expectation)
+            check(token.claims, expected)
     if token.claims.get("sub") != subject:
         raise LoginFailed("the refreshed ID token is about somebody else")
     _check_hash("at_hash", token, expectation.access_token)

@@ -5,8 +5,10 @@ address, for the access token that the code of this very login brought; nothing 
 somebody signed in, and no e-mail is verified but by an explicit `true`.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
+from typing import Protocol
 
 from gateway.errors import GrantRefused, IssuerUnavailable, LoginFailed, LogoutRefused, TokenRefused
 from gateway.model.claim_path import find
@@ -15,7 +17,7 @@ from gateway.model.grant import ProviderTokens, Token
 from gateway.model.identity import VerifiedLogin
 from gateway.model.login import PendingLogin
 from gateway.model.proof import Demand
-from gateway.relying_party import refresh, tokens
+from gateway.relying_party import bitbucket, github, refresh, tokens
 from gateway.relying_party.authorization import (
     CallbackResponse,
     accept_response,
@@ -30,9 +32,23 @@ from gateway.relying_party.end_session import LogoutDeparture
 from gateway.relying_party.http import MEBIBYTE, IssuerHttp
 from gateway.relying_party.logout_token import LogoutNotice
 from gateway.relying_party.registration import OAuthEndpoints, Registration
-from gateway.relying_party.strict_json import JsonRefused, read_object
+from gateway.relying_party.strict_json import JsonRefused, read
 
 LONGEST_SUBJECT = 255  # bytes, as OpenID Connect Core 2 has it
+
+
+class Steps(Protocol):
+    async def __call__(
+        self, told: Claims, *, ask: Callable[[str], Awaitable[object]], registration: Registration
+    ) -> Claims:
+        """Return what userinfo *told*, completed by the JSON that *ask* brings from addresses below it.
+
+        Raises LoginFailed, IssuerUnavailable.
+        """
+        ...
+
+
+STEPS: Mapping[str, Steps] = {"github": github.completed, "bitbucket": bitbucket.completed}
 
 
 class OAuthParty:
@@ -71,7 +87,7 @@ class OAuthParty:
     async def redeem(self, pending: PendingLogin, response: CallbackResponse) -> VerifiedLogin:
         """Return who signed in, every check passed. The code is sent at most once.
 
-        Raises LoginCancelled, LoginFailed, or IssuerUnavailable.
+        Raises LoginCancelled, UserRefused, LoginFailed, or IssuerUnavailable.
         """
         self._check_ours(pending)
         code = accept_response(response, pending=pending, metadata=self._metadata)
@@ -124,15 +140,26 @@ class OAuthParty:
         raise LogoutRefused("a provider of type oauth2 sends no logout tokens")
 
     async def _told(self, access_token: str) -> Claims:
-        answer = await self._issuer.get(self._endpoints.userinfo, access_token=access_token)
+        told = await self._ask("", access_token=access_token)
+        if not isinstance(told, dict):
+            raise LoginFailed("userinfo: not an object")
+        steps = STEPS.get(self.registration.steps)
+        if steps is None:
+            return told
+        ask = partial(self._ask, access_token=access_token)
+        return await steps(told, ask=ask, registration=self.registration)
+
+    async def _ask(self, below: str, *, access_token: str) -> object:
+        answer = await self._issuer.get(f"{self._endpoints.userinfo}{below}", access_token=access_token)
+        what = f"userinfo{below.partition('?')[0]}"
         if answer.status in (401, 403):
-            raise LoginFailed("userinfo refuses the access token just issued")
+            raise LoginFailed(f"{what} refuses the access token just issued")
         if answer.status != 200:
-            raise IssuerUnavailable(f"userinfo answered {answer.status}")
+            raise IssuerUnavailable(f"{what} answered {answer.status}")
         try:
-            return read_object(answer.body, limit=MEBIBYTE)
+            return read(answer.body, limit=MEBIBYTE)
         except JsonRefused as error:
-            raise LoginFailed(f"userinfo: {error}") from None
+            raise LoginFailed(f"{what}: {error}") from None
 
     def _login(self, told: Claims, *, scope: str, expires_at: int | None) -> VerifiedLogin:
         unsigned = {name: value for name, value in told.items() if name not in SIGNED_ONLY}

@@ -117,6 +117,7 @@ async def _id_token(
         now=now,
         access_token=access_token.value,
         code="",
+        signed_claims=registration.signed_claims,
     )
     claims = await id_token.verify_refreshed(raw, expectation=expectation, subject=subject, keys=keys)
     return id_token.as_token(raw, claims, now=now)

@@ -27,7 +27,6 @@ ResponseMode = Literal["query", "form_post", "query.jwt", "form_post.jwt"]
 
 UserinfoFormat = Literal["json", "signed", "encrypted"]
 PushedRequests = Literal["auto", "always", "never"]
-Steps = Literal["", "entra"]
 
 ASYMMETRIC = frozenset(
     {"RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA", "Ed25519"}
@@ -119,8 +118,8 @@ class Registration:
     issuer that does not meet that profile. `groups_kept` are names of groups, or beginnings with `*`
     after them; of a login's groups a session carries those. `claim_issuers` are those whose signed claims
     about people count beside this one's own. With `oauth` it is no OpenID Connect issuer but a provider of
-    OAuth 2.0, and `issuer` a name for it. `steps` names what a login at this kind of provider needs beside
-    the protocol.
+    OAuth 2.0, and `issuer` a name for it; `steps` names what one such provider needs besides, and of
+    `organizations` one has to be a member to sign in.
     """
 
     id: str
@@ -148,9 +147,10 @@ class Registration:
     content_encryption: tuple[str, ...] = ("A256GCM", "A128GCM", "A256CBC-HS512", "A128CBC-HS256")
     resources: tuple[str, ...] = ()
     oauth: OAuthEndpoints | None = None
+    steps: Literal["", "entra", "github", "bitbucket"] = ""
+    organizations: tuple[str, ...] = ()
     groups_kept: tuple[str, ...] = ("*",)
     claim_issuers: tuple[str, ...] = ()
-    steps: Steps = ""
 
     def __post_init__(self) -> None:
         faults = [*self._address_faults(), *self._endpoint_faults(), *self._algorithm_faults()]

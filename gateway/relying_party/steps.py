@@ -9,7 +9,7 @@ from typing import Protocol
 from gateway.relying_party.claims import Claims
 from gateway.relying_party.entra import Entra
 from gateway.relying_party.http import IssuerHttp
-from gateway.relying_party.registration import Registration, Steps
+from gateway.relying_party.registration import Registration
 
 
 class LoginSteps(Protocol):
@@ -30,4 +30,4 @@ class _Standard:
         return claims
 
 
-STEPS: Mapping[Steps, LoginSteps] = {"": _Standard(), "entra": Entra()}
+STEPS: Mapping[str, LoginSteps] = {"": _Standard(), "entra": Entra()}

@@ -120,6 +120,7 @@ def _providers(settings: Settings) -> Iterator[Finding]:
             yield from _binding(path, provider)
             yield from client_faults(path, provider)
             yield from oauth_faults(path, provider)
+            yield from preset_faults(path, provider)
     yield from _one_for_passwords(settings)
 
 

@@ -16,10 +16,10 @@ from gateway.settings.cautions import cautions
 from gateway.settings.checks import contradictions
 from gateway.settings.document import Document, read
 from gateway.settings.effective import Entry, entries
+from gateway.settings.known_presets import PRESETS
 from gateway.settings.notation import KeyPath, render
 from gateway.settings.overrides import Override, from_environment, from_flags
 from gateway.settings.preset_fills import filled, told_once
-from gateway.settings.presets_oidc import PRESETS
 from gateway.settings.references import Mark, Source, Surroundings, sources
 from gateway.settings.refusal import Finding, related
 from gateway.settings.schema import Settings

@@ -2,8 +2,8 @@
 
 from collections.abc import Iterator
 
-from gateway.settings.presets import PARAMETERS, Preset, Steps
-from gateway.settings.presets_oidc import PRESETS
+from gateway.settings.known_presets import PRESETS
+from gateway.settings.presets import PARAMETERS, Preset
 from gateway.settings.providers import ProviderSettings
 from gateway.settings.refusal import Finding
 
@@ -66,11 +66,6 @@ def signed_claims(provider: ProviderSettings) -> tuple[tuple[str, str], ...]:
     given = given_parameters(provider)
     signed = PRESETS[provider.preset].signed
     return tuple((claim, str(given[name])) for claim, name in signed.items() if name in given)
-
-
-def login_steps(provider: ProviderSettings) -> Steps:
-    """Return what a login at this provider needs beside the protocol, as its preset knows."""
-    return "" if provider.preset is None else PRESETS[provider.preset].steps
 
 
 def _known(preset: Preset | None) -> frozenset[str]:

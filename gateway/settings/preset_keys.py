@@ -6,8 +6,8 @@ from typing import Annotated
 from pydantic import AfterValidator, WithJsonSchema
 
 from gateway.settings.addresses import IssuerUrl
+from gateway.settings.known_presets import PRESETS
 from gateway.settings.notation import nearest, one_of
-from gateway.settings.presets_oidc import PRESETS
 from gateway.settings.refusal import Refused
 
 

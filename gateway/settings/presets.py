@@ -7,9 +7,16 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
-Steps = Literal["", "entra"]
-
-PARAMETERS = ("tenant", "domain", "realm", "base_url", "application", "user_pool", "hosted_domain")
+PARAMETERS = (
+    "tenant",
+    "domain",
+    "realm",
+    "base_url",
+    "application",
+    "user_pool",
+    "hosted_domain",
+    "organizations",
+)
 """The keys of a provider that mean something to presets alone."""
 
 
@@ -20,8 +27,8 @@ class Preset:
     `issuer` is a template of the parameters in `needs`, for which `usual` has values; `takes` are
     parameters that may be left out. `keys` are written as an operator would write them, and
     `signed` pairs a claim that the ID token must have with the parameter that it must equal;
-    `refuses` says why a key may not be switched on; `steps` names what a login there needs beside the
-    protocol.
+    `refuses` says why a key may not be switched on. `at_base` are templates in place of `keys` where
+    `base_url` names a server of the operator's own; `steps` are what a login there needs besides.
     """
 
     name: str
@@ -33,7 +40,8 @@ class Preset:
     hints: Mapping[str, str] = field(default_factory=dict)
     signed: Mapping[str, str] = field(default_factory=dict)
     refuses: Mapping[str, str] = field(default_factory=dict)
-    steps: Steps = ""
+    at_base: Mapping[str, str] = field(default_factory=dict)
+    steps: Literal["", "entra", "github", "bitbucket"] = ""
 
     def issuer_of(self, given: Mapping[str, object]) -> str | None:
         """Return the issuer that the parameters in *given* make, None where one is missing."""
@@ -49,6 +57,9 @@ class Preset:
         """Return the keys that *given*, a provider as it is written, leaves to the preset."""
         params = {claim: given[name] for claim, name in self.hints.items() if name in given}
         filled = {"name": self.name, **self.keys, "issuer": self.issuer_of(given)}
+        base = given.get("base_url")
+        if isinstance(base, str):
+            filled |= {key: each.format(base_url=base.rstrip("/")) for key, each in self.at_base.items()}
         if params:
             filled["authorization_params"] = params
         return {key: value for key, value in filled.items() if key not in given and value is not None}

@@ -45,7 +45,7 @@ KEYS_OF: Mapping[str, frozenset[str]] = {
     "oauth2": frozenset(
         {"issuer", "client_id", "client_secret", "client_auth", "scopes", "trust_email"}
         | {"authorization_params", "claims", "tls", "authorization_endpoint", "token_endpoint"}
-        | {"userinfo_endpoint", "email_verified_claim", "keep_groups"}
+        | {"userinfo_endpoint", "email_verified_claim", "keep_groups", "preset", *PARAMETERS}
     ),
     "password": frozenset({"min_length"}),
 }
@@ -107,6 +107,11 @@ class ProviderSettings(Table):
         default=None,
         description='With preset = "google": only accounts of this Workspace domain may sign in.',
         examples=["example.com"],
+    )
+    organizations: Annotated[tuple[Word, ...], Field(min_length=1)] | None = Field(
+        default=None,
+        description='With preset = "github": only members of one of these may sign in.',
+        examples=[["company"]],
     )
     issuer: Annotated[IssuerUrl | None, Needed()] = Field(
         default=None,

@@ -38,6 +38,10 @@ class OAuthProvider:
         self.asked: list[str] = []
         self.url = ""
 
+    def expect(self, pending: PendingLogin) -> None:
+        """Take the code for *pending* alone."""
+        self.challenge = create_s256_code_challenge(pending.verifier)
+
     async def __aenter__(self) -> "OAuthProvider":
         app = web.Application()
         app.router.add_post("/token", self._token)
@@ -87,7 +91,7 @@ async def party_at(
     )
     settled = {"scopes": ("user",), "claims": ClaimNames(subject="id"), "oauth": endpoints, **changes}
     pending = pending_at(provider.url)
-    provider.challenge = create_s256_code_challenge(pending.verifier)
+    provider.expect(pending)
     try:
         yield OAuthParty(registration(provider.url, **settled), http=http, clock=Hands()), pending
     finally:

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from joserfc.jwk import ECKey, OKPKey, RSAKey
 
 from gateway.errors import LoginFailed
-from gateway.relying_party.id_token import LARGEST, Expectation, take_apart, verify
+from gateway.relying_party.id_token import LARGEST, Expectation, take_apart, verify, verify_refreshed
 from gateway.relying_party.jwks import PublishedKeys, read_key
 from tests.fakes.issuer import HostileIssuer, b64, ec_key, rsa_key, sign
 from tests.fakes.login import NOON, Hands, at
@@ -140,3 +140,28 @@ async def test_a_claim_that_the_configuration_demands_is_exactly_that_text(value
         issuer.claims = {}
         with pytest.raises(LoginFailed, match="hd"):
             await login.run()
+
+
+async def test_O28_a_demanded_claim_may_be_left_out_at_a_refresh_and_not_changed() -> None:
+    key = ec_key("ec-1")
+    claims = {"iss": "i", "aud": "c", "sub": "s", "exp": NOON + 60, "iat": NOON}
+    expectation = Expectation(
+        issuer="i",
+        client_id="c",
+        nonce="n",
+        algorithms=("ES256",),
+        now=NOON,
+        access_token="a",
+        code="",
+        signed_claims=(("hd", "example.com"),),
+    )
+
+    async def refreshed(**more: object) -> dict[str, object]:
+        raw = sign({"alg": "ES256"}, json.dumps({**claims, **more}).encode(), key)
+        return await verify_refreshed(raw, expectation=expectation, subject="s", keys=Published(key))
+
+    assert await refreshed() == claims
+    assert await refreshed(hd="example.com")
+    for other in ("other.example", None, ["example.com"]):
+        with pytest.raises(LoginFailed, match="hd"):
+            await refreshed(hd=other)

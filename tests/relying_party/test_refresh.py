@@ -150,3 +150,13 @@ async def test_O28_a_nonce_may_be_left_out(login: Login) -> None:
 async def test_O28_the_same_id_token_under_another_subject_of_ours_is_foreign(login: Login) -> None:
     with pytest.raises(GrantForeign):
         await login.party.refresh(await granted(login), subject="bob-at-the-issuer")
+
+
+async def test_O28_an_id_token_of_another_organisation_than_is_demanded_is_foreign() -> None:
+    async with RefreshingIssuer(clock=lambda: NOON) as issuer:
+        issuer.claims = {"hd": "example.com"}
+        async with at(issuer, signed_claims=(("hd", "example.com"),)) as login:
+            old = await login.party.refresh(await granted(login), subject=ALICE)
+            issuer.claims = {"hd": "other.example"}
+            with pytest.raises(GrantForeign):
+                await login.party.refresh(old, subject=ALICE)

@@ -2,7 +2,7 @@ from pathlib import Path
 
 import pytest
 
-from gateway.settings.preset_checks import login_steps
+from gateway.assembly import registration
 from tests.fakes.configuration import ROUTE, TOP, faults_by_key, loaded
 
 TENANT = "8eaef023-2b34-4da1-9baa-8bc8c9d6a490"
@@ -59,4 +59,4 @@ def test_the_steps_of_a_login_are_those_of_its_preset(tmp_path: Path) -> None:
         ('issuer = "https://login.microsoftonline.com/x/v2.0"', ""),
     ):
         text = provider(keys).replace('client_secret = "s"', 'client_auth = "none"')
-        assert login_steps(loaded(tmp_path, text).settings.providers[0]) == steps
+        assert registration(loaded(tmp_path, text).settings.providers[0]).steps == steps

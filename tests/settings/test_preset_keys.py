@@ -6,8 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import TypeAdapter, ValidationError
 
+from gateway.settings.known_presets import PRESETS
 from gateway.settings.preset_keys import BaseUrl, Domain, PathSegment, TenantId, UserPool
-from gateway.settings.presets_oidc import PRESETS
 
 TYPES: dict[str, Any] = {
     "tenant": TypeAdapter(TenantId),
