@@ -160,6 +160,13 @@ def _proofs(settings: Settings) -> Iterator[Finding]:
                 suggestion="add an issuer, or ask for max_auth_age instead",
                 because=(("providers",),),
             )
+        if route.max_auth_age and kinds == {"oauth2"}:
+            yield Finding(
+                path=("routes", index, "max_auth_age"),
+                message="can never be met: without ID tokens nobody says when somebody signed in",
+                suggestion="leave it out, or add an OpenID Connect issuer or passwords",
+                because=(("providers",),),
+            )
 
 
 def _has_issuer(settings: Settings) -> bool:

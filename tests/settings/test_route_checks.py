@@ -267,3 +267,16 @@ def test_what_an_upstream_says_of_access_tokens_needs_a_route_that_forwards_one(
 def test_a_resource_is_an_absolute_uri_without_a_fragment(tmp_path: Path, uri: str, ok: bool) -> None:
     text = f'{SOUND}{TO_API}forward_token = "access_token"\n{API}resource = "{uri}"\n'
     assert list(found(tmp_path, text)) == ([] if ok else ["upstreams.api.resource"])
+
+
+def test_only_who_knows_when_somebody_signed_in_can_be_asked_for_that(tmp_path: Path) -> None:
+    github = """
+[[providers]]
+id = "github"
+preset = "github"
+client_id = "gateway"
+client_secret = "not-so-secret"
+"""
+    asked = ROUTE + 'max_auth_age = "5m"\n'
+    assert "can never be met" in found(tmp_path, TOP + github + asked)["routes[0].max_auth_age"]
+    assert found(tmp_path, TOP + github + PROVIDER + asked) == {}
