@@ -60,6 +60,7 @@ class RedisServer:
         self.place = place
         self._breaker = Breaker(monotonic=monotonic)
         self._under_way = 0
+        self._closed = False
         self._tls = login.tls.context() if login.tls else None
         self._redis = Redis.from_pool(
             BlockingConnectionPool(
@@ -82,6 +83,8 @@ class RedisServer:
     @asynccontextmanager
     async def asked(self) -> AsyncIterator[Redis]:
         """Lend the client for one verb; what the body raises about Redis becomes StoreUnavailable."""
+        if self._closed:  # the pool would connect anew, and nobody would end that connection
+            raise StoreUnavailable("the store is closed")
         if self._under_way >= CALLS:
             raise StoreUnavailable("too many calls wait for the store")
         self._breaker.admit()
@@ -119,6 +122,8 @@ class RedisServer:
         return made
 
     async def close(self) -> None:
+        """End every connection, and ask nothing from now on."""
+        self._closed = True
         await self._redis.aclose()
 
 

@@ -105,3 +105,11 @@ async def test_a_cancellation_that_was_kept_secret_is_one_again() -> None:
     task.cancel()
     await asyncio.wait([task])
     assert task.cancelled()
+
+
+async def test_what_is_asked_after_the_end_connects_to_nobody(redis: RedisProcess) -> None:
+    server = server_at(redis.port)
+    await server.ping()
+    await server.close()
+    with pytest.raises(StoreUnavailable, match="closed"):
+        await server.ping()
