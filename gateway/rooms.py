@@ -33,6 +33,7 @@ from gateway.front.limits import Limits
 from gateway.front.original import Originals
 from gateway.front.request_id import RequestIds
 from gateway.front.snapshot import Snapshot
+from gateway.introspection_rooms import clients
 from gateway.issuers import client_key_sets, registrations
 from gateway.keys.keyring import KeyRing
 from gateway.lasting import Tenure
@@ -267,6 +268,7 @@ class Rooms:
         return BearerRooms(
             BearerTrade(
                 table=self.table,
+                clients=clients(self._settings),
                 database=self._database,
                 store=self._store,
                 mac=self._ring.mac(PURPOSE),

@@ -1,13 +1,16 @@
 """Bearers: who calls with a token in `Authorization`, on the routes that take one.
 
 Laws: where a route takes bearers, credentials in `Authorization` alone decide, and no cookie is looked at
-(BEHAVIOUR 62); a token that was verified is known again by its hash, for `HELD` seconds and never after its
-end; who is a user here is what the database says, and nothing that a token claims; an outage is 503.
+(BEHAVIOUR 62); a token that was verified is known again by its hash, for as long as its issuer is trusted
+with that and never after its end; who is a user here is what the database says, and nothing that a token
+claims; an outage is 503. A token that its issuer was asked about is asked about again after that time, also
+for what is live with it, and of those alone the token itself is kept in memory.
 """
 
+import asyncio
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from hashlib import sha256
 from typing import Protocol
 
@@ -26,18 +29,19 @@ from gateway.model.inbound import Inbound
 from gateway.model.personal import PREFIX, PROVIDER
 from gateway.model.session import Session, Standing
 
-HELD = 60
-"""Seconds for which a verified token is taken again without another look."""
-
 MOST = 10_000
 """Verified tokens held."""
+
+PAUSE = 5
+"""Seconds after an outage of an issuer until it is asked again about what is live."""
 
 _AUTHORIZATION = b"authorization"
 _TOKEN = re.compile(rb"[A-Za-z0-9._~+/-]+=*")  # RFC 6750 2.1
 
 
 class Proved(Protocol):
-    """What a token proved. Times are Unix seconds."""
+    """What a token proved. Times are Unix seconds; it counts until `good_until`, which is before its end
+    where its issuer has to be asked again. `of_client` says that it is nobody's but its client's."""
 
     @property
     def login(self) -> VerifiedLogin: ...
@@ -45,6 +49,10 @@ class Proved(Protocol):
     def trusted(self) -> Trusted: ...
     @property
     def expires_at(self) -> int: ...
+    @property
+    def good_until(self) -> int: ...
+    @property
+    def of_client(self) -> bool: ...
     @property
     def issued_at(self) -> int | None: ...
 
@@ -77,13 +85,23 @@ class Personal(Protocol):
     async def again(self, session: Session) -> Session: ...
 
 
+_Place = tuple[int, bytes]
+"""What a caller is kept under: the route's tokens, and the token's hash."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Held:
-    """A caller, until when they are known, and whether they are a user, so that the database has a say."""
+    """A caller, until when they are known, and whether they are a user, so that the database has a say.
+
+    `token` is there where it may have to be asked about again; after a question that had no answer, nobody
+    asks until `silent_until`.
+    """
 
     session: Session
     until: float
     user: bool
+    token: str = field(default="", repr=False)
+    silent_until: float = 0.0
 
 
 def presented(inbound: Inbound) -> str | None:
@@ -133,7 +151,8 @@ class Bearers:
         self._clock = clock
         self._audit = audit
         self._counts = counts
-        self._held: dict[tuple[int, bytes], _Held] = {}
+        self._held: dict[_Place, _Held] = {}
+        self._asking: dict[_Place, asyncio.Task[None]] = {}
 
     def at_hand(self, bearer: Bearer, token: str, *, asks_for_roles: bool) -> Session | None:
         """Return who calls with *token*, where nobody has to be asked; tells nobody."""
@@ -172,7 +191,8 @@ class Bearers:
     async def recheck(self, session: Session) -> Session:
         """Return *session*, which stands for a bearer, as it is now.
 
-        Raises SessionRejected where it holds no more, StoreUnavailable.
+        An issuer that has to be asked again is, beside this: until it answers *session* goes on.
+        Raises SessionRejected where it holds no more, StoreUnavailable, IssuerUnavailable.
         """
         if self._clock() >= session.ends_at:
             raise SessionRejected("absolute")
@@ -181,6 +201,8 @@ class Bearers:
                 return await self._personal.again(session)
             except BearerRefused:
                 raise SessionRejected("revoked") from None
+        if self._clock() >= session.lease_until:
+            session = self._asked_again(session)
         if session.identity.user_id.startswith(SESSION_PREFIX):
             return session
         standing = self._standings.known(session) or await self._standings.standing(session)
@@ -200,20 +222,61 @@ class Bearers:
         if bearer not in self._verifiers:
             raise BearerRefused("issuer", "no issuer's tokens are taken")
         place = (id(bearer), sha256(token.encode()).digest())
-        now = self._clock()
         held = self._held.get(place)
-        if held is not None and now < held.until:
+        if held is not None and self._clock() < held.until:
             if not (asks_for_roles and held.user):
                 return held.session
             return self._hold(place, replace(held, session=await self._standing(held.session)))
-        session, user = await self._identified(
-            await self._verifiers[bearer].verify(token), place[1], int(now)
-        )
-        self._counts.bearer(result="accepted")
-        until = min(now + HELD, session.ends_at)
-        return self._hold(place, _Held(session=session, until=until, user=user))
+        return await self._verified(bearer, token, place)
 
-    def _hold(self, place: tuple[int, bytes], held: _Held) -> Session:
+    async def _verified(self, bearer: Bearer, token: str, place: _Place) -> Session:
+        now = self._clock()
+        try:
+            proved = await self._verifiers[bearer].verify(token)
+        except BearerRefused:
+            self._held.pop(place, None)
+            raise
+        session, user = await self._identified(proved, place[1], int(now))
+        self._counts.bearer(result="accepted")
+        until = min(now + proved.trusted.hold, session.lease_until)
+        asked = token if session.lease_until < session.ends_at else ""
+        return self._hold(place, _Held(session=session, until=until, user=user, token=asked))
+
+    def _asked_again(self, session: Session) -> Session:
+        """Return what is known of a caller whose issuer has to be asked again; ask, where nobody does yet.
+
+        Raises SessionRejected where the token holds no more or was forgotten for want of room, and
+        IssuerUnavailable where the last question had no answer.
+        """
+        digest = bytes.fromhex(session.token_id)
+        for bearer in self._verifiers:
+            place = (id(bearer), digest)
+            held = self._held.get(place)
+            if held is None:
+                continue
+            if self._clock() < held.until:
+                return held.session
+            if place not in self._asking and self._clock() >= held.silent_until:
+                asking = self._ask_again(bearer, held, place)
+                self._asking[place] = asyncio.get_running_loop().create_task(asking)
+            if held.silent_until:
+                raise IssuerUnavailable("nobody says whether the token still holds")
+            return session
+        raise SessionRejected("revoked")
+
+    async def _ask_again(self, bearer: Bearer, held: _Held, place: _Place) -> None:
+        """Find out anew who calls with the token of *held*; what is known afterwards tells."""
+        try:
+            await self._verified(bearer, held.token, place)
+        except (IssuerUnavailable, StoreUnavailable):
+            if place in self._held:
+                self._held[place] = replace(held, silent_until=self._clock() + PAUSE)
+        except Exception:  # what nobody foresaw is a refusal
+            self._held.pop(place, None)
+        finally:
+            del self._asking[place]
+
+    def _hold(self, place: _Place, held: _Held) -> Session:
         """Keep what was found out, unless it is over by now; the oldest makes room."""
         self._held.pop(place, None)
         if self._clock() >= held.until:
@@ -227,7 +290,7 @@ class Bearers:
         """Return the caller, and whether they are a user here."""
         login, callers = proved.login, proved.trusted.callers
         users: Sequence[str] = ()
-        if callers is not Callers.CLIENTS:
+        if callers is not Callers.CLIENTS and not proved.of_client:
             users = await self._holders.users_of(login.issuer, login.subject)
         if len(users) > 1:
             raise BearerRefused("ambiguous", "the token's subject is linked to several users")
@@ -268,7 +331,7 @@ def _session(proved: Proved, user_id: str, digest: bytes, now: int) -> Session:
             claims=login.claims,
         ),
         issued_at=now,
-        lease_until=proved.expires_at,
+        lease_until=proved.good_until,
         authenticated_at=begun,
         ends_at=proved.expires_at,
         epoch=0,

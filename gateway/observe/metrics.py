@@ -106,6 +106,12 @@ class Metrics:
             ("result",),
             registry=registry,
         )
+        self._introspections = Counter(
+            "gateway_introspections",
+            "Questions to issuers about tokens.",
+            ("issuer", "outcome"),
+            registry=registry,
+        )
         self._exchanges = Counter(
             "gateway_token_exchanges",
             "Access tokens exchanged for an upstream's own.",
@@ -179,6 +185,11 @@ class Metrics:
     def bearer(self, *, result: str) -> None:
         """Count one token that was verified: `accepted`, `outage`, `stranger`, or why it was refused."""
         self._bearers.labels(result).inc()
+
+    def introspection(self, *, issuer: str, outcome: str) -> None:
+        """Count one question about a token: `active`, `inactive`, `outage`, or `crowded` where it was not
+        asked because too many others were."""
+        self._introspections.labels(issuer, outcome).inc()
 
     def token_exchange(self, *, provider: str, outcome: str) -> None:
         """Count one exchange that ended: `exchanged`, `refused` or `outage`."""

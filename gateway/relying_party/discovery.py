@@ -18,6 +18,7 @@ _ALIASED = frozenset(
         "userinfo_endpoint",
         "revocation_endpoint",
         "pushed_authorization_request_endpoint",
+        "introspection_endpoint",
     }
 )
 
@@ -105,7 +106,7 @@ def read_metadata(document: dict[str, object], *, issuer: str, aliases: bool = F
     if document.get("issuer") != issuer:
         raise IssuerUnavailable(f"{issuer}: its metadata names another issuer")
     if aliases:
-        document = {**document, **_aliased(document.get("mtls_endpoint_aliases"))}
+        document = aliased(document)
     return IssuerMetadata(
         issuer=issuer,
         authorization_endpoint=endpoint_in(document, "authorization_endpoint", issuer),
@@ -124,10 +125,12 @@ def read_metadata(document: dict[str, object], *, issuer: str, aliases: bool = F
     )
 
 
-def _aliased(aliases: object) -> dict[str, object]:
-    return (
-        {name: url for name, url in aliases.items() if name in _ALIASED} if isinstance(aliases, dict) else {}
-    )
+def aliased(document: dict[str, object]) -> dict[str, object]:
+    """Return *document* with the endpoints that are for clients with a certificate (RFC 8705 5)."""
+    aliases = document.get("mtls_endpoint_aliases")
+    if not isinstance(aliases, dict):
+        return document
+    return {**document, **{name: url for name, url in aliases.items() if name in _ALIASED}}
 
 
 def endpoint_in(document: dict[str, object], name: str, issuer: str) -> str:

@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping
 from ipaddress import IPv4Network, IPv6Network
 
 from gateway.settings.addresses import Network, url
+from gateway.settings.bearer_cautions import bearer_cautions
 from gateway.settings.database_url import verifies_its_server
 from gateway.settings.redis import redis_cautions
 from gateway.settings.redis_url import redis_address
@@ -44,6 +45,7 @@ def _of_routes(settings: Settings) -> Iterator[str]:
             yield f"routes[{index}].{key} can never let anybody pass"
         if route.access == "optional" and any(getattr(route, key) for key in PERSONAL):
             yield f'routes[{index}] is "optional": strangers pass, whoever is signed in must meet its rules'
+        yield from bearer_cautions(index, route)
         if route.identity is not None and route.identity.headers is not None:
             yield from _names_by_email(f"routes[{index}].identity", route.identity.headers)
 

@@ -218,7 +218,7 @@ class RouteSettings(RuleSettings, _Governed):
         default=(),
         validate_default=False,
         description="Issuers whose access tokens are taken in the place of a session: a table, or a list. "
-        "Keys: issuer, audience, algorithms, scopes, typ, callers, claims.",
+        "Keys: issuer, audience, algorithms, introspection, scopes, typ, callers, claims.",
         examples=[{"issuer": "https://login.example.com", "audience": "https://gateway.example.com"}],
     )
     personal_tokens: StrictBool = Field(
