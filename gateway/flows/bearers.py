@@ -152,7 +152,7 @@ class Bearers:
         self._audit = audit
         self._counts = counts
         self._held: dict[_Place, _Held] = {}
-        self._asking: dict[_Place, asyncio.Task[None]] = {}
+        self._flights: dict[_Place, asyncio.Task[_Held]] = {}
 
     def at_hand(self, bearer: Bearer, token: str, *, asks_for_roles: bool) -> Session | None:
         """Return who calls with *token*, where nobody has to be asked; tells nobody."""
@@ -227,20 +227,43 @@ class Bearers:
             if not (asks_for_roles and held.user):
                 return held.session
             return self._hold(place, replace(held, session=await self._standing(held.session)))
-        return await self._verified(bearer, token, place)
+        flight = self._flights.get(place)
+        found = await asyncio.shield(flight or self._begun(bearer, token, place))
+        if flight is not None and asks_for_roles and found.user:  # they were read before this request came
+            return self._hold(place, replace(found, session=await self._standing(found.session)))
+        return found.session
 
-    async def _verified(self, bearer: Bearer, token: str, place: _Place) -> Session:
-        now = self._clock()
+    def _begun(self, bearer: Bearer, token: str, place: _Place) -> asyncio.Task[_Held]:
+        """Begin to find out who calls with *token*: once for all who come meanwhile, whoever hangs up."""
+        flight = asyncio.get_running_loop().create_task(self._fly(bearer, token, place))
+        flight.add_done_callback(_looked_at)
+        self._flights[place] = flight
+        return flight
+
+    async def _fly(self, bearer: Bearer, token: str, place: _Place) -> _Held:
+        """Return who calls, and keep it. A refusal, or what nobody foresaw, forgets what was known."""
         try:
-            proved = await self._verifiers[bearer].verify(token)
-        except BearerRefused:
+            return await self._verified(bearer, token, place)
+        except (IssuerUnavailable, StoreUnavailable):
+            if held := self._held.get(place):
+                self._held[place] = replace(held, silent_until=self._clock() + PAUSE)
+            raise
+        except Exception:
             self._held.pop(place, None)
             raise
+        finally:
+            del self._flights[place]
+
+    async def _verified(self, bearer: Bearer, token: str, place: _Place) -> _Held:
+        now = self._clock()
+        proved = await self._verifiers[bearer].verify(token)
         session, user = await self._identified(proved, place[1], int(now))
         self._counts.bearer(result="accepted")
         until = min(now + proved.trusted.hold, session.lease_until)
         asked = token if session.lease_until < session.ends_at else ""
-        return self._hold(place, _Held(session=session, until=until, user=user, token=asked))
+        held = _Held(session=session, until=until, user=user, token=asked)
+        self._hold(place, held)
+        return held
 
     def _asked_again(self, session: Session) -> Session:
         """Return what is known of a caller whose issuer has to be asked again; ask, where nobody does yet.
@@ -256,25 +279,12 @@ class Bearers:
                 continue
             if self._clock() < held.until:
                 return held.session
-            if place not in self._asking and self._clock() >= held.silent_until:
-                asking = self._ask_again(bearer, held, place)
-                self._asking[place] = asyncio.get_running_loop().create_task(asking)
+            if place not in self._flights and self._clock() >= held.silent_until:
+                self._begun(bearer, held.token, place)
             if held.silent_until:
                 raise IssuerUnavailable("nobody says whether the token still holds")
             return session
         raise SessionRejected("revoked")
-
-    async def _ask_again(self, bearer: Bearer, held: _Held, place: _Place) -> None:
-        """Find out anew who calls with the token of *held*; what is known afterwards tells."""
-        try:
-            await self._verified(bearer, held.token, place)
-        except (IssuerUnavailable, StoreUnavailable):
-            if place in self._held:
-                self._held[place] = replace(held, silent_until=self._clock() + PAUSE)
-        except Exception:  # what nobody foresaw is a refusal
-            self._held.pop(place, None)
-        finally:
-            del self._asking[place]
 
     def _hold(self, place: _Place, held: _Held) -> Session:
         """Keep what was found out, unless it is over by now; the oldest makes room."""
@@ -357,3 +367,9 @@ def _as_user(session: Session, standing: Standing) -> Session:
         roles=standing.roles,
     )
     return session if identity == session.identity else replace(session, identity=identity)
+
+
+def _looked_at(flight: asyncio.Task[_Held]) -> None:
+    """Look at the outcome even where everybody has gone, so that asyncio does not complain."""
+    if not flight.cancelled():
+        flight.exception()

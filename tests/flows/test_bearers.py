@@ -68,12 +68,15 @@ class World:
     hold: int = HELD
     of_client: bool = False
     asked: int = 0
+    read: int = 0
     clock: FakeClock = field(default_factory=FakeClock)
     audited: list[AuditEvent] = field(default_factory=list)
     results: list[str] = field(default_factory=list)
 
     def __post_init__(self) -> None:
-        trusted = Trusted(issuer=ISSUER, audiences=("a",), algorithms=("ES256",), callers=self.callers, hold=self.hold)
+        trusted = Trusted(
+            issuer=ISSUER, audiences=("a",), algorithms=("ES256",), callers=self.callers, hold=self.hold
+        )
         self.ends = int(self.clock()) + self.life
         self.bearer = Bearer(issuers=(trusted,))
         self.bearers = Bearers(
@@ -107,6 +110,7 @@ class World:
         return self.kept
 
     async def standing(self, session: Session) -> Standing | None:
+        self.read += 1
         return self.standing_now
 
     async def again(self, session: Session) -> Session:
@@ -222,9 +226,9 @@ async def test_what_is_live_ends_with_the_token_or_with_its_user() -> None:
 
 async def settled(world: World) -> None:
     """Wait until nobody asks any more."""
-    asking = list(world.bearers._asking.values())
-    if asking:
-        await asyncio.wait(asking, timeout=10)
+    flights = list(world.bearers._flights.values())
+    if flights:
+        await asyncio.wait(flights, timeout=10)
 
 
 async def test_what_an_issuer_was_asked_counts_for_as_long_as_it_is_trusted_with() -> None:
@@ -281,6 +285,18 @@ async def test_a_silent_issuer_is_an_outage_for_what_is_live_and_is_asked_again_
     await settled(world)
     assert await world.bearers.recheck(session)
     assert world.asked == 3
+
+
+async def test_those_who_come_together_are_told_by_one_look_and_roles_are_read_for_each() -> None:
+    world = World(users=("u_ann",))
+    first = asyncio.create_task(world.caller(asks_for_roles=True))
+    others = [asyncio.create_task(world.caller(asks_for_roles=True)) for _ in range(3)]
+    await asyncio.sleep(0)
+    first.cancel()
+    found = await asyncio.gather(first, *others, return_exceptions=True)
+    assert isinstance(found[0], asyncio.CancelledError)
+    assert [each.identity.user_id for each in found[1:] if isinstance(each, Session)] == ["u_ann"] * 3
+    assert (world.asked, world.read) == (1, 4)
 
 
 async def test_a_refusal_forgets_what_was_known() -> None:

@@ -1,4 +1,4 @@
-"""One call for all who wait for it, a bounded number of calls, and nobody's hanging up is another's failure."""
+"""One call for all who wait for it, a bounded number of calls, and who hangs up spoils it for nobody."""
 
 import asyncio
 
