@@ -5,7 +5,8 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
 from gateway.assembly import build_routes
-from gateway.flows.bearers import Bearers, Standings, Verifier, is_bearers
+from gateway.flows.bearer_session import is_bearers
+from gateway.flows.bearers import Bearers, Standings, Verifier
 from gateway.flows.live import Rechecks
 from gateway.flows.personal import PersonalCallers
 from gateway.introspection_rooms import IntrospectionRooms, clients

@@ -26,7 +26,8 @@ from gateway.errors import (
     StepUpRequired,
     TooManyRequests,
 )
-from gateway.flows.bearers import is_bearers, presented
+from gateway.flows.bearer_session import is_bearers
+from gateway.flows.credentials import presented
 from gateway.flows.resume import Resume, Resumed
 from gateway.model.bearer import Bearer
 from gateway.model.event import Clock

@@ -8,7 +8,6 @@ for what is live with it, and of those alone the token itself is kept in memory.
 """
 
 import asyncio
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from hashlib import sha256
@@ -16,16 +15,14 @@ from typing import Protocol
 
 from gateway.errors import (
     AccessDenied,
-    BearerMalformed,
     BearerRefused,
     IssuerUnavailable,
     SessionRejected,
     StoreUnavailable,
 )
-from gateway.model.bearer import SESSION_PREFIX, Bearer, Callers, Trusted, outsider
+from gateway.flows.bearer_session import Proved, as_user, session_for
+from gateway.model.bearer import SESSION_PREFIX, Bearer, Callers, outsider
 from gateway.model.event import Audit, AuditEvent, Clock
-from gateway.model.identity import Identity, VerifiedLogin
-from gateway.model.inbound import Inbound
 from gateway.model.personal import PREFIX, PROVIDER
 from gateway.model.session import Session, Standing
 
@@ -34,27 +31,6 @@ MOST = 10_000
 
 PAUSE = 5
 """Seconds after an outage of an issuer until it is asked again about what is live."""
-
-_AUTHORIZATION = b"authorization"
-_TOKEN = re.compile(rb"[A-Za-z0-9._~+/-]+=*")  # RFC 6750 2.1
-
-
-class Proved(Protocol):
-    """What a token proved. Times are Unix seconds; it counts until `good_until`, which is before its end
-    where its issuer has to be asked again. `of_client` says that it is nobody's but its client's."""
-
-    @property
-    def login(self) -> VerifiedLogin: ...
-    @property
-    def trusted(self) -> Trusted: ...
-    @property
-    def expires_at(self) -> int: ...
-    @property
-    def good_until(self) -> int: ...
-    @property
-    def of_client(self) -> bool: ...
-    @property
-    def issued_at(self) -> int | None: ...
 
 
 class Verifier(Protocol):
@@ -104,32 +80,6 @@ class _Held:
     silent_until: float = 0.0
 
 
-def presented(inbound: Inbound) -> str | None:
-    """Return the token of a request, None where it has no `Authorization` at all.
-
-    Raises BearerMalformed for what is there twice or is no token, BearerRefused for another scheme.
-    """
-    values = inbound.values(_AUTHORIZATION)
-    if not values:
-        return None
-    if len(values) > 1:
-        raise BearerMalformed("twice", "more than one Authorization")
-    scheme, _, rest = values[0].partition(b" ")
-    if scheme.lower() != b"bearer":
-        raise BearerRefused("scheme", "Authorization is of another scheme than Bearer")
-    token = rest.strip(b" ")
-    if not token:
-        raise BearerMalformed("empty", "Authorization without a token")
-    if not _TOKEN.fullmatch(token):
-        raise BearerRefused("malformed", "what follows Bearer is no token")
-    return token.decode("ascii")
-
-
-def is_bearers(session: Session) -> bool:
-    """Say whether *session* stands for a token, and was never anybody's login."""
-    return session.id.startswith(SESSION_PREFIX)
-
-
 class Bearers:
     """Finds out who calls with a token. *verifiers* are those of each route that takes any."""
 
@@ -164,7 +114,7 @@ class Bearers:
         standing = self._standings.known(held.session)
         if standing is None or not standing.enabled or standing.denied:
             return None
-        return _as_user(held.session, standing)
+        return as_user(held.session, standing)
 
     async def caller(self, bearer: Bearer, token: str, *, asks_for_roles: bool) -> Session:
         """Return who calls with *token*.
@@ -212,7 +162,7 @@ class Bearers:
             raise SessionRejected("user_disabled")
         if standing.denied:
             raise SessionRejected("revoked")
-        return _as_user(session, standing)
+        return as_user(session, standing)
 
     async def _caller(self, bearer: Bearer, token: str, *, asks_for_roles: bool) -> Session:
         if bearer.personal and token.startswith(PREFIX):
@@ -305,11 +255,11 @@ class Bearers:
         if len(users) > 1:
             raise BearerRefused("ambiguous", "the token's subject is linked to several users")
         if users:
-            return await self._standing(_session(proved, users[0], digest, now)), True
+            return await self._standing(session_for(proved, users[0], digest, now)), True
         if callers is Callers.USERS:
             self._counts.bearer(result="stranger")
             raise AccessDenied("the token's subject is no user here")
-        return _session(proved, outsider(login.issuer, login.subject), digest, now), False
+        return session_for(proved, outsider(login.issuer, login.subject), digest, now), False
 
     async def _standing(self, session: Session) -> Session:
         """Return the session of a user as the database knows them now."""
@@ -318,55 +268,7 @@ class Bearers:
             raise BearerRefused("user_disabled", "the token's user is disabled or gone")
         if standing.denied:
             raise BearerRefused("revoked", "the token was issued before its user was signed out everywhere")
-        return _as_user(session, standing)
-
-
-def _session(proved: Proved, user_id: str, digest: bytes, now: int) -> Session:
-    """Return what stands for the caller: as long as the token, and the same for the same token.
-
-    Its provider is the issuer's address, which is the id of none: so apps can tell a token from a login.
-    """
-    login = proved.login
-    begun = now if proved.issued_at is None else proved.issued_at
-    return Session(
-        id=SESSION_PREFIX + digest.hex(),
-        token_id=digest.hex(),
-        identity=Identity(
-            user_id=user_id,
-            email=login.email,
-            email_verified=login.email_verified,
-            name=login.name,
-            image=login.image,
-            groups=login.groups,
-            claims=login.claims,
-        ),
-        issued_at=now,
-        lease_until=proved.good_until,
-        authenticated_at=begun,
-        ends_at=proved.expires_at,
-        epoch=0,
-        provider=login.issuer,
-        issuer=login.issuer,
-        subject=login.subject,
-        issuer_sid=login.issuer_sid,
-        acr=login.acr,
-        amr=login.amr,
-        persistent=False,
-        proved_at=login.authenticated_at,
-    )
-
-
-def _as_user(session: Session, standing: Standing) -> Session:
-    """Return *session* with what the database says of its user; *session* itself where that is known."""
-    identity = replace(
-        session.identity,
-        email=standing.email,
-        email_verified=standing.email_verified,
-        name=standing.name,
-        image=standing.image,
-        roles=standing.roles,
-    )
-    return session if identity == session.identity else replace(session, identity=identity)
+        return as_user(session, standing)
 
 
 def _looked_at(flight: asyncio.Task[_Held]) -> None:
