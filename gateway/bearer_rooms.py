@@ -2,7 +2,7 @@
 
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from gateway.assembly import build_routes
 from gateway.flows.bearer_session import is_bearers
@@ -13,7 +13,7 @@ from gateway.introspection_rooms import IntrospectionRooms, clients
 from gateway.keys.keyring import KeyRing
 from gateway.keys.mac import Mac
 from gateway.lasting import Lasting, Tenure
-from gateway.model.bearer import Bearer, Trusted
+from gateway.model.bearer import HELD, Bearer, Trusted
 from gateway.model.event import Audit, Clock
 from gateway.model.session import Session
 from gateway.observe.metrics import Metrics
@@ -83,8 +83,11 @@ class BearerRooms:
     def _verifier(self, bearer: Bearer) -> Verifier:
         """Return who verifies the tokens of a route: by keys, or by asking the one issuer that is asked."""
         keys = {each.issuer: self._keys(each) for each in bearer.issuers}
+        # What keys prove stays true, so how long an answer counts says nothing about it.
         by_keys = [
-            each for each in bearer.issuers if not (each.introspection and each.introspection.every_token)
+            replace(each, hold=HELD)
+            for each in bearer.issuers
+            if not (each.introspection and each.introspection.every_token)
         ]
         jwts = AccessTokens(by_keys, keys=keys, clock=self._trade.clock)
         for each in bearer.issuers:

@@ -21,7 +21,7 @@ from gateway.errors import (
     StoreUnavailable,
 )
 from gateway.flows.bearer_session import Proved, as_user, session_for
-from gateway.model.bearer import SESSION_PREFIX, Bearer, Callers, outsider
+from gateway.model.bearer import HELD, SESSION_PREFIX, Bearer, Callers, outsider
 from gateway.model.event import Audit, AuditEvent, Clock
 from gateway.model.personal import PREFIX, PROVIDER
 from gateway.model.session import Session, Standing
@@ -67,7 +67,8 @@ _Place = tuple[int, bytes]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Held:
-    """A caller, until when they are known, and whether they are a user, so that the database has a say.
+    """A caller, until when they are known, and whether they are a user, so that the database has a say:
+    what it said counts until `read_until`, and not at all where a route asks for roles.
 
     `token` is there where it may have to be asked about again; after a question that had no answer, nobody
     asks until `silent_until`.
@@ -76,8 +77,13 @@ class _Held:
     session: Session
     until: float
     user: bool
+    read_until: float
     token: str = field(default="", repr=False)
     silent_until: float = 0.0
+
+    def stands(self, now: float, *, asks_for_roles: bool) -> bool:
+        """Say whether nobody has to look at the user, where it is one."""
+        return not self.user or (now < self.read_until and not asks_for_roles)
 
 
 class Bearers:
@@ -107,9 +113,10 @@ class Bearers:
     def at_hand(self, bearer: Bearer, token: str, *, asks_for_roles: bool) -> Session | None:
         """Return who calls with *token*, where nobody has to be asked; tells nobody."""
         held = self._held.get((id(bearer), sha256(token.encode()).digest()))
-        if held is None or self._clock() >= held.until:
+        now = self._clock()
+        if held is None or now >= held.until:
             return None
-        if not (asks_for_roles and held.user):
+        if held.stands(now, asks_for_roles=asks_for_roles):
             return held.session
         standing = self._standings.known(held.session)
         if standing is None or not standing.enabled or standing.denied:
@@ -173,15 +180,23 @@ class Bearers:
             raise BearerRefused("issuer", "no issuer's tokens are taken")
         place = (id(bearer), sha256(token.encode()).digest())
         held = self._held.get(place)
-        if held is not None and self._clock() < held.until:
-            if not (asks_for_roles and held.user):
+        now = self._clock()
+        if held is not None and now < held.until:
+            if held.stands(now, asks_for_roles=asks_for_roles):
                 return held.session
-            return self._hold(place, replace(held, session=await self._standing(held.session)))
+            return await self._read_again(place, held)
         flight = self._flights.get(place)
         found = await asyncio.shield(flight or self._begun(bearer, token, place))
         if flight is not None and asks_for_roles and found.user:  # they were read before this request came
-            return self._hold(place, replace(found, session=await self._standing(found.session)))
+            return await self._read_again(place, found)
         return found.session
+
+    async def _read_again(self, place: _Place, held: _Held) -> Session:
+        """Return a user as the database knows them now, and keep that."""
+        now = self._clock()
+        session = await self._standing(held.session)
+        self._hold(place, replace(held, session=session, read_until=now + HELD))
+        return session
 
     def _begun(self, bearer: Bearer, token: str, place: _Place) -> asyncio.Task[_Held]:
         """Begin to find out who calls with *token*: once for all who come meanwhile, whoever hangs up."""
@@ -211,7 +226,7 @@ class Bearers:
         self._counts.bearer(result="accepted")
         until = min(now + proved.trusted.hold, session.lease_until)
         asked = token if session.lease_until < session.ends_at else ""
-        held = _Held(session=session, until=until, user=user, token=asked)
+        held = _Held(session=session, until=until, user=user, read_until=now + HELD, token=asked)
         self._hold(place, held)
         return held
 
@@ -236,15 +251,14 @@ class Bearers:
             return session
         raise SessionRejected("revoked")
 
-    def _hold(self, place: _Place, held: _Held) -> Session:
+    def _hold(self, place: _Place, held: _Held) -> None:
         """Keep what was found out, unless it is over by now; the oldest makes room."""
         self._held.pop(place, None)
         if self._clock() >= held.until:
-            return held.session
+            return
         if len(self._held) >= MOST:
             del self._held[next(iter(self._held))]
         self._held[place] = held
-        return held.session
 
     async def _identified(self, proved: Proved, digest: bytes, now: int) -> tuple[Session, bool]:
         """Return the caller, and whether they are a user here."""

@@ -18,6 +18,9 @@ AT_ONCE = 20
 MOST = 200
 """Calls under way and waiting; what would be one more is not made."""
 
+LONGEST_WAIT = 2.0
+"""Seconds that a call waits for its turn."""
+
 _ROUNDING = 1e-6
 
 T = TypeVar("T")
@@ -26,9 +29,10 @@ T = TypeVar("T")
 class SharedCalls(Generic[T]):
     """Makes calls to one issuer, *per_second* of them at most and as many at once after a pause."""
 
-    def __init__(self, *, per_second: int, clock: Clock) -> None:
+    def __init__(self, *, per_second: int, clock: Clock, longest_wait: float = LONGEST_WAIT) -> None:
         self._interval = 1.0 / per_second
         self._clock = clock
+        self._longest_wait = longest_wait
         self._full_at = 0.0
         self._turns = asyncio.Semaphore(AT_ONCE)
         self._flights: dict[bytes, asyncio.Task[T]] = {}
@@ -59,10 +63,20 @@ class SharedCalls(Generic[T]):
 
     async def _fly(self, key: bytes, make: Callable[[], Awaitable[T]]) -> T:
         try:
-            async with self._turns:
+            await self._turn()
+            try:
                 return await make()
+            finally:
+                self._turns.release()
         finally:
             del self._flights[key]
+
+    async def _turn(self) -> None:
+        try:
+            async with asyncio.timeout(self._longest_wait):
+                await self._turns.acquire()
+        except TimeoutError:
+            raise IssuerBusy(f"more than {AT_ONCE} calls to the issuer are under way") from None
 
 
 def _retrieve(flight: asyncio.Task[T]) -> None:

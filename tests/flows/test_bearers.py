@@ -239,6 +239,26 @@ async def test_what_an_issuer_was_asked_counts_for_as_long_as_it_is_trusted_with
         assert world.asked == 2
 
 
+async def test_however_long_an_answer_counts_a_user_is_looked_at_every_minute() -> None:
+    world = World(users=("u_ann",), hold=600, good=600, life=3000)
+    session = await world.caller()
+    world.clock.advance(HELD - 1)
+    assert world.at_hand() is session
+    world.clock.advance(1)
+    assert world.at_hand() is None
+    world.kept = KNOWN
+    assert world.at_hand() is session
+    await world.caller()
+    world.kept = None
+    world.clock.advance(HELD - 1)
+    assert world.at_hand() is session
+    world.clock.advance(1)
+    world.standing_now = None
+    with pytest.raises(BearerRefused):
+        await world.caller()
+    assert world.asked == 1
+
+
 async def test_a_token_of_no_subject_is_nobodys_but_its_clients() -> None:
     session = await World(of_client=True, users=("u_ann",)).caller()
     assert session.identity.user_id == f"bearer:{ISSUER}#reports"

@@ -32,8 +32,10 @@ class Calls:
         return self.made
 
 
-def shared(*, per_second: int = 1000, clock: Hands | None = None) -> SharedCalls[int]:
-    return SharedCalls(per_second=per_second, clock=clock or Hands())
+def shared(
+    *, per_second: int = 1000, clock: Hands | None = None, longest_wait: float = 60
+) -> SharedCalls[int]:
+    return SharedCalls(per_second=per_second, clock=clock or Hands(), longest_wait=longest_wait)
 
 
 async def started(tasks: list[asyncio.Task[int]]) -> None:
@@ -83,6 +85,17 @@ async def test_few_calls_are_made_at_once_and_the_others_wait_for_their_turn() -
     calling.go.set()
     await asyncio.gather(*tasks)
     assert (calling.made, calling.most) == (MOST, AT_ONCE)
+
+
+async def test_nobody_waits_for_a_turn_without_end() -> None:
+    calls, calling = shared(longest_wait=0.01), Calls()
+    tasks = [asyncio.create_task(calls.share(b"%d" % number, calling)) for number in range(AT_ONCE)]
+    await started(tasks)
+    with pytest.raises(IssuerBusy):
+        await calls.share(b"one more", calling)
+    calling.go.set()
+    await asyncio.gather(*tasks)
+    assert await calls.share(b"one more", calling) == AT_ONCE + 1
 
 
 async def test_more_calls_a_second_are_not_made_and_time_brings_them_back() -> None:
