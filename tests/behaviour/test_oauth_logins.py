@@ -17,7 +17,6 @@ from tests.fakes.databases import file_in, hand, made_in
 from tests.fakes.gateway import HOST, running_gateway
 from tests.fakes.issuer import HostileIssuer
 from tests.fakes.oauth_site import OAuthSite
-from tests.fakes.patience import widen
 from tests.fakes.scene import COOKIE, PREFIX, Scene, scene, seen, told
 from tests.fakes.upstream import RecordingUpstream
 
@@ -25,11 +24,6 @@ STATEFUL = "[session]\nstrategy = 'stateful'\n"
 FORWARD = 'forward_token = "access_token"\n'
 VERIFIED = 'email_verified_claim = "confirmed"\n'
 STRATEGIES = pytest.mark.parametrize("strategy", ["", STATEFUL], ids=["stateless", "stateful"])
-
-
-@pytest.fixture(autouse=True)
-def patient(monkeypatch: pytest.MonkeyPatch) -> None:
-    widen(monkeypatch)
 
 
 class House:

@@ -6,12 +6,6 @@ from pathlib import Path
 import pytest
 
 from tests.fakes.keepings import Keeping, keeping
-from tests.fakes.patience import widen
-
-
-@pytest.fixture(autouse=True)
-def patient(monkeypatch: pytest.MonkeyPatch) -> None:
-    widen(monkeypatch)
 
 
 @pytest.fixture
