@@ -30,4 +30,4 @@ class _Standard:
         return claims
 
 
-STEPS: Mapping[str, LoginSteps] = {"": _Standard(), "entra": Entra()}
+STEPS: Mapping[str, LoginSteps] = {"": _Standard(), "entra": Entra(), "twitch": _Standard()}

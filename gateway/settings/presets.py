@@ -41,7 +41,7 @@ class Preset:
     signed: Mapping[str, str] = field(default_factory=dict)
     refuses: Mapping[str, str] = field(default_factory=dict)
     at_base: Mapping[str, str] = field(default_factory=dict)
-    steps: Literal["", "entra", "github", "bitbucket"] = ""
+    steps: Literal["", "entra", "github", "bitbucket", "twitch"] = ""
 
     def issuer_of(self, given: Mapping[str, object]) -> str | None:
         """Return the issuer that the parameters in *given* make, None where one is missing."""

@@ -41,6 +41,8 @@ FLOORS = {
     "descriptors": 7,
     "pools": 7,
     "bearer_rooms": 7.05,
+    "login_rooms": 7.05,
+    "web_rooms": 7.08,
     "rooms": 7.1,
     "rehearsal": 7.1,
     "succession": 7.2,

@@ -1,3 +1,4 @@
+import json
 from pathlib import Path
 
 import pytest
@@ -20,6 +21,8 @@ CASES = {
         "https://cognito-idp.eu-west-1.amazonaws.com/eu-west-1_Ab12Cd",
     ),
     "gitea": (FORGE, "https://forge.example"),
+    "forgejo": (FORGE, "https://forge.example"),
+    "twitch": ("", "https://id.twitch.tv/oauth2"),
     "nextcloud": (FORGE, "https://forge.example"),
     "authentik": (FORGE + '\napplication = "wiki"', "https://forge.example/application/o/wiki/"),
     "authelia": (FORGE, "https://forge.example"),
@@ -27,6 +30,8 @@ CASES = {
     "adfs": (FORGE, "https://forge.example/adfs"),
     "hydra": (FORGE, "https://forge.example"),
 }
+# Presets of issuers that take the client secret in one way only.
+OTHERWISE = {"twitch": {"client_auth": "client_secret_post"}}
 
 
 def provider(preset: str, keys: str) -> str:
@@ -58,7 +63,7 @@ def test_no_preset_weakens_what_is_checked_without_one(tmp_path: Path, preset: s
     bare = registration(loaded(tmp_path, plain).settings.providers[0])
     assert not made.trust_email
     for name in ("algorithms", "client_auth", "response_mode", "pushed_requests", "userinfo_format", "dpop"):
-        assert getattr(made, name) == getattr(bare, name)
+        assert getattr(made, name) == OTHERWISE.get(preset, {}).get(name, getattr(bare, name))
     assert made.claims.email == bare.claims.email
     assert set(bare.signed_claims) <= set(made.signed_claims)
 
@@ -83,3 +88,12 @@ def test_google_asks_for_the_domain_and_demands_it(tmp_path: Path) -> None:
 def test_entra_demands_its_tenant(tmp_path: Path) -> None:
     made = registration(loaded(tmp_path, provider("entra", f'tenant = "{TENANT}"')).settings.providers[0])
     assert made.signed_claims == (("tid", TENANT),)
+
+
+def test_twitch_is_asked_for_what_it_does_not_tell_by_itself(tmp_path: Path) -> None:
+    made = registration(loaded(tmp_path, provider("twitch", "")).settings.providers[0])
+    ((name, value),) = made.authorization_params
+    asked = json.loads(value)
+    assert (name, asked.keys()) == ("claims", {"id_token"})
+    assert asked["id_token"].keys() == {"email", "email_verified", "picture", "preferred_username"}
+    assert (made.scopes, made.steps) == (("openid", "user:read:email"), "twitch")
