@@ -61,6 +61,46 @@ PRESETS: Mapping[str, Preset] = MappingProxyType(
             needs=("base_url",),
             keys={"scopes": ["openid", "email", "profile", "allatclaims"], "claims": {"name": "unique_name"}},
         ),
+        "apple": Preset(
+            name="Apple",
+            issuer="https://appleid.apple.com",
+            takes=("team",),
+            keys={
+                "client_auth": "signed_client_secret",
+                "response_mode": "form_post",
+                "scopes": ["openid", "name", "email"],
+            },
+            demands={"team": "it signs the client secret"},
+            steps="apple",
+        ),
+        "login.gov": Preset(
+            name="Login.gov",
+            issuer="{base_url}/",
+            needs=("base_url",),
+            usual={"base_url": "https://secure.login.gov"},
+            keys={
+                "client_auth": "private_key_jwt",
+                "scopes": ["openid", "email"],
+                "authorization_params": {"acr_values": "urn:acr.login.gov:auth-only"},
+            },
+            assertion_path="api/openid_connect/token",
+            logout_hint=False,
+        ),
+        "slack": Preset(
+            name="Slack",
+            issuer="https://slack.com",
+            takes=("workspace",),
+            hints={"team": "workspace"},
+            signed={"https://slack.com/team_id": "workspace"},
+            demands={"workspace": "everybody may have a workspace of their own"},
+        ),
+        "zitadel": Preset(
+            name="Zitadel",
+            issuer="{base_url}",
+            needs=("base_url",),
+            demands={"trusted_audiences": "its ID tokens name the project as well as this client"},
+            steps="zitadel",
+        ),
         "hydra": Preset(name="Ory", issuer="{base_url}", needs=("base_url",), keys={"scopes": ["openid"]}),
     }
 )
