@@ -151,7 +151,7 @@ class Registration:
     content_encryption: tuple[str, ...] = ("A256GCM", "A128GCM", "A256CBC-HS512", "A128CBC-HS256")
     resources: tuple[str, ...] = ()
     oauth: OAuthEndpoints | None = None
-    steps: Literal["", "entra", "github", "bitbucket", "apple", "zitadel"] = ""
+    steps: Literal["", "entra", "github", "bitbucket", "twitch", "apple", "zitadel"] = ""
     organizations: tuple[str, ...] = ()
     groups_kept: tuple[str, ...] = ("*",)
     claim_issuers: tuple[str, ...] = ()

@@ -36,6 +36,7 @@ class _Standard:
 STEPS: Mapping[str, LoginSteps] = {
     "": _Standard(),
     "entra": Entra(),
+    "twitch": _Standard(),
     "apple": Apple(),
     "zitadel": Zitadel(),
 }

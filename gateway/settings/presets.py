@@ -46,7 +46,7 @@ class Preset:
     signed: Mapping[str, str] = field(default_factory=dict)
     refuses: Mapping[str, str] = field(default_factory=dict)
     at_base: Mapping[str, str] = field(default_factory=dict)
-    steps: Literal["", "entra", "github", "bitbucket", "apple", "zitadel"] = ""
+    steps: Literal["", "entra", "github", "bitbucket", "twitch", "apple", "zitadel"] = ""
     demands: Mapping[str, str] = field(default_factory=dict)
     assertion_path: str = ""
     logout_hint: bool = True

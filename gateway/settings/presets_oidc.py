@@ -7,6 +7,10 @@ from gateway.settings.presets import Preset
 
 _NO_EMAIL = "an Entra tenant may give its users any address: it proves nobody's identity"
 _GROUPS = ("openid", "email", "profile", "groups")
+# Twitch says no more than who signed in, unless it is asked (OpenID Connect Core 5.5).
+_ASKED_OF_TWITCH = (
+    '{"id_token":{"email":null,"email_verified":null,"picture":null,"preferred_username":null}}'
+)
 
 PRESETS: Mapping[str, Preset] = MappingProxyType(
     {
@@ -42,6 +46,9 @@ PRESETS: Mapping[str, Preset] = MappingProxyType(
         ),
         "gitea": Preset(
             name="Gitea", issuer="{base_url}", needs=("base_url",), keys={"scopes": list(_GROUPS)}
+        ),
+        "forgejo": Preset(
+            name="Forgejo", issuer="{base_url}", needs=("base_url",), keys={"scopes": list(_GROUPS)}
         ),
         "nextcloud": Preset(
             name="Nextcloud", issuer="{base_url}", needs=("base_url",), keys={"scopes": list(_GROUPS)}
@@ -100,6 +107,17 @@ PRESETS: Mapping[str, Preset] = MappingProxyType(
             needs=("base_url",),
             demands={"trusted_audiences": "its ID tokens name the project as well as this client"},
             steps="zitadel",
+        ),
+        "twitch": Preset(
+            name="Twitch",
+            issuer="https://id.twitch.tv/oauth2",
+            keys={
+                "client_auth": "client_secret_post",
+                "scopes": ["openid", "user:read:email"],
+                "authorization_params": {"claims": _ASKED_OF_TWITCH},
+                "claims": {"name": "preferred_username"},
+            },
+            steps="twitch",
         ),
         "hydra": Preset(name="Ory", issuer="{base_url}", needs=("base_url",), keys={"scopes": ["openid"]}),
     }

@@ -26,11 +26,12 @@ VERIFIED = {**ANN, "email_verified": True}
 
 @dataclass(frozen=True, kw_only=True)
 class Shape:
-    """What the ID token and userinfo say beyond the protocol, and what a login makes of it."""
+    """What ID token, userinfo and token answer say beyond the protocol, and what a login makes of it."""
 
     keys: str = ""
     token: dict[str, Any] = field(default_factory=dict)
     userinfo: dict[str, Any] = field(default_factory=dict)
+    answer: dict[str, Any] = field(default_factory=dict)
     verified: bool = True
     name: str | None = "Ann Example"
     email: str | None = "ann@example.com"
@@ -77,6 +78,18 @@ SHAPES = {
         token={"preferred_username": "ann", "groups": ["company", "company:owners"], **VERIFIED},
         userinfo={"groups": ["company", "company:owners"], **ANN},
         groups=("company", "company:owners"),
+    ),
+    # The same, under another name; its userinfo leaves groups out where there are none.
+    "forgejo": Shape(
+        token={"preferred_username": "ann", "picture": "https://git.example.com/avatars/a", **VERIFIED},
+        userinfo={"preferred_username": "ann", **ANN},
+    ),
+    # Scopes are a list, and userinfo tells no more than who it is.
+    "twitch": Shape(
+        token={"azp": "gateway", "preferred_username": "Ann", "email": "ann@example.com"}
+        | {"email_verified": True, "picture": "https://static-cdn.jtvnw.net/ann.png"},
+        answer={"scope": ["openid", "user:read:email"], "token_type": "bearer"},
+        name="Ann",
     ),
     "nextcloud": Shape(
         token={"preferred_username": "ann", "groups": ["staff"], "roles": ["staff"], **VERIFIED},
@@ -166,6 +179,7 @@ async def sign_in(folder: Path, preset: str, shape: Shape, **token: Any) -> Any:
         issuer.users["ann"] = {"sub": "ann-at-the-issuer", **shape.userinfo}
         issuer.user = "ann"
         issuer.claims = {**shape.token, **token}
+        issuer.token_answer = shape.answer
         async with at(issuer, **settled(folder, preset, shape.keys, issuer.url)) as login:
             return await login.run()
 

@@ -1,3 +1,4 @@
+import json
 from pathlib import Path
 
 import pytest
@@ -21,6 +22,8 @@ CASES = {
         "https://cognito-idp.eu-west-1.amazonaws.com/eu-west-1_Ab12Cd",
     ),
     "gitea": (FORGE, "https://forge.example"),
+    "forgejo": (FORGE, "https://forge.example"),
+    "twitch": ("", "https://id.twitch.tv/oauth2"),
     "nextcloud": (FORGE, "https://forge.example"),
     "authentik": (FORGE + '\napplication = "wiki"', "https://forge.example/application/o/wiki/"),
     "authelia": (FORGE, "https://forge.example"),
@@ -44,6 +47,8 @@ DEMANDED = {
     "slack": CASES["slack"][0],
     "zitadel": f'trusted_audiences = ["{PROJECT}"]',
 }
+# Presets of issuers that take the client secret in one way only.
+OTHERWISE = {"twitch": {"client_auth": "client_secret_post"}}
 
 
 def provider(preset: str, keys: str) -> str:
@@ -75,7 +80,7 @@ def test_no_preset_weakens_what_is_checked_without_one(tmp_path: Path, preset: s
     bare = registration(loaded(tmp_path, plain).settings.providers[0])
     assert not made.trust_email
     for name in ("algorithms", "client_auth", "response_mode", "pushed_requests", "userinfo_format", "dpop"):
-        assert getattr(made, name) == STRICTER.get(preset, {}).get(name, getattr(bare, name))
+        assert getattr(made, name) == {**OTHERWISE, **STRICTER}.get(preset, {}).get(name, getattr(bare, name))
     assert set(STRICTER.get(preset, {})) <= {"client_auth", "response_mode"}
     assert made.claims.email == bare.claims.email
     assert set(bare.signed_claims) <= set(made.signed_claims)
@@ -138,3 +143,12 @@ def test_O33_an_assertion_for_login_gov_is_for_its_token_endpoint_and_no_other_i
 def test_O33_an_assertion_for_any_other_issuer_is_for_the_issuer(tmp_path: Path, preset: str) -> None:
     made = registration(loaded(tmp_path, provider(preset, CASES[preset][0])).settings.providers[0])
     assert (made.assertion_audience, made.logout_hint) == ("", True)
+
+
+def test_twitch_is_asked_for_what_it_does_not_tell_by_itself(tmp_path: Path) -> None:
+    made = registration(loaded(tmp_path, provider("twitch", "")).settings.providers[0])
+    ((name, value),) = made.authorization_params
+    asked = json.loads(value)
+    assert (name, asked.keys()) == ("claims", {"id_token"})
+    assert asked["id_token"].keys() == {"email", "email_verified", "picture", "preferred_username"}
+    assert (made.scopes, made.steps) == (("openid", "user:read:email"), "twitch")
