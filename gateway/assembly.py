@@ -287,6 +287,7 @@ def registration(
     Of *grants* it has those for what this issuer says; sessions carry *groups* whatever else.
     Raises SettingsInvalid for a key that is none.
     """
+    preset = PRESETS[provider.preset] if provider.preset else None
     made = Registration(
         id=provider.id,
         name=provider.name,
@@ -319,11 +320,12 @@ def registration(
         userinfo_format=provider.userinfo_format,
         content_encryption=tuple(provider.content_encryption),
         oauth=_endpoints(provider),
-        steps=PRESETS[provider.preset].steps if provider.preset else "",
+        steps=preset.steps if preset else "",
         organizations=provider.organizations or (),
         team=provider.team or "",
         assertion_audience=assertion_audience(provider),
-        logout_hint=PRESETS[provider.preset].logout_hint if provider.preset else True,
+        logout_hint=preset.logout_hint if preset else True,
+        revokes=preset.revokes if preset else True,
     )
     return hardened(made) if provider.profile == "fapi2" else made
 

@@ -152,3 +152,9 @@ def test_twitch_is_asked_for_what_it_does_not_tell_by_itself(tmp_path: Path) -> 
     assert (name, asked.keys()) == ("claims", {"id_token"})
     assert asked["id_token"].keys() == {"email", "email_verified", "picture", "preferred_username"}
     assert (made.scopes, made.steps) == (("openid", "user:read:email"), "twitch")
+
+
+@pytest.mark.parametrize("preset", CASES)
+def test_a_sign_out_ends_a_persons_consent_nowhere(tmp_path: Path, preset: str) -> None:
+    made = registration(loaded(tmp_path, provider(preset, CASES[preset][0])).settings.providers[0])
+    assert made.revokes is (preset != "apple")
