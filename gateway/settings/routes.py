@@ -90,6 +90,10 @@ class RateSettings(Table):
         default="user",
         description='Who is counted: each "user" (an address where nobody is signed in) or each "address".',
     )
+    store: Literal["memory", "redis"] = Field(
+        default="memory",
+        description='Where: in the "memory" of each process for itself, or in [redis] for all together.',
+    )
 
 
 class WebSocketLimitSettings(Table):
