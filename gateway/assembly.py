@@ -311,6 +311,7 @@ def registration(
         oauth=_endpoints(provider),
         steps=PRESETS[provider.preset].steps if provider.preset else "",
         organizations=provider.organizations or (),
+        tenants=provider.tenants or (),
     )
     return hardened(made) if provider.profile == "fapi2" else made
 

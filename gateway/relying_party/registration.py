@@ -34,6 +34,9 @@ ASYMMETRIC = frozenset(
 SYMMETRIC = {"HS256": 32, "HS384": 48, "HS512": 64}  # least bytes of the secret, RFC 7518 3.2
 DEFAULT_ALGORITHMS = ("RS256", "PS256", "ES256", "ES384", "EdDSA", "Ed25519")
 
+# Where tenants of Entra are found together: the address of all work accounts, and of private ones too.
+OF_ALL_TENANTS = re.compile(r"(?P<base>.+)/(?:organizations|common)/v2\.0")
+
 # What a login binds to itself; `request` and `request_uri` would replace all of it (RFC 9101).
 OURS = frozenset(
     {
@@ -119,7 +122,8 @@ class Registration:
     after them; of a login's groups a session carries those. `claim_issuers` are those whose signed claims
     about people count beside this one's own. With `oauth` it is no OpenID Connect issuer but a provider of
     OAuth 2.0, and `issuer` a name for it; `steps` names what one such provider needs besides, and of
-    `organizations` one has to be a member to sign in.
+    `organizations` one has to be a member to sign in. With `tenants` it is as many issuers, and `issuer` the
+    address for all of them; where `email_counts` is off, nobody vouches for an e-mail.
     """
 
     id: str
@@ -151,6 +155,8 @@ class Registration:
     organizations: tuple[str, ...] = ()
     groups_kept: tuple[str, ...] = ("*",)
     claim_issuers: tuple[str, ...] = ()
+    tenants: tuple[str, ...] = ()
+    email_counts: bool = True
 
     def __post_init__(self) -> None:
         faults = [*self._address_faults(), *self._endpoint_faults(), *self._algorithm_faults()]
@@ -222,6 +228,8 @@ class Registration:
         faults = [] if self.oauth or "openid" in self.scopes else [("scopes", "must contain openid")]
         if not is_endpoint(self.issuer, plain_http=True) or "?" in self.issuer:
             faults.append(("issuer", "must be an https URL without query, or http on loopback"))
+        if self.tenants and not OF_ALL_TENANTS.fullmatch(self.issuer):
+            faults.append(("issuer", "must be the address of all tenants, where there are any"))
         if self.client_auth in BY_SECRET and not self.client_secret:
             faults.append(("client_secret", f"is needed for {self.client_auth}"))
         if self.client_auth == "private_key_jwt" and self.signing_key is None:

@@ -16,6 +16,7 @@ PARAMETERS = (
     "user_pool",
     "hosted_domain",
     "organizations",
+    "tenants",
 )
 """The keys of a provider that mean something to presets alone."""
 

@@ -29,6 +29,13 @@ PRESETS: Mapping[str, Preset] = MappingProxyType(
             refuses={"trust_email": _NO_EMAIL},
             steps="entra",
         ),
+        "entra-multitenant": Preset(
+            name="Microsoft",
+            issuer="https://login.microsoftonline.com/organizations/v2.0",
+            takes=("tenants",),
+            refuses={"trust_email": _NO_EMAIL},
+            steps="entra",
+        ),
         "gitlab": Preset(
             name="GitLab",
             issuer="{base_url}",
