@@ -29,7 +29,7 @@ from gateway.sessions.strategy import Policy
 from gateway.settings.addresses import UNIX, url
 from gateway.settings.bearers import BearerSettings
 from gateway.settings.known_presets import PRESETS
-from gateway.settings.preset_checks import signed_claims
+from gateway.settings.preset_checks import assertion_audience, signed_claims
 from gateway.settings.providers import STANDARD_CLAIMS, ProviderSettings
 from gateway.settings.redis_url import redis_address
 from gateway.settings.roles import RoleGrantSettings
@@ -293,6 +293,7 @@ def registration(
         algorithms=tuple(provider.id_token_algorithms),
         resources=tuple(resources),
         claim_issuers=tuple(provider.claim_issuers),
+        trusted_audiences=tuple(provider.trusted_audiences),
         groups_kept=(*groups, *provider.keep_groups),
         roles=tuple(
             RoleGrant(role=each.role, claim=each.claim, value=each.value)
@@ -312,6 +313,9 @@ def registration(
         steps=PRESETS[provider.preset].steps if provider.preset else "",
         organizations=provider.organizations or (),
         tenants=provider.tenants or (),
+        team=provider.team or "",
+        assertion_audience=assertion_audience(provider),
+        logout_hint=PRESETS[provider.preset].logout_hint if provider.preset else True,
     )
     return hardened(made) if provider.profile == "fapi2" else made
 

@@ -13,6 +13,7 @@ from gateway.settings.notation import KeyPath, nearest, toml
 from gateway.settings.oauth_checks import oauth_faults
 from gateway.settings.possession_checks import possession_faults
 from gateway.settings.preset_checks import preset_faults
+from gateway.settings.preset_demands import demand_faults
 from gateway.settings.profile_checks import profile_faults
 from gateway.settings.providers import ProviderSettings
 from gateway.settings.redis import redis_findings
@@ -20,7 +21,6 @@ from gateway.settings.refusal import Finding
 from gateway.settings.response_checks import response_faults
 from gateway.settings.route_checks import ROUTE_CHECKS
 from gateway.settings.schema import Settings
-from gateway.settings.tenant_checks import tenant_faults
 from gateway.settings.tls_checks import TLS_CHECKS
 from gateway.settings.upstream_checks import UPSTREAM_CHECKS
 
@@ -115,7 +115,7 @@ def _providers(settings: Settings) -> Iterator[Finding]:
             yield from _claims(path, provider)
             yield from client_faults(path, provider)
             yield from preset_faults(path, provider)
-            yield from tenant_faults(path, provider)
+            yield from demand_faults(path, provider)
             yield from profile_faults(path, provider)
         elif provider.type == "oauth2":
             yield from _registration(path, provider)

@@ -3,7 +3,6 @@
 import re
 from collections.abc import Iterator
 
-from gateway.settings.known_presets import PRESETS
 from gateway.settings.providers import ProviderSettings
 from gateway.settings.refusal import Finding
 
@@ -16,15 +15,8 @@ _OF_ALL = re.compile(r".+/(organizations|common)/v2\.0")
 
 
 def tenant_faults(path: Path, provider: ProviderSettings) -> Iterator[Finding]:
-    """Yield what *provider* at *path* lacks, where its preset is for several tenants, or cannot obey."""
-    if provider.preset is None or "tenants" not in PRESETS[provider.preset].takes:
-        return
+    """Yield what *provider* at *path*, of a preset for several tenants, cannot obey."""
     if provider.tenants is None:
-        yield Finding(
-            path=(*path, "tenants"),
-            message=f'is needed with preset = "{provider.preset}": every organisation has accounts there',
-            because=((*path, "preset"),),
-        )
         return
     if len(set(provider.tenants)) != len(provider.tenants):
         yield Finding(path=(*path, "tenants"), message="names a tenant twice", suggestion="leave one out")

@@ -20,7 +20,7 @@ def provider(keys: str, preset: str = "entra-multitenant") -> str:
     [
         ("", "tenants", "every organisation has accounts there"),
         (f'issuer = "{MICROSOFT}/common/v2.0"', "tenants", "is needed"),
-        ("tenants = []", "tenants", "at least 1"),
+        ("tenants = []", "tenants", "nobody could sign in"),
         (f'tenants = ["{TENANT}", "{TENANT}"]', "tenants", "names a tenant twice"),
         ('tenants = ["common"]', "tenants[0]", "must be the id of one tenant"),
         (f'tenants = ["{TENANT}", "{OTHER.upper()}"]', "tenants[1]", "in small letters"),
