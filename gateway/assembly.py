@@ -18,6 +18,7 @@ from gateway.model.route import (
     RequestAlgorithm,
     Route,
     Rules,
+    WebSocketTerms,
 )
 from gateway.model.upstream import Balance, Health, Limits, Member, Timeouts, Trust, Upstream
 from gateway.relying_party.client_keys import ClientKey, ClientKeyRefused
@@ -64,6 +65,7 @@ def _route(settings: Settings, route: RouteSettings, upstreams: dict[str, Upstre
         max_body=route.max_body,
         allow_in_path=frozenset(route.allow_in_path),
         websocket=route.websocket,
+        websocket_terms=_terms(route),
         rate=_rate(route.rate_limit),
         identity=_identity(settings.identity_of(route)),
         forwarding=_forwarding(settings, route),
@@ -154,6 +156,13 @@ def _rate(rate: RateSettings | None) -> Rate | None:
     if rate is None:
         return None
     return Rate(requests=rate.requests, per=rate.per, by_user=rate.by == "user")
+
+
+def _terms(route: RouteSettings) -> WebSocketTerms:
+    limits = route.websocket_limits
+    return WebSocketTerms(
+        message=limits.message, frames=limits.frames, idle=limits.idle, ping=route.websocket_ping
+    )
 
 
 def _health(health: HealthSettings | None) -> Health | None:
@@ -278,6 +287,7 @@ def registration(
     Of *grants* it has those for what this issuer says; sessions carry *groups* whatever else.
     Raises SettingsInvalid for a key that is none.
     """
+    preset = PRESETS[provider.preset] if provider.preset else None
     made = Registration(
         id=provider.id,
         name=provider.name,
@@ -310,12 +320,13 @@ def registration(
         userinfo_format=provider.userinfo_format,
         content_encryption=tuple(provider.content_encryption),
         oauth=_endpoints(provider),
-        steps=PRESETS[provider.preset].steps if provider.preset else "",
+        steps=preset.steps if preset else "",
         organizations=provider.organizations or (),
         tenants=provider.tenants or (),
         team=provider.team or "",
         assertion_audience=assertion_audience(provider),
-        logout_hint=PRESETS[provider.preset].logout_hint if provider.preset else True,
+        logout_hint=preset.logout_hint if preset else True,
+        revokes=preset.revokes if preset else True,
     )
     return hardened(made) if provider.profile == "fapi2" else made
 

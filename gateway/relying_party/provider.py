@@ -173,10 +173,12 @@ class RelyingParty:
         )
 
     async def revoke(self, kept: ProviderTokens) -> bool | None:
-        """Have the issuer forget *kept*; say whether it took that, None where it has no place for it.
+        """Have the issuer forget *kept*; say whether it took that, None where it is not to be asked.
 
         Raises IssuerUnavailable.
         """
+        if not self.registration.revokes:
+            return None
         endpoint = (await self._discovery.metadata()).revocation_endpoint
         if endpoint is None:
             return None

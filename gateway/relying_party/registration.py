@@ -125,10 +125,10 @@ class Registration:
     OAuth 2.0, and `issuer` a name for it; `steps` names what one such provider needs besides, and of
     `organizations` one has to be a member to sign in. `trusted_audiences` may stand beside us in the ID
     token's `aud`. `team` signs the client secret where that is one of our keys' work; assertions are
-    addressed to `assertion_audience` where one is known beforehand that is not the issuer's own name, and
-    an ID token goes along to where people sign out unless `logout_hint` says otherwise. With
-    `tenants` it is as many issuers, and `issuer` the address of all of them; where `email_counts` is off,
-    nobody there vouches for an e-mail.
+    addressed to `assertion_audience` where one is known beforehand that is not the issuer's own name. An
+    ID token goes along to where people sign out, and tokens are revoked, unless `logout_hint` and `revokes`
+    say otherwise. With `tenants` it is as many issuers, and `issuer` the address of all of them; where
+    `email_counts` is off, nobody there vouches for an e-mail.
     """
 
     id: str
@@ -166,6 +166,7 @@ class Registration:
     team: str = ""
     assertion_audience: str = ""
     logout_hint: bool = True
+    revokes: bool = True
 
     def __post_init__(self) -> None:
         faults = [*self._address_faults(), *self._endpoint_faults(), *self._algorithm_faults()]

@@ -34,7 +34,8 @@ class Preset:
     `base_url` names a server of the operator's own; `steps` are what a login there needs besides.
     `demands` pairs keys that must be written, or filled, with the reason. `assertion_path`, below the
     issuer, is what our assertions are addressed to where the issuer does not take its own name;
-    `logout_hint` says whether it takes an ID token where people sign out.
+    `logout_hint` says whether it takes an ID token where people sign out, `revokes` whether revoking a
+    token there ends no more than a sign-in.
     """
 
     name: str
@@ -51,6 +52,7 @@ class Preset:
     demands: Mapping[str, str] = field(default_factory=dict)
     assertion_path: str = ""
     logout_hint: bool = True
+    revokes: bool = True
 
     def issuer_of(self, given: Mapping[str, object]) -> str | None:
         """Return the issuer that the parameters in *given* make, None where one is missing."""

@@ -87,6 +87,7 @@ PRESETS: Mapping[str, Preset] = MappingProxyType(
             },
             demands={"team": "it signs the client secret"},
             steps="apple",
+            revokes=False,
         ),
         "login.gov": Preset(
             name="Login.gov",

@@ -165,3 +165,9 @@ def test_entra_for_several_tenants_knows_them_all_and_is_the_only_preset_with_an
     for preset, (keys, _) in CASES.items():
         made = registration(loaded(tmp_path, provider(preset, keys)).settings.providers[0])
         assert made.tenants == ((TENANT, OTHER) if preset == "entra-multitenant" else ())
+
+
+@pytest.mark.parametrize("preset", CASES)
+def test_a_sign_out_ends_a_persons_consent_nowhere(tmp_path: Path, preset: str) -> None:
+    made = registration(loaded(tmp_path, provider(preset, CASES[preset][0])).settings.providers[0])
+    assert made.revokes is (preset != "apple")
