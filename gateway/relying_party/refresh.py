@@ -118,6 +118,7 @@ async def _id_token(
         access_token=access_token.value,
         code="",
         signed_claims=registration.signed_claims,
+        trusted_audiences=registration.trusted_audiences,
     )
     claims = await id_token.verify_refreshed(raw, expectation=expectation, subject=subject, keys=keys)
     return id_token.as_token(raw, claims, now=now)
