@@ -278,9 +278,12 @@ async def serve(loaded: Loaded, around: Surroundings, *, read: Callable[[], Load
     leave_the_start_alone()
     reload = Reload(gateway, loaded, read=read, log=around.log)
     watch = FileWatch(read=reload.files, take_over=reload.refresh, pause=pause_until_even(around.clock))
-    reloading = [asyncio.create_task(each) for each in (reload.when(asked_to_reload), watch.run())]
+    around.notify.ready()
+    beside = [reload.when(asked_to_reload), watch.run(), around.notify.stay_alive()]
+    tasks = [asyncio.create_task(each) for each in beside]
     await asked.wait()
-    for task in reloading:
+    around.notify.stopping()
+    for task in tasks:
         task.cancel()
     stopping = asyncio.create_task(gateway.stop())
     for number in (signal.SIGTERM, signal.SIGINT):

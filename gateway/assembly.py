@@ -29,7 +29,7 @@ from gateway.sessions.strategy import Policy
 from gateway.settings.addresses import UNIX, url
 from gateway.settings.bearers import BearerSettings
 from gateway.settings.known_presets import PRESETS
-from gateway.settings.preset_checks import signed_claims
+from gateway.settings.preset_checks import assertion_audience, signed_claims
 from gateway.settings.providers import STANDARD_CLAIMS, ProviderSettings
 from gateway.settings.redis_url import redis_address
 from gateway.settings.roles import RoleGrantSettings
@@ -278,6 +278,7 @@ def registration(
     Of *grants* it has those for what this issuer says; sessions carry *groups* whatever else.
     Raises SettingsInvalid for a key that is none.
     """
+    preset = PRESETS[provider.preset] if provider.preset else None
     made = Registration(
         id=provider.id,
         name=provider.name,
@@ -293,6 +294,7 @@ def registration(
         algorithms=tuple(provider.id_token_algorithms),
         resources=tuple(resources),
         claim_issuers=tuple(provider.claim_issuers),
+        trusted_audiences=tuple(provider.trusted_audiences),
         groups_kept=(*groups, *provider.keep_groups),
         roles=tuple(
             RoleGrant(role=each.role, claim=each.claim, value=each.value)
@@ -309,8 +311,12 @@ def registration(
         userinfo_format=provider.userinfo_format,
         content_encryption=tuple(provider.content_encryption),
         oauth=_endpoints(provider),
-        steps=PRESETS[provider.preset].steps if provider.preset else "",
+        steps=preset.steps if preset else "",
         organizations=provider.organizations or (),
+        team=provider.team or "",
+        assertion_audience=assertion_audience(provider),
+        logout_hint=preset.logout_hint if preset else True,
+        revokes=preset.revokes if preset else True,
     )
     return hardened(made) if provider.profile == "fapi2" else made
 

@@ -28,6 +28,7 @@ from gateway.lasting import Tenure
 from gateway.login_rooms import LoginRooms, LoginTrade, parties
 from gateway.model.event import Clock
 from gateway.model.upstream import Upstream
+from gateway.notify import Notify
 from gateway.observe.log import Log
 from gateway.observe.metrics import Metrics
 from gateway.observe.store_watch import StoreWatch, WatchedStore
@@ -59,7 +60,7 @@ class Surroundings:
     """What the process lends its parts: clocks, the log, limits, and sockets that are bound already.
 
     `workers` is how many processes share the machine, `lifeline` a descriptor that reads as ended once
-    their supervisor is gone.
+    their supervisor is gone, `notify` hears how the process fares.
     """
 
     log: Log
@@ -69,6 +70,7 @@ class Surroundings:
     fast_lane: bool = True
     workers: int = 1
     lifeline: int | None = None
+    notify: Notify = Notify()  # noqa: RUF009 - it keeps nothing
     public_socket: socket.socket | None = None
     admin_socket: socket.socket | None = None
 

@@ -30,6 +30,8 @@ HINTS = {
 _READ = {"code": 4096, "state": 512, "iss": 2048, "error": 128, "error_description": 1024}
 _ONCE = frozenset({"code", "state", "iss", "error"})
 _PRINTABLE = re.compile(r"[\x20-\x7e]+")
+# The second and third are what Apple and others say for it.
+_CANCELLED = frozenset({"access_denied", "user_cancelled_authorize", "user_cancelled_login"})
 _OUTAGES = frozenset({"server_error", "temporarily_unavailable"})
 # What was asked by acr_values is more than the person can do there
 # (OpenID Connect Core Error Code unmet_authentication_requirements 1.0).
@@ -39,13 +41,18 @@ _WORD = re.compile(r"[a-z_]{1,64}")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CallbackResponse:
-    """What the browser brought to the callback: each parameter once, bounded, printable ASCII."""
+    """What the browser brought to the callback: each parameter once, bounded, printable ASCII.
+
+    `name` is what somebody wants to be called, where the issuer tells that beside its answer: bounded, and
+    signed by nobody.
+    """
 
     code: str | None = field(default=None, repr=False)
     state: str | None = field(default=None, repr=False)
     iss: str | None = None
     error: str | None = None
     error_description: str | None = None
+    name: str | None = field(default=None, repr=False)
 
 
 def random_value() -> str:
@@ -141,8 +148,8 @@ def _check_issuer(response: CallbackResponse, metadata: IssuerMetadata) -> None:
 
 
 def _refusal(error: str) -> LoginFailed | IssuerUnavailable:
-    if error == "access_denied":
-        return LoginCancelled("the issuer says access_denied")
+    if error in _CANCELLED:
+        return LoginCancelled(f"the issuer says {error}")
     if error == _UNMET:
         return ProofTooWeak(f"the issuer says {error}")
     if error in _OUTAGES:

@@ -23,7 +23,6 @@ from gateway.relying_party import (
 from gateway.relying_party.authorization import (
     CallbackResponse,
     accept_response,
-    read_response,
     request_parameters,
 )
 from gateway.relying_party.authorization_request import address
@@ -38,7 +37,7 @@ from gateway.relying_party.http import IssuerHttp
 from gateway.relying_party.jwks import ClientSecretKey, IssuerKeys, KeySource
 from gateway.relying_party.logout_token import LogoutNotice
 from gateway.relying_party.registration import Registration
-from gateway.relying_party.steps import STEPS
+from gateway.relying_party.steps import STEPS, response_in
 
 
 class RelyingParty:
@@ -79,7 +78,7 @@ class RelyingParty:
         Raises LoginFailed, IssuerUnavailable.
         """
         if not self.registration.signs_responses:
-            return read_response(pairs)
+            return response_in(pairs, self.registration)
         expectation = signed_response.Expectation(
             issuer=self.registration.issuer,
             client_id=self.registration.client_id,
@@ -122,10 +121,14 @@ class RelyingParty:
             scope=answer.scope,
             access_expires_at=self._moment_in(answer.expires_in),
         )
-        hint = None if metadata.end_session_endpoint is None else answer.id_token
+        takes_hint = metadata.end_session_endpoint is not None and self.registration.logout_hint
+        hint = answer.id_token if takes_hint else None
         granted = self._tokens(answer, claims, pending.nonce)
         return replace(
-            login, id_token=hint, tokens=replace(granted, dpop_key=None if key is None else key.text)
+            login,
+            name=login.name or response.name,
+            id_token=hint,
+            tokens=replace(granted, dpop_key=None if key is None else key.text),
         )
 
     async def refresh(
@@ -158,10 +161,12 @@ class RelyingParty:
         )
 
     async def revoke(self, kept: ProviderTokens) -> bool | None:
-        """Have the issuer forget *kept*; say whether it took that, None where it has no place for it.
+        """Have the issuer forget *kept*; say whether it took that, None where it is not to be asked.
 
         Raises IssuerUnavailable.
         """
+        if not self.registration.revokes:
+            return None
         endpoint = (await self._discovery.metadata()).revocation_endpoint
         if endpoint is None:
             return None
@@ -224,6 +229,7 @@ class RelyingParty:
             code=code,
             max_age=self.registration.max_age,
             signed_claims=self.registration.signed_claims,
+            trusted_audiences=self.registration.trusted_audiences,
         )
 
     def _moment_in(self, seconds: int | None) -> int | None:

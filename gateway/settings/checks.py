@@ -13,6 +13,7 @@ from gateway.settings.notation import KeyPath, nearest, toml
 from gateway.settings.oauth_checks import oauth_faults
 from gateway.settings.possession_checks import possession_faults
 from gateway.settings.preset_checks import preset_faults
+from gateway.settings.preset_demands import demand_faults
 from gateway.settings.profile_checks import profile_faults
 from gateway.settings.providers import ProviderSettings
 from gateway.settings.redis import redis_findings
@@ -114,6 +115,7 @@ def _providers(settings: Settings) -> Iterator[Finding]:
             yield from _claims(path, provider)
             yield from client_faults(path, provider)
             yield from preset_faults(path, provider)
+            yield from demand_faults(path, provider)
             yield from profile_faults(path, provider)
         elif provider.type == "oauth2":
             yield from _registration(path, provider)

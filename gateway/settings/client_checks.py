@@ -7,6 +7,7 @@ from gateway.settings.refusal import Finding
 
 Path = tuple[str, int]
 _BY_CERTIFICATE = ("tls_client_auth", "self_signed_tls_client_auth")
+_BY_KEY = ("private_key_jwt", "signed_client_secret")
 _HMAC_KEY = 32  # bytes that a key for HS256 has at least (RFC 7518 3.2)
 
 
@@ -16,13 +17,14 @@ def client_faults(path: Path, provider: ProviderSettings) -> Iterator[Finding]:
     yield from _opening(path, provider)
     yield from _certificate(path, provider)
     yield from _secret(path, provider)
+    yield from _signed_secret(path, provider)
 
 
 def _signing(path: Path, provider: ProviderSettings) -> Iterator[Finding]:
     because = ((*path, "client_auth"), (*path, "signed_requests"))
     signing = [key for key in provider.keys if key.use == "sig"]
     reasons = {
-        'client_auth = "private_key_jwt"': provider.client_auth == "private_key_jwt",
+        f'client_auth = "{provider.client_auth}"': provider.client_auth in _BY_KEY,
         "signed_requests": provider.signed_requests,
     }
     for what in (what for what, wanted in reasons.items() if wanted and not signing):
@@ -90,4 +92,14 @@ def _secret(path: Path, provider: ProviderSettings) -> Iterator[Finding]:
             path=(*path, "client_secret"),
             message=f"must be at least {_HMAC_KEY} bytes to be a key for HS256 (RFC 7518 3.2)",
             because=((*path, "client_auth"),),
+        )
+
+
+def _signed_secret(path: Path, provider: ProviderSettings) -> Iterator[Finding]:
+    if provider.client_auth == "signed_client_secret" and provider.preset != "apple":
+        yield Finding(
+            path=(*path, "client_auth"),
+            message="is known to Apple alone",
+            suggestion='write preset = "apple", or client_auth = "private_key_jwt"',
+            because=((*path, "preset"),),
         )

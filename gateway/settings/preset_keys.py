@@ -45,4 +45,8 @@ UserPool = Annotated[
     str,
     _bare(r"[a-z]{2}(?:-[a-z]+)+-[0-9]_[A-Za-z0-9]{1,55}", 'must be a pool id such as "eu-west-1_Ab12Cd"'),
 ]
+AppleTeam = Annotated[str, _bare(r"[A-Z0-9]{10}", 'must be a team id of ten characters such as "A1B2C3D4E5"')]
+SlackWorkspace = Annotated[
+    str, _bare(r"T[A-Z0-9]{2,31}", 'must be the id of one workspace, such as "T0123ABCD"')
+]
 BaseUrl = Annotated[IssuerUrl, _bare(r".*[^/]", "must not end with a slash")]

@@ -5,7 +5,7 @@ import json
 import sys
 from typing import Any
 
-from tests.bench.programs import LOAD_CORE
+from tests.bench.programs import LOAD_CORE, Failed
 from tests.bench.stage import Gateway
 
 PACE = 500
@@ -28,6 +28,6 @@ async def printed(client: str, *, given: str, gives_way: bool = False, **flags: 
     process = await asyncio.create_subprocess_exec(*command, stdin=pipe, stdout=pipe)
     told, _ = await process.communicate(given.encode())
     if process.returncode:
-        raise SystemExit(f"{client} failed")
+        raise Failed(f"{client} failed")
     found: dict[str, Any] = json.loads(told)
     return found
