@@ -97,6 +97,7 @@ ELSEWHERE = {
     "make check": "Makefile",
     "make help": "Makefile",
     "make bench": "tests/bench/__main__.py",
+    "make bench-page": "tests/bench/test_page.py",
 }
 
 
