@@ -322,6 +322,7 @@ def registration(
         oauth=_endpoints(provider),
         steps=preset.steps if preset else "",
         organizations=provider.organizations or (),
+        tenants=provider.tenants or (),
         team=provider.team or "",
         assertion_audience=assertion_audience(provider),
         logout_hint=preset.logout_hint if preset else True,

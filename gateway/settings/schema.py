@@ -139,6 +139,10 @@ class Settings(Table):
     trusted_proxies: tuple[Cidr, ...] = Field(
         default=(), description="Networks whose Forwarded and X-Forwarded-* are believed; empty: nobody's."
     )
+    proxy_protocol: bool = Field(
+        default=False,
+        description="Whether trusted_proxies begin each connection with a PROXY header, version 1 or 2.",
+    )
     prefix: Prefix = Field(default="/.gateway", description="Our own pages and endpoints.")
     tls: TlsSettings | None = Field(
         default=None,
