@@ -49,9 +49,13 @@ fmt: $(VENV)/.dev ## Format the code
 	$(BIN)/ruff format .
 
 .PHONY: bench
-bench: $(VENV)/.dev ## Measure, beside nginx and Caddy too; prints ratios, writes var/bench.json
+bench: $(VENV)/.dev ## Measure, beside nginx, Caddy and Apache; prints ratios, writes var/bench.json
 	@tests/parts/install bench
 	$(BIN)/python -m tests.bench
+
+.PHONY: bench-page
+bench-page: $(VENV)/.dev ## Write what was measured into docs/performance.md, with its chart
+	$(BIN)/python -m tests.bench.page
 
 .PHONY: docs
 docs: $(VENV)/.dev ## Generate config/reference.toml, config/schema.json, docs/attacks.md and docs/conformance.md

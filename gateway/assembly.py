@@ -18,6 +18,7 @@ from gateway.model.route import (
     RequestAlgorithm,
     Route,
     Rules,
+    WebSocketTerms,
 )
 from gateway.model.upstream import Balance, Health, Limits, Member, Timeouts, Trust, Upstream
 from gateway.relying_party.client_keys import ClientKey, ClientKeyRefused
@@ -30,7 +31,7 @@ from gateway.settings.addresses import UNIX, url
 from gateway.settings.bearers import BearerSettings
 from gateway.settings.client_keys import ClientKeySettings, ProviderTlsSettings
 from gateway.settings.known_presets import PRESETS
-from gateway.settings.preset_checks import signed_claims
+from gateway.settings.preset_checks import assertion_audience, signed_claims
 from gateway.settings.providers import STANDARD_CLAIMS, ProviderSettings
 from gateway.settings.redis_url import redis_address
 from gateway.settings.roles import RoleGrantSettings
@@ -65,6 +66,7 @@ def _route(settings: Settings, route: RouteSettings, upstreams: dict[str, Upstre
         max_body=route.max_body,
         allow_in_path=frozenset(route.allow_in_path),
         websocket=route.websocket,
+        websocket_terms=_terms(route),
         rate=_rate(route.rate_limit),
         identity=_identity(settings.identity_of(route)),
         forwarding=_forwarding(settings, route),
@@ -169,7 +171,14 @@ def _digest(*files: str | None) -> str:
 def _rate(rate: RateSettings | None) -> Rate | None:
     if rate is None:
         return None
-    return Rate(requests=rate.requests, per=rate.per, by_user=rate.by == "user")
+    return Rate(requests=rate.requests, per=rate.per, by_user=rate.by == "user", shared=rate.store == "redis")
+
+
+def _terms(route: RouteSettings) -> WebSocketTerms:
+    limits = route.websocket_limits
+    return WebSocketTerms(
+        message=limits.message, frames=limits.frames, idle=limits.idle, ping=route.websocket_ping
+    )
 
 
 def _health(health: HealthSettings | None) -> Health | None:
@@ -294,6 +303,7 @@ def registration(
     Of *grants* it has those for what this issuer says; sessions carry *groups* whatever else.
     Raises SettingsInvalid for a key that is none.
     """
+    preset = PRESETS[provider.preset] if provider.preset else None
     made = Registration(
         id=provider.id,
         name=provider.name,
@@ -309,6 +319,7 @@ def registration(
         algorithms=tuple(provider.id_token_algorithms),
         resources=tuple(resources),
         claim_issuers=tuple(provider.claim_issuers),
+        trusted_audiences=tuple(provider.trusted_audiences),
         groups_kept=(*groups, *provider.keep_groups),
         roles=tuple(
             RoleGrant(role=each.role, claim=each.claim, value=each.value)
@@ -325,8 +336,13 @@ def registration(
         userinfo_format=provider.userinfo_format,
         content_encryption=tuple(provider.content_encryption),
         oauth=_endpoints(provider),
-        steps=PRESETS[provider.preset].steps if provider.preset else "",
+        steps=preset.steps if preset else "",
         organizations=provider.organizations or (),
+        tenants=provider.tenants or (),
+        team=provider.team or "",
+        assertion_audience=assertion_audience(provider),
+        logout_hint=preset.logout_hint if preset else True,
+        revokes=preset.revokes if preset else True,
     )
     return hardened(made) if provider.profile == "fapi2" else made
 

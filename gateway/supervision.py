@@ -10,6 +10,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from gateway.activation import Activation
+from gateway.notify import Notify
 from gateway.observe.log import Log
 from gateway.observe.merged import merged
 from gateway.settings.addresses import listen_address
@@ -19,6 +20,7 @@ from gateway.worker import Worker
 from gateway.workers import Plan, Supervisor
 
 NOTHING = Activation()
+NOBODY = Notify()
 _STOP = (signal.SIGTERM, signal.SIGINT)
 
 
@@ -68,20 +70,29 @@ async def _nobody() -> bool:
 
 
 def supervise(
-    settings: Settings, config: Path, *, workers: int, log: Log, activation: Activation = NOTHING
+    settings: Settings,
+    config: Path,
+    *,
+    workers: int,
+    log: Log,
+    activation: Activation = NOTHING,
+    notify: Notify = NOBODY,
 ) -> int:
     """Run so many *workers* until SIGTERM or SIGINT, and return the exit status.
 
-    Where *activation* has sockets, they serve these.
+    Where *activation* has sockets, they serve these. *notify* hears how the supervisor fares, which sees
+    itself to workers that stand still.
 
     SIGHUP has all of them read the configuration again, SIGUSR2 replaces them one after the other by new
     processes, with no connection refused meanwhile. Raises OSError where a port cannot be had.
     """
-    return asyncio.run(_supervise(settings, config, workers=workers, log=log, activation=activation))
+    return asyncio.run(
+        _supervise(settings, config, workers=workers, log=log, activation=activation, notify=notify)
+    )
 
 
 async def _supervise(
-    settings: Settings, config: Path, *, workers: int, log: Log, activation: Activation
+    settings: Settings, config: Path, *, workers: int, log: Log, activation: Activation, notify: Notify
 ) -> int:
     where = listen_address(settings.listen)
     with TemporaryDirectory(prefix="vestibule-") as folder:
@@ -98,6 +109,8 @@ async def _supervise(
             await _open_admin(settings, supervisor, stage, stack, bound=activation.admin)
             stack.push_async_callback(supervisor.end)  # first, so that the admin port tells of it
             asked = _listen_to_signals(supervisor)
+            living = asyncio.create_task(notify.stay_alive())
+            stack.callback(living.cancel)
             starting, stopping = asyncio.create_task(supervisor.start()), asyncio.create_task(asked.wait())
             await asyncio.wait((starting, stopping), return_when=asyncio.FIRST_COMPLETED)
             if not starting.done():
@@ -105,7 +118,9 @@ async def _supervise(
             if status := starting.result():
                 return status
             stage.started = True
+            notify.ready()
             await stopping
+            notify.stopping()
             stage.draining = True
         return 0
 

@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping
 import pytest
 from hypothesis import settings
 
+from gateway.sessions.stateful import Stateful
 from tests.fakes.canary_search import pytest_configure, pytest_sessionfinish, pytest_terminal_summary
 from tests.fakes.postgres_programs import program as postgres_program
 
@@ -31,6 +32,17 @@ def needs() -> Callable[[str], str]:
         return path
 
     return find
+
+
+@pytest.fixture
+def patient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Give stores the time that a busy machine takes, instead of what a request may wait for them."""
+    for module in ("redis_server", "redis_bus", "reader", "postgres_server", "postgres_bus", "bus"):
+        monkeypatch.setattr(f"gateway.store.{module}.DEADLINE", 5.0)
+    for module in ("engine", "sqlite_errands", "postgres"):
+        monkeypatch.setattr(f"gateway.store.{module}.BUSY", 5.0)
+    monkeypatch.setattr("gateway.store.postgres.STATEMENT", 5.0)
+    monkeypatch.setitem(Stateful.__init__.__kwdefaults__, "patience", 5.0)
 
 
 if os.environ.get("TEST_LOOP") == "uvloop":

@@ -1,19 +1,14 @@
 """The rooms of a gateway are made once, joined, and end in order."""
 
-import io
-import time
 from pathlib import Path
 
-from gateway.front.ledger import RequestLedger
 from gateway.keys.keyring import KeyRing
-from gateway.lasting import Lasting, Tenure
-from gateway.observe.log import configure
-from gateway.observe.metrics import Metrics
-from gateway.rooms import Rooms, Surroundings
+from gateway.lasting import Lasting
+from gateway.rooms import Rooms
 from gateway.settings.schema import Settings
-from gateway.store.database import Database
 from tests.fakes.configuration import SECRET, SOUND, loaded
 from tests.fakes.databases import opened
+from tests.fakes.furnished import closed, furnished
 
 TWO_APPS = """
 [[routes]]
@@ -23,25 +18,6 @@ upstream = "http://127.0.0.1:3000"
 path = "/b"
 upstream = "http://127.0.0.1:4000"
 """
-
-
-def furnished(settings: Settings, database: Database, tenure: Tenure) -> Rooms:
-    log = configure(form="json", level="info", stream=io.BytesIO(), clock=time.time)
-    log.close()
-    metrics = Metrics(version="0", dropped=lambda: 0)
-    return Rooms(
-        settings,
-        Surroundings(log=log),
-        database=database,
-        metrics=metrics,
-        ledger=RequestLedger(log=log, counts=metrics, trail=lambda event: None, monotonic=time.monotonic),
-        tenure=tenure,
-    )
-
-
-async def closed(rooms: Rooms) -> None:
-    for close in reversed(rooms.closing):
-        await close()
 
 
 async def rooms_of(directory: Path, settings: Settings, lasting: Lasting | None = None) -> Rooms:

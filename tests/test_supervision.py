@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import os
 import signal
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -94,3 +95,20 @@ async def test_a_configuration_that_no_worker_can_serve_ends_the_start(tmp_path:
     await gateway.start()
     assert await gateway.ended() == 1
     assert "cannot start" in gateway.complaints
+
+
+async def test_C07_a_crash_loop_leaves_readyz_red_until_it_is_over(tmp_path: Path) -> None:
+    async with two_workers(tmp_path) as (gateway, _):
+        sound = gateway.config.read_text()
+        gateway.config.write_text("no toml at all")
+        for pid in children(gateway.pid):
+            os.kill(pid, signal.SIGKILL)
+        await logged(gateway, "worker.ended", 4)
+        assert (await gateway.admin("/readyz")).status == 503
+        assert (await gateway.admin("/livez")).status == 200
+        gateway.config.write_text(sound)
+        await gateway.until_ready()
+
+
+def children(pid: int) -> list[int]:
+    return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]

@@ -48,7 +48,7 @@ async def test_connections_reach_every_worker(tmp_path: Path) -> None:
         assert {await answered(port) for _ in range(64)} == pids(supervisor)
 
 
-async def test_a_worker_that_dies_is_replaced_and_what_waited_for_it_is_served(tmp_path: Path) -> None:
+async def test_C07_a_worker_that_dies_is_replaced_and_what_waited_for_it_is_served(tmp_path: Path) -> None:
     async with supervised(tmp_path, "ready") as (supervisor, port):
         assert await supervisor.start() == 0
         before = pids(supervisor)
@@ -67,7 +67,7 @@ async def test_one_that_cannot_start_ends_all_with_its_status(tmp_path: Path) ->
         assert await supervisor.start() == 3
 
 
-async def test_one_that_answers_no_more_is_killed_and_replaced(
+async def test_C07_one_that_answers_no_more_is_killed_and_replaced(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(workers, "EVERY", 0.05)

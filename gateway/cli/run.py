@@ -14,6 +14,7 @@ from gateway.cli.configuration import config_option, load_or_exit
 
 if TYPE_CHECKING:
     from gateway.activation import Activation
+    from gateway.notify import Notify
     from gateway.observe.log import Log
     from gateway.settings.loader import Loaded
     from gateway.settings.schema import Settings
@@ -31,7 +32,8 @@ def command(config: Path) -> None:
     SIGHUP reads the configuration again and takes it over between two requests; if anything is
     wrong with it, the log says what, and the one in force stays.
 
-    Sockets that systemd passes are served in the place of `listen` and `admin_listen`.
+    Sockets that systemd passes are served in the place of `listen` and `admin_listen`; with
+    Type=notify it hears when the gateway serves, and with WatchdogSec= that it still does.
 
     SIGTERM turns /readyz red, lets running requests finish for at most 30 seconds, and ends with
     0; a second one ends at once.
@@ -48,6 +50,7 @@ def command(config: Path) -> None:
     loaded = load_or_exit(config)
     from gateway.activation import Activation
     from gateway.errors import GatewayError
+    from gateway.notify import Notify
     from gateway.observe.log import configure
     from gateway.worker import Inheritance
 
@@ -57,13 +60,14 @@ def command(config: Path) -> None:
     for warning in loaded.warnings:
         log.event("warning", "configuration.warning", {"detail": warning})
     inherited = Inheritance.of(os.environ)
+    notify = Notify.of(os.environ, pid=os.getpid()) if inherited is None else Notify()
     status = 0
     try:
         activation = Activation.of(os.environ, pid=os.getpid())
         if inherited is None and settings.processes > 1:
-            status = _supervise(settings, config, log, activation)
+            status = _supervise(settings, config, log, activation, notify)
         else:
-            _serve(loaded, config, log, inherited or activation)
+            _serve(loaded, config, log, inherited or activation, notify)
     except GatewayError as error:
         fail(f"the gateway cannot start: {error}")
     except OSError as error:
@@ -73,19 +77,24 @@ def command(config: Path) -> None:
     sys.exit(status)
 
 
-def _supervise(settings: "Settings", config: Path, log: "Log", activation: "Activation") -> int:
+def _supervise(
+    settings: "Settings", config: Path, log: "Log", activation: "Activation", notify: "Notify"
+) -> int:
     from gateway.supervision import supervise
 
-    return supervise(settings, config, workers=settings.processes, log=log, activation=activation)
+    workers = settings.processes
+    return supervise(settings, config, workers=workers, log=log, activation=activation, notify=notify)
 
 
-def _serve(loaded: "Loaded", config: Path, log: "Log", given: "Inheritance | Activation") -> None:
+def _serve(
+    loaded: "Loaded", config: Path, log: "Log", given: "Inheritance | Activation", notify: "Notify"
+) -> None:
     from gateway.app import run
     from gateway.rooms import Surroundings
     from gateway.settings.loader import load
     from gateway.worker import Inheritance
 
-    around = Surroundings(log=log, public_socket=given.public, admin_socket=given.admin)
+    around = Surroundings(log=log, public_socket=given.public, admin_socket=given.admin, notify=notify)
     if isinstance(given, Inheritance):
         around = replace(around, workers=given.workers, lifeline=given.lifeline)
     run(loaded, around, read=lambda: load(config, environ=os.environ))

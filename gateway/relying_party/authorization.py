@@ -6,7 +6,7 @@ the allow-list; a response that could be read in two ways ends before any token 
 
 import re
 import secrets
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 from dataclasses import dataclass, field
 from hmac import compare_digest
 
@@ -30,6 +30,8 @@ HINTS = {
 _READ = {"code": 4096, "state": 512, "iss": 2048, "error": 128, "error_description": 1024}
 _ONCE = frozenset({"code", "state", "iss", "error"})
 _PRINTABLE = re.compile(r"[\x20-\x7e]+")
+# The second and third are what Apple and others say for it.
+_CANCELLED = frozenset({"access_denied", "user_cancelled_authorize", "user_cancelled_login"})
 _OUTAGES = frozenset({"server_error", "temporarily_unavailable"})
 # What was asked by acr_values is more than the person can do there
 # (OpenID Connect Core Error Code unmet_authentication_requirements 1.0).
@@ -39,13 +41,18 @@ _WORD = re.compile(r"[a-z_]{1,64}")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CallbackResponse:
-    """What the browser brought to the callback: each parameter once, bounded, printable ASCII."""
+    """What the browser brought to the callback: each parameter once, bounded, printable ASCII.
+
+    `name` is what somebody wants to be called, where the issuer tells that beside its answer: bounded, and
+    signed by nobody.
+    """
 
     code: str | None = field(default=None, repr=False)
     state: str | None = field(default=None, repr=False)
     iss: str | None = None
     error: str | None = None
     error_description: str | None = None
+    name: str | None = field(default=None, repr=False)
 
 
 def random_value() -> str:
@@ -116,15 +123,21 @@ def read_response(pairs: Sequence[tuple[str, str]]) -> CallbackResponse:
     return CallbackResponse(**found)
 
 
-def accept_response(response: CallbackResponse, *, pending: PendingLogin, metadata: IssuerMetadata) -> str:
-    """Return the code of a *response* that answers *pending* and comes from its issuer.
+def accept_response(
+    response: CallbackResponse,
+    *,
+    pending: PendingLogin,
+    metadata: IssuerMetadata,
+    issuers: Container[str] = (),
+) -> str:
+    """Return the code of a *response* that answers *pending* and comes from its issuer, or one of *issuers*.
 
     Raises LoginCancelled where somebody said no, IssuerUnavailable where the issuer is out of
     order, else LoginFailed.
     """
     if response.state is None or not compare_digest(response.state.encode(), pending.state.encode()):
         raise LoginFailed("the response's state is not that of this login")
-    _check_issuer(response, metadata)
+    _check_issuer(response, metadata, issuers)
     if response.error is not None:
         raise _refusal(response.error)
     if response.code is None:
@@ -132,17 +145,17 @@ def accept_response(response: CallbackResponse, *, pending: PendingLogin, metada
     return response.code
 
 
-def _check_issuer(response: CallbackResponse, metadata: IssuerMetadata) -> None:
+def _check_issuer(response: CallbackResponse, metadata: IssuerMetadata, issuers: Container[str]) -> None:
     """Refuse a mix-up of issuers (RFC 9207 2.4): `iss` must be right, and there if promised."""
     if response.iss is None and metadata.promises_iss:
         raise LoginFailed("the response lacks the iss that its issuer promises")
-    if response.iss is not None and response.iss != metadata.issuer:
+    if response.iss is not None and response.iss != metadata.issuer and response.iss not in issuers:
         raise LoginFailed("the response comes from another issuer")
 
 
 def _refusal(error: str) -> LoginFailed | IssuerUnavailable:
-    if error == "access_denied":
-        return LoginCancelled("the issuer says access_denied")
+    if error in _CANCELLED:
+        return LoginCancelled(f"the issuer says {error}")
     if error == _UNMET:
         return ProofTooWeak(f"the issuer says {error}")
     if error in _OUTAGES:

@@ -82,7 +82,10 @@ def verified_login(
         subject=_text(claims, "sub") or "",
         email=email,
         # It speaks about the claim `email` and about no other that is used as one (nOAuth).
-        email_verified=email is not None and names.email == "email" and claims.get("email_verified") is True,
+        email_verified=registration.email_counts
+        and email is not None
+        and names.email == "email"
+        and claims.get("email_verified") is True,
         name=_text(claims, names.name),
         image=_image(claims, names.image),
         groups=_values(claims, names.groups, wanted=registration.keeps_group),
@@ -103,7 +106,7 @@ def _text(claims: Claims, path: str) -> str | None:
         return None
     if not isinstance(value, str):
         raise LoginFailed(f"the claim {path} is not text")
-    return _fit(value, path)
+    return fit(value, path)
 
 
 def _email(claims: Claims, path: str) -> str | None:
@@ -159,10 +162,11 @@ def _scalar(value: object, path: str) -> str:
     text = _as_text(value)
     if text is None:
         raise LoginFailed(f"the claim {path} has a value that is neither text nor a whole number")
-    return _fit(text, path)
+    return fit(text, path)
 
 
-def _fit(value: str, path: str) -> str:
+def fit(value: str, path: str) -> str:
+    """Return *value* of the claim *path*, which a header can carry. Raises LoginFailed."""
     if len(value) > LONGEST_VALUE:
         raise LoginFailed(f"the claim {path} is longer than {LONGEST_VALUE} characters")
     if _UNFIT.search(value):

@@ -54,6 +54,7 @@ class Expectation:
     code: str = field(repr=False)
     max_age: int | None = None
     signed_claims: tuple[tuple[str, str], ...] = ()
+    trusted_audiences: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -209,26 +210,42 @@ def _check_issuer(claims: Claims, expected: Expectation) -> None:
 
 
 def _check_audience(claims: Claims, expected: Expectation) -> None:
-    """3.1.3.7 (3): for us, and for nobody whom we do not trust, which is everybody else."""
-    audience = claims.get("aud")
-    listed = audience if isinstance(audience, list) else [audience]
-    if not listed or any(one != expected.client_id for one in listed):
-        raise LoginFailed("the ID token's aud is not our client_id alone")
+    """3.1.3.7 (3): for us, and for nobody whom the configuration does not trust."""
+    listed = _listed_audiences(claims)
+    trusted = (expected.client_id, *expected.trusted_audiences)
+    if expected.client_id not in listed or any(one not in trusted for one in listed):
+        raise LoginFailed("the ID token's aud is not our client_id alone, or with others that are trusted")
 
 
 def _check_authorized_party(claims: Claims, expected: Expectation) -> None:
-    """3.1.3.7 (4, 5): `azp`, where it is there, is us."""
-    if "azp" in claims and claims["azp"] != expected.client_id:
+    """3.1.3.7 (4, 5): `azp`, where it is there, is us; it is there where `aud` names others too.
+
+    Without it, a token that was issued to another client of theirs could be presented as ours.
+    """
+    shared = any(one != expected.client_id for one in _listed_audiences(claims))
+    if ("azp" in claims or shared) and claims.get("azp") != expected.client_id:
         raise LoginFailed("the ID token's azp is not our client_id")
+
+
+def _listed_audiences(claims: Claims) -> list[object]:
+    audience = claims.get("aud")
+    return audience if isinstance(audience, list) else [audience]
 
 
 def _check_expiry(claims: Claims, expected: Expectation) -> None:
     """3.1.3.7 (9): a finite `exp`, less than a day away; with the leeway spent, the edge is over."""
     expiry = moment_in(claims, "exp")
-    if expiry is None or not 0 < expiry < expected.now + DAY:
+    if expiry is None or expiry <= 0 or not _is_near(expiry, moment_in(claims, "iat"), expected.now):
         raise LoginFailed("the ID token's exp is missing or not a moment within a day")
     if expected.now >= expiry + EXPIRY_LEEWAY:
         raise LoginFailed("the ID token is expired")
+
+
+def _is_near(expiry: float, issued: float | None, now: float) -> bool:
+    """Say whether a token is good for a day at most, also by a clock ahead of ours as far as `iat` may be."""
+    if issued is not None and issued > now:
+        return expiry <= issued + DAY
+    return expiry < now + DAY
 
 
 def _check_issued(claims: Claims, expected: Expectation) -> None:

@@ -5,7 +5,7 @@ from dataclasses import replace
 
 from gateway.errors import GrantForeign, GrantRefused, IssuerUnavailable, LoginFailed, TokenRefused
 from gateway.model.grant import ProviderTokens, Token
-from gateway.relying_party import id_token, tokens
+from gateway.relying_party import id_token, tokens, twitch
 from gateway.relying_party.authorization import plain_word
 from gateway.relying_party.backchannel import BackChannel
 from gateway.relying_party.decryption import signed_id_token
@@ -25,10 +25,13 @@ async def refreshed(
     resource: str | None,
     metadata: IssuerMetadata,
     issuer: BackChannel,
+    registration: Registration,
     keys: KeySource,
     now: float,
 ) -> ProviderTokens:
     """Return *kept* with the tokens that its refresh token brought; what did not come stays as it was.
+
+    A new ID token is held against *registration*, and verified with *keys*.
 
     Raises GrantRefused where the issuer says `invalid_grant`, GrantForeign where what it gave does not
     verify or is about another than *subject*, TokenRefused where it gives no token for *resource*,
@@ -48,7 +51,7 @@ async def refreshed(
             kept,
             access_token,
             subject=subject,
-            registration=issuer.registration,
+            registration=registration,
             keys=keys,
             now=now,
         )
@@ -74,8 +77,8 @@ async def answered(
     if "error" not in document:
         return document
     word = plain_word(document["error"])
-    if word == _OVER:
-        raise GrantRefused("the issuer says invalid_grant")
+    if word == _OVER or (issuer.registration.steps == "twitch" and twitch.is_over(document)):
+        raise GrantRefused(f"the issuer says {_OVER}")
     if word == _NO_SUCH:
         raise TokenRefused("the issuer says invalid_target")
     raise IssuerUnavailable(f"{metadata.issuer}: the token endpoint says {word}")
@@ -118,6 +121,7 @@ async def _id_token(
         access_token=access_token.value,
         code="",
         signed_claims=registration.signed_claims,
+        trusted_audiences=registration.trusted_audiences,
     )
     claims = await id_token.verify_refreshed(raw, expectation=expectation, subject=subject, keys=keys)
     return id_token.as_token(raw, claims, now=now)

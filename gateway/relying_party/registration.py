@@ -18,6 +18,7 @@ ClientAuth = Literal[
     "private_key_jwt",
     "tls_client_auth",
     "self_signed_tls_client_auth",
+    "signed_client_secret",
     "none",
 ]
 BY_CERTIFICATE = frozenset({"tls_client_auth", "self_signed_tls_client_auth"})
@@ -33,6 +34,9 @@ ASYMMETRIC = frozenset(
 )
 SYMMETRIC = {"HS256": 32, "HS384": 48, "HS512": 64}  # least bytes of the secret, RFC 7518 3.2
 DEFAULT_ALGORITHMS = ("RS256", "PS256", "ES256", "ES384", "EdDSA", "Ed25519")
+
+# Where tenants of Entra are found together: the address of all work accounts, and of private ones too.
+OF_ALL_TENANTS = re.compile(r"(?P<base>.+)/(?:organizations|common)/v2\.0")
 
 # What a login binds to itself; `request` and `request_uri` would replace all of it (RFC 9101).
 OURS = frozenset(
@@ -119,7 +123,12 @@ class Registration:
     after them; of a login's groups a session carries those. `claim_issuers` are those whose signed claims
     about people count beside this one's own. With `oauth` it is no OpenID Connect issuer but a provider of
     OAuth 2.0, and `issuer` a name for it; `steps` names what one such provider needs besides, and of
-    `organizations` one has to be a member to sign in.
+    `organizations` one has to be a member to sign in. `trusted_audiences` may stand beside us in the ID
+    token's `aud`. `team` signs the client secret where that is one of our keys' work; assertions are
+    addressed to `assertion_audience` where one is known beforehand that is not the issuer's own name. An
+    ID token goes along to where people sign out, and tokens are revoked, unless `logout_hint` and `revokes`
+    say otherwise. With `tenants` it is as many issuers, and `issuer` the address of all of them; where
+    `email_counts` is off, nobody there vouches for an e-mail.
     """
 
     id: str
@@ -147,13 +156,22 @@ class Registration:
     content_encryption: tuple[str, ...] = ("A256GCM", "A128GCM", "A256CBC-HS512", "A128CBC-HS256")
     resources: tuple[str, ...] = ()
     oauth: OAuthEndpoints | None = None
-    steps: Literal["", "entra", "github", "bitbucket"] = ""
+    steps: Literal["", "entra", "github", "bitbucket", "twitch", "apple", "zitadel"] = ""
     organizations: tuple[str, ...] = ()
     groups_kept: tuple[str, ...] = ("*",)
     claim_issuers: tuple[str, ...] = ()
+    tenants: tuple[str, ...] = ()
+    email_counts: bool = True
+    trusted_audiences: tuple[str, ...] = ()
+    team: str = ""
+    assertion_audience: str = ""
+    logout_hint: bool = True
+    revokes: bool = True
 
     def __post_init__(self) -> None:
         faults = [*self._address_faults(), *self._endpoint_faults(), *self._algorithm_faults()]
+        if self.tenants and not OF_ALL_TENANTS.fullmatch(self.issuer):
+            faults.append(("issuer", "must be the address of all tenants, where there are any"))
         if faults:
             raise SettingsInvalid(
                 [Fault(key=f"providers.{self.id}.{key}", message=text) for key, text in faults]
@@ -198,6 +216,10 @@ class Registration:
         return next((key for key in self.keys if key.use == "sig"), None)
 
     @property
+    def _signs_secrets(self) -> bool:
+        return bool(self.team) and self.signing_key is not None and self.signing_key.algorithm == "ES256"
+
+    @property
     def decryption_keys(self) -> tuple[ClientKey, ...]:
         """The keys of ours that tokens are encrypted to."""
         return tuple(key for key in self.keys if key.use == "enc")
@@ -226,6 +248,8 @@ class Registration:
             faults.append(("client_secret", f"is needed for {self.client_auth}"))
         if self.client_auth == "private_key_jwt" and self.signing_key is None:
             faults.append(("keys", f"one that signs is needed for {self.client_auth}"))
+        if self.client_auth == "signed_client_secret" and not self._signs_secrets:
+            faults.append(("keys", f"one for ES256, and a team, are needed for {self.client_auth}"))
         if self.client_auth in BY_CERTIFICATE and not self.shows_certificate:
             faults.append(("tls.client_cert", f"is needed for {self.client_auth}"))
         if self.opens_tokens and not self.decryption_keys:

@@ -3,13 +3,16 @@
 A step completes the claims of a login that was verified; it changes nothing that they say already.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Protocol
 
+from gateway.relying_party.apple import Apple, read_named_response
+from gateway.relying_party.authorization import CallbackResponse, read_response
 from gateway.relying_party.claims import Claims
 from gateway.relying_party.entra import Entra
 from gateway.relying_party.http import IssuerHttp
 from gateway.relying_party.registration import Registration
+from gateway.relying_party.zitadel import Zitadel
 
 
 class LoginSteps(Protocol):
@@ -30,4 +33,19 @@ class _Standard:
         return claims
 
 
-STEPS: Mapping[str, LoginSteps] = {"": _Standard(), "entra": Entra()}
+STEPS: Mapping[str, LoginSteps] = {
+    "": _Standard(),
+    "entra": Entra(),
+    "twitch": _Standard(),
+    "apple": Apple(),
+    "zitadel": Zitadel(),
+}
+
+_READERS: Mapping[str, Callable[[Sequence[tuple[str, str]]], CallbackResponse]] = {
+    "apple": read_named_response
+}
+
+
+def response_in(pairs: Sequence[tuple[str, str]], registration: Registration) -> CallbackResponse:
+    """Return the response in *pairs*, as this kind of provider gives one. Raises LoginFailed."""
+    return _READERS.get(registration.steps, read_response)(pairs)

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from gateway.errors import IssuerUnavailable, LoginFailed
 from gateway.model.grant import Token
 from gateway.model.login import PendingLogin
+from gateway.relying_party import twitch
 from gateway.relying_party.authorization import plain_word
 from gateway.relying_party.backchannel import BackChannel
 from gateway.relying_party.discovery import IssuerMetadata
@@ -105,6 +106,8 @@ def _read_tokens(document: dict[str, object], registration: Registration) -> Tok
 def read_scope(document: dict[str, object], registration: Registration) -> str:
     """Return the scope; left out, it is the one asked for (RFC 6749 5.1). Raises LoginFailed."""
     scope = document.get("scope", " ".join(registration.scopes))
+    if registration.steps == "twitch":
+        scope = twitch.scope_in(scope)
     if not isinstance(scope, str) or not _SCOPE.fullmatch(scope):
         raise LoginFailed("the token answer's scope is not plain text")
     return scope

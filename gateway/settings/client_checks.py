@@ -12,6 +12,7 @@ from gateway.settings.refusal import Finding
 
 Path = tuple[str, int]
 _BY_CERTIFICATE = ("tls_client_auth", "self_signed_tls_client_auth")
+_BY_KEY = ("private_key_jwt", "signed_client_secret")
 _HMAC_KEY = 32  # bytes that a key for HS256 has at least (RFC 7518 3.2)
 
 
@@ -34,6 +35,8 @@ def client_faults(path: Path, provider: ProviderSettings) -> Iterator[Finding]:
     yield from _opening(path, provider)
     yield from certificate_faults(path, provider)
     yield from secret_faults(path, provider)
+    yield from _signed_secret(path, provider)
+    yield from _audiences(path, provider)
 
 
 def signing_faults(path: KeyPath, client: Client, *, signs_requests: bool = False) -> Iterator[Finding]:
@@ -41,7 +44,7 @@ def signing_faults(path: KeyPath, client: Client, *, signs_requests: bool = Fals
     because = ((*path, "client_auth"), (*path, "signed_requests"))
     signing = [key for key in client.keys if key.use == "sig"]
     reasons = {
-        'client_auth = "private_key_jwt"': client.client_auth == "private_key_jwt",
+        f'client_auth = "{client.client_auth}"': client.client_auth in _BY_KEY,
         "signed_requests": signs_requests,
     }
     for what in (what for what, wanted in reasons.items() if wanted and not signing):
@@ -111,4 +114,24 @@ def secret_faults(path: KeyPath, client: Client) -> Iterator[Finding]:
             path=(*path, "client_secret"),
             message=f"must be at least {_HMAC_KEY} bytes to be a key for HS256 (RFC 7518 3.2)",
             because=((*path, "client_auth"),),
+        )
+
+
+def _signed_secret(path: Path, provider: ProviderSettings) -> Iterator[Finding]:
+    if provider.client_auth == "signed_client_secret" and provider.preset != "apple":
+        yield Finding(
+            path=(*path, "client_auth"),
+            message="is known to Apple alone",
+            suggestion='write preset = "apple", or client_auth = "private_key_jwt"',
+            because=((*path, "preset"),),
+        )
+
+
+def _audiences(path: Path, provider: ProviderSettings) -> Iterator[Finding]:
+    trusted = provider.trusted_audiences
+    if provider.client_id in trusted or len(set(trusted)) != len(trusted):
+        yield Finding(
+            path=(*path, "trusted_audiences"),
+            message="must name each audience once, and not client_id, which an ID token is for anyway",
+            because=((*path, "client_id"),),
         )

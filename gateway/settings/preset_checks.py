@@ -68,6 +68,15 @@ def signed_claims(provider: ProviderSettings) -> tuple[tuple[str, str], ...]:
     return tuple((claim, str(given[name])) for claim, name in signed.items() if name in given)
 
 
+def assertion_audience(provider: ProviderSettings) -> str:
+    """Return what our assertions are addressed to where that is not the issuer's own name, else nothing.
+
+    It is below the issuer that is configured, so that no other issuer could use one.
+    """
+    path = PRESETS[provider.preset].assertion_path if provider.preset else ""
+    return f"{(provider.issuer or '').rstrip('/')}/{path}" if path else ""
+
+
 def _known(preset: Preset | None) -> frozenset[str]:
     return frozenset() if preset is None else frozenset((*preset.needs, *preset.takes))
 

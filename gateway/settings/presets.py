@@ -16,6 +16,9 @@ PARAMETERS = (
     "user_pool",
     "hosted_domain",
     "organizations",
+    "tenants",
+    "team",
+    "workspace",
 )
 """The keys of a provider that mean something to presets alone."""
 
@@ -29,6 +32,10 @@ class Preset:
     `signed` pairs a claim that the ID token must have with the parameter that it must equal;
     `refuses` says why a key may not be switched on. `at_base` are templates in place of `keys` where
     `base_url` names a server of the operator's own; `steps` are what a login there needs besides.
+    `demands` pairs keys that must be written, or filled, with the reason. `assertion_path`, below the
+    issuer, is what our assertions are addressed to where the issuer does not take its own name;
+    `logout_hint` says whether it takes an ID token where people sign out, `revokes` whether revoking a
+    token there ends no more than a sign-in.
     """
 
     name: str
@@ -41,7 +48,11 @@ class Preset:
     signed: Mapping[str, str] = field(default_factory=dict)
     refuses: Mapping[str, str] = field(default_factory=dict)
     at_base: Mapping[str, str] = field(default_factory=dict)
-    steps: Literal["", "entra", "github", "bitbucket"] = ""
+    steps: Literal["", "entra", "github", "bitbucket", "twitch", "apple", "zitadel"] = ""
+    demands: Mapping[str, str] = field(default_factory=dict)
+    assertion_path: str = ""
+    logout_hint: bool = True
+    revokes: bool = True
 
     def issuer_of(self, given: Mapping[str, object]) -> str | None:
         """Return the issuer that the parameters in *given* make, None where one is missing."""

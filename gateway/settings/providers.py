@@ -8,7 +8,17 @@ from pydantic import BeforeValidator, Field, StrictBool, StrictInt
 from gateway.settings.addresses import EndpointUrl, IssuerUrl
 from gateway.settings.client_keys import ClientKeySettings, ProviderTlsSettings
 from gateway.settings.fields import ClaimName, ClaimPath, GroupPattern, Scope, Slug, Word
-from gateway.settings.preset_keys import BaseUrl, Domain, PathSegment, PresetName, TenantId, UserPool
+from gateway.settings.preset_keys import (
+    AppleTeam,
+    BaseUrl,
+    Domain,
+    PathSegment,
+    PresetName,
+    SlackWorkspace,
+    TenantId,
+    TenantIds,
+    UserPool,
+)
 from gateway.settings.presets import PARAMETERS
 from gateway.settings.references import ClientSecret
 from gateway.settings.table import Table, written
@@ -20,7 +30,7 @@ Algorithm = Literal[
 
 ClientAuth = Literal[
     "client_secret_basic", "client_secret_post", "client_secret_jwt", "private_key_jwt", "tls_client_auth",
-    "self_signed_tls_client_auth", "none",
+    "self_signed_tls_client_auth", "signed_client_secret", "none",
 ]  # fmt: skip
 ContentEncryption = Literal["A256GCM", "A128GCM", "A256CBC-HS512", "A128CBC-HS256"]
 
@@ -40,7 +50,7 @@ KEYS_OF: Mapping[str, frozenset[str]] = {
         | {"authorization_params", "claims", "id_token_algorithms", "keys", "response_mode"}
         | {"pushed_requests", "signed_requests", "dpop"}
         | {"tls", "encrypted_id_tokens", "userinfo_format", "content_encryption", "profile"}
-        | {"keep_groups", "claim_issuers", "preset", *PARAMETERS}
+        | {"keep_groups", "claim_issuers", "trusted_audiences", "preset", *PARAMETERS}
     ),
     "oauth2": frozenset(
         {"issuer", "client_id", "client_secret", "client_auth", "scopes", "trust_email"}
@@ -80,6 +90,11 @@ class ProviderSettings(Table):
         description='With preset = "entra": the id of the tenant whose people may sign in.',
         examples=["8eaef023-2b34-4da1-9baa-8bc8c9d6a490"],
     )
+    tenants: TenantIds | None = Field(
+        default=None,
+        description='With preset = "entra-multitenant": the ids of the tenants whose people may sign in.',
+        examples=[["8eaef023-2b34-4da1-9baa-8bc8c9d6a490", "82229342-1101-4ab6-817b-70c0747630f3"]],
+    )
     domain: Domain | None = Field(
         default=None,
         description='With preset = "okta" or "auth0": the host of the tenant.',
@@ -112,6 +127,16 @@ class ProviderSettings(Table):
         default=None,
         description='With preset = "github": only members of one of these may sign in.',
         examples=[["company"]],
+    )
+    team: AppleTeam | None = Field(
+        default=None,
+        description='With preset = "apple": the id of the team at Apple that the key is of.',
+        examples=["A1B2C3D4E5"],
+    )
+    workspace: SlackWorkspace | None = Field(
+        default=None,
+        description='With preset = "slack": the id of the workspace whose people may sign in.',
+        examples=["T0123ABCD"],
     )
     issuer: Annotated[IssuerUrl | None, Needed()] = Field(
         default=None,
@@ -150,7 +175,8 @@ class ProviderSettings(Table):
     client_auth: ClientAuth = Field(
         default="client_secret_basic",
         description="How we prove to the issuer who we are: by client_secret, sent or as the key of an HMAC "
-        '("client_secret_jwt"), by one of our keys ("private_key_jwt"), by our certificate, or not ("none").',
+        '("client_secret_jwt"), by one of our keys ("private_key_jwt"; at Apple "signed_client_secret"), by '
+        'our certificate, or not ("none").',
     )
     keys: tuple[ClientKeySettings, ...] = Field(
         default=written([]),
@@ -219,6 +245,12 @@ class ProviderSettings(Table):
         description="Other issuers whose signed claims about people count, where this one hands them on or "
         "says where they are (OpenID Connect Core 5.6.2).",
         examples=[["https://claims.example.com"]],
+    )
+    trusted_audiences: tuple[Word, ...] = Field(
+        default=written([]),
+        description="What an ID token for us may name in aud beside client_id; azp must then be client_id "
+        "(OpenID Connect Core 3.1.3.7). Any other audience ends a login.",
+        examples=[["230450912345678901"]],
     )
     id_token_algorithms: tuple[Algorithm, ...] = Field(
         default=written(["RS256", "PS256", "ES256", "ES384", "EdDSA", "Ed25519"]),

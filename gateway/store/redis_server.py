@@ -27,7 +27,13 @@ CALLS = 256  # under way at once; more fail at once
 
 
 Command = tuple[str | bytes | int, ...]
-"""A command about one key, which is its second word."""
+"""A command about one key: its second word, or the one after the number of keys of a script."""
+
+
+def key_of(command: Command) -> bytes:
+    """Return the key that *command* is about."""
+    key = command[3] if command[0] == "EVAL" else command[1]
+    return key.encode() if isinstance(key, str) else bytes(key)
 
 
 class Place(NamedTuple):
@@ -60,6 +66,8 @@ class RedisServer:
         self.place = place
         self._breaker = Breaker(monotonic=monotonic)
         self._under_way = 0
+        self._idle = asyncio.Event()
+        self._idle.set()
         self._closed = False
         self._tls = login.tls.context() if login.tls else None
         self._redis = Redis.from_pool(
@@ -89,6 +97,7 @@ class RedisServer:
             raise StoreUnavailable("too many calls wait for the store")
         self._breaker.admit()
         self._under_way += 1
+        self._idle.clear()
         try:
             with redis_outages_told(self._breaker):
                 async with asyncio.timeout(DEADLINE):
@@ -96,6 +105,8 @@ class RedisServer:
             self._breaker.succeeded()
         finally:
             self._under_way -= 1
+            if not self._under_way:
+                self._idle.set()
 
     async def prove(self) -> None:
         """Raise StoreUntrusted where TLS with the server, if it answers, cannot come about."""
@@ -122,8 +133,13 @@ class RedisServer:
         return made
 
     async def close(self) -> None:
-        """End every connection, and ask nothing from now on."""
+        """Ask nothing from now on, and end every connection once the calls under way are over.
+
+        The library would open a connection anew for a call that loses its own, and nobody would end
+        that one. A call is over within `DEADLINE`.
+        """
         self._closed = True
+        await self._idle.wait()
         await self._redis.aclose()
 
 

@@ -11,6 +11,7 @@ from gateway.model.upstream import Member, Upstream
 from gateway.upstream.answer_head import AnswerHeads
 from gateway.upstream.exchange import Exchange
 from gateway.upstream.headers import Outbound
+from gateway.upstream.names import Resolve, Whereabouts
 from gateway.upstream.trust import context_for
 from gateway.upstream.wire import Connection
 
@@ -34,12 +35,18 @@ class Pool:
 
     No more connections are open than the upstream's limits allow; a request waits for one as long as
     it would for a connection, and is refused where too many wait. *witness* hears whether a connection
-    could be made, and whether an answer was whole. Raises OSError where the files of the upstream's
-    trust cannot be used.
+    could be made, and whether an answer was whole; *resolve* tells where hosts are, by default as the system
+    does. Raises OSError where the files of the upstream's trust cannot be used.
     """
 
     def __init__(
-        self, upstream: Upstream, member: Member, *, heads: AnswerHeads, witness: Witness | None = None
+        self,
+        upstream: Upstream,
+        member: Member,
+        *,
+        heads: AnswerHeads,
+        witness: Witness | None = None,
+        resolve: Resolve | None = None,
     ) -> None:
         self._upstream = upstream
         self._member = member
@@ -47,6 +54,7 @@ class Pool:
         self._witness = witness or _Nobody()
         self._tls = context_for(upstream.trust) if member.tls else None
         self._limits = upstream.limits
+        self._whereabouts = Whereabouts(member.host, resolve=resolve)
         self._taken = 0
         self._idle: list[Connection] = []
         self._open: set[Connection] = set()
@@ -70,6 +78,7 @@ class Pool:
         self._closing = asyncio.get_running_loop().create_future()
         for connection in (*self._open, *self._released):
             connection.drop(UpstreamUnreachable("the gateway is closing"))
+        await self._whereabouts.close()
         if self._open or self._released:
             await self._closing
 
@@ -118,20 +127,40 @@ class Pool:
         return connection
 
     async def _dialled(self) -> Connection:
-        """Return a new connection. A name is resolved anew for each."""
-        loop, member = asyncio.get_running_loop(), self._member
-        if member.socket:
-            _, connection = await loop.create_unix_connection(self._new_connection, member.socket)
+        """Return a new connection, to the first address of the host that takes one."""
+        if self._member.socket:
+            loop = asyncio.get_running_loop()
+            _, connection = await loop.create_unix_connection(self._new_connection, self._member.socket)
             return connection
-        name = (self._upstream.trust.server_name or member.host) if self._tls else None
-        _, connection = await loop.create_connection(
-            self._new_connection, member.host, member.port, ssl=self._tls, server_hostname=name
+        found = await self._whereabouts.now()
+        refused: OSError = OSError("the host has no address")
+        for address in found.addresses:
+            try:
+                return await self._dialled_at(address, found.at)
+            except OSError as error:
+                refused = error
+        raise refused
+
+    async def _dialled_at(self, address: str, found_at: float) -> Connection:
+        name = (self._upstream.trust.server_name or self._member.host) if self._tls else None
+        _, connection = await asyncio.get_running_loop().create_connection(
+            lambda: self._new_connection(found_at),
+            address,
+            self._member.port,
+            ssl=self._tls,
+            server_hostname=name,
         )
         return connection
 
-    def _new_connection(self) -> Connection:
+    def _new_connection(self, found_at: float | None = None) -> Connection:
         upstream = self._upstream
-        return Connection(owner=self, timeouts=upstream.timeouts, heads=self._heads, reuse=upstream.reuse)
+        return Connection(
+            owner=self,
+            timeouts=upstream.timeouts,
+            heads=self._heads,
+            reuse=upstream.reuse,
+            found_at=found_at,
+        )
 
     # What a connection tells.
 

@@ -15,10 +15,9 @@ from gateway.upstream.answer import AnswerReader
 from gateway.upstream.answer_head import AnswerHeads
 
 HIGH_WATER = 256 * 1024
-# How long a connection is used, so that an app which moved to another address is found there.
+# How long a connection takes new requests, and idles between them: an app that moved to another address is
+# found there, and most servers keep theirs for longer.
 LIFETIME = 30.0
-# How long an unused connection is kept. Shorter than what most servers keep theirs for.
-KEPT_IDLE = 30.0
 
 
 class Owner(Protocol):
@@ -35,16 +34,26 @@ class Owner(Protocol):
 class Connection(asyncio.Protocol):
     """An HTTP/1.1 connection that carries one exchange at a time.
 
+    It takes none once `LIFETIME` is over since *found_at*, when its address was asked for, by default now.
     `used` says whether it carried one before. While an exchange runs, `failure` is what ended it
     early, if anything did.
     """
 
-    def __init__(self, *, owner: Owner, timeouts: Timeouts, heads: AnswerHeads, reuse: bool) -> None:
+    def __init__(
+        self,
+        *,
+        owner: Owner,
+        timeouts: Timeouts,
+        heads: AnswerHeads,
+        reuse: bool,
+        found_at: float | None = None,
+    ) -> None:
         self._owner = owner
         self._timeouts = timeouts
         self._heads = heads
         self._reuse = reuse
         self._loop = asyncio.get_running_loop()
+        self._retires_at = (self._loop.time() if found_at is None else found_at) + LIFETIME
         self._reader: AnswerReader | None = None
         self._waiter: asyncio.Future[None] | None = None
         self._writable: asyncio.Future[None] | None = None
@@ -163,7 +172,6 @@ class Connection(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast(asyncio.Transport, transport)
-        self._retires_at = self._loop.time() + LIFETIME
         self._poll = select.poll()
         self._poll.register(transport.get_extra_info("socket").fileno(), select.POLLIN)
 
@@ -237,7 +245,7 @@ class Connection(asyncio.Protocol):
             return
         self._reader = None
         self.used = True
-        self._arm(KEPT_IDLE)
+        self._arm_at(self._retires_at)
         if not self._reading:
             self._reading = True
             self._transport.resume_reading()
@@ -261,7 +269,10 @@ class Connection(asyncio.Protocol):
     # The timer. It is left running between exchanges: moving a deadline later costs no timer at all.
 
     def _arm(self, delay: float) -> None:
-        self._deadline = at = self._loop.time() + delay
+        self._arm_at(self._loop.time() + delay)
+
+    def _arm_at(self, at: float) -> None:
+        self._deadline = at
         if self._timer is not None:
             if at >= self._timer_at:
                 return

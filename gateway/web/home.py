@@ -9,13 +9,14 @@ from urllib.parse import urlencode
 from gateway.flows.targets import ReturnTargets
 from gateway.model.answer import Answer
 from gateway.web.destination import NAMES, destination
+from gateway.web.hints import NAMES as HINTS
 from gateway.web.purpose import ROUTE
 from gateway.web.query import Fields
 from gateway.web.replies import Replies
 from gateway.web.visit import Visit
 
 Handler = Callable[[Visit], Awaitable[Answer]]
-_KEPT = ("remember", "login_hint", "prompt", "ui_locales", ROUTE)
+_KEPT = ("remember", *HINTS, ROUTE)
 
 
 class Home:

@@ -1,6 +1,5 @@
 """Sign-in: the page of form and buttons, the start at a provider, and the way back from it."""
 
-from collections.abc import Mapping
 from urllib.parse import quote, urlencode
 
 from gateway.errors import (
@@ -19,6 +18,7 @@ from gateway.flows.targets import ReturnTargets
 from gateway.model.answer import Answer
 from gateway.web.csrf import Csrf
 from gateway.web.errors import explaining
+from gateway.web.hints import hints
 from gateway.web.home import Home
 from gateway.web.pages import Pages
 from gateway.web.purpose import Purpose, Purposes
@@ -26,10 +26,6 @@ from gateway.web.query import Fields
 from gateway.web.replies import Replies
 from gateway.web.signin_page import SignInPage
 from gateway.web.visit import Visit
-
-# Of what a client may add to the issuer's address, only what changes no one's standing: the
-# strength and age of a login are asked for by routes alone (rules B4, O18).
-_HINTS = ("login_hint", "prompt", "ui_locales")
 
 
 class SignIn:
@@ -78,18 +74,18 @@ class SignIn:
         if purpose.session is not None and purpose.session.provider in issuers:
             return await self._depart(purpose.session.provider, visit, purpose)
         if self._passwords is not None or len(issuers) > 1:
-            return self._page.show(visit.inbound, purpose)
+            return self._page.show(visit, purpose)
         return await self._depart(issuers[0], visit, purpose)
 
     async def follow(self, visit: Visit) -> Answer:
         """GET /signin/{provider}: our own redirect names a target and starts; anybody else chooses."""
         purpose = await self._purposes.of(visit, visit.query)
         if self._is_for_passwords(visit):
-            return self._page.show(visit.inbound, purpose)
+            return self._page.show(visit, purpose)
         if visit.tail not in [provider.id for provider in self._logins.providers]:
             raise NoSuchPage("no such provider")
         if purpose.return_to is None:
-            return self._page.show(visit.inbound, purpose)
+            return self._page.show(visit, purpose)
         return await self._depart(visit.tail, visit, purpose)
 
     async def start(self, visit: Visit) -> Answer:
@@ -165,7 +161,7 @@ class SignIn:
             )
         if not isinstance(error, CredentialsRefused) or not visit.inbound.wants_html:
             raise error
-        return self._page.show(visit.inbound, purpose, refused=error, typed=fields)
+        return self._page.show(visit, purpose, refused=error, typed=fields)
 
     def _turned_away(self, visit: Visit, error: Unavailable) -> Answer:
         """Answer a login of which nothing was read, so that nobody knows what its script asks for."""
@@ -200,7 +196,7 @@ class SignIn:
             inbound=visit.inbound,
             return_to=purpose.return_to or "/",
             persistent=purpose.persists(fields),
-            hints=_hints(visit.query),
+            hints=hints(visit.query),
             route=purpose.route,
             step_up=purpose.step_up_at(provider_id),
         )
@@ -209,7 +205,3 @@ class SignIn:
 def _auth_js_code(error: GatewayError) -> str:
     """Return the `code` that Auth.js clients read beside `error`: `credentials` is a wrong password."""
     return "credentials" if isinstance(error, CredentialsRefused) else error.code
-
-
-def _hints(query: Fields) -> Mapping[str, str]:
-    return {name: value for name in _HINTS if (value := query.one(name))}

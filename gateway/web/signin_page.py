@@ -1,4 +1,5 @@
-"""The sign-in page: the form for a password, and a button for each issuer.
+"""The sign-in page: the form for a password, and a button for each issuer, which keeps what the page's
+address says to the issuer.
 
 Somebody who has to type their password again sees the form alone.
 """
@@ -14,10 +15,12 @@ from gateway.model.inbound import Inbound
 from gateway.model.session import Session
 from gateway.web.csrf import Csrf
 from gateway.web.errors import explaining
+from gateway.web.hints import as_query, hints
 from gateway.web.pages import Pages
 from gateway.web.person import display_name
 from gateway.web.purpose import Purpose, Purposes
 from gateway.web.query import Fields
+from gateway.web.visit import Visit
 
 
 class SignInPage:
@@ -42,7 +45,7 @@ class SignInPage:
 
     def show(
         self,
-        inbound: Inbound,
+        visit: Visit,
         purpose: Purpose,
         *,
         refused: CredentialsRefused | None = None,
@@ -53,14 +56,15 @@ class SignInPage:
         Raises ProofTooWeak where typing it again would be in vain.
         """
         again = self._again(purpose)
-        token = self._csrf.issue(inbound.headers)
+        token = self._csrf.issue(visit.inbound.headers)
         facts = {
             "providers": () if again else self._providers,
+            "hinted": as_query(hints(visit.query)),
             "passwords": self._passwords,
             "return_to": purpose.return_to,
             "route": purpose.route,
             "csrf": token.text,
-            "name": self._name(inbound),
+            "name": self._name(visit.inbound),
             "again": again is not None,
             "refused": refused is not None,
             "username": (typed.one("username") or "") if typed else _address(again),

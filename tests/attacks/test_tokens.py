@@ -245,6 +245,34 @@ async def test_T07_a_token_for_us_alone_holds(change: dict[str, Any]) -> None:
     assert await holds(token(**change))
 
 
+OURS, THEIRS = {"azp": CLIENT}, {"azp": "another-client"}
+
+
+@pytest.mark.parametrize("aud", [CLIENT, [CLIENT], [CLIENT, "project"], ["other", "project", CLIENT]])
+async def test_T07_a_token_for_us_and_others_that_are_trusted_holds(aud: object) -> None:
+    assert await holds(token(aud=aud, **OURS), trusted_audiences=("project", "other"))
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"aud": [CLIENT, "project"]},
+        {"aud": [CLIENT, "project"], **THEIRS},
+        {"aud": [CLIENT, "project"], "azp": None},
+        {"aud": [CLIENT, "project"], "azp": [CLIENT]},
+        {"aud": [CLIENT, "project", "evil"], **OURS},
+        {"aud": ["project"], **OURS},
+        {"aud": "project", **OURS},
+        {"aud": ["project", "project"], **OURS},
+        {"aud": [CLIENT, ["project"]], **OURS},
+        {"aud": [CLIENT, None], **OURS},
+        {"aud": [CLIENT, "PROJECT"], **OURS},
+    ],
+)
+async def test_T07_trust_in_others_is_for_tokens_that_were_issued_to_us(change: dict[str, Any]) -> None:
+    await refused(token(**change), trusted_audiences=("project", "another-client"))
+
+
 @pytest.mark.parametrize(
     "iss",
     [
@@ -281,6 +309,21 @@ async def test_T08_the_issuer_is_compared_exactly(iss: object) -> None:
 )
 async def test_T09_an_exp_that_is_not_a_near_moment_is_refused(exp: object) -> None:
     await refused(token(exp=exp))
+
+
+@pytest.mark.parametrize(
+    ("iat", "exp", "taken"),
+    [
+        (NOON + 5, NOON + 5 + 86400, True),
+        (NOON + 60, NOON + 60 + 86400, True),
+        (NOON + 5, NOON + 6 + 86400, False),
+        (NOON + 61, NOON + 61 + 86400, False),
+        (NOON - 5, NOON + 86400, False),
+    ],
+)
+async def test_T09_a_day_is_one_by_a_clock_ahead_of_ours_too(iat: float, exp: float, *, taken: bool) -> None:
+    raw = token(iat=iat, exp=exp)
+    assert await holds(raw) if taken else await refused(raw) is None
 
 
 @pytest.mark.parametrize("exp", ["NaN", "Infinity", "-Infinity", "1e999", "9" * 400])

@@ -1,6 +1,7 @@
 """`make bench`: every question in one run; prints ratios and writes var/bench.json.
 
-Machines differ, and one machine from minute to minute: ratios of rounds that took turns count.
+Machines differ, and one machine from minute to minute: ratios of rounds that took turns count. What is not
+installed is said, and the others are measured. `make bench-page` makes the page of what was written.
 """
 
 import argparse
@@ -8,22 +9,31 @@ import asyncio
 import json
 import os
 import subprocess
-from collections.abc import Awaitable, Callable, Mapping
+import sys
+import traceback
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 
 from tests.bench import (
     bearers,
     compare,
     complete_logins,
     falling_due,
+    idle_websockets,
+    large_bodies,
     logout_everywhere,
+    many_routes,
     many_sessions,
+    million_requests,
+    one_connection,
     password_flood,
+    posts,
+    thousand_connections,
+    two_workers,
     warm_stateful,
 )
-from tests.bench.programs import LOAD_CORE, ROOT, interpreter
+from tests.bench.programs import LOAD_CORE, OUT, Failed, interpreter
 from tests.bench.stage import Stage, stage
 
-OUT = ROOT / "var" / "bench.json"
 Measured = dict[str, object]
 
 
@@ -31,7 +41,17 @@ def questions(given: argparse.Namespace) -> Mapping[str, Callable[[Stage], Await
     """Return what can be measured, by name."""
     often = {"rounds": given.rounds, "seconds": given.seconds}
     return {
-        "proxies": lambda at: compare.compare(at, **often, megabytes=given.megabytes),
+        "proxies": lambda at: compare.compare(at, **often),
+        "posts": lambda at: posts.measure(at, **often),
+        "one_connection": lambda at: one_connection.measure(at, **often),
+        "thousand_connections": lambda at: thousand_connections.measure(at, **often),
+        "large_bodies": lambda at: large_bodies.measure(at, **often, megabytes=given.megabytes),
+        "idle_websockets": lambda at: idle_websockets.measure(at, count=given.websockets),
+        "many_routes": lambda at: many_routes.measure(at, **often, many=given.routes),
+        "million_requests": lambda at: million_requests.measure(
+            at, seconds=given.seconds, requests=given.requests
+        ),
+        "two_workers": lambda at: two_workers.measure(at, **often),
         "warm_stateful": lambda at: warm_stateful.measure(at, **often),
         "bearer": lambda at: bearers.measure(at, **often),
         "many_sessions": lambda at: many_sessions.measure(at, **often),
@@ -47,24 +67,50 @@ async def ask(question: Callable[[Stage], Awaitable[Measured]]) -> Measured:
         return await question(at)
 
 
-def main() -> None:
-    """Measure, print, and keep what other questions gave before."""
-    parser = argparse.ArgumentParser(prog="python -m tests.bench", description=__doc__)
-    parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--seconds", type=int, default=3)
-    parser.add_argument("--megabytes", type=int, default=1024)
-    parser.add_argument("--only", action="append", metavar="QUESTION", help="may be given more than once")
-    given = parser.parse_args()
-    known = questions(given)
-    if unknown := set(given.only or ()) - set(known):
-        parser.error(f"no such question: {', '.join(sorted(unknown))}; there are {', '.join(known)}")
+def main() -> int:
+    """Measure, print, and keep what other questions gave before; return 1 where one had no answer."""
+    given, known = arguments(sys.argv[1:])
     os.sched_setaffinity(0, {int(LOAD_CORE)})  # the proxies' core is theirs alone
     version = subprocess.run([interpreter(), "--version"], capture_output=True, text=True, check=True)
     measured: Measured = {"python": version.stdout.strip()}
+    asked = {"asked": {"times": given.rounds, "seconds": given.seconds}}
+    unanswered = []
     for name in given.only or known:
-        measured[name] = asyncio.run(ask(known[name]))
+        try:
+            measured[name] = {**asked, **asyncio.run(ask(known[name]))}
+        except Exception as error:  # the others are asked all the same
+            unanswered.append(name)
+            told = str(error) if isinstance(error, Failed) else traceback.format_exc()
+            print(f"{name} has no answer: {told}", flush=True)
+            continue
         print(json.dumps({name: without_rounds(measured[name])}, indent=2), flush=True)
         keep(measured)
+    if unanswered:
+        print(f"no answer: {', '.join(unanswered)}", flush=True)
+    return 1 if unanswered else 0
+
+
+def arguments(
+    words: Sequence[str],
+) -> tuple[argparse.Namespace, Mapping[str, Callable[[Stage], Awaitable[Measured]]]]:
+    """Return what *words* say, and the questions that there are; ends the process where they are wrong."""
+    parser = argparse.ArgumentParser(prog="python -m tests.bench", description=__doc__)
+    parser.add_argument(
+        "--rounds", type=int, default=5, help="how often each is measured, by default 5 times"
+    )
+    parser.add_argument(
+        "--seconds", type=int, default=3, help="how long a round of a load takes, by default 3"
+    )
+    parser.add_argument("--megabytes", type=int, default=1024, help="of a large body")
+    parser.add_argument("--websockets", type=int, default=idle_websockets.COUNT)
+    parser.add_argument("--routes", type=int, default=many_routes.MANY)
+    parser.add_argument("--requests", type=int, default=million_requests.REQUESTS)
+    parser.add_argument("--only", action="append", metavar="QUESTION", help="may be given more than once")
+    given = parser.parse_args(words)
+    known = questions(given)
+    if unknown := set(given.only or ()) - set(known):
+        parser.error(f"no such question: {', '.join(sorted(unknown))}; there are {', '.join(known)}")
+    return given, known
 
 
 def without_rounds(found: object) -> object:
@@ -81,4 +127,4 @@ def keep(measured: Measured) -> None:
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

@@ -42,4 +42,6 @@ def _calling(gateway: Gateway) -> Contender:
         field="Authorization",
         values=[f"Bearer {token}" for token in tokens],
     )
-    return Contender(name="bearer", url=f"http://127.0.0.1:{gateway.port}/", script=script, pid=gateway.pid)
+    return Contender(
+        name="bearer", url=f"http://127.0.0.1:{gateway.port}/", script=script, pids=(gateway.pid,)
+    )

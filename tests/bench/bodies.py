@@ -11,6 +11,8 @@ from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from typing import Protocol
 
+from tests.bench.programs import Failed
+
 BLOCK = bytes(range(256)) * 1024
 
 
@@ -120,7 +122,7 @@ async def _upload(port: int, cookie: str, blocks: int) -> str:
         await writer.drain()
     status = await reader.readline()
     if b" 200 " not in status:
-        raise SystemExit(f"upload: {status!r}")
+        raise Failed(f"upload: {status!r}")
     writer.close()
     return sent.hexdigest()
 
@@ -130,7 +132,7 @@ async def _download(port: int, cookie: str, blocks: int) -> str:
     writer.write(_head(f"GET /down/{blocks}", port, cookie))
     head = await reader.readuntil(b"\r\n\r\n")
     if b" 200 " not in head.split(b"\r\n")[0]:
-        raise SystemExit(f"download: {head!r}")
+        raise Failed(f"download: {head!r}")
     got = hashlib.sha256()
     while piece := await reader.read(1 << 18):
         got.update(piece)

@@ -10,6 +10,7 @@ import time
 from dataclasses import replace
 
 from tests.bench.minted import Minted, minted
+from tests.bench.programs import Failed
 from tests.bench.stage import Gateway, Stage
 from tests.bench.stores import STORES, Kept
 from tests.bench.watched import beats
@@ -65,7 +66,7 @@ async def _warm(gateway: Gateway, made: Minted) -> None:
     """Let some sessions be held in process when they end."""
     for cookie in made.cookies[:200]:
         if (status := await _status(gateway, cookie)) != 200:
-            raise SystemExit(f"a session that was made gets {status}")
+            raise Failed(f"a session that was made gets {status}")
 
 
 async def _leave(gateway: Gateway, cookie: str) -> None:
@@ -75,13 +76,13 @@ async def _leave(gateway: Gateway, cookie: str) -> None:
     fields = {"csrfToken": page.hidden("csrfToken"), "scope": "all"}
     page = await browser.submit(f"{gateway.url}/.gateway/signout", fields, follow=False)
     if page.status != 303:
-        raise SystemExit(f"the logout ended with {page.status}")
+        raise Failed(f"the logout ended with {page.status}")
 
 
 async def _check(gateway: Gateway, made: Minted) -> None:
     """The user's epoch refuses what a store that was late still keeps: what counts is who gets in."""
     if holding := [cookie for cookie in made.cookies[::500] if await _status(gateway, cookie) == 200]:
-        raise SystemExit(f"of those that ended {len(holding)} still hold")
+        raise Failed(f"of those that ended {len(holding)} still hold")
 
 
 async def _status(gateway: Gateway, cookie: str) -> int:

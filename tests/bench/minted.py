@@ -8,6 +8,7 @@ from gateway.keys.keyring import KeyRing
 from gateway.model.session import Session, SessionRecord, Visitor, session_key
 from gateway.sessions.opaque import OpaqueCookies, token_id
 from gateway.sessions.records import Records
+from tests.bench.programs import Failed
 from tests.bench.stage import Gateway
 from tests.bench.stores import Kept
 
@@ -33,11 +34,11 @@ async def minted(gateway: Gateway, kept: Kept, *, count: int) -> Minted:
     cookie = await gateway.signed_in()
     session_id = values.read(cookie.partition("=")[2].encode())
     if session_id is None:
-        raise SystemExit("the login left a cookie that is not the gateway's")
+        raise Failed("the login left a cookie that is not the gateway's")
     async with kept.opened(gateway) as store:
         found = await store.find(session_key(session_id))
     if found is None:
-        raise SystemExit("the login left no session in the store")
+        raise Failed("the login left no session in the store")
     session = replace(records.session(session_id, found.record), id=session_id)
     others = [_another(session) for _ in range(count - 1)]
     await kept.add(gateway, [records.record(each, _VISITOR) for each in others])

@@ -2,15 +2,29 @@
 
 import asyncio
 import os
+import shutil
 import subprocess
 import sys
 import time
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
+OUT = ROOT / "var" / "bench.json"
 PROXY_CORE, LOAD_CORE = "0", "1"
+
+
+class Failed(Exception):
+    """Something that is measured cannot be had, or does not do what it should: the text says what."""
+
+
+def installed(*names: str) -> str:
+    """Return the path of the first of *names* that is installed; raises Failed."""
+    for name in names:
+        if path := shutil.which(name) or shutil.which(name, path="/usr/sbin"):
+            return path
+    raise Failed(f"{names[0]} is not installed")
 
 
 def interpreter() -> str:
@@ -66,9 +80,9 @@ async def running(
 
 
 async def _listening(port: int, process: asyncio.subprocess.Process, log: Path) -> None:
-    for _ in range(400):
+    for _ in range(2400):
         if process.returncode is not None:
-            raise SystemExit(f"a contender ended: {log.read_text()}")
+            raise Failed(f"a contender ended: {log.read_text()}")
         try:
             _, writer = await asyncio.open_connection("127.0.0.1", port)
         except OSError:
@@ -76,13 +90,13 @@ async def _listening(port: int, process: asyncio.subprocess.Process, log: Path) 
             continue
         writer.close()
         return
-    raise SystemExit(f"nobody listens on {port}: {log.read_text()}")
+    raise Failed(f"nobody listens on {port}: {log.read_text()}")
 
 
 async def ready(port: int, process: asyncio.subprocess.Process, log: Path) -> float:
     """Return, when the gateway says on its admin port that it is ready, the seconds since the call."""
     began = time.monotonic()
-    for _ in range(2000):
+    for _ in range(12_000):
         if process.returncode is not None:
             break
         try:
@@ -95,7 +109,7 @@ async def ready(port: int, process: asyncio.subprocess.Process, log: Path) -> fl
         except OSError:
             pass
         await asyncio.sleep(0.005)
-    raise SystemExit(f"the gateway is not ready: {log.read_text()}")
+    raise Failed(f"the gateway is not ready: {log.read_text()}")
 
 
 def resident(pid: int) -> int:
@@ -104,7 +118,31 @@ def resident(pid: int) -> int:
     return pages * os.sysconf("SC_PAGE_SIZE")
 
 
-def processor_seconds(pid: int) -> float:
-    """Seconds that a process has spent on a core, its own and the kernel's for it."""
-    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+def processor_seconds(*pids: int) -> float:
+    """Seconds that processes and their descendants spent on a core, their own and the kernel's for them."""
+    ticks: dict[int, int] = {}
+    children: dict[int, list[int]] = {}
+    for pid, parent, spent in _processes():
+        ticks[pid] = spent
+        children.setdefault(parent, []).append(pid)
+    found, left = 0, list(pids)
+    while left:
+        pid = left.pop()
+        found += ticks.get(pid, 0)
+        left += children.get(pid, [])
+    return found / os.sysconf("SC_CLK_TCK")
+
+
+def children_of(pid: int) -> list[int]:
+    """Return the processes that *pid* started and that still run."""
+    return sorted(child for child, parent, _ in _processes() if parent == pid)
+
+
+def _processes() -> Iterator[tuple[int, int, int]]:
+    """Yield every process with its parent and the ticks that it has spent."""
+    for stat in Path("/proc").glob("[0-9]*/stat"):
+        try:
+            fields = stat.read_text().rpartition(")")[2].split()
+        except OSError:  # it ended
+            continue
+        yield int(stat.parent.name), int(fields[1]), int(fields[11]) + int(fields[12])

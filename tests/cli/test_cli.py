@@ -57,5 +57,5 @@ def test_the_overview_comes_at_once() -> None:
         subprocess.run([sys.executable, "-c", "pass"], check=True)
         return perf_counter() - start
 
-    # the best of several, less what a busy machine takes to start any interpreter
-    assert min(seconds() for _ in range(5)) - min(bare() for _ in range(5)) < 0.15
+    # the best of several, against what this machine takes to start any interpreter
+    assert min(seconds() for _ in range(5)) < 12 * min(bare() for _ in range(5))

@@ -14,6 +14,7 @@ from gateway.request_keys import RequestKeys
 from gateway.upstream.answer_head import AnswerHeads
 from gateway.upstream.assertion import Assertions
 from gateway.upstream.headers import Dresser, Outbound, reserved_by
+from gateway.upstream.names import Resolve
 from gateway.upstream.pool import Pool
 from gateway.upstream.reserved import Reserved
 from gateway.upstream.signature import Signatures
@@ -120,9 +121,10 @@ def asking(method: str = "GET", target: bytes = b"/", *, body: int | None = None
     return Outbound(method=method, head=head, length=None if body == -1 else body, chunked=body == -1)
 
 
-def pool_at(upstream: Upstream, heads: AnswerHeads | None = None) -> Pool:
+def pool_at(upstream: Upstream, heads: AnswerHeads | None = None, *, resolve: Resolve | None = None) -> Pool:
     """Return the connections to an app that listens in one place."""
-    return Pool(upstream, upstream.members[0], heads=heads or AnswerHeads(Reserved(()).answers))
+    heads = heads or AnswerHeads(Reserved(()).answers)
+    return Pool(upstream, upstream.members[0], heads=heads, resolve=resolve)
 
 
 def upstream_at(port: int, **facts: Any) -> Upstream:

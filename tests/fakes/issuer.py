@@ -143,6 +143,9 @@ def sign(header: Claims, payload: bytes, key: Key, *, algorithm: str | None = No
 class HostileIssuer:
     """The issuer; see the module. *clock* dates its tokens."""
 
+    shortest = 43
+    """Characters of a state and a nonce that it takes: 32 bytes."""
+
     def __init__(
         self,
         *,
@@ -322,7 +325,7 @@ class HostileIssuer:
             raise ValueError("response_type or client_id")
         if asked.get("code_challenge_method") != "S256" or len(asked.get("code_challenge", "")) != 43:
             raise ValueError("PKCE")
-        if len(asked.get("state", "")) < 43 or len(asked.get("nonce", "")) < 43:
+        if min(len(asked.get("state", "")), len(asked.get("nonce", ""))) < self.shortest:
             raise ValueError("state or nonce")
         if "openid" not in asked.get("scope", "").split():
             raise ValueError("scope")

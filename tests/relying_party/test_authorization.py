@@ -220,6 +220,13 @@ def test_O19_an_issuer_that_did_not_ask_is_told_to() -> None:
     assert demanded(Demand(max_age=1), insisted=True, authorization_params=params)["prompt"] == "login"
 
 
+@pytest.mark.parametrize("error", ["access_denied", "user_cancelled_authorize", "user_cancelled_login"])
+def test_whoever_says_no_is_told_that_they_did(error: str) -> None:
+    response = CallbackResponse(state=PENDING.state, error=error, iss=ISSUER)
+    with pytest.raises(LoginCancelled):
+        accept_response(response, pending=PENDING, metadata=metadata())
+
+
 def test_B073_an_issuer_that_cannot_meet_it_may_say_so() -> None:
     response = CallbackResponse(state=PENDING.state, error="unmet_authentication_requirements", iss=ISSUER)
     with pytest.raises(ProofTooWeak):

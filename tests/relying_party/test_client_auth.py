@@ -2,6 +2,7 @@ from base64 import b64decode
 from typing import Any
 
 import pytest
+from aiohttp import web
 
 from gateway.relying_party.client_auth import authentication
 from gateway.relying_party.client_keys import ClientKey, public_set
@@ -66,6 +67,22 @@ async def test_O33_an_assertion_is_for_the_issuer_alone_and_good_for_a_minute(
         assert (first["iss"], first["sub"]) == ("gateway", "gateway")
         assert (first["iat"], first["exp"]) == (int(NOON), int(NOON) + 60)
         assert first["jti"] != second["jti"]
+
+
+async def test_O33_an_assertion_for_another_name_of_the_issuer_is_for_that_name_alone() -> None:
+    class ByEndpoint(AssertedClientIssuer):
+        def _is_client(self, request: web.Request, form: dict) -> bool:  # type: ignore[type-arg]
+            super()._is_client(request, form)
+            return self.assertions[-1]["aud"] == f"{self.url}/api/token"
+
+        def metadata(self) -> dict[str, object]:
+            return {**super().metadata(), "token_endpoint": f"{self.url}/token?aud=https://honest.example"}
+
+    settings = ASSERTING[1]
+    async with ByEndpoint() as issuer:
+        issuer.keys = public_set(settings["keys"])
+        async with at(issuer, **settings, assertion_audience=f"{issuer.url}/api/token") as login:
+            assert await login.run()
 
 
 async def test_O33_metadata_that_names_an_audience_of_its_own_moves_no_assertion() -> None:

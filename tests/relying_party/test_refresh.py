@@ -160,3 +160,17 @@ async def test_O28_an_id_token_of_another_organisation_than_is_demanded_is_forei
             issuer.claims = {"hd": "other.example"}
             with pytest.raises(GrantForeign):
                 await login.party.refresh(old, subject=ALICE)
+
+
+async def test_O28_a_refreshed_id_token_is_for_whom_the_first_one_could_be() -> None:
+    async with (
+        RefreshingIssuer(clock=lambda: NOON) as issuer,
+        at(issuer, trusted_audiences=("project",)) as login,
+    ):
+        issuer.claims = {"aud": ["gateway", "project"], "azp": "gateway"}
+        old = await granted(login)
+        new = await login.party.refresh(old, subject=ALICE)
+        assert new.id_token not in (None, old.id_token)
+        issuer.claims = {"aud": ["gateway", "project", "another-client"], "azp": "gateway"}
+        with pytest.raises(GrantForeign):
+            await login.party.refresh(new, subject=ALICE)

@@ -3,7 +3,9 @@ from typing import Any
 import pytest
 
 from gateway.errors import SettingsInvalid
+from gateway.relying_party.client_keys import ClientKey
 from gateway.relying_party.registration import ClaimNames, RoleGrant
+from tests.fakes.client_keys import pem
 from tests.fakes.login import registration
 
 
@@ -27,6 +29,12 @@ def test_a_registration_hides_its_secret() -> None:
         ({"algorithms": ("none",)}, "id_token_algorithms"),
         ({"algorithms": ("RS256", "HS256")}, "id_token_algorithms"),
         ({"algorithms": ("HS256",), "client_secret": "short"}, "client_secret"),
+        ({"client_auth": "signed_client_secret", "team": "A1B2C3D4E5"}, "keys"),
+        ({"client_auth": "signed_client_secret", "keys": (ClientKey(pem=pem()),)}, "keys"),
+        (
+            {"client_auth": "signed_client_secret", "team": "A", "keys": (ClientKey(pem=pem("RSA2048")),)},
+            "keys",
+        ),
     ],
 )
 def test_a_contradiction_stops_the_start(changes: dict[str, Any], key: str) -> None:

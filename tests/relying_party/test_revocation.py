@@ -63,3 +63,10 @@ async def test_B117_an_issuer_without_such_a_place_is_not_asked() -> None:
         assert tokens is not None
         assert await login.party.revoke(tokens) is None
         assert issuer.forgotten == []
+
+
+async def test_B117_an_issuer_where_it_would_end_more_than_a_sign_in_is_not_asked() -> None:
+    async with RefreshingIssuer(clock=lambda: NOON) as issuer, at(issuer, revokes=False) as login:
+        _, tokens = await granted(login)
+        assert await login.party.revoke(tokens) is None
+        assert issuer.forgotten == []

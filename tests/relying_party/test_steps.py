@@ -3,7 +3,7 @@ import pytest
 from gateway.errors import LoginFailed
 from gateway.relying_party.claims import Claims
 from gateway.relying_party.http import IssuerHttp
-from gateway.relying_party.steps import STEPS
+from gateway.relying_party.steps import STEPS, response_in
 from tests.fakes.issuer import HostileIssuer
 from tests.fakes.login import at, registration
 
@@ -28,3 +28,10 @@ async def test_steps_are_those_of_the_registration_and_not_of_a_name() -> None:
         async with at(issuer, steps="entra") as login:
             with pytest.raises(LoginFailed, match="no cloud of Entra"):
                 await login.run()
+
+
+def test_what_stands_beside_an_answer_is_read_of_apples_alone() -> None:
+    pairs = [("code", "c"), ("state", "s"), ("user", '{"name": {"firstName": "Ann"}}')]
+    assert response_in(pairs, registration()).name is None
+    assert response_in(pairs, registration(steps="entra")).name is None
+    assert response_in(pairs, registration(steps="apple")).name == "Ann"

