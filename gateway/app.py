@@ -21,7 +21,7 @@ from gateway.front.limits import Limits
 from gateway.front.listener import Listener
 from gateway.front.server import check_server
 from gateway.front.snapshot import Snapshot
-from gateway.front.tls import PresentContext, server_context
+from gateway.front.tls import server_context
 from gateway.keys.certificate import expires_at
 from gateway.lasting import Tenure
 from gateway.observe.metrics import Metrics
@@ -67,7 +67,7 @@ class Gateway:
         self._listener: Listener | None = None
         self._trail: Trail | None = None
         self._succession: Succession | None = None
-        self._tls = None if settings.tls is None else PresentContext(_context(settings.tls))
+        self._tls: ssl.SSLContext | None = None
 
     async def start(self) -> None:
         """Open the store and both ports.
@@ -109,8 +109,7 @@ class Gateway:
         until = None if settings.tls is None else expires_at(settings.tls.cert)
         await self._succession.take_over(settings)
         self._settings = settings
-        if self._tls is not None and tls is not None:
-            self._tls.present = tls
+        self._tls = tls
         if self._trail is not None:
             self._trail.keep_for(settings.audit.keep)
         self._metrics.configuration_taken(at=self._around.clock(), certificate_until=until)
@@ -172,7 +171,13 @@ class Gateway:
         if self._listener is not None:
             self._listener.serve(snapshot)
             return
-        self._listener = Listener(snapshot, limits=self._limits(), counts=self._metrics)
+        self._listener = Listener(
+            snapshot,
+            limits=self._limits(),
+            counts=self._metrics,
+            log=self._around.log,
+            proxy_protocol=self._settings.proxy_protocol,
+        )
 
     def _limits(self) -> Limits:
         limits, asked = self._around.limits, self._settings.limits
@@ -183,8 +188,16 @@ class Gateway:
         if self._listener is not None:
             address = listen_address(self._settings.listen)
             await self._listener.start(
-                address.host, address.port, bound=self._around.public_socket, tls=self._tls
+                address.host,
+                address.port,
+                bound=self._around.public_socket,
+                tls=None if self._tls is None else self._present_tls,
             )
+
+    def _present_tls(self) -> ssl.SSLContext:
+        if self._tls is None:
+            raise RuntimeError("TLS ended while the gateway runs, which no reload lets happen")
+        return self._tls
 
     async def _open_admin(self, database: Database, succession: Succession) -> None:
         port = AdminPort(

@@ -18,6 +18,7 @@ from gateway.model.route import (
     RequestAlgorithm,
     Route,
     Rules,
+    WebSocketTerms,
 )
 from gateway.model.upstream import Balance, Health, Limits, Member, Timeouts, Trust, Upstream
 from gateway.relying_party.client_keys import ClientKey, ClientKeyRefused
@@ -64,6 +65,7 @@ def _route(settings: Settings, route: RouteSettings, upstreams: dict[str, Upstre
         max_body=route.max_body,
         allow_in_path=frozenset(route.allow_in_path),
         websocket=route.websocket,
+        websocket_terms=_terms(route),
         rate=_rate(route.rate_limit),
         identity=_identity(settings.identity_of(route)),
         forwarding=_forwarding(settings, route),
@@ -153,7 +155,14 @@ def _digest(*files: str | None) -> str:
 def _rate(rate: RateSettings | None) -> Rate | None:
     if rate is None:
         return None
-    return Rate(requests=rate.requests, per=rate.per, by_user=rate.by == "user")
+    return Rate(requests=rate.requests, per=rate.per, by_user=rate.by == "user", shared=rate.store == "redis")
+
+
+def _terms(route: RouteSettings) -> WebSocketTerms:
+    limits = route.websocket_limits
+    return WebSocketTerms(
+        message=limits.message, frames=limits.frames, idle=limits.idle, ping=route.websocket_ping
+    )
 
 
 def _health(health: HealthSettings | None) -> Health | None:
@@ -313,6 +322,7 @@ def registration(
         oauth=_endpoints(provider),
         steps=preset.steps if preset else "",
         organizations=provider.organizations or (),
+        tenants=provider.tenants or (),
         team=provider.team or "",
         assertion_audience=assertion_audience(provider),
         logout_hint=preset.logout_hint if preset else True,

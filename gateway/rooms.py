@@ -37,6 +37,7 @@ from gateway.password_rooms import PasswordRooms, PasswordTrade
 from gateway.pipeline import Pipeline
 from gateway.pools import close_pool, pool_for
 from gateway.provider_tokens import TokenRooms, TokenTrade
+from gateway.rates import RateRooms
 from gateway.request_keys import Published, request_keys
 from gateway.routing.table import Table
 from gateway.sessions.sightings import Sightings
@@ -129,6 +130,9 @@ class Rooms:
         self._parties = parties(self._issuers, tenure=tenure, clock=around.clock)
         self._tokens = self._token_rooms()
         self.closing.append(self._tokens.close)
+        self._rate_rooms = RateRooms(
+            settings, tenure, monotonic=around.monotonic, log=around.log, counts=metrics
+        )
         self._resume = Resume(self._strategy)
         self._recent = RecentLogins(
             sealer=self._ring.sealer("recent-logins"), names=self._names, clock=around.clock
@@ -173,6 +177,7 @@ class Rooms:
     async def start(self) -> None:
         """Begin what runs beside the requests."""
         await self._keeping.start()
+        await self._rate_rooms.start()
         self._tokens.start()
 
     def _kept(self) -> Keeping:
@@ -312,6 +317,7 @@ class Rooms:
             renewed=self._live.renewed,
             tokens=self._tokens.forwards,
             bearers=self._bearers.bearers,
+            rates=self._rate_rooms.rates,
             clock=self._around.clock,
             monotonic=self._around.monotonic,
         )

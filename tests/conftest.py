@@ -41,6 +41,7 @@ def patient(monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(f"gateway.store.{module}.DEADLINE", 5.0)
     for module in ("engine", "sqlite_errands", "postgres"):
         monkeypatch.setattr(f"gateway.store.{module}.BUSY", 5.0)
+    monkeypatch.setattr("gateway.store.postgres.STATEMENT", 5.0)
     monkeypatch.setitem(Stateful.__init__.__kwdefaults__, "patience", 5.0)
 
 

@@ -17,6 +17,7 @@ from aiohttp.streams import EMPTY_PAYLOAD, StreamReader
 from aiohttp.web_protocol import _ErrInfo
 
 from gateway.errors import GatewayError
+from gateway.front.crowd import Guest
 from gateway.front.intake import Intake
 from gateway.front.limits import Limits
 from gateway.model.inbound import Inbound
@@ -66,7 +67,8 @@ class Connection(Intake):
     """One client's connection.
 
     *serve* answers one request and says whether another may follow; *refuse* gives the bytes that
-    answer a head which is none; *lane* takes what needs no task. `draining` says that the current
+    answer a head which is none; *lane* takes what needs no task; *arrival* is whom it takes the place of,
+    and whose address it has. `draining` says that the current
     answer is the last one; `farewell` gives the last words where HTTP was left; `previous` is the last
     request that was understood here, `passing` the one under way in the fast lane.
     """
@@ -78,6 +80,7 @@ class Connection(Intake):
         "_peer",
         "_refuse",
         "_serve",
+        "arrival",
         "draining",
         "farewell",
         "passing",
@@ -93,12 +96,14 @@ class Connection(Intake):
         serve: Serve,
         refuse: Refuse,
         lane: FastLane | None = None,
+        arrival: Guest | None = None,
     ) -> None:
         super().__init__(manager, loop=loop, limits=limits)
         self._serve = serve
         self._refuse = refuse
         self._lane = lane
-        self._peer: str | None = None
+        self._peer = None if arrival is None else arrival.peer
+        self.arrival = arrival
         self._handed: Callable[[], Awaitable[bool]] | None = None
         self._abort_timer: asyncio.TimerHandle | None = None
         self.passing: UnderWay | None = None
@@ -108,7 +113,7 @@ class Connection(Intake):
 
     @property
     def peer(self) -> str:
-        """The socket's other end, or empty where it has no address."""
+        """Who came in, else the socket's other end, or empty where it has no address."""
         if self._peer is None:
             name = self.peername
             self._peer = name[0].removeprefix("::ffff:") if isinstance(name, tuple) else ""

@@ -60,7 +60,7 @@ class Crowd:
     def enter(self, guest: Guest) -> bool:
         """Count *guest* in and return True, or return False where there is no place for it."""
         peer = guest.peer
-        if self._most_of_one is not None and self._of[peer] >= self._most_of_one and not self._exempt(peer):
+        if self._has_enough(peer):
             self._counts.connection_refused("address")
             return False
         if len(self._guests) >= self._most and not self._make_room():
@@ -71,12 +71,43 @@ class Crowd:
         self._counts.connection_opened()
         return True
 
+    def recount(self, guest: Guest) -> bool:
+        """Count *guest* under the address that it has now; where that has enough, out, and return False."""
+        former, peer = self._guests.get(guest), guest.peer
+        if former is None:
+            return False
+        if peer == former:
+            return True
+        if self._has_enough(peer):
+            self._counts.connection_refused("address")
+            self.leave(guest)
+            return False
+        self._guests[guest] = peer
+        self._of[peer] += 1
+        self._uncount(former)
+        return True
+
+    def hand_on(self, former: Guest, guest: Guest) -> bool:
+        """Give the place of *former* to *guest*; False where it had to give way meanwhile."""
+        peer = self._guests.pop(former, None)
+        if peer is None:
+            return False
+        self._guests[guest] = peer
+        return True
+
     def leave(self, guest: Guest) -> None:
         """Count *guest* out; one that was never in is nobody's loss."""
         peer = self._guests.pop(guest, None)
         if peer is None:
             return
         self._counts.connection_closed()
+        self._uncount(peer)
+
+    def _has_enough(self, peer: str) -> bool:
+        most = self._most_of_one
+        return most is not None and self._of[peer] >= most and not self._exempt(peer)
+
+    def _uncount(self, peer: str) -> None:
         self._of[peer] -= 1
         if not self._of[peer]:
             del self._of[peer]

@@ -12,9 +12,9 @@ class Limits:
     long either direction may stand still; `body_rate` is the least that a body comes with, in bytes
     a second, after `body_grace`; `framing` what a chunked body may say beside its bytes: chunk
     extensions, trailers; `linger_*` what is still read after a refusal, so that the client sees the
-    answer before the reset; `pipelined` how many requests wait in line; `tunnel_idle` how long a
-    connection that has left HTTP may be silent in both directions. `connections` is how many clients may
-    be there, `connections_per_peer` how many of one address that is no trusted proxy's, None for any number.
+    answer before the reset; `pipelined` how many requests wait in line. `connections` is how many clients may
+    be there, `connections_per_peer` how many of one address that is no trusted proxy's, None for any number;
+    `handshake_time` is how long each of what comes before HTTP may take: a PROXY header, a TLS handshake.
     """
 
     request_line: int = 8 * 1024
@@ -31,6 +31,6 @@ class Limits:
     linger_time: float = 1.0
     linger_bytes: int = 256 * 1024
     pipelined: int = 8
-    tunnel_idle: float = 300.0
+    handshake_time: float = 10.0
     connections: int = 65_536
     connections_per_peer: int | None = None

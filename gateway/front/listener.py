@@ -2,7 +2,8 @@
 
 import asyncio
 import socket
-from functools import partial
+import ssl
+from collections.abc import Callable
 
 from aiohttp.http import RawRequestMessage
 from aiohttp.streams import StreamReader
@@ -13,25 +14,34 @@ from gateway.front.crowd import Counts, Crowd
 from gateway.front.limits import Limits
 from gateway.front.server import Server
 from gateway.front.snapshot import Snapshot
-from gateway.front.tls import HANDSHAKE_SECONDS, SHUTDOWN_SECONDS, PresentContext
+from gateway.front.threshold import UNIX, Log, Threshold, bound_to
 
 _BACKLOG = 1024
 
 
 class Listener:
-    """Serves one public address until it is drained."""
+    """Serves one public address until it is drained.
 
-    def __init__(self, snapshot: Snapshot, *, limits: Limits, counts: Counts) -> None:
+    With *proxy_protocol*, trusted proxies begin each connection with a PROXY header.
+    """
+
+    def __init__(
+        self, snapshot: Snapshot, *, limits: Limits, counts: Counts, log: Log, proxy_protocol: bool = False
+    ) -> None:
         self._snapshot = snapshot
         self._limits = limits
+        self._counts = counts
+        self._log = log
+        self._proxy_protocol = proxy_protocol
         self._crowd = Crowd(
             most=limits.connections,
             most_of_one=limits.connections_per_peer,
-            exempt=self._trusts,
+            exempt=self._speaks_for_many,
             counts=counts,
         )
         self._server: Server | None = None
         self._listening: asyncio.Server | None = None
+        self._threshold: Threshold | None = None
 
     async def start(
         self,
@@ -39,22 +49,34 @@ class Listener:
         port: int,
         *,
         bound: socket.socket | None = None,
-        tls: PresentContext | None = None,
+        tls: Callable[[], ssl.SSLContext] | None = None,
     ) -> None:
-        """Listen on *host* and *port*, or on the socket that is *bound*; with *tls*, for TLS alone."""
-        self._server = Server(
+        """Listen on *host* and *port*, or on the socket that is *bound*, for TLS alone where there is *tls*.
+
+        It gives the context in force: connections that stand keep what they began with.
+        """
+        self._server = server = Server(
             self._handle, limits=self._limits, refuse=self._refuse, crowd=self._crowd, lane=self
         )
-        loop = asyncio.get_running_loop()
-        listen = partial(
-            loop.create_server,
-            self._server,
-            backlog=_BACKLOG,
-            ssl=tls,
-            ssl_handshake_timeout=HANDSHAKE_SECONDS if tls else None,
-            ssl_shutdown_timeout=SHUTDOWN_SECONDS if tls else None,
+        if tls is None and not self._proxy_protocol and not _is_unix(bound):
+            loop = asyncio.get_running_loop()
+            self._listening = await (
+                loop.create_server(server, host, port, backlog=_BACKLOG)
+                if bound is None
+                else loop.create_server(server, sock=bound, backlog=_BACKLOG)
+            )
+            return
+        self._threshold = Threshold(
+            server.receive,
+            demands=self._demands_header,
+            tls=tls,
+            crowd=self._crowd,
+            counts=self._counts,
+            limits=self._limits,
+            log=self._log,
         )
-        self._listening = await (listen(host, port) if bound is None else listen(sock=bound))
+        listening = bound_to(host, port) if bound is None else [bound]
+        self._threshold.open(listening)
 
     def serve(self, snapshot: Snapshot) -> None:
         """Serve every request by *snapshot* from the next one on; those that run keep theirs."""
@@ -62,13 +84,18 @@ class Listener:
 
     async def drain(self, seconds: float) -> None:
         """Stop accepting, let running requests finish for at most *seconds*, then close."""
-        if self._listening is None or self._server is None:
-            return
-        self._listening.close()
-        await self._server.drain(seconds)
+        if self._listening is not None:
+            self._listening.close()
+        if self._threshold is not None:
+            await self._threshold.close(seconds)
+        if self._server is not None:
+            await self._server.drain(seconds)
 
-    def _trusts(self, peer: str) -> bool:
-        return self._snapshot.trusts(peer)
+    def _speaks_for_many(self, peer: str) -> bool:
+        return peer == UNIX or self._snapshot.trusts(peer)
+
+    def _demands_header(self, peer: str) -> bool:
+        return self._proxy_protocol and self._snapshot.trusts(peer)
 
     # What connections ask.
 
@@ -91,3 +118,7 @@ class Listener:
 
     def _refuse(self, error: GatewayError, peer: str) -> bytes:
         return self._snapshot.refuse(error, peer)
+
+
+def _is_unix(sock: socket.socket | None) -> bool:
+    return sock is not None and sock.family == socket.AF_UNIX

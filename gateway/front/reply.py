@@ -19,6 +19,7 @@ from gateway.front.tunnel import Inflow, Tunnel
 from gateway.model.answer import Answer
 from gateway.model.event import AuditEvent
 from gateway.model.inbound import Inbound, RawHeaders
+from gateway.model.route import WebSocketTerms
 from gateway.pipeline import Passage
 from gateway.upstream.answer_head import AnswerHead
 from gateway.upstream.exchange import UpstreamAnswer
@@ -170,14 +171,17 @@ class ClientReply:
     async def _carry(self, answer: UpstreamAnswer, passage: Passage) -> None:
         self.keep_alive = False
         inflow = self._wire.leave_http()
-        idle = self._manner.limits.tunnel_idle
-        tunnel = self._tunnel = Tunnel(self._wire, inflow, answer, settle=self.settle, idle=idle)
+        terms = WebSocketTerms() if passage.route is None else passage.route.websocket_terms
+        tunnel = self._tunnel = Tunnel(
+            self._wire, inflow, answer, settle=self.settle, terms=terms, limits=self._manner.limits
+        )
         self._wire.farewell = lambda: tunnel.farewell(GOING_AWAY)
         self._relay_head(answer.head, passage, framing=_UPGRADED)
         try:
             await tunnel.carry()
         finally:
             passage.sent = tunnel.sent
+            passage.reason = tunnel.refusal or passage.reason
 
     def relay_whole(self, answer: UpstreamAnswer, passage: Passage) -> bool:
         """Write an answer whose body is all here, in one write; say whether it is."""

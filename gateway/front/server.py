@@ -7,7 +7,7 @@ from aiohttp.web_protocol import RequestHandler
 from aiohttp.web_request import BaseRequest
 
 from gateway.front.connection import Connection, FastLane, Refuse, Serve
-from gateway.front.crowd import BUSY, Crowd
+from gateway.front.crowd import BUSY, Crowd, Guest
 from gateway.front.intake import check_names
 from gateway.front.limits import Limits
 
@@ -37,6 +37,10 @@ class Server(web.Server):
         self._all_gone: asyncio.Future[None] | None = None
 
     def __call__(self) -> Connection:
+        return self.receive(None)
+
+    def receive(self, arrival: Guest | None) -> Connection:
+        """Return what serves a new connection; where it was counted as *arrival*, it takes its place."""
         loop = asyncio.get_running_loop()
         return Connection(
             self,
@@ -45,6 +49,7 @@ class Server(web.Server):
             serve=self._serve,
             refuse=self._refuse,
             lane=self._lane,
+            arrival=arrival,
         )
 
     @property
@@ -55,10 +60,17 @@ class Server(web.Server):
         super().connection_made(handler, transport)
         if isinstance(handler, Connection):
             self._open[handler] = transport
+            self._admit(handler, transport)
+        if self._all_gone is not None:
+            transport.abort()
+
+    def _admit(self, handler: Connection, transport: asyncio.Transport) -> None:
+        arrival, handler.arrival = handler.arrival, None
+        if arrival is None:
             if not self._crowd.enter(handler):
                 transport.write(BUSY)
                 transport.close()
-        if self._all_gone is not None:
+        elif not self._crowd.hand_on(arrival, handler):
             transport.abort()
 
     def connection_lost(self, handler: RequestHandler, exc: BaseException | None = None) -> None:

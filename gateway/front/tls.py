@@ -1,13 +1,8 @@
-"""TLS on the public port (RFC 8446, RFC 9325): one context in force, another one from the next handshake on.
-
-Connections that stand keep what they began with.
-"""
+"""TLS on the public port (RFC 8446, RFC 9325)."""
 
 import ssl
-from typing import Any, NoReturn
+from typing import NoReturn
 
-HANDSHAKE_SECONDS = 10.0
-SHUTDOWN_SECONDS = 3.0
 # Of TLS 1.2 what TLS 1.3 would do: forward secrecy and authenticated encryption (RFC 9325 4.2).
 _CIPHERS = "ECDHE+AESGCM:ECDHE+CHACHA20"
 
@@ -28,24 +23,3 @@ def server_context(cert: str, key: str) -> ssl.SSLContext:
 
 def _nobody_types() -> NoReturn:
     raise ValueError("the key is encrypted, and nobody is there to type its password")
-
-
-class PresentContext(ssl.SSLContext):
-    """Stands where a listener wants one context for ever: each handshake is done by the one in force.
-
-    `present` is that one, and may be replaced at any time.
-    """
-
-    present: ssl.SSLContext
-
-    def __new__(cls, present: ssl.SSLContext) -> "PresentContext":
-        made = super().__new__(cls, ssl.PROTOCOL_TLS_SERVER)
-        made.present = present
-        return made
-
-    def __init__(self, present: ssl.SSLContext) -> None:
-        """Begin with *present*."""
-
-    def wrap_bio(self, *given: Any, **named: Any) -> ssl.SSLObject:
-        """Return the handshake of one new connection, as event loops ask for it."""
-        return self.present.wrap_bio(*given, **named)

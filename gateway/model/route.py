@@ -81,11 +81,25 @@ class Forwarding:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rate:
     """So many `requests` in `per` seconds from one caller, who is told by user or else address, or by
-    address alone."""
+    address alone; `shared` with all nodes, or counted by each for itself."""
 
     requests: int
     per: float
     by_user: bool = True
+    shared: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WebSocketTerms:
+    """On what terms a WebSocket is carried: how many bytes a `message` of the client's may hold, how many of
+    its `frames` may begin in a second, for how many seconds nothing may move (`idle`), and after how many
+    without anything the client is asked whether it is there (`ping`). None is without such a limit, and
+    without pings."""
+
+    message: int | None = 4 * 1024 * 1024
+    frames: int | None = 1000
+    idle: float | None = 300.0
+    ping: float | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -95,12 +109,12 @@ class Route:
     `name` labels logs and metrics. `host` is exact, `*.example.com`, or None for any; `path` is a
     prefix that ends at a segment. `asks_for_roles` means that roles are read from the database at
     each request (BEHAVIOUR 1). `allow_in_path` holds spellings that are refused elsewhere. `websocket`
-    lets a connection leave HTTP; elsewhere a wish to do so is dropped. `demand` is how recent and how
-    strong the caller's proof of who they are must be, `forwarding` which token of their issuer goes along,
-    `bearer` which tokens are taken in the place of a session. `plain` says that `access` is the whole rule;
-    the table sets it. `upstream` is None where a proxy in front sends the requests and asks us about
-    each (forward-auth). `audience` is whom assertions are addressed to: empty, the upstream's, or without
-    one the origin asked.
+    lets a connection leave HTTP, on `websocket_terms`; elsewhere a wish to do so is dropped. `demand` is how
+    recent and how strong the caller's proof of who they are must be, `forwarding` which token of their
+    issuer goes along, `bearer` which tokens are taken in the place of a session. `plain` says that `access`
+    is the whole rule; the table sets it. `upstream` is None where a proxy in front sends the requests and
+    asks us about each (forward-auth). `audience` is whom assertions are addressed to: empty, the upstream's,
+    or without one the origin asked.
     """
 
     name: str
@@ -118,6 +132,7 @@ class Route:
     max_body: int | None = None
     allow_in_path: frozenset[str] = frozenset()
     websocket: bool = False
+    websocket_terms: WebSocketTerms = WebSocketTerms()
     rate: Rate | None = None
     identity: IdentityHeaders = IdentityHeaders(headers=(), assertion=None)
     forwarding: Forwarding | None = None

@@ -115,6 +115,11 @@ class Metrics:
         self._audit_dropped = Counter(
             "gateway_audit_dropped", "Events missing in the audit trail.", ("reason",), registry=registry
         )
+        self._alone = Counter(
+            "gateway_rate_limit_fallbacks",
+            "Requests counted by this process alone, since Redis did not answer.",
+            registry=registry,
+        )
         self._store_errors = Counter("gateway_store_errors", "Store calls that failed.", registry=registry)
         self._store = Histogram(
             "gateway_store_duration_seconds", "Store calls.", ("op",), buckets=_SECONDS, registry=registry
@@ -187,6 +192,10 @@ class Metrics:
     def audit_dropped(self, reason: str, count: int) -> None:
         """Count events that the audit trail does not have: `limit`, `full` or `unwritten`."""
         self._audit_dropped.labels(reason).inc(count)
+
+    def rate_counted_alone(self) -> None:
+        """Count one request that was to be counted together with those of other nodes, and was not."""
+        self._alone.inc()
 
     def store_error(self) -> None:
         """Count one store call that failed."""

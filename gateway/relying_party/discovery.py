@@ -46,7 +46,8 @@ class Discovery:
     """The metadata of one issuer: asked for when first needed, kept for an hour.
 
     *aliases* says to take the endpoints that ask for a client certificate where there are any; *check*
-    looks at the document too, and raises IssuerUnavailable.
+    looks at the document too, and raises IssuerUnavailable. *named* is what the document calls the issuer,
+    where that is not its own name.
     """
 
     def __init__(
@@ -57,8 +58,10 @@ class Discovery:
         clock: Clock,
         aliases: bool = False,
         check: Check | None = None,
+        named: str | None = None,
     ) -> None:
         self._issuer = issuer
+        self._named = named or issuer
         self._aliases = aliases
         self._check = check
         self._http = http
@@ -76,7 +79,7 @@ class Discovery:
     async def _fetch(self) -> IssuerMetadata:
         answer = await self._http.get(discovery_url(self._issuer), deadline=DEADLINE)
         document = read_document(answer, issuer=self._issuer)
-        found = read_metadata(document, issuer=self._issuer, aliases=self._aliases)
+        found = read_metadata(document, issuer=self._issuer, aliases=self._aliases, named=self._named)
         if self._check is not None:
             self._check(document)
         return found
@@ -97,12 +100,15 @@ def read_document(answer: IssuerAnswer, *, issuer: str) -> dict[str, object]:
         raise IssuerUnavailable(f"{issuer}: discovery: {error}") from None
 
 
-def read_metadata(document: dict[str, object], *, issuer: str, aliases: bool = False) -> IssuerMetadata:
+def read_metadata(
+    document: dict[str, object], *, issuer: str, aliases: bool = False, named: str | None = None
+) -> IssuerMetadata:
     """Return the checked metadata in *document*, which must name exactly *issuer* (Discovery 4.3).
 
-    With *aliases*, endpoints that we call ourselves are those for client certificates (RFC 8705 5).
+    With *named*, it must name exactly that. With *aliases*, endpoints that we call ourselves are those for
+    client certificates (RFC 8705 5).
     """
-    if document.get("issuer") != issuer:
+    if document.get("issuer") != (named or issuer):
         raise IssuerUnavailable(f"{issuer}: its metadata names another issuer")
     if aliases:
         document = {**document, **_aliased(document.get("mtls_endpoint_aliases"))}

@@ -24,8 +24,7 @@ def cautions(settings: Settings, secrets: Mapping[str, str]) -> Iterator[str]:
         yield "trusted_proxies holds every address: any client can then say who and where it is"
     yield from _without_effect(settings)
     yield from redis_cautions(settings.redis)
-    if settings.session.store == "redis" and not redis_address(settings.redis.url).is_near:
-        yield "redis.url is without TLS: who reads the network there reads the password and the records"
+    yield from _in_the_open(settings)
     if not verifies_its_server(settings.database.url):
         yield "database.url has no sslmode=verify-full: who is on the way there may read and answer instead"
     idle = settings.session.idle_timeout
@@ -46,6 +45,16 @@ def _of_routes(settings: Settings) -> Iterator[str]:
             yield f'routes[{index}] is "optional": strangers pass, whoever is signed in must meet its rules'
         if route.identity is not None and route.identity.headers is not None:
             yield from _names_by_email(f"routes[{index}].identity", route.identity.headers)
+
+
+def _in_the_open(settings: Settings) -> Iterator[str]:
+    """Yield what can be read on the way to a Redis that is elsewhere and spoken to without TLS."""
+    if redis_address(settings.redis.url).is_near:
+        return
+    if settings.session.store == "redis":
+        yield "redis.url is without TLS: who reads the network there reads the password and the records"
+    elif settings.counts_in_redis:
+        yield "redis.url is without TLS: who reads the network there reads the password"
 
 
 _OF_STRATEGY = {"stateless": ("lease", "revocation"), "stateful": ("store", "cache")}

@@ -9,6 +9,7 @@ from functools import partial
 
 from gateway.settings.addresses import Address, listen_address, url, within
 from gateway.settings.client_checks import client_faults
+from gateway.settings.listen_checks import LISTEN_CHECKS
 from gateway.settings.notation import KeyPath, nearest, toml
 from gateway.settings.oauth_checks import oauth_faults
 from gateway.settings.possession_checks import possession_faults
@@ -41,16 +42,6 @@ def contradictions(settings: Settings) -> Iterator[Finding]:
     """Yield every contradiction in *settings*; a configuration with none can be run."""
     for check in CHECKS:
         yield from check(settings)
-
-
-def _listeners(settings: Settings) -> Iterator[Finding]:
-    if listen_address(settings.listen).overlaps(listen_address(settings.admin_listen)):
-        yield Finding(
-            path=("admin_listen",),
-            message="is the address the gateway itself listens on",
-            suggestion="the admin endpoints need a port of their own",
-            because=(("listen",),),
-        )
 
 
 def _cookie(settings: Settings) -> Iterator[Finding]:
@@ -280,7 +271,7 @@ def _ours(path: tuple[str | int, ...], target: str, ours: dict[str, Address]) ->
 
 Check = Callable[[Settings], Iterator[Finding]]
 CHECKS: tuple[Check, ...] = (
-    _listeners,
+    *LISTEN_CHECKS,
     _cookie,
     _session,
     _redis,

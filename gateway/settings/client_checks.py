@@ -18,6 +18,7 @@ def client_faults(path: Path, provider: ProviderSettings) -> Iterator[Finding]:
     yield from _certificate(path, provider)
     yield from _secret(path, provider)
     yield from _signed_secret(path, provider)
+    yield from _audiences(path, provider)
 
 
 def _signing(path: Path, provider: ProviderSettings) -> Iterator[Finding]:
@@ -102,4 +103,14 @@ def _signed_secret(path: Path, provider: ProviderSettings) -> Iterator[Finding]:
             message="is known to Apple alone",
             suggestion='write preset = "apple", or client_auth = "private_key_jwt"',
             because=((*path, "preset"),),
+        )
+
+
+def _audiences(path: Path, provider: ProviderSettings) -> Iterator[Finding]:
+    trusted = provider.trusted_audiences
+    if provider.client_id in trusted or len(set(trusted)) != len(trusted):
+        yield Finding(
+            path=(*path, "trusted_audiences"),
+            message="must name each audience once, and not client_id, which an ID token is for anyway",
+            because=((*path, "client_id"),),
         )

@@ -15,6 +15,7 @@ from gateway.settings.shape import is_hidden
 FIXED = (
     "listen",
     "admin_listen",
+    "proxy_protocol",
     "workers",
     "limits.connections",
     "limits.connections_per_address",

@@ -10,6 +10,7 @@ from gateway.settings.notation import KeyPath, nearest
 from gateway.settings.refusal import Finding, Refused
 from gateway.settings.routes import PERSONAL, IdentitySettings, RouteSettings, RuleSettings
 from gateway.settings.schema import Settings
+from gateway.settings.websocket_checks import websockets
 
 _SHARED = "hmac-sha256"
 
@@ -173,17 +174,6 @@ def _has_issuer(settings: Settings) -> bool:
     return any(provider.type == "oidc" for provider in settings.providers)
 
 
-def _websockets(settings: Settings) -> Iterator[Finding]:
-    for index, route in enumerate(settings.routes):
-        if route.websocket and route.methods and "GET" not in route.methods:
-            yield Finding(
-                path=("routes", index, "websocket"),
-                message="can never open: it begins with a GET, which the route's methods leave out",
-                suggestion="add GET to methods, or leave websocket out",
-                because=(("routes", index, "methods"),),
-            )
-
-
 def _reach(settings: Settings) -> Iterator[Finding]:
     """A session cookie that never reaches a route's host would make every login there begin again."""
     public, domain = url(settings.public_url).host, settings.session.cookie.domain
@@ -338,7 +328,7 @@ ROUTE_CHECKS: tuple[Callable[[Settings], Iterator[Finding]], ...] = (
     _forward_auth,
     _access,
     _proofs,
-    _websockets,
+    websockets,
     _reach,
     _identity,
     _signature_keys,

@@ -25,7 +25,7 @@ from gateway.settings.fields import (
     Words,
     not_empty,
 )
-from gateway.settings.quantities import Duration, LifetimeOrOff, SizeOrOff
+from gateway.settings.quantities import CountOrOff, Duration, DurationOrOff, LifetimeOrOff, SizeOrOff
 from gateway.settings.table import Table, written
 
 PERSONAL = ("roles", "groups", "emails", "email_domains", "users", "claims")
@@ -89,6 +89,26 @@ class RateSettings(Table):
     by: Literal["user", "address"] = Field(
         default="user",
         description='Who is counted: each "user" (an address where nobody is signed in) or each "address".',
+    )
+    store: Literal["memory", "redis"] = Field(
+        default="memory",
+        description='Where: in the "memory" of each process for itself, or in [redis] for all together.',
+    )
+
+
+class WebSocketLimitSettings(Table):
+    """What a client may send through a WebSocket, and for how long nobody may say anything."""
+
+    message: SizeOrOff = Field(
+        default=written("4MiB"),
+        description="The largest message, all its fragments together, as it comes; a larger one closes with "
+        "1009.",
+    )
+    frames: CountOrOff = Field(
+        default=1000, description="Frames a second; a client that sends more is held back."
+    )
+    idle: DurationOrOff = Field(
+        default=written("5m"), description="How long nothing may move in either direction."
     )
 
 
@@ -197,6 +217,15 @@ class RouteSettings(RuleSettings, _Governed):
     )
     websocket: StrictBool = Field(
         default=False, description="Let WebSockets through; their Origin must be this route's own."
+    )
+    websocket_limits: WebSocketLimitSettings = Field(
+        default=written({}),
+        description="What a client may send through one, and for how long nobody may say anything.",
+    )
+    websocket_ping: DurationOrOff = Field(
+        default=written("off"),
+        description="After how long without a word a client is pinged, so that nobody on the way gives the "
+        "connection up.",
     )
     forward_token: Literal["access_token", "id_token"] | None = Field(
         default=None,

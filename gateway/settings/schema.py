@@ -139,6 +139,10 @@ class Settings(Table):
     trusted_proxies: tuple[Cidr, ...] = Field(
         default=(), description="Networks whose Forwarded and X-Forwarded-* are believed; empty: nobody's."
     )
+    proxy_protocol: bool = Field(
+        default=False,
+        description="Whether trusted_proxies begin each connection with a PROXY header, version 1 or 2.",
+    )
     prefix: Prefix = Field(default="/.gateway", description="Our own pages and endpoints.")
     tls: TlsSettings | None = Field(
         default=None,
@@ -149,7 +153,7 @@ class Settings(Table):
     database: DatabaseSettings = Field(
         default=written({}), description="Users, accounts, roles and the audit trail."
     )
-    redis: RedisSettings = Field(default=written({}), description="The Redis that sessions are kept in.")
+    redis: RedisSettings = Field(default=written({}), description="The Redis of sessions and of rate limits.")
     audit: AuditSettings = Field(default=written({}), description="The audit trail in the database.")
     limits: LimitSettings = Field(default=written({}), description="How many clients may be there at once.")
     log: LogSettings = Field(default=written({}), description="What the gateway says on standard output.")
@@ -168,6 +172,11 @@ class Settings(Table):
     def processes(self) -> int:
         """How many processes serve on this machine."""
         return self.workers if isinstance(self.workers, int) else usable_cores()
+
+    @property
+    def counts_in_redis(self) -> bool:
+        """Whether any route's requests are counted in Redis."""
+        return any(route.rate_limit and route.rate_limit.store == "redis" for route in self.routes)
 
     def named_upstream(self, route: RouteSettings) -> UpstreamSettings | None:
         """Return what `[upstreams]` says of the one that *route* leads to, None where it says nothing."""

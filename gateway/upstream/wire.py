@@ -239,14 +239,13 @@ class Connection(asyncio.Protocol):
 
     def _finish(self, reader: AnswerReader) -> None:
         """Give a finished connection back, or close it where anything was not as it should be."""
-        left = self._retires_at - self._loop.time()
-        worn = self._transport.is_closing() or left <= 0
+        worn = self._transport.is_closing() or self._loop.time() >= self._retires_at
         if worn or not (self._reuse and self._sent and reader.reusable):
             self.drop()
             return
         self._reader = None
         self.used = True
-        self._arm(left)
+        self._arm_at(self._retires_at)
         if not self._reading:
             self._reading = True
             self._transport.resume_reading()
@@ -270,7 +269,10 @@ class Connection(asyncio.Protocol):
     # The timer. It is left running between exchanges: moving a deadline later costs no timer at all.
 
     def _arm(self, delay: float) -> None:
-        self._deadline = at = self._loop.time() + delay
+        self._arm_at(self._loop.time() + delay)
+
+    def _arm_at(self, at: float) -> None:
+        self._deadline = at
         if self._timer is not None:
             if at >= self._timer_at:
                 return

@@ -1,13 +1,14 @@
 """Connections that leave HTTP: who may open one, what passes through it, and how it ends."""
 
 import asyncio
+import zlib
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 
 import pytest
 
-from gateway.front.frames import GOING_AWAY, POLICY, closing
+from gateway.front.frames import GOING_AWAY, PING, POLICY, TOO_BIG, closing
 from gateway.front.limits import Limits
 from gateway.model.upstream import Limits as UpstreamLimits
 from tests.fakes.gateway import HOST
@@ -26,6 +27,7 @@ path = "/open"
 upstream = "{live}"
 access = "public"
 websocket = true
+{terms}
 [[routes]]
 path = "/plain"
 upstream = "{live}"
@@ -34,9 +36,12 @@ access = "public"
 
 
 @asynccontextmanager
-async def stage(folder: Path, **keys: object) -> AsyncIterator[tuple[Scene, LastingApp]]:
-    async with LastingApp() as app, scene(folder, tables=ROUTES.replace("{live}", app.url), **keys) as at:
-        yield at, app
+async def stage(folder: Path, *, terms: str = "", **keys: object) -> AsyncIterator[tuple[Scene, LastingApp]]:
+    """Start an app behind the gateway; *terms* are keys of the route `/open`."""
+    async with LastingApp() as app:
+        tables = ROUTES.replace("{live}", app.url).replace("{terms}", terms)
+        async with scene(folder, tables=tables, **keys) as at:
+            yield at, app
 
 
 async def answered(at: Scene, path: str, *headers: str, handshake: tuple[str, ...] = HANDSHAKE) -> RawAnswer:
@@ -203,6 +208,90 @@ async def test_U19_a_101_that_is_not_what_was_asked_for_is_502(tmp_path: Path, w
         await app.gone()
 
 
+# What a client may send
+
+SMALL = 'websocket_limits = { message = "1KiB" }'
+
+
+def text(size: int, *, fin: bool = True, opcode: int = 1) -> bytes:
+    """A frame as clients send it, whose bytes are letters once unmasked by nothing."""
+    head = bytes([(0x80 if fin else 0) | opcode])
+    length = bytes([0x80 | size]) if size < 126 else bytes([0xFE]) + size.to_bytes(2)
+    return head + length + bytes(4) + b"x" * size
+
+
+@pytest.mark.parametrize(
+    "sent",
+    [
+        text(1025),
+        text(1000, fin=False) + text(25, opcode=0),
+        text(1, fin=False) + text(0, fin=False, opcode=0) * 1024,
+        b"\x82\xff" + (1 << 62).to_bytes(8) + bytes(4),
+        b"\x89\xff" + (1 << 62).to_bytes(8) + bytes(4),
+    ],
+    ids=["a message", "in fragments", "empty fragments", "a huge frame", "a huge ping"],
+)
+async def test_U17_a_message_over_the_limit_is_closed_with_the_code_for_it(
+    tmp_path: Path, sent: bytes
+) -> None:
+    async with stage(tmp_path, terms=SMALL) as (at, app), await tunnel(at.gate.port, "/open") as socket:
+        exact = text(1024)
+        assert await echoed(socket, exact) == exact
+        await socket.write(sent)
+        assert (await socket.rest())[-4:] == closing(TOO_BIG)
+        await app.gone()
+    line = [line for line in at.gate.events("request") if line["path"] == "/open"][-1]
+    assert (line["status"], line["reason"]) == (101, "websocket.message_too_large")
+
+
+async def test_U17_a_frame_that_dribbles_is_closed(tmp_path: Path) -> None:
+    async with (
+        stage(tmp_path, limits=Limits(body_idle=0.2)) as (at, app),
+        await tunnel(at.gate.port, "/open") as socket,
+    ):
+        await socket.write(text(100)[:50])
+        with suppress(OSError):  # the app answered a part of a frame: no word of ours fits there
+            await socket.rest()
+        await app.gone()
+    line = [line for line in at.gate.events("request") if line["path"] == "/open"][-1]
+    assert line["reason"] == "websocket.slow_frame"
+
+
+async def test_U17_a_flood_of_pings_is_held_back_and_nothing_of_it_lost(tmp_path: Path) -> None:
+    terms = "websocket_limits = { frames = 200 }"
+    async with stage(tmp_path, terms=terms) as (at, _), await tunnel(at.gate.port, "/open") as socket:
+        flood = text(4, opcode=9) * 500
+        assert await echoed(socket, flood) == flood
+
+
+async def test_U17_nothing_is_inflated_in_the_middle(tmp_path: Path) -> None:
+    deflate = zlib.compressobj(wbits=-15)
+    bomb = deflate.compress(bytes(1 << 20)) + deflate.flush(zlib.Z_SYNC_FLUSH)
+    message = b"\xc2\xfe" + len(bomb).to_bytes(2) + bytes(4) + bomb  # RSV1: compressed (RFC 7692 7.2.1)
+    extension = "Sec-WebSocket-Extensions: permessage-deflate"
+    async with (
+        stage(tmp_path, terms='websocket_limits = { message = "4KiB" }') as (at, app),
+        await tunnel(at.gate.port, "/open", extension) as socket,
+    ):
+        assert extension.encode() in app.heads[0]
+        assert len(bomb) < 4096
+        assert await echoed(socket, message) == message
+
+
+async def test_U18_a_silent_client_is_pinged_where_that_is_configured(tmp_path: Path) -> None:
+    async with (
+        stage(tmp_path, terms='websocket_ping = "50ms"') as (at, _),
+        await tunnel(at.gate.port, "/open") as socket,
+    ):
+        async with asyncio.timeout(20):
+            assert await socket.reader.readexactly(2) == PING
+        pong = b"\x8a\x80" + bytes(4)
+        await socket.write(pong)
+        async with asyncio.timeout(20):
+            while await socket.reader.readexactly(2) == PING:
+                pass
+
+
 # How one ends
 
 
@@ -224,7 +313,7 @@ async def test_an_app_that_is_gone_takes_its_client_s_connection_along(tmp_path:
 
 async def test_U18_an_idle_one_is_closed(tmp_path: Path) -> None:
     async with (
-        stage(tmp_path, limits=Limits(tunnel_idle=0.1)) as (at, app),
+        stage(tmp_path, terms='websocket_limits = { idle = "100ms" }') as (at, app),
         await tunnel(at.gate.port, "/open") as socket,
     ):
         assert await socket.rest() == b""

@@ -16,10 +16,14 @@ async def even_pace(gateway: Gateway, cookie: str, *, seconds: float) -> dict[st
     return await printed("trickle", port=gateway.port, rate=PACE, seconds=seconds, given=cookie)
 
 
-async def printed(client: str, *, given: str, **flags: float) -> dict[str, Any]:
-    """Run the *client* of that name with *given* on its standard input; return the JSON that it prints."""
+async def printed(client: str, *, given: str, gives_way: bool = False, **flags: float) -> dict[str, Any]:
+    """Run the *client* of that name with *given* on its standard input; return the JSON that it prints.
+
+    One that *gives_way* works where nobody else wants the load's core, and holds up no other's clock.
+    """
     words = [word for name, value in flags.items() for word in (f"--{name}", str(value))]
-    command = ("taskset", "-c", LOAD_CORE, sys.executable, "-m", f"tests.bench.{client}", *words)
+    policy = ("chrt", "--idle", "0") if gives_way else ()
+    command = ("taskset", "-c", LOAD_CORE, *policy, sys.executable, "-m", f"tests.bench.{client}", *words)
     pipe = asyncio.subprocess.PIPE
     process = await asyncio.create_subprocess_exec(*command, stdin=pipe, stdout=pipe)
     told, _ = await process.communicate(given.encode())

@@ -98,6 +98,10 @@ class RunningGateway:
     def lines(self) -> list[dict[str, object]]:
         return [json.loads(line) for line in self.log.splitlines()]
 
+    def complaints(self) -> list[dict[str, object]]:
+        """The log lines that tell of something wrong."""
+        return [line for line in self.lines() if line["level"] not in ("debug", "info")]
+
     def events(self, name: str) -> list[dict[str, object]]:
         """The log lines of one event; complete once the gateway has stopped."""
         return [line for line in self.lines() if line["event"] == name]

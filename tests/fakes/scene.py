@@ -9,6 +9,7 @@ async with scene(tmp_path) as at:
     async with at.store() as store: ...       # as an administrator at the command line
 """
 
+import asyncio
 import base64
 import json
 from collections.abc import AsyncIterator
@@ -79,7 +80,8 @@ class Scene:
         browser = browser or self.gate.browser()
         page = await browser.navigate((gate or self.url) + path)
         if page.status >= 400:
-            raise AssertionError(f"{page.status} at {page.url}: {page.text}")
+            await asyncio.sleep(0.2)  # until the log is written
+            raise AssertionError(f"{page.status} at {page.url}: {self.gate.complaints()}")
         return browser
 
     async def departed(self, browser: Browser, path: str = "/") -> str:

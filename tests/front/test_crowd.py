@@ -96,7 +96,51 @@ def test_a_great_crowd_is_not_looked_through_for_every_newcomer() -> None:
     assert looked <= 64
 
 
-@given(st.lists(st.tuples(st.sampled_from(("in", "out")), st.integers(0, 3), st.booleans()), max_size=60))
+def test_U04_who_turns_out_to_be_another_is_counted_as_that_one() -> None:
+    counted = Counted()
+    of = crowd(counted, most_of_one=1)
+    guest, other = Guest(peer="10.0.0.1"), Guest(peer="10.0.0.1")
+    assert of.enter(guest)
+    assert of.enter(other)
+    guest.peer = other.peer = "192.0.2.1"
+    assert of.recount(guest)
+    assert of.recount(guest)
+    assert not of.recount(other)
+    assert (len(of), counted.open, counted.refused) == (1, 1, ["address"])
+    assert not of.recount(other)
+    assert not of.enter(Guest())
+    of.leave(guest)
+    assert of.enter(Guest())
+
+
+def test_a_place_is_handed_on_once_and_without_a_count() -> None:
+    counted = Counted()
+    of = crowd(counted, most=1, most_of_one=1)
+    arrival, guest = Guest(idle=True), Guest()
+    assert of.enter(arrival)
+    assert of.hand_on(arrival, guest)
+    assert not of.hand_on(arrival, Guest())
+    of.leave(arrival)
+    assert (list(of), counted.open, counted.refused) == ([guest], 1, [])
+    of.leave(guest)
+    assert (len(of), counted.open, dict(of._of)) == (0, 0, {})
+
+
+def test_U05_who_gave_way_on_the_way_in_has_no_place_to_hand_on() -> None:
+    of = crowd(Counted(), most=1)
+    arrival = Guest(idle=True)
+    assert of.enter(arrival)
+    assert of.enter(Guest())
+    assert arrival.closed
+    assert not of.hand_on(arrival, Guest())
+
+
+@given(
+    st.lists(
+        st.tuples(st.sampled_from(("in", "out", "other", "on")), st.integers(0, 3), st.booleans()),
+        max_size=60,
+    )
+)
 def test_never_more_than_there_may_be_and_every_count_comes_to_nothing(
     steps: list[tuple[str, int, bool]],
 ) -> None:
@@ -108,6 +152,12 @@ def test_never_more_than_there_may_be_and_every_count_comes_to_nothing(
             inside.append(guest)
         elif what == "out" and inside:
             of.leave(inside.pop(number % len(inside)))
+        elif what == "other" and inside:
+            inside[0].peer = f"192.0.2.{number}"
+            of.recount(inside[0])
+        elif what == "on" and inside:
+            inside.append(Guest(peer=inside[0].peer))
+            of.hand_on(inside.pop(0), inside[-1])
         assert len(of) <= 5
         assert counted.open == len(of)
     for guest in inside:

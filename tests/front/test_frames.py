@@ -38,6 +38,31 @@ def test_it_is_between_two_frames_exactly_there(frames: list[bytes], cuts: list[
         start = end
 
 
+class Held(Frames):
+    """Lets one frame begin."""
+
+    __slots__ = ("begun",)
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.begun: list[tuple[int, int]] = []
+
+    def _may_begin(self) -> bool:
+        return not self.begun
+
+    def _begun(self, *, first: int, length: int) -> None:
+        self.begun.append((first, length))
+
+
+@pytest.mark.parametrize("size", [0, 5, 125, 126, 65_535, 65_536])
+@pytest.mark.parametrize("masked", [False, True])
+def test_a_frame_that_may_not_begin_is_not_taken(size: int, masked: bool) -> None:
+    held, first = Held(), frame(0x2, size, masked=masked)
+    assert held.follow(b"xx" + first + b"\x81\x00", 2) == 2 + len(first)
+    assert held.begun == [(0x82, size)]
+    assert held.follow(b"\x81\x00") == 0
+
+
 def test_after_the_apps_own_close_nothing_more_is_said() -> None:
     followed = Frames()
     followed.follow(closing(1000))

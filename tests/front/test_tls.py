@@ -13,7 +13,7 @@ from cryptography.hazmat.primitives.serialization import (
     load_pem_private_key,
 )
 
-from gateway.front.tls import PresentContext, server_context
+from gateway.front.tls import server_context
 from gateway.keys.certificate import expires_at
 from tests.fakes.front import Door, front
 from tests.fakes.gateway import HOST
@@ -27,10 +27,6 @@ CLOSE = "Connection: close"
 @pytest.fixture
 def certificates(tmp_path: Path) -> Certificates:
     return Certificates(tmp_path)
-
-
-def opened(certificates: Certificates) -> PresentContext:
-    return PresentContext(server_context(str(certificates.cert), str(certificates.key)))
 
 
 async def asked(door: Door, certificates: Certificates, context: ssl.SSLContext | None = None) -> bytes:
@@ -96,28 +92,6 @@ async def test_plain_http_and_nonsense_are_answered_by_no_page(
             writer.close()
         assert not door.upstream.requests
         assert (await asked(door, certificates)).startswith(b"HTTP/1.1 200 ")
-
-
-@pytest.mark.parametrize("loop_kind", ["asyncio", "uvloop"])
-def test_B131_the_context_in_force_does_the_next_handshake(
-    certificates: Certificates, loop_kind: str
-) -> None:
-    import uvloop
-
-    async def story() -> None:
-        tls = opened(certificates)
-        server = await asyncio.start_server(lambda _reader, writer: writer.close(), "127.0.0.1", 0, ssl=tls)
-        port = server.sockets[0].getsockname()[1]
-        first = await serial(port, certificates.context())
-        certificates.renew()
-        assert await serial(port, certificates.context()) == first
-        tls.present = server_context(str(certificates.cert), str(certificates.key))
-        assert await serial(port, certificates.context()) != first
-        server.close()
-
-    factory = uvloop.new_event_loop if loop_kind == "uvloop" else None
-    with asyncio.Runner(loop_factory=factory) as runner:
-        runner.run(story())
 
 
 async def test_B131_another_certificate_is_taken_over_and_connections_that_stand_go_on(

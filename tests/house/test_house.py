@@ -38,6 +38,7 @@ FLOORS = {
     "issuers": 7.05,
     "worker": 7,
     "workers": 7.05,
+    "rates": 7.02,
     "strategies": 7.05,
     "descriptors": 7,
     "pools": 7,

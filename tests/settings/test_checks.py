@@ -16,11 +16,6 @@ def test_the_sound_file_of_these_tests_is_sound(tmp_path: Path) -> None:
     assert found(tmp_path, SOUND) == {}
 
 
-@pytest.mark.parametrize("listen", ["127.0.0.1:8081", "localhost:8081", "0.0.0.0:8081"])
-def test_C04_the_admin_port_is_never_the_public_one(tmp_path: Path, listen: str) -> None:
-    assert list(found(tmp_path, f'listen = "{listen}"\n{SOUND}')) == ["admin_listen"]
-
-
 @pytest.mark.parametrize(
     ("domain", "ok"),
     [

@@ -28,6 +28,8 @@ def key(kid: str = "") -> str:
         (SECRET + 'userinfo_format = "encrypted"\n', "keys", 'use = "enc"'),
         (SECRET + key() + 'use = "enc"\n', "keys", "open nothing"),
         (SECRET + "content_encryption = []\n", "content_encryption", "empty"),
+        (SECRET + 'trusted_audiences = ["x"]\n', "trusted_audiences", "not client_id"),
+        (SECRET + 'trusted_audiences = ["y", "y"]\n', "trusted_audiences", "each audience once"),
         ('client_auth = "tls_client_auth"\n', "tls.client_cert", "is needed"),
         (SECRET + 'tls = { client_key = "gateway.toml" }\n', "tls.client_key", "no use"),
     ],
@@ -44,6 +46,7 @@ def test_C04_what_contradicts_the_client_authentication_is_refused(
     "provider",
     [
         'client_auth = "private_key_jwt"\n' + key("a") + key("b"),
+        SECRET + 'trusted_audiences = ["y", "z"]\n',
         'client_auth = "client_secret_jwt"\n' + SECRET,
         'client_auth = "private_key_jwt"\nid_token_algorithms = ["HS256"]\n' + SECRET + key(),
     ],

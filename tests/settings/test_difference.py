@@ -67,8 +67,9 @@ def test_a_secret_put_first_is_told(tmp_path: Path) -> None:
 
 
 def test_only_what_is_fixed_is_a_fault(tmp_path: Path) -> None:
-    values = ('"127.0.0.1:1"', '"127.0.0.1:2"', "2", "17", "18", '"sqlite:///x.db"', '"json"')
+    values = ('"127.0.0.1:1"', '"127.0.0.1:2"', "true", "2", "17", "18", '"sqlite:///x.db"', '"json"')
     text = "".join(f"{key} = {value}\n" for key, value in zip(FIXED, values, strict=True))
+    text += 'trusted_proxies = ["10.0.0.0/8"]\n'
     free = TOP.replace("gateway.example.com", "other.example.com") + PROVIDER + ROUTE
     assert [each.key for each in fixed_faults(*pair(tmp_path, SOUND, text + SOUND))] == list(FIXED)
     assert fixed_faults(*pair(tmp_path, SOUND, free)) == ()

@@ -144,12 +144,6 @@ def test_a_rule_may_name_a_claim_that_no_provider_keeps(tmp_path: Path) -> None:
     assert found(tmp_path, f'{SOUND}claims = {{ department = "it" }}\n') == {}
 
 
-def test_a_websocket_that_could_never_open_is_refused(tmp_path: Path) -> None:
-    text = f"{SOUND}websocket = true\n"
-    assert list(found(tmp_path, f'{text}methods = ["POST"]\n')) == ["routes[0].websocket"]
-    assert found(tmp_path, f'{text}methods = ["GET", "POST"]\n') == found(tmp_path, text) == {}
-
-
 @pytest.mark.parametrize(
     ("keys", "at"),
     [
