@@ -44,12 +44,16 @@ from gateway.store.redis_tls import RedisTls
 
 
 def build_routes(settings: Settings) -> tuple[Route, ...]:
-    """Return the configured routes as the table takes them."""
+    """Return the configured routes as the table takes them: what is the same of several is one thing."""
     upstreams: dict[str, Upstream] = {}
-    return tuple(_route(settings, route, upstreams) for route in settings.routes)
+    bearers: dict[Bearer, Bearer] = {}
+    return tuple(_route(settings, route, upstreams, bearers) for route in settings.routes)
 
 
-def _route(settings: Settings, route: RouteSettings, upstreams: dict[str, Upstream]) -> Route:
+def _route(
+    settings: Settings, route: RouteSettings, upstreams: dict[str, Upstream], bearers: dict[Bearer, Bearer]
+) -> Route:
+    bearer = _bearer(settings, route)
     return Route(
         name=name_of(route),
         host=route.host,
@@ -70,7 +74,7 @@ def _route(settings: Settings, route: RouteSettings, upstreams: dict[str, Upstre
         rate=_rate(route.rate_limit),
         identity=_identity(settings.identity_of(route)),
         forwarding=_forwarding(settings, route),
-        bearer=_bearer(settings, route),
+        bearer=None if bearer is None else bearers.setdefault(bearer, bearer),
     )
 
 

@@ -259,3 +259,12 @@ def test_an_upstream_says_for_what_tokens_are_made_and_logins_ask_for_those(tmp_
     assert made == [("urn:a", None), ("urn:b", "b"), (None, None)]
     assert resources_wanted(found) == ("urn:a",)
     assert registration(found.providers[0], resources=resources_wanted(found)).resources == ("urn:a",)
+
+
+def test_routes_that_take_the_same_tokens_share_one_bearer(tmp_path: Path) -> None:
+    bearer = 'bearer = { issuer = "https://login.example.com", audience = "a" }\n'
+    second, third = (ROUTE + f'path = "/{name}"\n' for name in ("two", "three"))
+    text = SOUND + bearer + second + bearer + third + bearer.replace('"a"', '"b"')
+    one, two, three = build_routes(settings(tmp_path, text))
+    assert one.bearer is two.bearer
+    assert one.bearer != three.bearer

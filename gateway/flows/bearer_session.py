@@ -1,6 +1,7 @@
 """The session that stands for a bearer: as long as the token, and never anybody's login."""
 
 from dataclasses import replace
+from hashlib import sha256
 from typing import Protocol
 
 from gateway.model.bearer import SESSION_PREFIX, Trusted
@@ -34,12 +35,13 @@ def is_bearers(session: Session) -> bool:
 def session_for(proved: Proved, user_id: str, digest: bytes, now: int) -> Session:
     """Return what stands for the caller: as long as the token, and the same for the same token.
 
+    Where another route reads tokens otherwise it is another one, for it may be about somebody else there.
     Its provider is the issuer's address, which is the id of none: so apps can tell a token from a login.
     """
     login = proved.login
     begun = now if proved.issued_at is None else proved.issued_at
     return Session(
-        id=SESSION_PREFIX + digest.hex(),
+        id=SESSION_PREFIX + sha256(repr(proved.trusted).encode() + digest).hexdigest(),
         token_id=digest.hex(),
         identity=Identity(
             user_id=user_id,

@@ -87,7 +87,10 @@ class _Held:
 
 
 class Bearers:
-    """Finds out who calls with a token. *verifiers* are those of each route that takes any."""
+    """Finds out who calls with a token. *verifiers* are those of each route that takes any.
+
+    Routes that take the same tokens in the same way share one `Bearer`, which is told by what it is.
+    """
 
     def __init__(
         self,
@@ -240,7 +243,7 @@ class Bearers:
         for bearer in self._verifiers:
             place = (id(bearer), digest)
             held = self._held.get(place)
-            if held is None:
+            if held is None or held.session.id != session.id:
                 continue
             if self._clock() < held.until:
                 return held.session

@@ -6,6 +6,7 @@ from ipaddress import IPv4Network, IPv6Network
 from gateway.settings.addresses import Network, url
 from gateway.settings.bearer_cautions import bearer_cautions
 from gateway.settings.database_url import verifies_its_server
+from gateway.settings.possession_checks import possession_cautions
 from gateway.settings.redis import redis_cautions
 from gateway.settings.redis_url import redis_address
 from gateway.settings.routes import PERSONAL, RouteSettings, RuleSettings
@@ -36,6 +37,7 @@ def cautions(settings: Settings, secrets: Mapping[str, str]) -> Iterator[str]:
         if upstream.identity is not None and upstream.identity.headers is not None:
             yield from _names_by_email(f"upstreams.{name}.identity", upstream.identity.headers)
     yield from _of_routes(settings)
+    yield from possession_cautions(settings)
 
 
 def _of_routes(settings: Settings) -> Iterator[str]:

@@ -251,8 +251,45 @@ async def test_B056_a_stream_goes_on_while_the_token_is_active_and_ends_once_it_
     assert cut["reason"] == "revoked"
 
 
+async def test_B056_a_stream_of_each_route_that_takes_the_token_goes_on(tmp_path: Path) -> None:
+    async with LastingApp() as app:
+        one = table('hold = "30s"', app=app.url)
+        groups = ', claims = { groups = "teams" }'
+        two = one.replace('path = "/api"', 'path = "/two"')
+        three = table('hold = "30s"', app=app.url, more=groups).replace('path = "/api"', 'path = "/three"')
+        async with asked(tmp_path, one + two + three) as at:
+            raw = at.issuer.opaque(exp=int(at.clock()) + 3600)
+            paths = ("/api", "/two", "/three")
+            bearer = f"Authorization: Bearer {raw}"
+            streams = [await stream(at.gate.port, path, bearer) for path in paths]
+            before = len(at.issuer.asked)
+            at.clock.advance(30)
+            async with asyncio.timeout(20):
+                while len(at.issuer.asked) < before + 2:
+                    await asyncio.sleep(0.05)
+            await app.push(b"data: more\n\n")
+            for each in streams:
+                async with asyncio.timeout(20):
+                    await each.reader.readuntil(b"more\n\n\r\n")
+            at.issuer.tokens[raw] = None
+            at.clock.advance(30)
+            for each in streams:
+                await each.rest()
+                each.close()
+
+
+async def test_routes_that_take_the_same_tokens_share_what_is_known_of_them(tmp_path: Path) -> None:
+    second = table().replace('path = "/api"', 'path = "/api/x/y"')
+    async with asked(tmp_path, table() + second) as at:
+        raw = at.issuer.opaque()
+        assert (await call(at, raw)).status == 200
+        answer = await at.raw(get("/api/x/y", f"Authorization: Bearer {raw}", host=HOST))
+        assert (answer.status, len(at.issuer.asked)) == (200, 1)
+
+
 async def test_routes_that_ask_one_issuer_share_its_bounds(tmp_path: Path) -> None:
-    second = table("calls_per_second = 3").replace('path = "/api"', 'path = "/api/x/y"')
+    more = table("calls_per_second = 3", more=', scopes = ["read"]')
+    second = more.replace('path = "/api"', 'path = "/api/x/y"')
     async with asked(tmp_path, table("calls_per_second = 3") + second) as at:
         raw = at.issuer.opaque()
         assert (await call(at, raw)).status == 200

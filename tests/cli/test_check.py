@@ -42,6 +42,16 @@ def test_faults_end_in_1_and_what_cannot_be_read_in_2(tmp_path: Path) -> None:
     assert check(tmp_path / "nothing").exit_code == 2
 
 
+def test_a_key_for_asking_issuers_that_is_none_is_a_fault(tmp_path: Path) -> None:
+    (tmp_path / "key.pem").write_text("-----BEGIN PRIVATE KEY-----\nnone\n-----END PRIVATE KEY-----\n")
+    (tmp_path / "key.pem").chmod(0o600)
+    client = 'client_id = "api", client_auth = "private_key_jwt", keys = [{ key = { file = "key.pem" } }]'
+    bearer = f'issuer = "https://login.example.com", audience = "a", introspection = {{ {client} }}'
+    result = check(write(tmp_path, f"{SOUND}bearer = {{ {bearer} }}\n"))
+    assert result.exit_code == 1
+    assert "routes[0].bearer[0].introspection.keys[0].key" in result.stderr
+
+
 def test_json_has_the_same_facts(tmp_path: Path) -> None:
     path = write(tmp_path, SOUND)
     report = json.loads(check(path, "--json").stdout)

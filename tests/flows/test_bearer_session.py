@@ -3,7 +3,7 @@
 from dataclasses import dataclass, replace
 
 from gateway.flows.bearer_session import as_user, is_bearers, session_for
-from gateway.model.bearer import Trusted
+from gateway.model.bearer import Callers, Trusted
 from gateway.model.identity import VerifiedLogin
 from gateway.model.session import Standing
 from tests.fakes.sessions import Node
@@ -41,6 +41,13 @@ def test_it_lasts_as_the_token_and_counts_until_its_issuer_has_to_be_asked_again
     assert (session.authenticated_at, session.issued_at) == (1000, 1000)
     assert session_for(Proof(issued_at=900), "bearer:x", b"\x01\x02", 1000).authenticated_at == 900
     assert session == session_for(Proof(), "bearer:x", b"\x01\x02", 1000)
+
+
+def test_where_tokens_are_read_otherwise_it_is_another_one() -> None:
+    session = session_for(Proof(), "bearer:x", b"\x01\x02", 1000)
+    otherwise = Proof(trusted=replace(TRUSTED, callers=Callers.CLIENTS))
+    assert session_for(otherwise, "bearer:x", b"\x01\x02", 1000).id != session.id
+    assert session_for(Proof(), "bearer:x", b"\x01\x03", 1000).id != session.id
 
 
 def test_it_is_known_from_a_login_and_its_provider_is_none_of_ours() -> None:

@@ -2,7 +2,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.fakes.configuration import PROVIDER, ROUTE, TOP, faults_by_key
+from tests.fakes.configuration import PROVIDER, ROUTE, TOP, faults_by_key, loaded
 
 
 @pytest.mark.parametrize(
@@ -18,3 +18,17 @@ def test_C04_a_token_that_is_bound_to_our_key_is_not_passed_on(
 ) -> None:
     text = f'{TOP}{PROVIDER}dpop = {dpop}\n{ROUTE}forward_token = "{kind}"\n'
     assert list(faults_by_key(tmp_path, text)) == faults
+
+
+def test_C04_a_token_that_is_bound_to_our_certificate_is_not_passed_on(tmp_path: Path) -> None:
+    (tmp_path / "cert.pem").touch()
+    shown = PROVIDER + 'tls = { client_cert = "cert.pem" }\n'
+    surely = shown.replace(
+        'client_secret = "not-so-secret"', 'client_auth = "tls_client_auth"\nprofile = "fapi2"'
+    )
+    passed_on = ROUTE + 'forward_token = "access_token"\n'
+    assert list(faults_by_key(tmp_path, TOP + surely + passed_on)) == ["routes[0].forward_token"]
+    assert faults_by_key(tmp_path, TOP + surely + ROUTE + 'forward_token = "id_token"\n') == {}
+    told = [each for each in loaded(tmp_path, TOP + shown + passed_on).warnings if "certificate" in each]
+    assert [each.partition(" ")[0] for each in told] == ["routes[0].forward_token"]
+    assert "certificate" not in str(loaded(tmp_path, TOP + shown + ROUTE).warnings)
