@@ -5,7 +5,7 @@ from hashlib import sha256
 from pathlib import Path
 
 from gateway.errors import Fault, SettingsInvalid
-from gateway.model.bearer import Bearer, Callers, Trusted
+from gateway.model.bearer import HELD, Bearer, Callers, Introspection, Trusted
 from gateway.model.cookies import CookieNames
 from gateway.model.proof import Demand
 from gateway.model.route import (
@@ -29,6 +29,7 @@ from gateway.routing.table import Table, without_port
 from gateway.sessions.strategy import Policy
 from gateway.settings.addresses import UNIX, url
 from gateway.settings.bearers import BearerSettings
+from gateway.settings.client_keys import ClientKeySettings, ProviderTlsSettings
 from gateway.settings.known_presets import PRESETS
 from gateway.settings.preset_checks import assertion_audience, signed_claims
 from gateway.settings.providers import STANDARD_CLAIMS, ProviderSettings
@@ -112,6 +113,21 @@ def _trusted(settings: Settings, bearer: BearerSettings) -> Trusted:
         typ=bearer.typ,
         callers=Callers(bearer.callers),
         claims=tuple(claims.items()),
+        hold=int(bearer.introspection.hold) if bearer.introspection else HELD,
+        introspection=_introspection(bearer, same),
+    )
+
+
+def _introspection(bearer: BearerSettings, same: ProviderSettings | None) -> Introspection | None:
+    asked = bearer.introspection
+    if asked is None:
+        return None
+    return Introspection(
+        client_id=asked.client_id or (same.client_id if same else None) or "",
+        endpoint=asked.endpoint or "",
+        every_token=asked.tokens == "all",
+        signed=asked.format == "signed",
+        calls_per_second=asked.calls_per_second,
     )
 
 
@@ -155,7 +171,7 @@ def _digest(*files: str | None) -> str:
 def _rate(rate: RateSettings | None) -> Rate | None:
     if rate is None:
         return None
-    return Rate(requests=rate.requests, per=rate.per, by_user=rate.by == "user")
+    return Rate(requests=rate.requests, per=rate.per, by_user=rate.by == "user", shared=rate.store == "redis")
 
 
 def _terms(route: RouteSettings) -> WebSocketTerms:
@@ -310,18 +326,19 @@ def registration(
             for each in grants
             if each.provider == provider.id
         ),
-        keys=_client_keys(provider),
+        keys=client_keys(provider.keys, place=f"providers.{provider.id}"),
         response_mode=provider.response_mode,
         pushed_requests=provider.pushed_requests,
         signs_requests=provider.signed_requests,
         dpop=provider.dpop,
-        tls=_client_tls(provider),
+        tls=client_tls(provider.tls, place=f"providers.{provider.id}"),
         encrypted_id_tokens=provider.encrypted_id_tokens,
         userinfo_format=provider.userinfo_format,
         content_encryption=tuple(provider.content_encryption),
         oauth=_endpoints(provider),
         steps=preset.steps if preset else "",
         organizations=provider.organizations or (),
+        tenants=provider.tenants or (),
         team=provider.team or "",
         assertion_audience=assertion_audience(provider),
         logout_hint=preset.logout_hint if preset else True,
@@ -345,9 +362,11 @@ def _endpoints(provider: ProviderSettings) -> OAuthEndpoints | None:
     )
 
 
-def _client_tls(provider: ProviderSettings) -> ClientTls | None:
-    """Return how we talk TLS to an issuer, None for what is usual; the files are looked at now."""
-    tls = provider.tls
+def client_tls(tls: ProviderTlsSettings, *, place: str) -> ClientTls | None:
+    """Return how we talk TLS to an issuer, None for what is usual; the files are looked at now.
+
+    *place* is the key of the table around it, for SettingsInvalid.
+    """
     paths = [path for path in (tls.ca, tls.client_cert, tls.client_key) if path is not None]
     if not paths:
         return None
@@ -358,16 +377,15 @@ def _client_tls(provider: ProviderSettings) -> ClientTls | None:
         )
         made.context()
     except OSError as error:
-        key = f"providers.{provider.id}.tls"
-        raise SettingsInvalid(
-            [Fault(key=key, message=f"cannot be used: {error.strerror or error}")]
-        ) from None
+        fault = Fault(key=f"{place}.tls", message=f"cannot be used: {error.strerror or error}")
+        raise SettingsInvalid([fault]) from None
     return made
 
 
-def _client_keys(provider: ProviderSettings) -> tuple[ClientKey, ...]:
+def client_keys(keys: Sequence[ClientKeySettings], *, place: str) -> tuple[ClientKey, ...]:
+    """Return our keys at an issuer. *place* is the key of the table around them, for SettingsInvalid."""
     made, faults = [], []
-    for index, each in enumerate(provider.keys):
+    for index, each in enumerate(keys):
         try:
             made.append(
                 ClientKey(
@@ -378,7 +396,7 @@ def _client_keys(provider: ProviderSettings) -> tuple[ClientKey, ...]:
                 )
             )
         except ClientKeyRefused as error:
-            faults.append(Fault(key=f"providers.{provider.id}.keys[{index}].key", message=str(error)))
+            faults.append(Fault(key=f"{place}.keys[{index}].key", message=str(error)))
     if faults:
         raise SettingsInvalid(faults)
     return tuple(made)

@@ -47,6 +47,7 @@
     ├── Unavailable                503  an outage: never a logout, never a pass
     │   ├── StoreUnavailable
     │   ├── IssuerUnavailable
+    │   │   └── IssuerBusy              it is asked too much already
     │   ├── UpstreamBusy                too many requests wait for an upstream already
     │   └── SignOutIncomplete           the browser is signed out, the store does not know yet
     ├── UpstreamUnreachable        502  no connection, or none that spoke
@@ -368,6 +369,10 @@ class StoreUnavailable(Unavailable):
 
 class IssuerUnavailable(Unavailable):
     code = "issuer_unavailable"
+
+
+class IssuerBusy(IssuerUnavailable):
+    """Too many calls to it are under way or were made a moment ago, so this one was not."""
 
 
 class UpstreamBusy(Unavailable):

@@ -26,7 +26,9 @@ from gateway.errors import (
     StepUpRequired,
     TooManyRequests,
 )
-from gateway.flows.bearers import is_bearers, presented
+from gateway.flows.bearer_session import is_bearers
+from gateway.flows.credentials import presented
+from gateway.flows.rates import Rates
 from gateway.flows.resume import Resume, Resumed
 from gateway.model.bearer import Bearer
 from gateway.model.event import Clock
@@ -36,7 +38,6 @@ from gateway.model.proof import UNPROVEN, Proof
 from gateway.model.route import Access, Forwarding, Rate, Route
 from gateway.model.session import Session
 from gateway.routing.policy import Outcome, admit, covers_method
-from gateway.routing.rate import Buckets
 from gateway.routing.table import Table
 from gateway.upstream.exchange import UpstreamAnswer
 from gateway.upstream.headers import Dresser, Outbound
@@ -162,6 +163,7 @@ class Pipeline:
         renewed: Renewed = _unheard,
         tokens: Tokens = NoTokens(),  # noqa: B008 - it has no state
         bearers: Bearers = NoBearers(),  # noqa: B008 - it has no state
+        rates: Rates | None = None,
     ) -> None:
         self._table = table
         self._resume = resume
@@ -172,7 +174,7 @@ class Pipeline:
         self._renewed = renewed
         self._tokens = tokens
         self._bearers = bearers
-        self._buckets = Buckets()
+        self._rates = rates or Rates(monotonic=monotonic)
 
     async def proxy(self, passage: Passage, body: Body, reply: Reply, *, again: bool = False) -> None:
         """Authorize, forward, and relay the answer as it comes; *again*: after one vain attempt."""
@@ -183,7 +185,7 @@ class Pipeline:
         pool = self._pool(route)
         _check_length(route, inbound)
         if route.rate is not None and not again:
-            self._count(route, route.rate, passage, inbound)
+            await self._count(route, route.rate, passage, inbound)
         session = _told_of(route, passage)
         token = await self._token(passage, session, route.forwarding)
         outbound = self._dresser.dress(inbound, route, session, token)
@@ -200,7 +202,7 @@ class Pipeline:
         """
         route = await self.authorize(passage, inbound)
         if route.rate is not None:
-            self._count(route, route.rate, passage, inbound)
+            await self._count(route, route.rate, passage, inbound)
         session = _told_of(route, passage)
         token = await self._token(passage, session, route.forwarding)
         return self._dresser.tell(inbound, route, session, token)
@@ -299,11 +301,11 @@ class Pipeline:
         _note(passage, resumed)
         return True
 
-    def _count(self, route: Route, rate: Rate, passage: Passage, inbound: Inbound) -> None:
+    async def _count(self, route: Route, rate: Rate, passage: Passage, inbound: Inbound) -> None:
         """Count one more request of this caller's. Raises TooManyRequests."""
         session = passage.session if rate.by_user else None
         caller = ("user", session.identity.user_id) if session else ("address", inbound.client_ip)
-        verdict = self._buckets.take(rate, (route.name, *caller), now=self._monotonic())
+        verdict = await self._rates.take(rate, (route.name, *caller))
         if not verdict.passes:
             passage.decision, passage.reason = Outcome.DENY.value, "rate_limit"
             raise TooManyRequests(

@@ -18,7 +18,7 @@ from gateway.errors import (
     RequestRejected,
     StepUpRequired,
 )
-from gateway.flows.bearers import is_bearers
+from gateway.flows.bearer_session import is_bearers
 from gateway.flows.resume import Resume, Resumed
 from gateway.front.forwarded import TrustedProxies
 from gateway.front.inbound import RawRequest, Receiver

@@ -22,6 +22,7 @@ from gateway.front.ledger import RequestLedger
 from gateway.front.limits import Limits
 from gateway.front.request_id import RequestIds
 from gateway.front.snapshot import Snapshot
+from gateway.introspection_rooms import clients
 from gateway.issuers import registrations
 from gateway.keys.keyring import KeyRing
 from gateway.lasting import Tenure
@@ -37,6 +38,7 @@ from gateway.password_rooms import PasswordRooms, PasswordTrade
 from gateway.pipeline import Pipeline
 from gateway.pools import close_pool, pool_for
 from gateway.provider_tokens import TokenRooms, TokenTrade
+from gateway.rates import RateRooms
 from gateway.request_keys import Published, request_keys
 from gateway.routing.table import Table
 from gateway.sessions.sightings import Sightings
@@ -129,6 +131,9 @@ class Rooms:
         self._parties = parties(self._issuers, tenure=tenure, clock=around.clock)
         self._tokens = self._token_rooms()
         self.closing.append(self._tokens.close)
+        self._rate_rooms = RateRooms(
+            settings, tenure, monotonic=around.monotonic, log=around.log, counts=metrics
+        )
         self._resume = Resume(self._strategy)
         self._recent = RecentLogins(
             sealer=self._ring.sealer("recent-logins"), names=self._names, clock=around.clock
@@ -173,6 +178,7 @@ class Rooms:
     async def start(self) -> None:
         """Begin what runs beside the requests."""
         await self._keeping.start()
+        await self._rate_rooms.start()
         self._tokens.start()
 
     def _kept(self) -> Keeping:
@@ -213,6 +219,7 @@ class Rooms:
         return BearerRooms(
             BearerTrade(
                 table=self.table,
+                clients=clients(self._settings),
                 database=self._database,
                 store=self._store,
                 mac=self._ring.mac(PURPOSE),
@@ -312,6 +319,7 @@ class Rooms:
             renewed=self._live.renewed,
             tokens=self._tokens.forwards,
             bearers=self._bearers.bearers,
+            rates=self._rate_rooms.rates,
             clock=self._around.clock,
             monotonic=self._around.monotonic,
         )

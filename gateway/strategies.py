@@ -11,6 +11,7 @@ from gateway.lasting import Tenure
 from gateway.model.event import Audit, Clock
 from gateway.observe.log import Log
 from gateway.observe.store_watch import StoreWatch, WatchedSessions, WatchedStore
+from gateway.rates import redis_of
 from gateway.sessions.cache import Channel, SessionCache
 from gateway.sessions.endings import Denylist, Endings
 from gateway.sessions.stateful import Removal, Stateful
@@ -19,7 +20,6 @@ from gateway.sessions.strategy import Seen, SessionStore, Strategy, Tally
 from gateway.settings.schema import Settings
 from gateway.store.database import Database
 from gateway.store.redis import RedisSessions
-from gateway.store.redis_account import connected
 from gateway.store.redis_bus import RedisBus
 from gateway.store.redis_topology import Topology
 
@@ -128,17 +128,14 @@ def chosen(trade: Trade) -> Keeping:
         cache = SessionCache(len(buses), monotonic=monotonic, version=version)
         strategy = _stateful(trade, trade.database.sessions, cache, place="database")
         return KeepingInStore(strategy, cache=cache, buses=buses, ping=_answers(trade.database.ping))
-    account = redis_account(trade.settings)
-    redis = trade.tenure.claim(
-        account, lambda: connected(account, monotonic=monotonic), close=lambda redis: redis.close()
-    )
+    redis = redis_of(trade.settings, trade.tenure, monotonic=monotonic)
     scope = session_policy(trade.settings).audience
     store = RedisSessions(redis, standing=trade.database.standing_of, scope=scope)
     if pushed:  # users are in the database all the same
         buses.append(RedisBus(redis, prefix=store.prefix, monotonic=monotonic))
     cache = SessionCache(len(buses), monotonic=monotonic)
     return KeepingInRedis(
-        _stateful(trade, store, cache, place=account),
+        _stateful(trade, store, cache, place=redis_account(trade.settings)),
         redis=redis,
         log=trade.log,
         cache=cache,

@@ -52,6 +52,7 @@ WIRE = {
     "Unavailable": ("unavailable", 503),
     "StoreUnavailable": ("store_unavailable", 503),
     "IssuerUnavailable": ("issuer_unavailable", 503),
+    "IssuerBusy": ("issuer_unavailable", 503),
     "UpstreamBusy": ("upstream_busy", 503),
     "SignOutIncomplete": ("signout_incomplete", 503),
     "UpstreamUnreachable": ("upstream_unreachable", 502),

@@ -26,6 +26,7 @@ def command(config: Path, *, production: bool, as_json: bool) -> None:
 
     Secrets are masked. Exit code: 0 sound, 1 faults, 2 unreadable.
     """
+    from gateway.introspection_rooms import clients
     from gateway.issuers import registrations
     from gateway.settings.loader import load
     from gateway.settings.production import production_faults
@@ -33,6 +34,7 @@ def command(config: Path, *, production: bool, as_json: bool) -> None:
     try:
         loaded = load(config, environ=os.environ)
         registrations(loaded.settings)
+        clients(loaded.settings)
     except SettingsInvalid as error:
         _tell(None, error.faults, as_json=as_json)
         sys.exit(exit_code(error))

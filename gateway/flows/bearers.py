@@ -1,52 +1,36 @@
 """Bearers: who calls with a token in `Authorization`, on the routes that take one.
 
 Laws: where a route takes bearers, credentials in `Authorization` alone decide, and no cookie is looked at
-(BEHAVIOUR 62); a token that was verified is known again by its hash, for `HELD` seconds and never after its
-end; who is a user here is what the database says, and nothing that a token claims; an outage is 503.
+(BEHAVIOUR 62); a token that was verified is known again by its hash, for as long as its issuer is trusted
+with that and never after its end; who is a user here is what the database says, and nothing that a token
+claims; an outage is 503. A token that its issuer was asked about is asked about again after that time, also
+for what is live with it, and of those alone the token itself is kept in memory.
 """
 
-import re
+import asyncio
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from hashlib import sha256
 from typing import Protocol
 
 from gateway.errors import (
     AccessDenied,
-    BearerMalformed,
     BearerRefused,
     IssuerUnavailable,
     SessionRejected,
     StoreUnavailable,
 )
-from gateway.model.bearer import SESSION_PREFIX, Bearer, Callers, Trusted, outsider
+from gateway.flows.bearer_session import Proved, as_user, session_for
+from gateway.model.bearer import HELD, SESSION_PREFIX, Bearer, Callers, outsider
 from gateway.model.event import Audit, AuditEvent, Clock
-from gateway.model.identity import Identity, VerifiedLogin
-from gateway.model.inbound import Inbound
 from gateway.model.personal import PREFIX, PROVIDER
 from gateway.model.session import Session, Standing
-
-HELD = 60
-"""Seconds for which a verified token is taken again without another look."""
 
 MOST = 10_000
 """Verified tokens held."""
 
-_AUTHORIZATION = b"authorization"
-_TOKEN = re.compile(rb"[A-Za-z0-9._~+/-]+=*")  # RFC 6750 2.1
-
-
-class Proved(Protocol):
-    """What a token proved. Times are Unix seconds."""
-
-    @property
-    def login(self) -> VerifiedLogin: ...
-    @property
-    def trusted(self) -> Trusted: ...
-    @property
-    def expires_at(self) -> int: ...
-    @property
-    def issued_at(self) -> int | None: ...
+PAUSE = 5
+"""Seconds after an outage of an issuer until it is asked again about what is live."""
 
 
 class Verifier(Protocol):
@@ -77,39 +61,29 @@ class Personal(Protocol):
     async def again(self, session: Session) -> Session: ...
 
 
+_Place = tuple[int, bytes]
+"""What a caller is kept under: the route's tokens, and the token's hash."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Held:
-    """A caller, until when they are known, and whether they are a user, so that the database has a say."""
+    """A caller, until when they are known, and whether they are a user, so that the database has a say:
+    what it said counts until `read_until`, and not at all where a route asks for roles.
+
+    `token` is there where it may have to be asked about again; after a question that had no answer, nobody
+    asks until `silent_until`.
+    """
 
     session: Session
     until: float
     user: bool
+    read_until: float
+    token: str = field(default="", repr=False)
+    silent_until: float = 0.0
 
-
-def presented(inbound: Inbound) -> str | None:
-    """Return the token of a request, None where it has no `Authorization` at all.
-
-    Raises BearerMalformed for what is there twice or is no token, BearerRefused for another scheme.
-    """
-    values = inbound.values(_AUTHORIZATION)
-    if not values:
-        return None
-    if len(values) > 1:
-        raise BearerMalformed("twice", "more than one Authorization")
-    scheme, _, rest = values[0].partition(b" ")
-    if scheme.lower() != b"bearer":
-        raise BearerRefused("scheme", "Authorization is of another scheme than Bearer")
-    token = rest.strip(b" ")
-    if not token:
-        raise BearerMalformed("empty", "Authorization without a token")
-    if not _TOKEN.fullmatch(token):
-        raise BearerRefused("malformed", "what follows Bearer is no token")
-    return token.decode("ascii")
-
-
-def is_bearers(session: Session) -> bool:
-    """Say whether *session* stands for a token, and was never anybody's login."""
-    return session.id.startswith(SESSION_PREFIX)
+    def stands(self, now: float, *, asks_for_roles: bool) -> bool:
+        """Say whether nobody has to look at the user, where it is one."""
+        return not self.user or (now < self.read_until and not asks_for_roles)
 
 
 class Bearers:
@@ -133,19 +107,21 @@ class Bearers:
         self._clock = clock
         self._audit = audit
         self._counts = counts
-        self._held: dict[tuple[int, bytes], _Held] = {}
+        self._held: dict[_Place, _Held] = {}
+        self._flights: dict[_Place, asyncio.Task[_Held]] = {}
 
     def at_hand(self, bearer: Bearer, token: str, *, asks_for_roles: bool) -> Session | None:
         """Return who calls with *token*, where nobody has to be asked; tells nobody."""
         held = self._held.get((id(bearer), sha256(token.encode()).digest()))
-        if held is None or self._clock() >= held.until:
+        now = self._clock()
+        if held is None or now >= held.until:
             return None
-        if not (asks_for_roles and held.user):
+        if held.stands(now, asks_for_roles=asks_for_roles):
             return held.session
         standing = self._standings.known(held.session)
         if standing is None or not standing.enabled or standing.denied:
             return None
-        return _as_user(held.session, standing)
+        return as_user(held.session, standing)
 
     async def caller(self, bearer: Bearer, token: str, *, asks_for_roles: bool) -> Session:
         """Return who calls with *token*.
@@ -172,7 +148,8 @@ class Bearers:
     async def recheck(self, session: Session) -> Session:
         """Return *session*, which stands for a bearer, as it is now.
 
-        Raises SessionRejected where it holds no more, StoreUnavailable.
+        An issuer that has to be asked again is, beside this: until it answers *session* goes on.
+        Raises SessionRejected where it holds no more, StoreUnavailable, IssuerUnavailable.
         """
         if self._clock() >= session.ends_at:
             raise SessionRejected("absolute")
@@ -181,6 +158,8 @@ class Bearers:
                 return await self._personal.again(session)
             except BearerRefused:
                 raise SessionRejected("revoked") from None
+        if self._clock() >= session.lease_until:
+            session = self._asked_again(session)
         if session.identity.user_id.startswith(SESSION_PREFIX):
             return session
         standing = self._standings.known(session) or await self._standings.standing(session)
@@ -190,7 +169,7 @@ class Bearers:
             raise SessionRejected("user_disabled")
         if standing.denied:
             raise SessionRejected("revoked")
-        return _as_user(session, standing)
+        return as_user(session, standing)
 
     async def _caller(self, bearer: Bearer, token: str, *, asks_for_roles: bool) -> Session:
         if bearer.personal and token.startswith(PREFIX):
@@ -200,43 +179,101 @@ class Bearers:
         if bearer not in self._verifiers:
             raise BearerRefused("issuer", "no issuer's tokens are taken")
         place = (id(bearer), sha256(token.encode()).digest())
-        now = self._clock()
         held = self._held.get(place)
+        now = self._clock()
         if held is not None and now < held.until:
-            if not (asks_for_roles and held.user):
+            if held.stands(now, asks_for_roles=asks_for_roles):
                 return held.session
-            return self._hold(place, replace(held, session=await self._standing(held.session)))
-        session, user = await self._identified(
-            await self._verifiers[bearer].verify(token), place[1], int(now)
-        )
-        self._counts.bearer(result="accepted")
-        until = min(now + HELD, session.ends_at)
-        return self._hold(place, _Held(session=session, until=until, user=user))
+            return await self._read_again(place, held)
+        flight = self._flights.get(place)
+        found = await asyncio.shield(flight or self._begun(bearer, token, place))
+        if flight is not None and asks_for_roles and found.user:  # they were read before this request came
+            return await self._read_again(place, found)
+        return found.session
 
-    def _hold(self, place: tuple[int, bytes], held: _Held) -> Session:
+    async def _read_again(self, place: _Place, held: _Held) -> Session:
+        """Return a user as the database knows them now, and keep that."""
+        now = self._clock()
+        session = await self._standing(held.session)
+        self._hold(place, replace(held, session=session, read_until=now + HELD))
+        return session
+
+    def _begun(self, bearer: Bearer, token: str, place: _Place) -> asyncio.Task[_Held]:
+        """Begin to find out who calls with *token*: once for all who come meanwhile, whoever hangs up."""
+        flight = asyncio.get_running_loop().create_task(self._fly(bearer, token, place))
+        flight.add_done_callback(_looked_at)
+        self._flights[place] = flight
+        return flight
+
+    async def _fly(self, bearer: Bearer, token: str, place: _Place) -> _Held:
+        """Return who calls, and keep it. A refusal, or what nobody foresaw, forgets what was known."""
+        try:
+            return await self._verified(bearer, token, place)
+        except (IssuerUnavailable, StoreUnavailable):
+            if held := self._held.get(place):
+                self._held[place] = replace(held, silent_until=self._clock() + PAUSE)
+            raise
+        except Exception:
+            self._held.pop(place, None)
+            raise
+        finally:
+            del self._flights[place]
+
+    async def _verified(self, bearer: Bearer, token: str, place: _Place) -> _Held:
+        now = self._clock()
+        proved = await self._verifiers[bearer].verify(token)
+        session, user = await self._identified(proved, place[1], int(now))
+        self._counts.bearer(result="accepted")
+        until = min(now + proved.trusted.hold, session.lease_until)
+        asked = token if session.lease_until < session.ends_at else ""
+        held = _Held(session=session, until=until, user=user, read_until=now + HELD, token=asked)
+        self._hold(place, held)
+        return held
+
+    def _asked_again(self, session: Session) -> Session:
+        """Return what is known of a caller whose issuer has to be asked again; ask, where nobody does yet.
+
+        Raises SessionRejected where the token holds no more or was forgotten for want of room, and
+        IssuerUnavailable where the last question had no answer.
+        """
+        digest = bytes.fromhex(session.token_id)
+        for bearer in self._verifiers:
+            place = (id(bearer), digest)
+            held = self._held.get(place)
+            if held is None:
+                continue
+            if self._clock() < held.until:
+                return held.session
+            if place not in self._flights and self._clock() >= held.silent_until:
+                self._begun(bearer, held.token, place)
+            if held.silent_until:
+                raise IssuerUnavailable("nobody says whether the token still holds")
+            return session
+        raise SessionRejected("revoked")
+
+    def _hold(self, place: _Place, held: _Held) -> None:
         """Keep what was found out, unless it is over by now; the oldest makes room."""
         self._held.pop(place, None)
         if self._clock() >= held.until:
-            return held.session
+            return
         if len(self._held) >= MOST:
             del self._held[next(iter(self._held))]
         self._held[place] = held
-        return held.session
 
     async def _identified(self, proved: Proved, digest: bytes, now: int) -> tuple[Session, bool]:
         """Return the caller, and whether they are a user here."""
         login, callers = proved.login, proved.trusted.callers
         users: Sequence[str] = ()
-        if callers is not Callers.CLIENTS:
+        if callers is not Callers.CLIENTS and not proved.of_client:
             users = await self._holders.users_of(login.issuer, login.subject)
         if len(users) > 1:
             raise BearerRefused("ambiguous", "the token's subject is linked to several users")
         if users:
-            return await self._standing(_session(proved, users[0], digest, now)), True
+            return await self._standing(session_for(proved, users[0], digest, now)), True
         if callers is Callers.USERS:
             self._counts.bearer(result="stranger")
             raise AccessDenied("the token's subject is no user here")
-        return _session(proved, outsider(login.issuer, login.subject), digest, now), False
+        return session_for(proved, outsider(login.issuer, login.subject), digest, now), False
 
     async def _standing(self, session: Session) -> Session:
         """Return the session of a user as the database knows them now."""
@@ -245,52 +282,10 @@ class Bearers:
             raise BearerRefused("user_disabled", "the token's user is disabled or gone")
         if standing.denied:
             raise BearerRefused("revoked", "the token was issued before its user was signed out everywhere")
-        return _as_user(session, standing)
+        return as_user(session, standing)
 
 
-def _session(proved: Proved, user_id: str, digest: bytes, now: int) -> Session:
-    """Return what stands for the caller: as long as the token, and the same for the same token.
-
-    Its provider is the issuer's address, which is the id of none: so apps can tell a token from a login.
-    """
-    login = proved.login
-    begun = now if proved.issued_at is None else proved.issued_at
-    return Session(
-        id=SESSION_PREFIX + digest.hex(),
-        token_id=digest.hex(),
-        identity=Identity(
-            user_id=user_id,
-            email=login.email,
-            email_verified=login.email_verified,
-            name=login.name,
-            image=login.image,
-            groups=login.groups,
-            claims=login.claims,
-        ),
-        issued_at=now,
-        lease_until=proved.expires_at,
-        authenticated_at=begun,
-        ends_at=proved.expires_at,
-        epoch=0,
-        provider=login.issuer,
-        issuer=login.issuer,
-        subject=login.subject,
-        issuer_sid=login.issuer_sid,
-        acr=login.acr,
-        amr=login.amr,
-        persistent=False,
-        proved_at=login.authenticated_at,
-    )
-
-
-def _as_user(session: Session, standing: Standing) -> Session:
-    """Return *session* with what the database says of its user; *session* itself where that is known."""
-    identity = replace(
-        session.identity,
-        email=standing.email,
-        email_verified=standing.email_verified,
-        name=standing.name,
-        image=standing.image,
-        roles=standing.roles,
-    )
-    return session if identity == session.identity else replace(session, identity=identity)
+def _looked_at(flight: asyncio.Task[_Held]) -> None:
+    """Look at the outcome even where everybody has gone, so that asyncio does not complain."""
+    if not flight.cancelled():
+        flight.exception()

@@ -13,7 +13,7 @@ from contextvars import Context
 from dataclasses import dataclass
 from typing import Protocol
 
-from gateway.errors import SessionRejected, StoreUnavailable
+from gateway.errors import IssuerUnavailable, SessionRejected, StoreUnavailable
 from gateway.model.event import Audit, AuditEvent, Clock
 from gateway.model.route import Route
 from gateway.model.session import Session
@@ -25,7 +25,7 @@ EVERY = 0.4
 together less than the second within which what is live ends with its session."""
 
 PATIENCE = 30.0
-"""Seconds that the store may be silent about a session before what is live with it is closed."""
+"""Seconds that the store or an issuer may be silent about a session before what is live with it is closed."""
 
 MOST = 20_000
 """Lasting answers and connections; what would be one more is closed."""
@@ -36,7 +36,7 @@ _AT_A_STRETCH = 32
 
 class Rechecks(Protocol):
     async def recheck(self, session: Session, *, asks_for_roles: bool) -> Session:
-        """Return *session* as it is now. Raises SessionRejected, StoreUnavailable."""
+        """Return *session* as it is now. Raises SessionRejected, StoreUnavailable, IssuerUnavailable."""
         ...
 
 
@@ -162,8 +162,8 @@ class Live:
             self._admit_again(guest, session)
         except SessionRejected as rejection:
             self._close_all(guest, rejection.reason)
-        except StoreUnavailable:
-            self._bear(guest)
+        except (StoreUnavailable, IssuerUnavailable) as outage:
+            self._bear(guest, outage.code)
         except Exception:  # what nobody foresaw is a refusal, and the others are looked at all the same
             self._close_all(guest, "internal_error")
         else:
@@ -182,12 +182,12 @@ class Live:
             if verdict.outcome is not Outcome.PASS:
                 self._close(stay, verdict.reason)
 
-    def _bear(self, guest: _Guest) -> None:
+    def _bear(self, guest: _Guest, code: str) -> None:
         now = self._monotonic()
         if guest.silent_since is None:
             guest.silent_since = now
         elif now - guest.silent_since >= self._patience:
-            self._close_all(guest, StoreUnavailable.code)
+            self._close_all(guest, code)
 
     def _close_all(self, guest: _Guest, reason: str) -> None:
         for stay in tuple(guest.stays):

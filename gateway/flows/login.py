@@ -183,7 +183,7 @@ class Logins:
         try:
             departure = await self._finish(provider, pairs, inbound)
         except GatewayError as error:
-            self._outcomes.failure(provider.id, error)
+            self._outcomes.failure(provider.id, error, check=str(error))
             raise
         return departure
 
@@ -204,7 +204,7 @@ class Logins:
         try:
             query = await self._led_on(provider, pairs, inbound)
         except GatewayError as error:
-            self._outcomes.failure(provider.id, error)
+            self._outcomes.failure(provider.id, error, check=str(error))
             raise
         return Departure(location=f"{self._callback_url}/{provider.id}?{query}")
 

@@ -10,6 +10,8 @@ from gateway.sessions.strategy import public_id
 _REFUSALS = frozenset({403, 429})
 """Statuses of logins that were whole and are not let in; every other end is a failure."""
 
+LONGEST_CHECK = 256
+
 
 class LoginCounts(Protocol):
     def login(self, *, provider: str, result: str) -> None: ...
@@ -35,13 +37,21 @@ class Outcomes:
             )
         )
 
-    def failure(self, provider: str, error: GatewayError) -> None:
-        """Tell that a login at *provider* ended with *error*."""
+    def failure(self, provider: str, error: GatewayError, *, check: str = "") -> None:
+        """Tell that a login at *provider* ended with *error*; *check* says which check it did not pass."""
         refused = error.status in _REFUSALS
         outcome = "refused" if refused else "failure"
         name = "auth.login.refused" if refused else "auth.login.failure"
         self._count(provider, outcome)
-        self._audit(AuditEvent(name=name, outcome=outcome, reason=error.code, provider=provider))
+        self._audit(
+            AuditEvent(
+                name=name,
+                outcome=outcome,
+                reason=error.code,
+                provider=provider,
+                detail=check[:LONGEST_CHECK],
+            )
+        )
 
     def _count(self, provider: str, result: str) -> None:
         if self._counts is not None:

@@ -16,12 +16,32 @@ class Callers(StrEnum):
     CLIENTS = "clients"
 
 
+HELD = 60
+"""Seconds for which a token that held is taken again without another look, where nothing else is said."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Introspection:
+    """That an issuer is asked about tokens (RFC 7662), as its client `client_id`.
+
+    It is asked at `endpoint`, which its metadata names where this is empty, `calls_per_second` times at
+    most. With `every_token` JWTs are asked about too; with `signed` only signed answers count (RFC 9701).
+    """
+
+    client_id: str
+    endpoint: str = ""
+    every_token: bool = False
+    signed: bool = False
+    calls_per_second: int = 100
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Trusted:
     """An issuer whose access tokens a route takes, and what they must say.
 
     A token is for one of `audiences`, signed with one of `algorithms`, and has all of `scopes`. `typ` is
     what its header says where it says one. `claims` pairs fields of an identity with claims or dotted paths.
+    What was found out counts for `hold` seconds. Without `audiences` every token is asked about.
     """
 
     issuer: str
@@ -31,6 +51,8 @@ class Trusted:
     typ: str = "at+jwt"
     callers: Callers = Callers.ANY
     claims: tuple[tuple[str, str], ...] = ()
+    hold: int = HELD
+    introspection: Introspection | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -81,11 +81,12 @@ class Forwarding:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rate:
     """So many `requests` in `per` seconds from one caller, who is told by user or else address, or by
-    address alone."""
+    address alone; `shared` with all nodes, or counted by each for itself."""
 
     requests: int
     per: float
     by_user: bool = True
+    shared: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

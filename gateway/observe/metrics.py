@@ -106,6 +106,12 @@ class Metrics:
             ("result",),
             registry=registry,
         )
+        self._introspections = Counter(
+            "gateway_introspections",
+            "Questions to issuers about tokens.",
+            ("issuer", "outcome"),
+            registry=registry,
+        )
         self._exchanges = Counter(
             "gateway_token_exchanges",
             "Access tokens exchanged for an upstream's own.",
@@ -114,6 +120,11 @@ class Metrics:
         )
         self._audit_dropped = Counter(
             "gateway_audit_dropped", "Events missing in the audit trail.", ("reason",), registry=registry
+        )
+        self._alone = Counter(
+            "gateway_rate_limit_fallbacks",
+            "Requests counted by this process alone, since Redis did not answer.",
+            registry=registry,
         )
         self._store_errors = Counter("gateway_store_errors", "Store calls that failed.", registry=registry)
         self._store = Histogram(
@@ -180,6 +191,11 @@ class Metrics:
         """Count one token that was verified: `accepted`, `outage`, `stranger`, or why it was refused."""
         self._bearers.labels(result).inc()
 
+    def introspection(self, *, issuer: str, outcome: str) -> None:
+        """Count one question about a token: `active`, `inactive`, `outage`, or `crowded` where it was not
+        asked because too many others were."""
+        self._introspections.labels(issuer, outcome).inc()
+
     def token_exchange(self, *, provider: str, outcome: str) -> None:
         """Count one exchange that ended: `exchanged`, `refused` or `outage`."""
         self._exchanges.labels(provider, outcome).inc()
@@ -187,6 +203,10 @@ class Metrics:
     def audit_dropped(self, reason: str, count: int) -> None:
         """Count events that the audit trail does not have: `limit`, `full` or `unwritten`."""
         self._audit_dropped.labels(reason).inc(count)
+
+    def rate_counted_alone(self) -> None:
+        """Count one request that was to be counted together with those of other nodes, and was not."""
+        self._alone.inc()
 
     def store_error(self) -> None:
         """Count one store call that failed."""

@@ -34,12 +34,18 @@ _OF_OTHERS = ("nonce", "at_hash", "c_hash", "s_hash", "events")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AccessToken:
-    """What a token proved. Times are Unix seconds; `issued_at` is None where it does not say."""
+    """What a token proved. Times are Unix seconds; `issued_at` is None where it does not say.
+
+    `good_until` is when it has to be looked at again, at its end at the latest. With `of_client` it names
+    no subject: its client calls, who is nobody's user.
+    """
 
     login: VerifiedLogin
     trusted: Trusted
     expires_at: int
+    good_until: int
     issued_at: int | None
+    of_client: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,7 +63,7 @@ class AccessTokens:
     def __init__(self, trusted: Sequence[Trusted], *, keys: Mapping[str, KeySource], clock: Clock) -> None:
         self._trusted = {each.issuer: each for each in trusted}
         self._algorithms = tuple({name for each in trusted for name in each.algorithms})
-        self._registrations = {each.issuer: _registration(each) for each in trusted}
+        self._registrations = {each.issuer: reading(each) for each in trusted}
         self._keys = keys
         self._clock = clock
 
@@ -90,15 +96,17 @@ class AccessTokens:
             access_expires_at=None,
         )
         issued = moment_in(token.claims, "iat")
+        ends = int(moment_in(token.claims, "exp") or 0)
         return AccessToken(
             login=login,
             trusted=trusted,
-            expires_at=int(moment_in(token.claims, "exp") or 0),
+            expires_at=ends,
+            good_until=ends,
             issued_at=None if issued is None else int(issued),
         )
 
 
-def _registration(trusted: Trusted) -> Registration:
+def reading(trusted: Trusted) -> Registration:
     """Return how the claims of this issuer are read; we are no client of it here."""
     claims = dict(trusted.claims)
     standard = {name: claims[name] for name in _STANDARD if name in claims}
@@ -107,7 +115,7 @@ def _registration(trusted: Trusted) -> Registration:
         id=trusted.issuer,
         name=trusted.issuer,
         issuer=trusted.issuer,
-        client_id=trusted.audiences[0],
+        client_id=next(iter(trusted.audiences), trusted.issuer),
         client_auth="none",
         algorithms=trusted.algorithms,
         claims=ClaimNames(**standard, keep=keep),
@@ -131,7 +139,7 @@ def _check_kind(claims: Claims, expected: Expectation) -> None:
         raise BearerRefused("invalid", "access token: it is an ID token or an event")
 
 
-def _check_audience(claims: Claims, expected: Expectation) -> None:
+def check_audience(claims: Claims, expected: Expectation) -> None:
     """RFC 9068 4: for us, whoever else it is for."""
     audience = claims.get("aud")
     listed = audience if isinstance(audience, list) else [audience]
@@ -175,7 +183,7 @@ def _check_scopes(claims: Claims, expected: Expectation) -> None:
 
 CHECKS: tuple[Callable[[Claims, Expectation], None], ...] = (
     _check_kind,
-    _check_audience,
+    check_audience,
     _check_expiry,
     _check_times,
     _check_subject,

@@ -6,7 +6,7 @@ the allow-list; a response that could be read in two ways ends before any token 
 
 import re
 import secrets
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 from dataclasses import dataclass, field
 from hmac import compare_digest
 
@@ -123,15 +123,21 @@ def read_response(pairs: Sequence[tuple[str, str]]) -> CallbackResponse:
     return CallbackResponse(**found)
 
 
-def accept_response(response: CallbackResponse, *, pending: PendingLogin, metadata: IssuerMetadata) -> str:
-    """Return the code of a *response* that answers *pending* and comes from its issuer.
+def accept_response(
+    response: CallbackResponse,
+    *,
+    pending: PendingLogin,
+    metadata: IssuerMetadata,
+    issuers: Container[str] = (),
+) -> str:
+    """Return the code of a *response* that answers *pending* and comes from its issuer, or one of *issuers*.
 
     Raises LoginCancelled where somebody said no, IssuerUnavailable where the issuer is out of
     order, else LoginFailed.
     """
     if response.state is None or not compare_digest(response.state.encode(), pending.state.encode()):
         raise LoginFailed("the response's state is not that of this login")
-    _check_issuer(response, metadata)
+    _check_issuer(response, metadata, issuers)
     if response.error is not None:
         raise _refusal(response.error)
     if response.code is None:
@@ -139,11 +145,11 @@ def accept_response(response: CallbackResponse, *, pending: PendingLogin, metada
     return response.code
 
 
-def _check_issuer(response: CallbackResponse, metadata: IssuerMetadata) -> None:
+def _check_issuer(response: CallbackResponse, metadata: IssuerMetadata, issuers: Container[str]) -> None:
     """Refuse a mix-up of issuers (RFC 9207 2.4): `iss` must be right, and there if promised."""
     if response.iss is None and metadata.promises_iss:
         raise LoginFailed("the response lacks the iss that its issuer promises")
-    if response.iss is not None and response.iss != metadata.issuer:
+    if response.iss is not None and response.iss != metadata.issuer and response.iss not in issuers:
         raise LoginFailed("the response comes from another issuer")
 
 

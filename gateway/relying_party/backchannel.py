@@ -33,18 +33,19 @@ class BackChannel:
         form: Sequence[tuple[str, str]],
         *,
         key: DpopKey | None = None,
+        accept: str = "application/json",
         limit: int = MEBIBYTE,
         deadline: float = DEADLINE,
     ) -> IssuerAnswer:
         """Return the answer to *form*, sent to *endpoint* with our authentication.
 
-        With *key*, what comes is bound to it. Raises IssuerUnavailable.
+        With *key*, what comes is bound to it; *accept* is the media type asked for. Raises IssuerUnavailable.
         """
 
         async def call(proof: str | None) -> IssuerAnswer:
             headers, credentials = authentication(self.registration, now=self._clock())
             body = urlencode([*form, *(pair for pair in credentials if pair not in form)])
-            sent = headers if proof is None else {**headers, "DPoP": proof}
+            sent = {"Accept": accept, **headers, **({} if proof is None else {"DPoP": proof})}
             return await self._http.post_form(endpoint, body, headers=sent, limit=limit, deadline=deadline)
 
         if key is None:

@@ -82,7 +82,10 @@ def verified_login(
         subject=_text(claims, "sub") or "",
         email=email,
         # It speaks about the claim `email` and about no other that is used as one (nOAuth).
-        email_verified=email is not None and names.email == "email" and claims.get("email_verified") is True,
+        email_verified=registration.email_counts
+        and email is not None
+        and names.email == "email"
+        and claims.get("email_verified") is True,
         name=_text(claims, names.name),
         image=_image(claims, names.image),
         groups=_values(claims, names.groups, wanted=registration.keeps_group),

@@ -18,6 +18,7 @@ _ALIASED = frozenset(
         "userinfo_endpoint",
         "revocation_endpoint",
         "pushed_authorization_request_endpoint",
+        "introspection_endpoint",
     }
 )
 
@@ -46,7 +47,8 @@ class Discovery:
     """The metadata of one issuer: asked for when first needed, kept for an hour.
 
     *aliases* says to take the endpoints that ask for a client certificate where there are any; *check*
-    looks at the document too, and raises IssuerUnavailable.
+    looks at the document too, and raises IssuerUnavailable. *named* is what the document calls the issuer,
+    where that is not its own name.
     """
 
     def __init__(
@@ -57,8 +59,10 @@ class Discovery:
         clock: Clock,
         aliases: bool = False,
         check: Check | None = None,
+        named: str | None = None,
     ) -> None:
         self._issuer = issuer
+        self._named = named or issuer
         self._aliases = aliases
         self._check = check
         self._http = http
@@ -76,7 +80,7 @@ class Discovery:
     async def _fetch(self) -> IssuerMetadata:
         answer = await self._http.get(discovery_url(self._issuer), deadline=DEADLINE)
         document = read_document(answer, issuer=self._issuer)
-        found = read_metadata(document, issuer=self._issuer, aliases=self._aliases)
+        found = read_metadata(document, issuer=self._issuer, aliases=self._aliases, named=self._named)
         if self._check is not None:
             self._check(document)
         return found
@@ -97,15 +101,18 @@ def read_document(answer: IssuerAnswer, *, issuer: str) -> dict[str, object]:
         raise IssuerUnavailable(f"{issuer}: discovery: {error}") from None
 
 
-def read_metadata(document: dict[str, object], *, issuer: str, aliases: bool = False) -> IssuerMetadata:
+def read_metadata(
+    document: dict[str, object], *, issuer: str, aliases: bool = False, named: str | None = None
+) -> IssuerMetadata:
     """Return the checked metadata in *document*, which must name exactly *issuer* (Discovery 4.3).
 
-    With *aliases*, endpoints that we call ourselves are those for client certificates (RFC 8705 5).
+    With *named*, it must name exactly that. With *aliases*, endpoints that we call ourselves are those for
+    client certificates (RFC 8705 5).
     """
-    if document.get("issuer") != issuer:
+    if document.get("issuer") != (named or issuer):
         raise IssuerUnavailable(f"{issuer}: its metadata names another issuer")
     if aliases:
-        document = {**document, **_aliased(document.get("mtls_endpoint_aliases"))}
+        document = aliased(document)
     return IssuerMetadata(
         issuer=issuer,
         authorization_endpoint=endpoint_in(document, "authorization_endpoint", issuer),
@@ -124,10 +131,12 @@ def read_metadata(document: dict[str, object], *, issuer: str, aliases: bool = F
     )
 
 
-def _aliased(aliases: object) -> dict[str, object]:
-    return (
-        {name: url for name, url in aliases.items() if name in _ALIASED} if isinstance(aliases, dict) else {}
-    )
+def aliased(document: dict[str, object]) -> dict[str, object]:
+    """Return *document* with the endpoints that are for clients with a certificate (RFC 8705 5)."""
+    aliases = document.get("mtls_endpoint_aliases")
+    if not isinstance(aliases, dict):
+        return document
+    return {**document, **{name: url for name, url in aliases.items() if name in _ALIASED}}
 
 
 def endpoint_in(document: dict[str, object], name: str, issuer: str) -> str:

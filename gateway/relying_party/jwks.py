@@ -26,7 +26,8 @@ GRACE = 300.0
 
 # The public members of each key type (RFC 7518 6, RFC 8037 2); all else, such as x5c, is left out.
 _MEMBERS = {"RSA": ("n", "e"), "EC": ("crv", "x", "y"), "OKP": ("crv", "x")}
-_LABELS = ("kid", "use", "key_ops", "alg")
+# `issuer` is no member of RFC 7517: Entra says by it whom a key signs for.
+_LABELS = ("kid", "use", "key_ops", "alg", "issuer")
 
 
 class Keys(Protocol):

@@ -37,10 +37,16 @@ class KeyDiscovery:
         return await self._fetched.current()
 
     async def _fetch(self) -> KeyPlace:
-        answer = await self._http.get(discovery_url(self._issuer), deadline=DEADLINE)
-        if answer.status == 404:
-            answer = await self._http.get(server_metadata_url(self._issuer), deadline=DEADLINE)
-        return read_key_place(read_document(answer, issuer=self._issuer), issuer=self._issuer)
+        document = await server_metadata(self._issuer, http=self._http)
+        return read_key_place(document, issuer=self._issuer)
+
+
+async def server_metadata(issuer: str, *, http: IssuerHttp) -> dict[str, object]:
+    """Return the metadata of *issuer*, of which nothing is checked yet. Raises IssuerUnavailable."""
+    answer = await http.get(discovery_url(issuer), deadline=DEADLINE)
+    if answer.status == 404:
+        answer = await http.get(server_metadata_url(issuer), deadline=DEADLINE)
+    return read_document(answer, issuer=issuer)
 
 
 def server_metadata_url(issuer: str) -> str:
@@ -51,6 +57,11 @@ def server_metadata_url(issuer: str) -> str:
 
 def read_key_place(document: dict[str, object], *, issuer: str) -> KeyPlace:
     """Return the place in *document*, which must name exactly *issuer* (RFC 8414 3.3)."""
+    check_issuer(document, issuer)
+    return KeyPlace(issuer=issuer, jwks_uri=endpoint_in(document, "jwks_uri", issuer))
+
+
+def check_issuer(document: dict[str, object], issuer: str) -> None:
+    """Refuse metadata of anybody but *issuer*. Raises IssuerUnavailable."""
     if document.get("issuer") != issuer:
         raise IssuerUnavailable(f"{issuer}: its metadata names another issuer")
-    return KeyPlace(issuer=issuer, jwks_uri=endpoint_in(document, "jwks_uri", issuer))

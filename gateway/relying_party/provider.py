@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 
-from gateway.errors import LoginFailed
+from gateway.errors import GrantRefused, LoginFailed
 from gateway.model.event import Clock
 from gateway.model.grant import ProviderTokens, Token
 from gateway.model.identity import VerifiedLogin
@@ -38,6 +38,7 @@ from gateway.relying_party.jwks import ClientSecretKey, IssuerKeys, KeySource
 from gateway.relying_party.logout_token import LogoutNotice
 from gateway.relying_party.registration import Registration
 from gateway.relying_party.steps import STEPS, response_in
+from gateway.relying_party.tenants import Issuers, Speaker, named_by_metadata
 
 
 class RelyingParty:
@@ -56,10 +57,15 @@ class RelyingParty:
             clock=clock,
             aliases=registration.shows_certificate,
             check=partial(check_issuer, registration=registration) if registration.fapi2 else None,
+            named=named_by_metadata(registration),
         )
         self._keys = self._key_source()
         self._issuer = BackChannel(registration, http=http, clock=clock)
-        self._sources = ClaimSources(registration, own=self._keys, http=http, clock=clock)
+        self._issuers = Issuers(registration, keys=self._keys)
+        self._sources = {
+            each.registration.issuer: ClaimSources(each.registration, own=each.keys, http=http, clock=clock)
+            for each in self._issuers
+        }
 
     async def begin(
         self, pending: PendingLogin, hints: Mapping[str, str], *, demand: Demand | None = None
@@ -94,12 +100,16 @@ class RelyingParty:
         """
         self._check_ours(pending)
         metadata = await self._discovery.metadata()
-        code = accept_response(response, pending=pending, metadata=metadata)
+        code = accept_response(response, pending=pending, metadata=metadata, issuers=self._issuers.names)
         key = self._issuer.fresh_key()
         answer = await tokens.exchange(code, pending=pending, metadata=metadata, issuer=self._issuer, key=key)
         answer = replace(answer, id_token=signed_id_token(answer.id_token, self.registration))
+        speaker = self._issuers.speaking(answer.id_token)
+        registration = speaker.registration
         claims = await id_token.verify(
-            answer.id_token, expectation=self._expectation(pending, code, answer), keys=self._keys
+            answer.id_token,
+            expectation=self._expectation(registration, pending, code, answer),
+            keys=speaker.keys,
         )
         if metadata.userinfo_endpoint is not None:
             told = await userinfo.fetch(
@@ -107,17 +117,17 @@ class RelyingParty:
                 access_token=answer.access_token,
                 subject=str(claims["sub"]),
                 issuer=self._issuer,
-                keys=self._keys,
+                keys=speaker.keys,
                 key=key,
             )
             claims = merged(claims, told)
-        claims = await STEPS[self.registration.steps].completed(
-            claims, access_token=answer.access_token, registration=self.registration, http=self._http
+        claims = await STEPS[registration.steps].completed(
+            claims, access_token=answer.access_token, registration=registration, http=self._http
         )
-        claims = await self._sources.gathered(claims)
+        claims = await self._sources[registration.issuer].gathered(claims)
         login = verified_login(
             claims,
-            registration=self.registration,
+            registration=registration,
             scope=answer.scope,
             access_expires_at=self._moment_in(answer.expires_in),
         )
@@ -139,13 +149,15 @@ class RelyingParty:
         *subject* is whose it is, *resource* what the access token is for. Raises GrantRefused,
         GrantForeign, TokenRefused, IssuerUnavailable.
         """
+        speaker = self._speaker_of(kept)
         return await refresh.refreshed(
             kept,
             subject=subject,
             resource=resource,
             metadata=await self._discovery.metadata(),
             issuer=self._issuer,
-            keys=self._keys,
+            registration=speaker.registration,
+            keys=speaker.keys,
             now=self._clock(),
         )
 
@@ -205,6 +217,13 @@ class RelyingParty:
             nonce=nonce,
         )
 
+    def _speaker_of(self, kept: ProviderTokens) -> Speaker:
+        """Return who the login was from that brought *kept*. Raises GrantRefused for a tenant no more."""
+        try:
+            return self._issuers.speaking(kept.id_token.value if kept.id_token else "")
+        except LoginFailed as error:
+            raise GrantRefused(str(error)) from None
+
     def _key_source(self) -> KeySource:
         if self.registration.symmetric and self.registration.client_secret is not None:
             return ClientSecretKey(self.registration.client_secret)
@@ -217,19 +236,19 @@ class RelyingParty:
             raise LoginFailed("the login was begun with another provider")
 
     def _expectation(
-        self, pending: PendingLogin, code: str, answer: tokens.TokenAnswer
+        self, registration: Registration, pending: PendingLogin, code: str, answer: tokens.TokenAnswer
     ) -> id_token.Expectation:
         return id_token.Expectation(
-            issuer=self.registration.issuer,
-            client_id=self.registration.client_id,
+            issuer=registration.issuer,
+            client_id=registration.client_id,
             nonce=pending.nonce,
-            algorithms=self.registration.algorithms,
+            algorithms=registration.algorithms,
             now=self._clock(),
             access_token=answer.access_token,
             code=code,
-            max_age=self.registration.max_age,
-            signed_claims=self.registration.signed_claims,
-            trusted_audiences=self.registration.trusted_audiences,
+            max_age=registration.max_age,
+            signed_claims=registration.signed_claims,
+            trusted_audiences=registration.trusted_audiences,
         )
 
     def _moment_in(self, seconds: int | None) -> int | None:

@@ -25,10 +25,13 @@ async def refreshed(
     resource: str | None,
     metadata: IssuerMetadata,
     issuer: BackChannel,
+    registration: Registration,
     keys: KeySource,
     now: float,
 ) -> ProviderTokens:
     """Return *kept* with the tokens that its refresh token brought; what did not come stays as it was.
+
+    A new ID token is held against *registration*, and verified with *keys*.
 
     Raises GrantRefused where the issuer says `invalid_grant`, GrantForeign where what it gave does not
     verify or is about another than *subject*, TokenRefused where it gives no token for *resource*,
@@ -48,7 +51,7 @@ async def refreshed(
             kept,
             access_token,
             subject=subject,
-            registration=issuer.registration,
+            registration=registration,
             keys=keys,
             now=now,
         )

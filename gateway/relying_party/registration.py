@@ -35,6 +35,9 @@ ASYMMETRIC = frozenset(
 SYMMETRIC = {"HS256": 32, "HS384": 48, "HS512": 64}  # least bytes of the secret, RFC 7518 3.2
 DEFAULT_ALGORITHMS = ("RS256", "PS256", "ES256", "ES384", "EdDSA", "Ed25519")
 
+# Where tenants of Entra are found together: the address of all work accounts, and of private ones too.
+OF_ALL_TENANTS = re.compile(r"(?P<base>.+)/(?:organizations|common)/v2\.0")
+
 # What a login binds to itself; `request` and `request_uri` would replace all of it (RFC 9101).
 OURS = frozenset(
     {
@@ -124,7 +127,8 @@ class Registration:
     token's `aud`. `team` signs the client secret where that is one of our keys' work; assertions are
     addressed to `assertion_audience` where one is known beforehand that is not the issuer's own name. An
     ID token goes along to where people sign out, and tokens are revoked, unless `logout_hint` and `revokes`
-    say otherwise.
+    say otherwise. With `tenants` it is as many issuers, and `issuer` the address of all of them; where
+    `email_counts` is off, nobody there vouches for an e-mail.
     """
 
     id: str
@@ -156,6 +160,8 @@ class Registration:
     organizations: tuple[str, ...] = ()
     groups_kept: tuple[str, ...] = ("*",)
     claim_issuers: tuple[str, ...] = ()
+    tenants: tuple[str, ...] = ()
+    email_counts: bool = True
     trusted_audiences: tuple[str, ...] = ()
     team: str = ""
     assertion_audience: str = ""
@@ -164,6 +170,8 @@ class Registration:
 
     def __post_init__(self) -> None:
         faults = [*self._address_faults(), *self._endpoint_faults(), *self._algorithm_faults()]
+        if self.tenants and not OF_ALL_TENANTS.fullmatch(self.issuer):
+            faults.append(("issuer", "must be the address of all tenants, where there are any"))
         if faults:
             raise SettingsInvalid(
                 [Fault(key=f"providers.{self.id}.{key}", message=text) for key, text in faults]

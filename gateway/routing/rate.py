@@ -22,6 +22,16 @@ class Verdict(msgspec.Struct, frozen=True, kw_only=True):
     retry_after: float
 
 
+def verdict(rate: Rate, ahead: float) -> Verdict:
+    """Return what becomes of a request that leaves its bucket full in *ahead* seconds; more than `per`, and
+    there was nothing left to take."""
+    over = ahead - rate.per
+    if over > _ROUNDING:
+        return Verdict(passes=False, remaining=0, retry_after=over)
+    remaining = int((rate.per - ahead) * rate.requests / rate.per + _ROUNDING)
+    return Verdict(passes=True, remaining=remaining, retry_after=0.0)
+
+
 class Buckets:
     """The buckets of one configuration: at most *most*; which was asked longest ago is forgotten first.
 
@@ -38,14 +48,11 @@ class Buckets:
 
         A request that does not pass takes nothing.
         """
-        interval = rate.per / rate.requests
-        full_at = max(self._full_at.get(bucket, now), now) + interval
-        over = full_at - now - rate.per
-        if over > _ROUNDING:
-            return Verdict(passes=False, remaining=0, retry_after=over)
-        self._keep(bucket, full_at)
-        remaining = int((rate.per - (full_at - now)) / interval + _ROUNDING)
-        return Verdict(passes=True, remaining=remaining, retry_after=0.0)
+        full_at = max(self._full_at.get(bucket, now), now) + rate.per / rate.requests
+        told = verdict(rate, full_at - now)
+        if told.passes:
+            self._keep(bucket, full_at)
+        return told
 
     def _keep(self, bucket: Hashable, full_at: float) -> None:
         self._full_at.pop(bucket, None)

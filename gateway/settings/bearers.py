@@ -8,6 +8,7 @@ from pydantic_core import CoreSchema
 
 from gateway.settings.addresses import IssuerUrl
 from gateway.settings.fields import OneOrMore, Scope, not_empty
+from gateway.settings.introspection import IntrospectionSettings
 from gateway.settings.providers import STANDARD_CLAIMS, Claims
 from gateway.settings.table import Table, written
 
@@ -17,13 +18,23 @@ SignedBy = Literal[
 
 
 class BearerSettings(Table):
-    """An issuer whose access tokens (JWT, RFC 9068) are taken, and what they must say."""
+    """An issuer whose access tokens are taken, JWTs (RFC 9068) or by asking it, and what they must say."""
 
     issuer: IssuerUrl = Field(description="The issuer, exactly as the claim iss spells it.")
-    audience: OneOrMore = Field(description="What the claim aud must be or hold: one of these.")
+    audience: OneOrMore = Field(
+        default=(),
+        validate_default=False,
+        description="What the claim aud must be or hold: one of these. Only with introspection of all tokens "
+        "may it be left out.",
+    )
     algorithms: Annotated[tuple[SignedBy, ...], AfterValidator(not_empty)] = Field(
         default=written(["RS256", "PS256", "ES256", "ES384", "EdDSA", "Ed25519"]),
         description="Signatures accepted, whatever the issuer's metadata or the token says.",
+    )
+    introspection: IntrospectionSettings | None = Field(
+        default=None,
+        description="Ask the issuer about tokens that are no JWT (RFC 7662), or about all.",
+        examples=[{"client_id": "gateway", "client_secret": {"env": "INTROSPECTION_SECRET"}}],
     )
     scopes: tuple[Scope, ...] = Field(default=(), description="Scopes that a token must have, all of them.")
     typ: Literal["at+jwt", "JWT"] = Field(

@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping
 from ipaddress import IPv4Network, IPv6Network
 
 from gateway.settings.addresses import UNIX, Network, everybody_is_among, socket_path, url
+from gateway.settings.bearer_cautions import bearer_cautions
 from gateway.settings.database_url import verifies_its_server
 from gateway.settings.redis import redis_cautions
 from gateway.settings.redis_url import redis_address
@@ -23,8 +24,7 @@ def cautions(settings: Settings, secrets: Mapping[str, str]) -> Iterator[str]:
     yield from _of_peers(settings)
     yield from _without_effect(settings)
     yield from redis_cautions(settings.redis)
-    if settings.session.store == "redis" and not redis_address(settings.redis.url).is_near:
-        yield "redis.url is without TLS: who reads the network there reads the password and the records"
+    yield from _in_the_open(settings)
     if not verifies_its_server(settings.database.url):
         yield "database.url has no sslmode=verify-full: who is on the way there may read and answer instead"
     idle = settings.session.idle_timeout
@@ -53,8 +53,19 @@ def _of_routes(settings: Settings) -> Iterator[str]:
             yield f"routes[{index}].{key} can never let anybody pass"
         if route.access == "optional" and any(getattr(route, key) for key in PERSONAL):
             yield f'routes[{index}] is "optional": strangers pass, whoever is signed in must meet its rules'
+        yield from bearer_cautions(index, route)
         if route.identity is not None and route.identity.headers is not None:
             yield from _names_by_email(f"routes[{index}].identity", route.identity.headers)
+
+
+def _in_the_open(settings: Settings) -> Iterator[str]:
+    """Yield what can be read on the way to a Redis that is elsewhere and spoken to without TLS."""
+    if redis_address(settings.redis.url).is_near:
+        return
+    if settings.session.store == "redis":
+        yield "redis.url is without TLS: who reads the network there reads the password and the records"
+    elif settings.counts_in_redis:
+        yield "redis.url is without TLS: who reads the network there reads the password"
 
 
 _OF_STRATEGY = {"stateless": ("lease", "revocation"), "stateful": ("store", "cache")}

@@ -1,7 +1,12 @@
-"""Contradictions in how one provider's issuer is proven to who we are."""
+"""Contradictions in how it is proven to an issuer who we are."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from typing import Protocol
 
+from pydantic import SecretStr
+
+from gateway.settings.client_keys import ClientKeySettings, ProviderTlsSettings
+from gateway.settings.notation import KeyPath
 from gateway.settings.providers import ProviderSettings
 from gateway.settings.refusal import Finding
 
@@ -11,22 +16,36 @@ _BY_KEY = ("private_key_jwt", "signed_client_secret")
 _HMAC_KEY = 32  # bytes that a key for HS256 has at least (RFC 7518 3.2)
 
 
+class Client(Protocol):
+    """A table that says how we prove who we are."""
+
+    @property
+    def client_auth(self) -> str: ...
+    @property
+    def client_secret(self) -> SecretStr | None: ...
+    @property
+    def keys(self) -> Sequence[ClientKeySettings]: ...
+    @property
+    def tls(self) -> ProviderTlsSettings: ...
+
+
 def client_faults(path: Path, provider: ProviderSettings) -> Iterator[Finding]:
     """Yield what *provider*, an issuer at *path*, cannot be told at once."""
-    yield from _signing(path, provider)
+    yield from signing_faults(path, provider, signs_requests=provider.signed_requests)
     yield from _opening(path, provider)
-    yield from _certificate(path, provider)
-    yield from _secret(path, provider)
+    yield from certificate_faults(path, provider)
+    yield from secret_faults(path, provider)
     yield from _signed_secret(path, provider)
     yield from _audiences(path, provider)
 
 
-def _signing(path: Path, provider: ProviderSettings) -> Iterator[Finding]:
+def signing_faults(path: KeyPath, client: Client, *, signs_requests: bool = False) -> Iterator[Finding]:
+    """Yield where the keys that sign and what they are for do not agree."""
     because = ((*path, "client_auth"), (*path, "signed_requests"))
-    signing = [key for key in provider.keys if key.use == "sig"]
+    signing = [key for key in client.keys if key.use == "sig"]
     reasons = {
-        f'client_auth = "{provider.client_auth}"': provider.client_auth in _BY_KEY,
-        "signed_requests": provider.signed_requests,
+        f'client_auth = "{client.client_auth}"': client.client_auth in _BY_KEY,
+        "signed_requests": signs_requests,
     }
     for what in (what for what, wanted in reasons.items() if wanted and not signing):
         yield Finding(
@@ -38,11 +57,11 @@ def _signing(path: Path, provider: ProviderSettings) -> Iterator[Finding]:
     if signing and not any(reasons.values()):
         yield Finding(
             path=(*path, "keys"),
-            message=f'sign nothing with client_auth = "{provider.client_auth}"',
+            message=f'sign nothing with client_auth = "{client.client_auth}"',
             suggestion='leave them out, or write client_auth = "private_key_jwt"',
             because=because,
         )
-    kids = [key.kid for key in provider.keys if key.kid is not None]
+    kids = [key.kid for key in client.keys if key.kid is not None]
     if len(set(kids)) != len(kids):
         yield Finding(path=(*path, "keys"), message="have one kid twice", suggestion="give each its own")
 
@@ -69,16 +88,17 @@ def _opening(path: Path, provider: ProviderSettings) -> Iterator[Finding]:
         yield Finding(path=(*path, "content_encryption"), message="is empty: nothing could be opened")
 
 
-def _certificate(path: Path, provider: ProviderSettings) -> Iterator[Finding]:
+def certificate_faults(path: KeyPath, client: Client) -> Iterator[Finding]:
+    """Yield where our certificate and what needs it do not agree."""
     because = ((*path, "client_auth"),)
-    if provider.client_auth in _BY_CERTIFICATE and provider.tls.client_cert is None:
+    if client.client_auth in _BY_CERTIFICATE and client.tls.client_cert is None:
         yield Finding(
             path=(*path, "tls", "client_cert"),
-            message=f'is needed for client_auth = "{provider.client_auth}"',
+            message=f'is needed for client_auth = "{client.client_auth}"',
             suggestion='write tls = { client_cert = "certs/gateway.pem", client_key = "certs/gateway.key" }',
             because=because,
         )
-    if provider.tls.client_key is not None and provider.tls.client_cert is None:
+    if client.tls.client_key is not None and client.tls.client_cert is None:
         yield Finding(
             path=(*path, "tls", "client_key"),
             message="is of no use without a certificate",
@@ -86,9 +106,10 @@ def _certificate(path: Path, provider: ProviderSettings) -> Iterator[Finding]:
         )
 
 
-def _secret(path: Path, provider: ProviderSettings) -> Iterator[Finding]:
-    secret = provider.client_secret.get_secret_value() if provider.client_secret is not None else ""
-    if provider.client_auth == "client_secret_jwt" and 0 < len(secret.encode()) < _HMAC_KEY:
+def secret_faults(path: KeyPath, client: Client) -> Iterator[Finding]:
+    """Yield where the secret is too short for what it does."""
+    secret = client.client_secret.get_secret_value() if client.client_secret is not None else ""
+    if client.client_auth == "client_secret_jwt" and 0 < len(secret.encode()) < _HMAC_KEY:
         yield Finding(
             path=(*path, "client_secret"),
             message=f"must be at least {_HMAC_KEY} bytes to be a key for HS256 (RFC 7518 3.2)",

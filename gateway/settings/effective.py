@@ -78,6 +78,7 @@ def _tables(value: object) -> list[tuple[str | int, BaseModel]]:
 
 
 def _item(raw: object, key: str | int) -> object:
-    if isinstance(raw, list) and isinstance(key, int):
-        return raw[key]
+    if isinstance(key, int):
+        # One table may stand where a list of them may.
+        return raw[key] if isinstance(raw, list) else raw
     return raw.get(key) if isinstance(raw, Mapping) else None

@@ -23,7 +23,7 @@ from gateway.settings.preset_fills import filled, told_once
 from gateway.settings.references import Mark, Source, Surroundings, sources
 from gateway.settings.refusal import Finding, related
 from gateway.settings.schema import Settings
-from gateway.settings.translate import findings, mended
+from gateway.settings.translate import as_written, findings, mended
 
 _NONE: Mapping[str, str] = MappingProxyType({})
 
@@ -104,11 +104,12 @@ def _despite(broken: Sequence[Finding], raw: dict[str, object], around: Surround
         settings = Settings.model_validate(mended(raw, broken), context=around)
     except ValidationError:
         return []
-    return [each for each in contradictions(settings) if not _rests_on(each, broken)]
+    return [each for each in contradictions(settings) if not _rests_on(each, broken, raw)]
 
 
-def _rests_on(finding: Finding, broken: Iterable[Finding]) -> bool:
-    return any(related(used, other.path) for other in broken for used in (finding.path, *finding.because))
+def _rests_on(finding: Finding, broken: Iterable[Finding], raw: Mapping[str, object]) -> bool:
+    used = [as_written(path, raw) for path in (finding.path, *finding.because)]
+    return any(related(path, other.path) for other in broken for path in used)
 
 
 def _merged(values: Mapping[str, object], overrides: Iterable[Override]) -> dict[str, object]:

@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator, Mapping
 from gateway.settings.known_presets import PRESETS
 from gateway.settings.providers import ProviderSettings
 from gateway.settings.refusal import Finding
+from gateway.settings.tenant_checks import tenant_faults
 
 Path = tuple[str, int]
 
@@ -75,4 +76,5 @@ def _login_gov(path: Path, provider: ProviderSettings) -> Iterator[Finding]:
 _CHECKS: Mapping[str, Callable[[Path, ProviderSettings], Iterator[Finding]]] = {
     "apple": _apple,
     "login.gov": _login_gov,
+    "entra-multitenant": tenant_faults,
 }

@@ -18,6 +18,12 @@ def _preset(text: str) -> str:
     return text
 
 
+def _some(tenants: tuple[str, ...]) -> tuple[str, ...]:
+    if not tenants:
+        raise Refused("is empty, so nobody could sign in", "name the id of a tenant")
+    return tenants
+
+
 def _bare(pattern: str, message: str) -> AfterValidator:
     def check(text: str) -> str:
         if not re.fullmatch(pattern, text):
@@ -38,6 +44,7 @@ TenantId = Annotated[
     str,
     _bare(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}", "must be the id of one tenant, in small letters"),
 ]
+TenantIds = Annotated[tuple[TenantId, ...], AfterValidator(_some)]
 PathSegment = Annotated[
     str, _bare(r"[A-Za-z0-9_-][A-Za-z0-9._-]{0,254}", "must be one segment of a path: letters, digits, - . _")
 ]

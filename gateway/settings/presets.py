@@ -16,6 +16,7 @@ PARAMETERS = (
     "user_pool",
     "hosted_domain",
     "organizations",
+    "tenants",
     "team",
     "workspace",
 )

@@ -29,6 +29,14 @@ PRESETS: Mapping[str, Preset] = MappingProxyType(
             refuses={"trust_email": _NO_EMAIL},
             steps="entra",
         ),
+        "entra-multitenant": Preset(
+            name="Microsoft",
+            issuer="https://login.microsoftonline.com/organizations/v2.0",
+            takes=("tenants",),
+            refuses={"trust_email": _NO_EMAIL},
+            demands={"tenants": "every organisation has accounts there"},
+            steps="entra",
+        ),
         "gitlab": Preset(
             name="GitLab",
             issuer="{base_url}",

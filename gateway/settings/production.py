@@ -13,7 +13,7 @@ _FEWEST = 12
 
 def production_faults(loaded: Loaded) -> tuple[Fault, ...]:
     """Return what forbids running *loaded* in production; empty where nothing does."""
-    found = chain(_literals(loaded), _plain_http(loaded), _weak(loaded), _proxies(loaded))
+    found = chain(*(check(loaded) for check in (_literals, _plain_http, _plain_bearers, _weak, _proxies)))
     return tuple(loaded.fault(*each) for each in found)
 
 
@@ -45,6 +45,17 @@ def _plain_http(loaded: Loaded) -> Iterator[tuple[str, str, str]]:
             endpoint = getattr(provider, key)
             if endpoint is not None and not url(endpoint).tls:
                 yield f"providers[{index}].{key}", "is http", "write https://…"
+
+
+def _plain_bearers(loaded: Loaded) -> Iterator[tuple[str, str, str]]:
+    for index, route in enumerate(loaded.settings.routes):
+        for number, bearer in enumerate(route.bearer):
+            place = f"routes[{index}].bearer[{number}]"
+            if not url(bearer.issuer).tls:
+                yield f"{place}.issuer", "is http", "write https://…"
+            endpoint = bearer.introspection.endpoint if bearer.introspection else None
+            if endpoint is not None and not url(endpoint).tls:
+                yield f"{place}.introspection.endpoint", "is http", "write https://…"
 
 
 def _weak(loaded: Loaded) -> Iterator[tuple[str, str, str]]:

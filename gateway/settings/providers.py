@@ -16,6 +16,7 @@ from gateway.settings.preset_keys import (
     PresetName,
     SlackWorkspace,
     TenantId,
+    TenantIds,
     UserPool,
 )
 from gateway.settings.presets import PARAMETERS
@@ -88,6 +89,11 @@ class ProviderSettings(Table):
         default=None,
         description='With preset = "entra": the id of the tenant whose people may sign in.',
         examples=["8eaef023-2b34-4da1-9baa-8bc8c9d6a490"],
+    )
+    tenants: TenantIds | None = Field(
+        default=None,
+        description='With preset = "entra-multitenant": the ids of the tenants whose people may sign in.',
+        examples=[["8eaef023-2b34-4da1-9baa-8bc8c9d6a490", "82229342-1101-4ab6-817b-70c0747630f3"]],
     )
     domain: Domain | None = Field(
         default=None,

@@ -37,7 +37,7 @@ class RedisTlsSettings(Table):
 
 
 class RedisSettings(Table):
-    """The session store of `session.store = "redis"`."""
+    """Where sessions are kept with `session.store`, and requests counted with `rate_limit`, as "redis"."""
 
     url: RedisUrl = Field(
         default="redis://127.0.0.1:6379/0",

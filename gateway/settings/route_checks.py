@@ -6,6 +6,7 @@ from gateway.model.route import covers
 from gateway.settings.addresses import upstream_url, url, within
 from gateway.settings.bearer_checks import bearers
 from gateway.settings.fields import folded
+from gateway.settings.introspection_checks import introspections
 from gateway.settings.notation import KeyPath, nearest
 from gateway.settings.refusal import Finding, Refused
 from gateway.settings.routes import PERSONAL, IdentitySettings, RouteSettings, RuleSettings
@@ -334,5 +335,6 @@ ROUTE_CHECKS: tuple[Callable[[Settings], Iterator[Finding]], ...] = (
     _signature_keys,
     _forwarding,
     bearers,
+    introspections,
     _upstream_tokens,
 )

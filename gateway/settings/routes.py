@@ -90,6 +90,10 @@ class RateSettings(Table):
         default="user",
         description='Who is counted: each "user" (an address where nobody is signed in) or each "address".',
     )
+    store: Literal["memory", "redis"] = Field(
+        default="memory",
+        description='Where: in the "memory" of each process for itself, or in [redis] for all together.',
+    )
 
 
 class WebSocketLimitSettings(Table):
@@ -243,7 +247,7 @@ class RouteSettings(RuleSettings, _Governed):
         default=(),
         validate_default=False,
         description="Issuers whose access tokens are taken in the place of a session: a table, or a list. "
-        "Keys: issuer, audience, algorithms, scopes, typ, callers, claims.",
+        "Keys: issuer, audience, algorithms, introspection, scopes, typ, callers, claims.",
         examples=[{"issuer": "https://login.example.com", "audience": "https://gateway.example.com"}],
     )
     personal_tokens: StrictBool = Field(

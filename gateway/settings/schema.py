@@ -157,7 +157,7 @@ class Settings(Table):
     database: DatabaseSettings = Field(
         default=written({}), description="Users, accounts, roles and the audit trail."
     )
-    redis: RedisSettings = Field(default=written({}), description="The Redis that sessions are kept in.")
+    redis: RedisSettings = Field(default=written({}), description="The Redis of sessions and of rate limits.")
     audit: AuditSettings = Field(default=written({}), description="The audit trail in the database.")
     limits: LimitSettings = Field(default=written({}), description="How many clients may be there at once.")
     log: LogSettings = Field(default=written({}), description="What the gateway says on standard output.")
@@ -176,6 +176,11 @@ class Settings(Table):
     def processes(self) -> int:
         """How many processes serve on this machine."""
         return self.workers if isinstance(self.workers, int) else usable_cores()
+
+    @property
+    def counts_in_redis(self) -> bool:
+        """Whether any route's requests are counted in Redis."""
+        return any(route.rate_limit and route.rate_limit.store == "redis" for route in self.routes)
 
     def named_upstream(self, route: RouteSettings) -> UpstreamSettings | None:
         """Return what `[upstreams]` says of the one that *route* leads to, None where it says nothing."""

@@ -26,7 +26,7 @@ _SENTENCES = {
 def findings(error: ValidationError, raw: Mapping[str, object]) -> Iterator[Finding]:
     """Yield one finding for each error, never with the input in it."""
     for details in error.errors(include_url=False):
-        path = _existing(details["loc"], raw)
+        path = as_written(details["loc"], raw)
         message, suggestion = _told(details, path)
         yield Finding(path=path, message=message, suggestion=suggestion)
 
@@ -83,7 +83,7 @@ def _example(path: KeyPath) -> str:
     return f"for example {path[-1]} = {toml(field.examples[0])}"
 
 
-def _existing(loc: tuple[int | str, ...], raw: object) -> KeyPath:
+def as_written(loc: tuple[int | str, ...], raw: object) -> KeyPath:
     """Leave out what pydantic adds to a key path and the document does not have: `[key]` at its end, or the
     number of the one table that stands where a list may."""
     path: list[int | str] = []

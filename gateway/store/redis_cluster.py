@@ -12,7 +12,7 @@ from redis.exceptions import AskError, MovedError
 
 from gateway.errors import StoreUnavailable
 from gateway.store.redis_lookout import Lookout, agreed, place_of, understood
-from gateway.store.redis_server import Command, Place, RedisLogin, RedisServer, unrefused
+from gateway.store.redis_server import Command, Place, RedisLogin, RedisServer, key_of, unrefused
 from gateway.store.redis_topology import Topology
 
 SLOTS = 16384
@@ -99,8 +99,7 @@ class RedisCluster(Topology):
         self._lookout.doubt()
 
     def _holder(self, command: Command) -> Place:
-        key = command[1]
-        slot = key_slot(key.encode() if isinstance(key, str) else bytes(key))
+        slot = key_slot(key_of(command))
         for first, last, place in self._spans:
             if first <= slot <= last:
                 return place

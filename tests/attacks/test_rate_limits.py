@@ -1,12 +1,17 @@
 """A route's rate limit, over sockets and in both lanes."""
 
+from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 
 import pytest
 
+from gateway.store import redis_server
 from tests.fakes.front import ask, front
-from tests.fakes.scene import scene
+from tests.fakes.raw_client import get, send_raw
+from tests.fakes.redis_process import RedisProcess, redis_process
+from tests.fakes.scene import Scene, scene
 
+SHARED = 'rate_limit = { requests = 3, per = "1h", store = "redis" }'
 LIMIT = 'rate_limit = { requests = 3, per = "1h" }'
 GET = ask(b"GET /x HTTP/1.1")
 
@@ -40,3 +45,77 @@ async def test_users_are_counted_each_for_themselves_and_strangers_not_at_all(tm
             assert statuses == [200, 200, 429]
         decisions = [line for line in at.gate.lines() if line.get("reason") == "rate_limit"]
     assert all(line["decision"] == "deny" for line in decisions)
+
+
+# Counted together, on a Redis
+
+TABLES = """
+[redis]
+url = "{redis}"
+[[routes]]
+path = "/free"
+upstream = "{app}"
+"""
+
+
+@pytest.fixture
+async def redis(needs: Callable[[str], str], monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[RedisProcess]:
+    """A Redis whose answers are waited for, however busy the machine is."""
+    needs("redis-server")
+    monkeypatch.setattr(redis_server, "DEADLINE", 20.0)
+    async with redis_process() as process:
+        yield process
+
+
+def tables(redis: RedisProcess) -> str:
+    return TABLES.replace("{redis}", redis.url)
+
+
+async def fallbacks(at: Scene) -> bytes:
+    answer, _ = await send_raw(at.gate.admin_port, get("/metrics", host="127.0.0.1"))
+    [line] = [each for each in answer.body.splitlines() if each.startswith(b"gateway_rate_limit_fallbacks_t")]
+    return line.split()[1]
+
+
+async def test_nodes_that_share_a_redis_count_together(tmp_path: Path, redis: RedisProcess) -> None:
+    async with scene(tmp_path, route_keys=SHARED, tables=tables(redis)) as at, at.node() as second:
+        alice = await at.signed_in("alice", "/free")
+        statuses = []
+        for gate in (at.gate, second, at.gate, second):
+            at.visits(alice, gate)
+            statuses.append((await alice.fetch(at.url + "/x")).status)
+        assert statuses == [200, 200, 200, 429]
+        assert await fallbacks(at) == b"0.0"
+
+
+async def test_D01_an_outage_lets_each_node_count_for_itself_and_is_told(
+    tmp_path: Path, redis: RedisProcess
+) -> None:
+    async with scene(tmp_path, route_keys=SHARED, tables=tables(redis)) as at:
+        alice = await at.signed_in("alice", "/free")
+        assert (await alice.fetch(at.url + "/x")).status == 200
+        await redis.stop()
+        statuses = [(await alice.fetch(at.url + "/x")).status for _ in range(4)]
+        assert statuses == [200, 200, 200, 429]
+        assert await fallbacks(at) == b"4.0"
+    assert len(at.gate.events("rate_limit.alone")) == 1
+
+
+async def test_a_redis_that_is_down_at_the_start_keeps_nobody_out(
+    tmp_path: Path, redis: RedisProcess
+) -> None:
+    await redis.stop()
+    async with scene(tmp_path, route_keys=SHARED, tables=tables(redis)) as at:
+        alice = await at.signed_in("alice", "/free")
+        assert (await alice.fetch(at.url + "/x")).status == 200
+
+
+async def test_routes_without_such_a_limit_ask_nobody(tmp_path: Path, redis: RedisProcess) -> None:
+    async with scene(tmp_path, route_keys=SHARED, tables=tables(redis)) as at:
+        alice = await at.signed_in("alice", "/free")
+        redis.hang()
+        for _ in range(5):
+            assert (await alice.fetch(at.url + "/free")).status == 200
+        assert await fallbacks(at) == b"0.0"
+        redis.go_on()
+        assert await redis.named("rate") == []

@@ -10,6 +10,7 @@ import json
 import os
 import subprocess
 import sys
+import time
 import traceback
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 
@@ -73,16 +74,18 @@ def main() -> int:
     os.sched_setaffinity(0, {int(LOAD_CORE)})  # the proxies' core is theirs alone
     version = subprocess.run([interpreter(), "--version"], capture_output=True, text=True, check=True)
     measured: Measured = {"python": version.stdout.strip()}
-    asked = {"asked": {"times": given.rounds, "seconds": given.seconds}}
     unanswered = []
     for name in given.only or known:
+        began = time.monotonic()
         try:
-            measured[name] = {**asked, **asyncio.run(ask(known[name]))}
+            answer = asyncio.run(ask(known[name]))
         except Exception as error:  # the others are asked all the same
             unanswered.append(name)
             told = str(error) if isinstance(error, Failed) else traceback.format_exc()
             print(f"{name} has no answer: {told}", flush=True)
             continue
+        took = round(time.monotonic() - began)
+        measured[name] = {"asked": {"times": given.rounds, "seconds": given.seconds, "took": took}, **answer}
         print(json.dumps({name: without_rounds(measured[name])}, indent=2), flush=True)
         keep(measured)
     if unanswered:

@@ -1,7 +1,8 @@
 """Bodies of 1 GiB, up and down: how fast beside nginx, whether they arrive whole, what they take of memory.
 
-nginx streams as the gateway does (`proxy_request_buffering off`, nothing spooled to disk). Of a hundred at
-once only the memory is asked for: they run for a while together and are cut.
+nginx streams as the gateway does (`proxy_request_buffering off`, nothing spooled to disk), once with the
+small buffers that it has by default and once with large ones, which make it three times as fast. Of a hundred
+at once only the memory is asked for: they run for a while together and are cut.
 """
 
 import asyncio
@@ -22,6 +23,11 @@ from tests.bench.transfers import Transfer, upstream
 AT_ONCE = 100
 LEAST_RATE, MOST_MIB = 0.5, 32.0
 WAYS = ("down", "up")
+RIVALS = {
+    "nginx": "",
+    "nginx with large buffers": "proxy_buffer_size 64k; proxy_buffers 16 64k; proxy_busy_buffers_size 512k;"
+    " client_body_buffer_size 256k;",
+}
 _LONGER = 4  # times the seconds of a load, for a hundred at once
 _WARM = 16 * 2**20
 
@@ -34,11 +40,16 @@ async def measure(stage: Stage, *, rounds: int, seconds: int, megabytes: int) ->
     with upstream(stage.folder, size=size) as port:
         zeros = stage.folder / "zeros"
         async with AsyncExitStack() as stack:
-            nginx = await stack.enter_async_context(proxies.nginx(stage, upstream=port))
             gateway = await stack.enter_async_context(_gateway(stage, port))
-            for each in (nginx, gateway):
+            rivals = [
+                await stack.enter_async_context(
+                    proxies.nginx(stage, name=name, upstream=port, buffers=buffers)
+                )
+                for name, buffers in RIVALS.items()
+            ]
+            for each in (gateway, *rivals):
                 await _warm(each, zeros)
-            rates = await _rates([nginx, gateway], zeros, size=size, rounds=rounds)
+            rates = await _rates([gateway, *rivals], zeros, size=size, rounds=rounds)
             crowd = {
                 way: await _at_once(gateway, zeros, way, size=size, seconds=seconds * _LONGER) for way in WAYS
             }
@@ -47,7 +58,7 @@ async def measure(stage: Stage, *, rounds: int, seconds: int, megabytes: int) ->
         "whole": await measure_bodies(megabytes=megabytes, start=_start(stage), resident=resident),
         **rates,
         "at_once": {"bodies": AT_ONCE, **crowd},
-        "least": {"gateway / nginx": LEAST_RATE},
+        "least": {f"gateway / {rival}": LEAST_RATE for rival in RIVALS},
         "most": {"memory_growth_mib": MOST_MIB},
     }
 
@@ -58,22 +69,22 @@ async def _rates(contenders: list[Contender], zeros: Path, *, size: int, rounds:
         for way in WAYS:
             for each in contenders:
                 one = await asyncio.to_thread(_one, each, zeros, way, size)
-                found.setdefault(f"{each.name} {way}", []).append(one)
+                found.setdefault(f"{each.name}, {way}", []).append(one)
     return {
         "rounds": found,
         "mib_per_second": _medians(found, "rate"),
         "processor_ms_per_gib": _medians(found, "processor"),
         "ratio": {
-            f"gateway / nginx, {way}": round(
-                statistics.median(
-                    ours["rate"] / theirs["rate"]
-                    for ours, theirs in zip(found[f"gateway {way}"], found[f"nginx {way}"], strict=True)
-                ),
-                2,
-            )
+            f"gateway / {rival}, {way}": _ratio(found[f"gateway, {way}"], found[f"{rival}, {way}"])
+            for rival in RIVALS
             for way in WAYS
         },
     }
+
+
+def _ratio(ours: list[dict[str, float]], theirs: list[dict[str, float]]) -> float:
+    pairs = zip(ours, theirs, strict=True)
+    return round(statistics.median(mine["rate"] / other["rate"] for mine, other in pairs), 2)
 
 
 def _one(contender: Contender, zeros: Path, way: str, size: int) -> dict[str, float]:

@@ -20,7 +20,7 @@ http {{ access_log off; keepalive_requests 100000000;
 _PLAIN = """
   upstream app {{ server 127.0.0.1:{upstream}; keepalive 64; keepalive_requests 100000000; }}
   server {{ listen 127.0.0.1:{port};
-    client_max_body_size 0; proxy_request_buffering off; proxy_max_temp_file_size 0;
+    client_max_body_size 0; proxy_request_buffering off; proxy_max_temp_file_size 0; {buffers}
     location / {{ proxy_pass http://app; proxy_http_version 1.1; proxy_set_header Connection ""; }} }}
 """
 _CADDY = """
@@ -41,12 +41,14 @@ async def direct(stage: Stage) -> AsyncIterator[Contender]:
 
 
 @asynccontextmanager
-async def nginx(stage: Stage, *, upstream: int = 0) -> AsyncIterator[Contender]:
-    """nginx with `proxy_pass`, which streams bodies and keeps connections."""
+async def nginx(
+    stage: Stage, *, name: str = "nginx", upstream: int = 0, buffers: str = ""
+) -> AsyncIterator[Contender]:
+    """nginx with `proxy_pass`, which streams bodies and keeps connections; *buffers* are directives."""
     port = free_port()
-    site = _PLAIN.format(upstream=upstream or stage.upstream, port=port)
-    async with running_nginx(stage, "nginx", site, port=port) as pid:
-        yield Contender(name="nginx", url=f"http://127.0.0.1:{port}/", pids=(pid,))
+    site = _PLAIN.format(upstream=upstream or stage.upstream, port=port, buffers=buffers)
+    async with running_nginx(stage, name, site, port=port) as pid:
+        yield Contender(name=name, url=f"http://127.0.0.1:{port}/", pids=(pid,))
 
 
 @asynccontextmanager

@@ -53,8 +53,9 @@ def test_one_question_without_an_answer_keeps_no_other_from_being_asked(
     assert "broken has no answer: wrk is not installed\n" in said
     assert "KeyError: 'a mistake'" in said
     assert said.endswith("no answer: broken, wrong\n")
-    measured = json.loads(out.read_text())
-    assert measured["fine"] == {"asked": {"times": 7, "seconds": 3}, "ratio": 2.0, "rounds": [1, 2, 3]}
+    measured = json.loads(out.read_text())["fine"]
+    assert measured.pop("asked").items() >= {"times": 7, "seconds": 3}.items()
+    assert measured == {"ratio": 2.0, "rounds": [1, 2, 3]}
 
 
 def test_answers_are_kept_beside_those_of_other_questions(

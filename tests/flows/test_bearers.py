@@ -1,26 +1,23 @@
 """Who calls with a token: known again by its hash, never past its end, and as the database says."""
 
+import asyncio
 from dataclasses import dataclass, field
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from gateway.errors import (
     AccessDenied,
-    BearerMalformed,
     BearerRefused,
     IssuerUnavailable,
     SessionRejected,
     StoreUnavailable,
 )
-from gateway.flows.bearers import HELD, Bearers, presented
-from gateway.model.bearer import Bearer, Callers, Trusted
+from gateway.flows.bearers import PAUSE, Bearers
+from gateway.model.bearer import HELD, Bearer, Callers, Trusted
 from gateway.model.event import AuditEvent
 from gateway.model.identity import VerifiedLogin
 from gateway.model.session import Session, Standing
 from tests.fakes.clock import FakeClock
-from tests.fakes.dressing import inbound
 
 ISSUER = "https://issuer.example"
 KNOWN = Standing(
@@ -40,6 +37,8 @@ class Proof:
     login: VerifiedLogin
     trusted: Trusted
     expires_at: int
+    good_until: int
+    of_client: bool = False
     issued_at: int | None = None
 
 
@@ -61,13 +60,19 @@ class World:
     kept: Standing | None = None
     fails: Exception | None = None
     life: int = 300
+    good: int = 0
+    hold: int = HELD
+    of_client: bool = False
     asked: int = 0
+    read: int = 0
     clock: FakeClock = field(default_factory=FakeClock)
     audited: list[AuditEvent] = field(default_factory=list)
     results: list[str] = field(default_factory=list)
 
     def __post_init__(self) -> None:
-        trusted = Trusted(issuer=ISSUER, audiences=("a",), algorithms=("ES256",), callers=self.callers)
+        trusted = Trusted(
+            issuer=ISSUER, audiences=("a",), algorithms=("ES256",), callers=self.callers, hold=self.hold
+        )
         self.ends = int(self.clock()) + self.life
         self.bearer = Bearer(issuers=(trusted,))
         self.bearers = Bearers(
@@ -85,7 +90,14 @@ class World:
         if self.fails is not None:
             raise self.fails
         login = VerifiedLogin(provider=ISSUER, issuer=ISSUER, subject="reports", email="r@example.com")
-        return Proof(login=login, trusted=self.bearer.issuers[0], expires_at=self.ends)
+        good = min(self.ends, int(self.clock()) + self.good) if self.good else self.ends
+        return Proof(
+            login=login,
+            trusted=self.bearer.issuers[0],
+            expires_at=self.ends,
+            good_until=good,
+            of_client=self.of_client,
+        )
 
     async def users_of(self, issuer: str, subject: str) -> tuple[str, ...]:
         return self.users
@@ -94,6 +106,7 @@ class World:
         return self.kept
 
     async def standing(self, session: Session) -> Standing | None:
+        self.read += 1
         return self.standing_now
 
     async def again(self, session: Session) -> Session:
@@ -207,34 +220,118 @@ async def test_what_is_live_ends_with_the_token_or_with_its_user() -> None:
         await world.bearers.recheck(outsider)
 
 
-def test_no_authorization_is_no_token() -> None:
-    assert presented(inbound()) is None
+async def settled(world: World) -> None:
+    """Wait until nobody asks any more."""
+    flights = list(world.bearers._flights.values())
+    if flights:
+        await asyncio.wait(flights, timeout=10)
 
 
-@pytest.mark.parametrize("value", [b"Bearer abc", b"bearer abc", b"BEARER  abc="])
-def test_the_scheme_is_read_in_any_case(value: bytes) -> None:
-    assert (presented(inbound((b"Authorization", value))) or "").startswith("abc")
+async def test_what_an_issuer_was_asked_counts_for_as_long_as_it_is_trusted_with() -> None:
+    for hold, good in ((30, 30), (300, 300), (300, 40)):
+        world = World(hold=hold, good=good, life=3000)
+        session = await world.caller()
+        world.clock.advance(good - 1)
+        assert await world.caller() is session
+        world.clock.advance(1)
+        assert world.at_hand() is None
+        await world.caller()
+        assert world.asked == 2
 
 
-@pytest.mark.parametrize(
-    "value", [b"", b"Basic YTpi", b"Bearer a b", b'Bearer "a"', b"Bearer \xe9", b"Bearera"]
-)
-def test_B062_anything_else_is_refused(value: bytes) -> None:
+async def test_however_long_an_answer_counts_a_user_is_looked_at_every_minute() -> None:
+    world = World(users=("u_ann",), hold=600, good=600, life=3000)
+    session = await world.caller()
+    world.clock.advance(HELD - 1)
+    assert world.at_hand() is session
+    world.clock.advance(1)
+    assert world.at_hand() is None
+    world.kept = KNOWN
+    assert world.at_hand() is session
+    await world.caller()
+    world.kept = None
+    world.clock.advance(HELD - 1)
+    assert world.at_hand() is session
+    world.clock.advance(1)
+    world.standing_now = None
     with pytest.raises(BearerRefused):
-        presented(inbound((b"Authorization", value)))
+        await world.caller()
+    assert world.asked == 1
 
 
-def test_two_are_never_chosen_between() -> None:
-    with pytest.raises(BearerMalformed):
-        presented(inbound((b"Authorization", b"Bearer a"), (b"authorization", b"Bearer a")))
+async def test_a_token_of_no_subject_is_nobodys_but_its_clients() -> None:
+    session = await World(of_client=True, users=("u_ann",)).caller()
+    assert session.identity.user_id == f"bearer:{ISSUER}#reports"
+    with pytest.raises(AccessDenied):
+        await World(of_client=True, users=("u_ann",), callers=Callers.USERS).caller()
 
 
-@given(st.binary(max_size=64))
-def test_whatever_comes_is_a_token_or_refused(value: bytes) -> None:
-    try:
-        token = presented(inbound((b"Authorization", value)))
-    except BearerRefused:
-        return
-    assert token is not None
-    assert token.isascii()
-    assert " " not in token
+async def test_what_is_live_goes_on_while_its_issuer_says_so_and_ends_once_it_does_not() -> None:
+    world = World(good=30, life=3000)
+    session = await world.caller()
+    world.clock.advance(30)
+    assert await world.bearers.recheck(session) is session  # while the question is under way
+    await settled(world)
+    assert world.asked == 2
+    assert (await world.bearers.recheck(session)).lease_until == session.lease_until + 30
+    assert world.asked == 2
+    world.clock.advance(30)
+    world.fails = BearerRefused("inactive")
+    await world.bearers.recheck(session)
+    await settled(world)
+    with pytest.raises(SessionRejected, match="revoked"):
+        await world.bearers.recheck(session)
+
+
+async def test_a_silent_issuer_is_an_outage_for_what_is_live_and_is_asked_again_after_a_pause() -> None:
+    world = World(good=30, life=3000)
+    session = await world.caller()
+    world.clock.advance(30)
+    world.fails = IssuerUnavailable("down")
+    await world.bearers.recheck(session)
+    await settled(world)
+    for _ in range(3):
+        with pytest.raises(IssuerUnavailable):
+            await world.bearers.recheck(session)
+    assert world.asked == 2
+    world.clock.advance(PAUSE)
+    world.fails = None
+    with pytest.raises(IssuerUnavailable):
+        await world.bearers.recheck(session)
+    await settled(world)
+    assert await world.bearers.recheck(session)
+    assert world.asked == 3
+
+
+async def test_those_who_come_together_are_told_by_one_look_and_roles_are_read_for_each() -> None:
+    world = World(users=("u_ann",))
+    first = asyncio.create_task(world.caller(asks_for_roles=True))
+    others = [asyncio.create_task(world.caller(asks_for_roles=True)) for _ in range(3)]
+    await asyncio.sleep(0)
+    first.cancel()
+    found = await asyncio.gather(first, *others, return_exceptions=True)
+    assert isinstance(found[0], asyncio.CancelledError)
+    assert [each.identity.user_id for each in found[1:] if isinstance(each, Session)] == ["u_ann"] * 3
+    assert (world.asked, world.read) == (1, 4)
+
+
+async def test_a_refusal_forgets_what_was_known() -> None:
+    world = World(good=30, life=3000)
+    session = await world.caller()
+    world.clock.advance(30)
+    world.fails = BearerRefused("inactive")
+    with pytest.raises(BearerRefused):
+        await world.caller()
+    with pytest.raises(SessionRejected):
+        await world.bearers.recheck(session)
+
+
+async def test_what_nobody_foresaw_ends_what_is_live() -> None:
+    world = World(good=30, life=3000)
+    session = await world.caller()
+    world.clock.advance(30)
+    world.fails = ZeroDivisionError()
+    await world.bearers.recheck(session)
+    await settled(world)
+    with pytest.raises(SessionRejected):
+        await world.bearers.recheck(session)

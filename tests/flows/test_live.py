@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from gateway.errors import SessionRejected, StoreUnavailable
+from gateway.errors import IssuerUnavailable, SessionRejected, StoreUnavailable, Unavailable
 from gateway.flows.live import Live, Stay
 from gateway.model.event import AuditEvent
 from gateway.model.proof import Demand
@@ -133,8 +133,9 @@ async def test_a_session_is_asked_about_once_however_much_it_opened() -> None:
     await watch.live.close()
 
 
-async def test_B056_an_outage_closes_nothing_until_it_has_lasted_30_s() -> None:
-    watch = Watch(strategy=Strategy(verdict=StoreUnavailable("down")))
+@pytest.mark.parametrize("outage", [StoreUnavailable, IssuerUnavailable])
+async def test_B056_an_outage_closes_nothing_until_it_has_lasted_30_s(outage: type[Unavailable]) -> None:
+    watch = Watch(strategy=Strategy(verdict=outage("down")))
     stay = watch.stay()
     with watch.live.lasting(stay, at_once=True):
         await watch.looked(2)
@@ -143,13 +144,13 @@ async def test_B056_an_outage_closes_nothing_until_it_has_lasted_30_s() -> None:
         assert watch.ended == {}
         watch.strategy.verdict = None
         await watch.looked(2)
-        watch.strategy.verdict = StoreUnavailable("down again")
+        watch.strategy.verdict = outage("down again")
         watch.now += 29
         await watch.looked(2)
         assert watch.ended == {}
         watch.now += 30
         await watch.looked(1)
-        assert watch.ended == {stay: "store_unavailable"}
+        assert watch.ended == {stay: outage.code}
     await watch.live.close()
 
 

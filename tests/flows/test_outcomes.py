@@ -53,6 +53,15 @@ def test_B144_a_login_that_does_not_succeed_is_told_with_its_code(error: Gateway
     assert counts.seen == [("demo", outcome)]
 
 
+@pytest.mark.parametrize(
+    ("check", "told_as"), [("", ""), ("iss is wrong", "iss is wrong"), ("x" * 300, "x" * 256)]
+)
+def test_the_check_that_a_login_did_not_pass_is_told_in_bounds(check: str, told_as: str) -> None:
+    told: list[AuditEvent] = []
+    Outcomes(audit=told.append, counts=None).failure("demo", LoginFailed(check), check=check)
+    assert [event.detail for event in told] == [told_as]
+
+
 def test_B144_a_login_that_succeeds_is_told_with_what_else_came_of_it() -> None:
     told: list[AuditEvent] = []
     Outcomes(audit=told.append, counts=None).success(session(), detail="linked")

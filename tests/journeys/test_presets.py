@@ -148,7 +148,8 @@ ISSUERS: dict[str, type[HostileIssuer]] = {"apple": AppleIssuer, "login.gov": Lo
 
 
 def test_every_preset_has_its_shape() -> None:
-    assert SHAPES.keys() == PRESETS.keys()
+    # Several tenants have an issuer each, and a page of tests: test_tenants.py.
+    assert SHAPES.keys() | {"entra-multitenant"} == PRESETS.keys()
 
 
 def settled(folder: Path, preset: str, keys: str, issuer: str) -> dict[str, Any]:

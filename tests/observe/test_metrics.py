@@ -61,6 +61,12 @@ def test_B149_what_becomes_of_provider_tokens_is_counted(metrics: Metrics) -> No
     assert value(metrics, "gateway_token_exchanges_total", provider="demo", outcome="refused") == 1
 
 
+def test_B149_questions_about_tokens_are_counted(metrics: Metrics) -> None:
+    metrics.introspection(issuer="https://issuer.example", outcome="active")
+    found = value(metrics, "gateway_introspections_total", issuer="https://issuer.example", outcome="active")
+    assert found == 1
+
+
 def test_what_is_true_now_is_read_when_asked(metrics: Metrics) -> None:
     metrics.enter()
     metrics.enter()

@@ -20,7 +20,7 @@ def test_one_table_and_a_list_of_one_say_the_same(tmp_path: Path) -> None:
     ("text", "key"),
     [
         ("[]", "bearer"),
-        ('{ issuer = "https://a.example" }', "bearer.audience"),
+        ('{ issuer = "https://a.example" }', "bearer[0].audience"),
         ('{ audience = "a" }', "bearer.issuer"),
         (ONE.replace("}", ', algorithms = ["HS256"] }'), "bearer.algorithms"),
         (ONE.replace("}", ", algorithms = [] }"), "bearer.algorithms"),

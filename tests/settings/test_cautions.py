@@ -104,3 +104,9 @@ def test_what_the_other_strategy_alone_obeys_is_told(tmp_path: Path, session: st
 def test_a_redis_that_is_spoken_to_in_the_open_is_told(tmp_path: Path, url: str, told: int) -> None:
     session = '[session]\nstrategy = "stateful"\nstore = "redis"\n'
     assert len(warnings(tmp_path, f'{QUIET}{session}[redis]\nurl = "{url}"\n')) == told
+
+
+@pytest.mark.parametrize(("url", "told"), [("redis://h", 1), ("rediss://h", 0), ("redis://localhost", 0)])
+def test_a_redis_of_rate_limits_in_the_open_is_told(tmp_path: Path, url: str, told: int) -> None:
+    limit = 'rate_limit = { requests = 1, per = "1m", store = "redis" }\n'
+    assert len(warnings(tmp_path, f'{QUIET}{limit}[redis]\nurl = "{url}"\n')) == told

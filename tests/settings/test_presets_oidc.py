@@ -9,10 +9,15 @@ from tests.fakes.configuration import ROUTE, TOP, loaded
 from tests.fakes.provider_keys import PROJECT, secrets
 
 TENANT = "8eaef023-2b34-4da1-9baa-8bc8c9d6a490"
+OTHER = "82229342-1101-4ab6-817b-70c0747630f3"
 FORGE = 'base_url = "https://forge.example"'
 CASES = {
     "google": ("", "https://accounts.google.com"),
     "entra": (f'tenant = "{TENANT}"', f"https://login.microsoftonline.com/{TENANT}/v2.0"),
+    "entra-multitenant": (
+        f'tenants = ["{TENANT}", "{OTHER}"]',
+        "https://login.microsoftonline.com/organizations/v2.0",
+    ),
     "gitlab": ("", "https://gitlab.com"),
     "okta": ('domain = "company.okta.com"', "https://company.okta.com"),
     "auth0": ('domain = "company.eu.auth0.com"', "https://company.eu.auth0.com/"),
@@ -43,6 +48,7 @@ STRICTER = {
 # What a preset cannot do without, whoever the issuer is.
 DEMANDED = {
     "entra": f'tenant = "{TENANT}"',
+    "entra-multitenant": CASES["entra-multitenant"][0],
     "apple": CASES["apple"][0],
     "slack": CASES["slack"][0],
     "zitadel": f'trusted_audiences = ["{PROJECT}"]',
@@ -88,10 +94,11 @@ def test_no_preset_weakens_what_is_checked_without_one(tmp_path: Path, preset: s
 
 @pytest.mark.parametrize("preset", CASES)
 def test_the_words_of_the_operator_win(tmp_path: Path, preset: str) -> None:
-    own = 'issuer = "https://own.example"\nname = "Ours"\nscopes = ["openid"]\nclaims = { groups = "teams" }'
-    demanded = f"{own}\n{DEMANDED.get(preset, '')}"
+    own = 'issuer = "https://own.example/common/v2.0"\nname = "Ours"\nscopes = ["openid"]'
+    demanded = f'{own}\nclaims = {{ groups = "teams" }}\n{DEMANDED.get(preset, "")}'
     made = registration(loaded(tmp_path, provider(preset, demanded)).settings.providers[0])
-    assert (made.issuer, made.name, made.scopes) == ("https://own.example", "Ours", ("openid",))
+    assert (made.issuer, made.name) == ("https://own.example/common/v2.0", "Ours")
+    assert made.scopes == ("openid",)
     assert made.claims.groups == "teams"
 
 
@@ -152,6 +159,12 @@ def test_twitch_is_asked_for_what_it_does_not_tell_by_itself(tmp_path: Path) -> 
     assert (name, asked.keys()) == ("claims", {"id_token"})
     assert asked["id_token"].keys() == {"email", "email_verified", "picture", "preferred_username"}
     assert (made.scopes, made.steps) == (("openid", "user:read:email"), "twitch")
+
+
+def test_entra_for_several_tenants_knows_them_all_and_is_the_only_preset_with_any(tmp_path: Path) -> None:
+    for preset, (keys, _) in CASES.items():
+        made = registration(loaded(tmp_path, provider(preset, keys)).settings.providers[0])
+        assert made.tenants == ((TENANT, OTHER) if preset == "entra-multitenant" else ())
 
 
 @pytest.mark.parametrize("preset", CASES)

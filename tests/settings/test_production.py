@@ -40,6 +40,15 @@ def test_what_is_for_trying_only_is_refused(tmp_path: Path, old: str, new: str, 
     assert keys(tmp_path, READY.replace(old, new, 1)) == [key]
 
 
+def test_issuers_of_tokens_are_asked_by_tls(tmp_path: Path) -> None:
+    safe, plain, place = "https://login.example.com", "http://localhost:9400", "routes[0].bearer[0]"
+    bearer = 'bearer = { issuer = "https://login.example.com", audience = "a"'
+    asked = f'{READY}{bearer}, introspection = {{ endpoint = "{safe}/introspect" }} }}\n'
+    assert keys(tmp_path, asked) == []
+    assert keys(tmp_path, asked.replace(f"{safe}/", f"{plain}/")) == [f"{place}.introspection.endpoint"]
+    assert keys(tmp_path, f"{READY}{bearer.replace(safe, plain)} }}\n") == [f"{place}.issuer"]
+
+
 def test_behind_a_named_proxy_any_interface_will_do(tmp_path: Path) -> None:
     text = f'listen = "0.0.0.0:8080"\ntrusted_proxies = ["10.0.0.0/8"]\n{READY}'
     assert keys(tmp_path, text) == []

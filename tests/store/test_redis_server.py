@@ -6,7 +6,15 @@ import pytest
 from redis.exceptions import ResponseError
 
 from gateway.errors import StoreUnavailable
-from gateway.store.redis_server import CALLS, Place, RedisLogin, RedisServer, redis_outages_told, unrefused
+from gateway.store.redis_server import (
+    CALLS,
+    Place,
+    RedisLogin,
+    RedisServer,
+    key_of,
+    redis_outages_told,
+    unrefused,
+)
 from tests.fakes.ports import free_port
 from tests.fakes.redis_process import RedisProcess, redis_process
 
@@ -30,6 +38,11 @@ async def test_it_answers(redis: RedisProcess) -> None:
     await redis.ask("CONFIG", "SET", "maxmemory-policy", "volatile-lru")
     assert await server.may_evict()
     await server.close()
+
+
+@pytest.mark.parametrize("key", ["a", b"a"])
+def test_a_command_is_about_its_second_word_and_a_script_about_its_first_key(key: str | bytes) -> None:
+    assert key_of(("GET", key)) == key_of(("EVAL", "return 1", 1, key, "x")) == b"a"
 
 
 async def test_answers_come_in_order_and_a_refusal_among_them(redis: RedisProcess) -> None:

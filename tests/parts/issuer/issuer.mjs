@@ -2,7 +2,7 @@
 // refresh tokens rotate. Configured by one JSON argument; prints one line when it listens.
 import Provider, { errors } from "oidc-provider";
 
-const { port, redirectUris, postLogoutRedirectUris, backchannelLogoutUri, clientSecret, accessTokenLifetime, resources, client, features, more } =
+const { port, redirectUris, postLogoutRedirectUris, backchannelLogoutUri, clientSecret, accessTokenLifetime, resources, accessTokenFormat, client, features, more } =
   JSON.parse(process.argv[2]);
 
 const provider = new Provider(`http://localhost:${port}`, {
@@ -40,7 +40,7 @@ const provider = new Provider(`http://localhost:${port}`, {
         enabled: true,
         getResourceServerInfo: (_ctx, resource) => {
           if (!resources.includes(resource)) throw new errors.InvalidTarget();
-          return { scope: "openid", audience: resource, accessTokenFormat: "jwt" };
+          return { scope: "openid", audience: resource, accessTokenFormat: accessTokenFormat ?? "jwt" };
         },
       },
     }),
