@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 FIRST = 3
 _NAMES = ("public", "admin")
+_FAMILIES = (socket.AF_INET, socket.AF_INET6, socket.AF_UNIX)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,7 +27,7 @@ class Activation:
         """Return what was passed to the process *pid*, in descriptors from *first* on.
 
         A single socket is the public one, whatever its name; of two, `FileDescriptorName=` says which
-        is `public` and which `admin`. Raises OSError where they are anything else than listening TCP.
+        is `public` and which `admin`. Raises OSError where they do not listen, or for no streams.
         """
         if environ.get("LISTEN_PID") != str(pid):
             return cls()
@@ -52,11 +53,12 @@ def _named(environ: Mapping[str, str]) -> tuple[str, ...]:
 def _listening(descriptor: int) -> socket.socket:
     os.set_inheritable(descriptor, False)
     passed = socket.socket(fileno=descriptor)
-    tcp = passed.family in (socket.AF_INET, socket.AF_INET6) and passed.type == socket.SOCK_STREAM
-    if not tcp or not passed.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN):
+    stream = passed.family in _FAMILIES and passed.type == socket.SOCK_STREAM
+    if not stream or not passed.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN):
         passed.close()
         raise OSError(
-            errno.EINVAL, "systemd passes what is no listening TCP socket (ListenStream=, Accept=no)"
+            errno.EINVAL,
+            "systemd passes what is no listening TCP or Unix stream socket (ListenStream=, Accept=no)",
         )
     passed.setblocking(False)
     return passed

@@ -3,6 +3,7 @@
 import asyncio
 import gc
 import signal
+import socket
 import ssl
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import AsyncExitStack
@@ -28,13 +29,14 @@ from gateway.observe.metrics import Metrics
 from gateway.observe.trail import Trail
 from gateway.reload import Reload
 from gateway.rooms import Rooms, Surroundings
-from gateway.settings.addresses import listen_address
+from gateway.settings.addresses import listen_address, socket_path
 from gateway.settings.loader import Loaded
 from gateway.settings.schema import SessionSettings, Settings
 from gateway.settings.tls import TlsSettings
 from gateway.store.database import Database
 from gateway.store.grants import drop_grants_without
 from gateway.succession import Succession
+from gateway.unix_socket import UnixSocket
 from gateway.web.admin import AdminPort, Stage
 
 FLOORS = {
@@ -186,13 +188,20 @@ class Gateway:
 
     async def _open_public(self) -> None:
         if self._listener is not None:
-            address = listen_address(self._settings.listen)
             await self._listener.start(
-                address.host,
-                address.port,
-                bound=self._around.public_socket,
+                self._around.public_socket or self._own_place(),
                 tls=None if self._tls is None else self._present_tls,
             )
+
+    def _own_place(self) -> tuple[str, int] | socket.socket:
+        """Return where to listen where nobody passed a socket. Raises OSError."""
+        listen = self._settings.listen
+        if path := socket_path(listen):
+            made = UnixSocket.bind(path)
+            self._stack.callback(made.remove)
+            return made.sock
+        address = listen_address(listen)
+        return address.host, address.port
 
     def _present_tls(self) -> ssl.SSLContext:
         if self._tls is None:

@@ -13,11 +13,12 @@ from gateway.activation import Activation
 from gateway.notify import Notify
 from gateway.observe.log import Log
 from gateway.observe.merged import merged
-from gateway.settings.addresses import listen_address
+from gateway.settings.addresses import listen_address, socket_path
 from gateway.settings.schema import Settings
+from gateway.unix_socket import UnixSocket
 from gateway.web.admin import AdminPort, Stage
 from gateway.worker import Worker
-from gateway.workers import Plan, Supervisor
+from gateway.workers import BACKLOG, Plan, Supervisor
 
 NOTHING = Activation()
 NOBODY = Notify()
@@ -94,17 +95,14 @@ def supervise(
 async def _supervise(
     settings: Settings, config: Path, *, workers: int, log: Log, activation: Activation, notify: Notify
 ) -> int:
-    where = listen_address(settings.listen)
     with TemporaryDirectory(prefix="vestibule-") as folder:
-        plan = Plan(
-            command=(sys.executable, "-m", "gateway", "run", "--config", str(config)),
-            host=where.host,
-            port=where.port,
-            workers=workers,
-            folder=Path(folder),
-            bound=activation.public,
-        )
         async with AsyncExitStack() as stack:
+            plan = Plan(
+                command=(sys.executable, "-m", "gateway", "run", "--config", str(config)),
+                where=activation.public or _own_place(settings.listen, stack),
+                workers=workers,
+                folder=Path(folder),
+            )
             supervisor, stage = Supervisor(plan, log=log), Stage()
             await _open_admin(settings, supervisor, stage, stack, bound=activation.admin)
             stack.push_async_callback(supervisor.end)  # first, so that the admin port tells of it
@@ -123,6 +121,17 @@ async def _supervise(
             notify.stopping()
             stage.draining = True
         return 0
+
+
+def _own_place(listen: str, stack: AsyncExitStack) -> socket.socket | tuple[str, int]:
+    """Return where the workers listen where nobody passed a socket. Raises OSError."""
+    if path := socket_path(listen):
+        made = UnixSocket.bind(path)
+        stack.callback(made.remove)
+        made.sock.listen(BACKLOG)
+        return made.sock
+    address = listen_address(listen)
+    return address.host, address.port
 
 
 def _listen_to_signals(supervisor: Supervisor) -> asyncio.Event:

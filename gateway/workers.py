@@ -20,9 +20,11 @@ from gateway.worker import Worker
 EVERY = 5.0
 """Seconds between two looks at a worker; one that does not answer three of them is killed."""
 
+BACKLOG = 1024
+"""Connections that may wait at each socket."""
+
 _START = 120.0
 _MISSED = 3
-_BACKLOG = 1024
 _SHORTEST, _LONGEST = 0.1, 30.0
 _LASTED = 60.0
 
@@ -31,19 +33,18 @@ _LASTED = 60.0
 class Plan:
     """How many workers run *command*, where the gateway listens, and the folder of their admin ports.
 
-    `bound` is a socket that listens there already, for all of them; None where each has its own.
+    `where` is a host and a port, at which each has a socket of its own, or the one socket of all of them,
+    which listens already.
     """
 
     command: Sequence[str]
-    host: str
-    port: int
+    where: tuple[str, int] | socket.socket
     workers: int
     folder: Path
-    bound: socket.socket | None = None
 
     def listening(self) -> socket.socket:
         """Return a socket for one worker, to be closed by whoever asked. Raises OSError."""
-        return listening(self.host, self.port) if self.bound is None else self.bound.dup()
+        return self.where.dup() if isinstance(self.where, socket.socket) else listening(*self.where)
 
 
 class Place:
@@ -201,7 +202,7 @@ def listening(host: str, port: int) -> socket.socket:
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
         sock.bind(address)
-        sock.listen(_BACKLOG)
+        sock.listen(BACKLOG)
     except BaseException:
         sock.close()
         raise

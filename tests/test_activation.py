@@ -81,19 +81,30 @@ def test_sockets_that_cannot_be_told_apart_are_refused(
         Activation.of(environ, pid=PID, first=passed[0].fileno())
 
 
-def test_what_does_not_listen_for_tcp_is_refused(tmp_path: Path) -> None:
+def test_a_unix_socket_is_served_too(tmp_path: Path) -> None:
+    path = str(tmp_path / "s")
+    with socket.socket(socket.AF_UNIX) as local:
+        local.bind(path)
+        local.listen()
+        found = of(told(1), local)
+    assert found.public is not None
+    assert found.public.getsockname() == path
+    found.public.close()
+
+
+def test_what_does_not_listen_for_streams_is_refused(tmp_path: Path) -> None:
     plain = socket.socket()
     datagrams = socket.socket(type=socket.SOCK_DGRAM)
-    local = socket.socket(socket.AF_UNIX)
-    local.bind(str(tmp_path / "s"))
-    local.listen()
-    for each in (plain, datagrams, local):
-        with each, pytest.raises(OSError, match="no listening TCP socket"):
+    messages = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    messages.bind(str(tmp_path / "s"))
+    messages.listen()
+    for each in (plain, datagrams, messages):
+        with each, pytest.raises(OSError, match="no listening TCP or Unix stream socket"):
             of(told(1), each)
 
 
 async def test_all_workers_serve_the_one_socket(passed: list[socket.socket], tmp_path: Path) -> None:
-    plan = Plan(command=(), host="127.0.0.1", port=1, workers=2, folder=tmp_path, bound=passed[0])
+    plan = Plan(command=(), where=passed[0], workers=2, folder=tmp_path)
     served: asyncio.Queue[int] = asyncio.Queue()
     for _ in range(2):
         with plan.listening() as each:

@@ -4,7 +4,7 @@ import asyncio
 import json
 import os
 import signal
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
 
@@ -14,9 +14,11 @@ from tests.fakes.upstream import RecordingUpstream
 
 
 @asynccontextmanager
-async def two_workers(folder: Path) -> AsyncIterator[tuple[GatewayProcess, RecordingUpstream]]:
+async def two_workers(
+    folder: Path, environ: Mapping[str, str] = {}
+) -> AsyncIterator[tuple[GatewayProcess, RecordingUpstream]]:
     async with RecordingUpstream() as app:
-        gateway = GatewayProcess(folder=folder)
+        gateway = GatewayProcess(folder=folder, environ=dict(environ))
         gateway.configure(f'[[routes]]\nupstream = "{app.url}"\naccess = "public"\n')
         gateway.config.write_text("workers = 2\n" + gateway.config.read_text())
         await gateway.start()

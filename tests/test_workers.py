@@ -20,7 +20,7 @@ STAND_IN = (sys.executable, "-m", "tests.fakes.stand_in")
 async def supervised(folder: Path, how: str, count: int = 2) -> AsyncIterator[tuple[Supervisor, int]]:
     port = free_port()
     log = configure(form="json", level="info", stream=io.BytesIO(), clock=lambda: 0.0)
-    plan = Plan(command=(*STAND_IN, how), host="127.0.0.1", port=port, workers=count, folder=folder)
+    plan = Plan(command=(*STAND_IN, how), where=("127.0.0.1", port), workers=count, folder=folder)
     supervisor = Supervisor(plan, log=log)
     try:
         yield supervisor, port

@@ -56,7 +56,7 @@ def plan_of(settings: "Settings", config: Path, *, client_secret: str) -> "Plan"
     from gateway.assembly import build_routes, registration
     from gateway.demo.issuer import Client
     from gateway.demo.run import Plan, Port, gateway_command
-    from gateway.settings.addresses import Address, listen_address, url
+    from gateway.settings.addresses import Address, listen_address, socket_path, url
 
     def port(part: str, address: Address, key: str) -> Port:
         host = "127.0.0.1" if address.host == "localhost" else address.host
@@ -64,6 +64,8 @@ def plan_of(settings: "Settings", config: Path, *, client_secret: str) -> "Plan"
 
     if [each.type for each in settings.providers] != ["oidc"] or not settings.routes:
         raise ValueError(f"{config} is no demo's: it needs one issuer, and a route to the sample app")
+    if socket_path(settings.listen):
+        raise ValueError(f"{config} is no demo's: it listens on a Unix socket, which no browser opens")
     provider = registration(settings.providers[0])
     upstream = build_routes(settings)[0].upstream
     if upstream is None:

@@ -10,6 +10,7 @@ from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_add
 from typing import NamedTuple
 
 from gateway.errors import RequestRejected
+from gateway.model.inbound import UNIX_PEER
 
 Network = IPv4Network | IPv6Network
 _REMEMBERED = 4096
@@ -26,15 +27,16 @@ class Origin:
 
 
 class TrustedProxies:
-    """The peers whose forwarding fields are believed."""
+    """The peers whose forwarding fields are believed: in some network, or `UNIX_PEER` where it is named."""
 
-    def __init__(self, networks: Sequence[Network]) -> None:
-        self._networks = tuple(networks)
+    def __init__(self, named: Sequence[Network | str]) -> None:
+        self._networks = tuple(each for each in named if not isinstance(each, str))
+        self._unix = UNIX_PEER in named
         self._known: dict[str, bool] = {}
 
     def include(self, peer: str) -> bool:
         """Say whether *peer* is a trusted proxy."""
-        if not self._networks:
+        if not self._networks and not self._unix:
             return False
         known = self._known.get(peer)
         if known is None:
@@ -44,6 +46,8 @@ class TrustedProxies:
         return known
 
     def _looked_up(self, peer: str) -> bool:
+        if peer == UNIX_PEER:
+            return self._unix
         address = parsed_address(peer)
         return address is not None and any(address in network for network in self._networks)
 

@@ -14,9 +14,12 @@ from gateway.front.crowd import Counts, Crowd
 from gateway.front.limits import Limits
 from gateway.front.server import Server
 from gateway.front.snapshot import Snapshot
-from gateway.front.threshold import UNIX, Log, Threshold, bound_to
+from gateway.front.threshold import Log, Threshold, bound_to
+from gateway.model.inbound import UNIX_PEER
 
 _BACKLOG = 1024
+
+Address = tuple[str, int]
 
 
 class Listener:
@@ -45,25 +48,23 @@ class Listener:
 
     async def start(
         self,
-        host: str,
-        port: int,
+        where: Address | socket.socket,
         *,
-        bound: socket.socket | None = None,
         tls: Callable[[], ssl.SSLContext] | None = None,
     ) -> None:
-        """Listen on *host* and *port*, or on the socket that is *bound*, for TLS alone where there is *tls*.
+        """Listen at *where*, a host and a port or a socket that is bound, for TLS alone where there is *tls*.
 
         It gives the context in force: connections that stand keep what they began with.
         """
         self._server = server = Server(
             self._handle, limits=self._limits, refuse=self._refuse, crowd=self._crowd, lane=self
         )
-        if tls is None and not self._proxy_protocol and not _is_unix(bound):
+        if tls is None and not self._proxy_protocol and not _is_unix(where):
             loop = asyncio.get_running_loop()
             self._listening = await (
-                loop.create_server(server, host, port, backlog=_BACKLOG)
-                if bound is None
-                else loop.create_server(server, sock=bound, backlog=_BACKLOG)
+                loop.create_server(server, sock=where, backlog=_BACKLOG)
+                if isinstance(where, socket.socket)
+                else loop.create_server(server, *where, backlog=_BACKLOG)
             )
             return
         self._threshold = Threshold(
@@ -75,8 +76,7 @@ class Listener:
             limits=self._limits,
             log=self._log,
         )
-        listening = bound_to(host, port) if bound is None else [bound]
-        self._threshold.open(listening)
+        self._threshold.open([where] if isinstance(where, socket.socket) else bound_to(*where))
 
     def serve(self, snapshot: Snapshot) -> None:
         """Serve every request by *snapshot* from the next one on; those that run keep theirs."""
@@ -92,7 +92,7 @@ class Listener:
             await self._server.drain(seconds)
 
     def _speaks_for_many(self, peer: str) -> bool:
-        return peer == UNIX or self._snapshot.trusts(peer)
+        return peer == UNIX_PEER or self._snapshot.trusts(peer)
 
     def _demands_header(self, peer: str) -> bool:
         return self._proxy_protocol and self._snapshot.trusts(peer)
@@ -120,5 +120,5 @@ class Listener:
         return self._snapshot.refuse(error, peer)
 
 
-def _is_unix(sock: socket.socket | None) -> bool:
-    return sock is not None and sock.family == socket.AF_UNIX
+def _is_unix(where: Address | socket.socket) -> bool:
+    return isinstance(where, socket.socket) and where.family == socket.AF_UNIX

@@ -17,9 +17,7 @@ from gateway.errors import RequestRejected
 from gateway.front.crowd import BUSY, Counts, Crowd
 from gateway.front.limits import Limits
 from gateway.front.proxy_header import take_header
-
-UNIX = "unix:"
-"""How the peer of a Unix socket is named, which has no address."""
+from gateway.model.inbound import UNIX_PEER
 
 _SHUTDOWN_SECONDS = 3.0
 _BACKLOG = 1024
@@ -123,7 +121,9 @@ class Threshold:
 
     def _welcome(self, sock: socket.socket, address: object) -> None:
         sock.setblocking(False)
-        arrival = Arrival(sock, address[0].removeprefix("::ffff:") if isinstance(address, tuple) else UNIX)
+        arrival = Arrival(
+            sock, address[0].removeprefix("::ffff:") if isinstance(address, tuple) else UNIX_PEER
+        )
         if not self._crowd.enter(arrival):
             self._turn_away(sock)
             return

@@ -4,6 +4,9 @@ import msgspec
 
 RawHeaders = tuple[tuple[bytes, bytes], ...]
 
+UNIX_PEER = "unix:"
+"""How the peer of a Unix socket is called, which has no address."""
+
 
 class Notes:
     """What a stage worked out from a head's fields and its peer alone; `size` is what the fields take
@@ -32,8 +35,8 @@ class Inbound(msgspec.Struct, frozen=True, kw_only=True):
     `localhost:8080`); `hostname` is the same without a port. `headers` are raw names and
     values in order, optional white space trimmed. `length` is the declared body length, None
     where there is none declared; `chunked` is the other framing. `spellings` are the relaxable
-    spellings found in the path (`%2f`, `//`, `;`). `peer` is the socket's address, `client_ip` the
-    caller's after trusted proxies; `scheme` and `host` likewise.
+    spellings found in the path (`%2f`, `//`, `;`). `peer` is the socket's address or `UNIX_PEER`, `client_ip`
+    the caller's after trusted proxies; `scheme` and `host` likewise.
     `websocket` says that the connection is to become one (RFC 6455 4.1).
     `forwarded_for` is the chain to pass on, already vetted, without `peer`; `notes` belong to
     `headers`. A struct, since one is made for every request and a frozen dataclass costs four

@@ -4,9 +4,10 @@ Law: what two parsers could read differently is refused, with the spelling that 
 """
 
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import AfterValidator, BeforeValidator, WithJsonSchema
 
@@ -133,8 +134,8 @@ def _is_local(host: str) -> bool:
 
 def listen_address(text: str) -> Address:
     """Take apart `host:port`; raise Refused."""
-    if text.startswith("unix:"):
-        raise Refused("must be host:port", "Unix sockets are not served yet")
+    if text.startswith(UNIX):
+        raise Refused("must be host:port", 'for example "127.0.0.1:8081"')
     found = _AUTHORITY.fullmatch(text)
     if not found or found["port"] is None:
         raise Refused("must be host:port", 'for example "127.0.0.1:8080" or "[::1]:8080"')
@@ -147,9 +148,25 @@ def listen_address(text: str) -> Address:
     return Address(host=bare_host(found["host"]), port=int(found["port"]))
 
 
+def socket_path(text: str) -> str:
+    """Return the path that a `unix:` address names, empty where *text* is another; raise Refused."""
+    if not text.startswith(UNIX):
+        return ""
+    path = text.removeprefix(UNIX)
+    if not path.startswith("/") or path.startswith("//") or not _VISIBLE.fullmatch(path):
+        raise Refused("is not the path of a socket", 'for example "unix:/run/app.sock"')
+    if len(path) > _LONGEST_SOCKET:
+        raise Refused(f"is longer than {_LONGEST_SOCKET} bytes, which no socket's path may be")
+    return path
+
+
 def _listen(text: str) -> str:
     listen_address(text)
     return text
+
+
+def _listen_publicly(text: str) -> str:
+    return text if socket_path(text) else _listen(text)
 
 
 def _public_url(text: str) -> str:
@@ -195,14 +212,7 @@ def upstream_url(text: str) -> str:
 
 def member_url(text: str) -> str:
     """Return where one member of an upstream listens: an origin, or `unix:` and a path; raise Refused."""
-    if not text.startswith(UNIX):
-        return upstream_url(text)
-    path = text.removeprefix(UNIX)
-    if not path.startswith("/") or path.startswith("//") or not _VISIBLE.fullmatch(path):
-        raise Refused("is not the path of a socket", 'for example "unix:/run/app.sock"')
-    if len(path) > _LONGEST_SOCKET:
-        raise Refused(f"is longer than {_LONGEST_SOCKET} bytes, which no socket's path may be")
-    return text
+    return text if socket_path(text) else upstream_url(text)
 
 
 def _host_pattern(text: str) -> str:
@@ -234,10 +244,23 @@ def _network(value: object) -> Network:
     raise Refused("is not a network in CIDR notation", meant)
 
 
+def _trusted(value: object) -> Network | str:
+    return UNIX if value == UNIX else _network(value)
+
+
+def everybody_is_among(trusted: Iterable[Network | str]) -> bool:
+    """Say whether *trusted* holds every address of a kind."""
+    return any(not isinstance(each, str) and each.prefixlen == 0 for each in trusted)
+
+
 PublicUrl = Annotated[str, AfterValidator(_public_url)]
 IssuerUrl = Annotated[str, AfterValidator(_issuer_url)]
 EndpointUrl = Annotated[str, AfterValidator(_endpoint_url)]
 UpstreamUrl = Annotated[str, AfterValidator(member_url)]
 HostPattern = Annotated[str, AfterValidator(_host_pattern)]
 Listen = Annotated[str, AfterValidator(_listen)]
+PublicListen = Annotated[str, AfterValidator(_listen_publicly)]
 Cidr = Annotated[Network, BeforeValidator(_network), WithJsonSchema({"type": "string"})]
+TrustedProxy = Annotated[
+    Network | Literal["unix:"], BeforeValidator(_trusted), WithJsonSchema({"type": "string"})
+]

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping
 from ipaddress import IPv4Network, IPv6Network
 
-from gateway.settings.addresses import Network, url
+from gateway.settings.addresses import UNIX, Network, everybody_is_among, socket_path, url
 from gateway.settings.bearer_cautions import bearer_cautions
 from gateway.settings.database_url import verifies_its_server
 from gateway.settings.possession_checks import possession_cautions
@@ -22,8 +22,7 @@ def cautions(settings: Settings, secrets: Mapping[str, str]) -> Iterator[str]:
             yield f'{key} is a literal; {{ env = "NAME" }} or {{ file = "path" }} keeps it out of here'
     if not url(settings.public_url).tls:
         yield "public_url is http: cookies go without __Host- and Secure, which is for trying only"
-    if any(network.prefixlen == 0 for network in settings.trusted_proxies):
-        yield "trusted_proxies holds every address: any client can then say who and where it is"
+    yield from _of_peers(settings)
     yield from _without_effect(settings)
     yield from redis_cautions(settings.redis)
     yield from _in_the_open(settings)
@@ -38,6 +37,16 @@ def cautions(settings: Settings, secrets: Mapping[str, str]) -> Iterator[str]:
             yield from _names_by_email(f"upstreams.{name}.identity", upstream.identity.headers)
     yield from _of_routes(settings)
     yield from possession_cautions(settings)
+
+
+def _of_peers(settings: Settings) -> Iterator[str]:
+    if everybody_is_among(settings.trusted_proxies):
+        yield "trusted_proxies holds every address: any client can then say who and where it is"
+    if socket_path(settings.listen) and UNIX not in settings.trusted_proxies:
+        yield (
+            'listen is a Unix socket, and "unix:" is not in trusted_proxies: nobody\'s address is known, so '
+            "networks let nobody pass and limits count everybody as one"
+        )
 
 
 def _of_routes(settings: Settings) -> Iterator[str]:

@@ -7,7 +7,7 @@ drawn from it not at all.
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 
-from gateway.settings.addresses import Address, listen_address, url, within
+from gateway.settings.addresses import url, within
 from gateway.settings.client_checks import client_faults
 from gateway.settings.listen_checks import LISTEN_CHECKS
 from gateway.settings.notation import KeyPath, nearest, toml
@@ -244,31 +244,6 @@ def _is_among(name: str, providers: Sequence[ProviderSettings]) -> bool:
     return any(provider.id == name for provider in providers)
 
 
-def _no_loops(settings: Settings) -> Iterator[Finding]:
-    """An upstream that is one of our own sockets would send every request back to ourselves."""
-    ours = {key: listen_address(getattr(settings, key)) for key in ("listen", "admin_listen")}
-    for name, upstream in settings.upstreams.items():
-        for index, each in enumerate(upstream.urls):
-            yield from _ours(("upstreams", name, "urls", index), each, ours)
-    for index, route in enumerate(settings.routes):
-        if route.upstream is not None and "://" in route.upstream:
-            yield from _ours(("routes", index, "upstream"), route.upstream, ours)
-
-
-def _ours(path: tuple[str | int, ...], target: str, ours: dict[str, Address]) -> Iterator[Finding]:
-    try:
-        address = url(target).address
-    except ValueError:
-        return
-    for key, own in ours.items():
-        if address.overlaps(own):
-            yield Finding(
-                path=path,
-                message=f"is {key}, the gateway's own address: it would call itself",
-                because=((key,),),
-            )
-
-
 Check = Callable[[Settings], Iterator[Finding]]
 CHECKS: tuple[Check, ...] = (
     *LISTEN_CHECKS,
@@ -282,5 +257,4 @@ CHECKS: tuple[Check, ...] = (
     *ROUTE_CHECKS,
     *TLS_CHECKS,
     *UPSTREAM_CHECKS,
-    _no_loops,
 )

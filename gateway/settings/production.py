@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from itertools import chain
 
 from gateway.errors import Fault
-from gateway.settings.addresses import listen_address, url
+from gateway.settings.addresses import everybody_is_among, listen_address, socket_path, url
 from gateway.settings.loader import Loaded
 
 _FEWEST = 12
@@ -31,7 +31,7 @@ def _plain_http(loaded: Loaded) -> Iterator[tuple[str, str, str]]:
     settings = loaded.settings
     if not url(settings.public_url).tls:
         yield "public_url", "is http", "write https://…; TLS may end at a proxy in front"
-    plain = settings.tls is None and not settings.trusted_proxies
+    plain = settings.tls is None and not settings.trusted_proxies and not socket_path(settings.listen)
     if plain and listen_address(settings.listen).beyond_loopback:
         yield (
             "listen",
@@ -66,5 +66,5 @@ def _weak(loaded: Loaded) -> Iterator[tuple[str, str, str]]:
 
 
 def _proxies(loaded: Loaded) -> Iterator[tuple[str, str, str]]:
-    if any(network.prefixlen == 0 for network in loaded.settings.trusted_proxies):
+    if everybody_is_among(loaded.settings.trusted_proxies):
         yield "trusted_proxies", "believes every address", "name the networks of your own proxies"

@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from gateway.model.cores import usable_cores
-from gateway.settings.addresses import Cidr, Listen, PublicUrl, url
+from gateway.settings.addresses import Listen, PublicListen, PublicUrl, TrustedProxy, url
 from gateway.settings.database_url import DatabaseUrl
 from gateway.settings.fields import CookieDomain, CookieName, Prefix, Slug, Workers
 from gateway.settings.providers import ProviderSettings
@@ -123,7 +123,9 @@ class Settings(Table):
         description="What the browser types; https unless loopback. The only source of redirect_uri.",
         examples=["https://gateway.example.com"],
     )
-    listen: Listen = Field(default="127.0.0.1:8080", description="Where the gateway listens: host:port.")
+    listen: PublicListen = Field(
+        default="127.0.0.1:8080", description="Where the gateway listens: host:port, or unix:/path."
+    )
     admin_listen: Listen = Field(
         default="127.0.0.1:8081", description="/livez /readyz /startupz /metrics; never on the public port."
     )
@@ -136,8 +138,10 @@ class Settings(Table):
         description="At least 32 bytes; a list rotates: the first seals, all open.",
         examples=[{"file": "var/secret.key"}],
     )
-    trusted_proxies: tuple[Cidr, ...] = Field(
-        default=(), description="Networks whose Forwarded and X-Forwarded-* are believed; empty: nobody's."
+    trusted_proxies: tuple[TrustedProxy, ...] = Field(
+        default=(),
+        description='Networks whose Forwarded and X-Forwarded-* are believed; "unix:" for a Unix socket in '
+        "listen. Empty: nobody's.",
     )
     proxy_protocol: bool = Field(
         default=False,

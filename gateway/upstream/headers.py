@@ -15,7 +15,7 @@ import msgspec
 from gateway.errors import LoopDetected
 from gateway.model.cookies import CookieNames
 from gateway.model.grant import Token
-from gateway.model.inbound import Inbound, RawHeaders
+from gateway.model.inbound import UNIX_PEER, Inbound, RawHeaders
 from gateway.model.route import Forwarding, Route
 from gateway.model.session import Session
 from gateway.model.upstream import Balance
@@ -45,6 +45,7 @@ _UPGRADE = b"Connection: Upgrade\r\nUpgrade: websocket\r\n\r\n"
 _BY_AFFINITY = frozenset((Balance.HASH_USER, Balance.HASH_IP))
 _NOTHING_LISTED = frozenset((b"close", b"keep-alive"))
 _RENDERED_KEPT = 10_000
+_NAMELESS = frozenset(("", UNIX_PEER))
 
 
 class Outbound(msgspec.Struct, frozen=True, kw_only=True):
@@ -224,7 +225,7 @@ class Dresser:
         These follow from the client's fields and its address alone.
         """
         client = self._filtered(inbound, headers)
-        peer = inbound.peer or "unknown"
+        peer = "unknown" if inbound.peer in _NAMELESS else inbound.peer  # RFC 7239 6.2
         chain = ", ".join((*inbound.forwarded_for, peer))
         via = _passed(client.via) if client.via else ""
         forwarding = (

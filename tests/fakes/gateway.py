@@ -36,7 +36,7 @@ SECRET = "only for tests: a secret that is long enough"
 
 _TOML = """
 public_url = "{public_url}"
-listen = "127.0.0.1:{port}"
+listen = "{listen}"
 admin_listen = "127.0.0.1:{admin_port}"
 secret = {secret}
 {top}
@@ -134,8 +134,12 @@ async def running_gateway(
     environ: dict[str, str] | None = None,
     limits: Limits | None = None,
     fast_lane: bool | None = None,
+    listen: str = "",
 ) -> AsyncIterator[RunningGateway]:
-    """Start a gateway on free ports; *top* and *tables* are more TOML before and after the tables."""
+    """Start a gateway on free ports; *top* and *tables* are more TOML before and after the tables.
+
+    With *listen* it binds that itself, and `port` is nobody's.
+    """
     public, admin = listening_socket(), listening_socket()
     port, admin_port = public.getsockname()[1], admin.getsockname()[1]
     url = f"http://localhost:{port}" if http else f"https://{HOST}"
@@ -143,7 +147,7 @@ async def running_gateway(
     parts += [route(upstream, route_keys)] if upstream else []
     toml = _TOML.format(
         public_url=url,
-        port=port,
+        listen=listen or f"127.0.0.1:{port}",
         admin_port=admin_port,
         secret=secret,
         database=database,
@@ -163,7 +167,7 @@ async def running_gateway(
             clock=clock,
             limits=limits or Limits(),
             fast_lane=FAST_LANE if fast_lane is None else fast_lane,
-            public_socket=public,
+            public_socket=None if listen else public,
             admin_socket=admin,
         ),
     )
@@ -177,7 +181,7 @@ async def running_gateway(
         )
     finally:
         await app.stop(drain=1.0)
-        for never_served in (public, admin):  # where the start was refused
+        for never_served in (public, admin):  # where the start was refused, or something else was served
             never_served.close()
         log.close()
         keep_for_the_canary_search(written.getvalue())

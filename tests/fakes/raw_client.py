@@ -24,7 +24,7 @@ class RawAnswer:
 
 
 class RawConnection:
-    """One TCP connection to the gateway."""
+    """One connection to the gateway."""
 
     def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self.reader = reader
@@ -36,6 +36,11 @@ class RawConnection:
     ) -> "RawConnection":
         """Connect; with *tls* to the server that has a certificate for *name*."""
         return cls(*await asyncio.open_connection(host, port, limit=1 << 22, ssl=tls, server_hostname=name))
+
+    @classmethod
+    async def open_unix(cls, path: str) -> "RawConnection":
+        """Connect to a Unix socket."""
+        return cls(*await asyncio.open_unix_connection(path, limit=1 << 22))
 
     async def __aenter__(self) -> "RawConnection":
         return self

@@ -30,6 +30,7 @@ FLOORS = {
     "memory": 7,
     "reload": 7,
     "activation": 7,
+    "unix_socket": 7,
     "notify": 7,
     "request_keys": 7,
     "file_watch": 7,

@@ -26,6 +26,13 @@ def test_plain_http_is_said_to_be_for_trying(tmp_path: Path) -> None:
     assert "__Host-" in found
 
 
+def test_a_unix_socket_that_nobody_is_trusted_by_is_told(tmp_path: Path) -> None:
+    listen = f'listen = "unix:{tmp_path}/s"\n'
+    [told] = warnings(tmp_path, listen + QUIET)
+    assert '"unix:"' in told
+    assert warnings(tmp_path, f'{listen}trusted_proxies = ["unix:"]\n{QUIET}') == []
+
+
 @pytest.mark.parametrize("network", ["0.0.0.0/0", "::/0"])
 def test_trusting_everybody_is_told(tmp_path: Path, network: str) -> None:
     (found,) = warnings(tmp_path, f'trusted_proxies = ["{network}"]\n{QUIET}')

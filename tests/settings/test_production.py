@@ -54,5 +54,9 @@ def test_behind_a_named_proxy_any_interface_will_do(tmp_path: Path) -> None:
     assert keys(tmp_path, text) == []
 
 
+def test_a_unix_socket_is_not_beyond_loopback(tmp_path: Path) -> None:
+    assert keys(tmp_path, f'listen = "unix:{tmp_path}/s"\n{READY}') == []
+
+
 def test_a_secret_of_few_different_bytes_is_refused(tmp_path: Path) -> None:
     assert keys(tmp_path, READY, secret="0123" * 16) == ["secret"]
