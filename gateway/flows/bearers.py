@@ -189,7 +189,10 @@ class Bearers:
                 return held.session
             return await self._read_again(place, held)
         flight = self._flights.get(place)
-        found = await asyncio.shield(flight or self._begun(bearer, token, place))
+        try:
+            found = await asyncio.shield(flight or self._begun(bearer, token, place))
+        except BearerRefused as refusal:  # each who shares it is told apart, for each asks at a route
+            raise type(refusal)(refusal.reason, str(refusal)) from None
         if flight is not None and asks_for_roles and found.user:  # they were read before this request came
             return await self._read_again(place, found)
         return found.session

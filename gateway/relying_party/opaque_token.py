@@ -29,7 +29,7 @@ from gateway.relying_party.strict_json import JsonRefused, read_object
 REFUSED_FOR = 10
 """Seconds for which a token that was refused is refused again without asking."""
 
-MOST_REFUSED = 10_000
+MOST_REFUSED = 2_000
 
 _TEXTS = ("scope", "client_id", "username", "token_type", "sub", "iss", "jti")
 _KINDS = ("token_type", "token_use", "typ")

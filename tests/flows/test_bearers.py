@@ -9,6 +9,7 @@ from gateway.errors import (
     AccessDenied,
     BearerRefused,
     IssuerUnavailable,
+    ScopeMissing,
     SessionRejected,
     StoreUnavailable,
 )
@@ -313,6 +314,18 @@ async def test_those_who_come_together_are_told_by_one_look_and_roles_are_read_f
     assert isinstance(found[0], asyncio.CancelledError)
     assert [each.identity.user_id for each in found[1:] if isinstance(each, Session)] == ["u_ann"] * 3
     assert (world.asked, world.read) == (1, 4)
+
+
+async def test_a_refusal_that_is_shared_is_each_ones_own() -> None:
+    world = World(fails=ScopeMissing("scope", "access token: it lacks a scope"))
+    both = [asyncio.create_task(world.caller()) for _ in range(2)]
+    first, second = await asyncio.gather(*both, return_exceptions=True)
+    assert world.asked == 1
+    assert isinstance(first, ScopeMissing)
+    assert isinstance(second, ScopeMissing)
+    assert first is not second
+    assert (str(first), first.reason) == (str(second), "scope")
+    assert len(world.audited) == 2
 
 
 async def test_a_refusal_forgets_what_was_known() -> None:
