@@ -212,7 +212,9 @@ async def test_O38_hashing_gives_way_to_traffic_and_nobody_else_does() -> None:
     await passwords.hash(b"x")
     [worker] = set(threading.enumerate()) - earlier
     assert os.getpriority(os.PRIO_PROCESS, worker.native_id or 0) == LAST
+    assert os.sched_getscheduler(worker.native_id or 0) == os.SCHED_IDLE
     assert os.getpriority(os.PRIO_PROCESS, 0) == before
+    assert os.sched_getscheduler(0) == os.SCHED_OTHER
     await passwords.close()
 
 
