@@ -267,7 +267,7 @@ def _answers(database: Database) -> Callable[[], Awaitable[bool]]:
 
 
 def _context(tls: TlsSettings) -> ssl.SSLContext:
-    return server_context(tls.cert, tls.key)
+    return server_context(tls.cert, tls.key, client_ca=tls.client_ca)
 
 
 def check_versions() -> None:

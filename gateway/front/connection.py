@@ -81,6 +81,7 @@ class Connection(Intake):
         "_refuse",
         "_serve",
         "arrival",
+        "client_cert",
         "draining",
         "farewell",
         "passing",
@@ -104,6 +105,7 @@ class Connection(Intake):
         self._lane = lane
         self._peer = None if arrival is None else arrival.peer
         self.arrival = arrival
+        self.client_cert = b""
         self._handed: Callable[[], Awaitable[bool]] | None = None
         self._abort_timer: asyncio.TimerHandle | None = None
         self.passing: UnderWay | None = None

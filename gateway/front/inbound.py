@@ -57,6 +57,7 @@ class RawRequest(msgspec.Struct, frozen=True, kw_only=True):
     version: tuple[int, int]
     headers: RawHeaders
     peer: str
+    client_cert: bytes = b""
 
 
 class Receiver:
@@ -119,6 +120,7 @@ class Receiver:
             forwarded_for=origin.chain if origin else (),
             traceparent=_traceparent(noted.get(b"traceparent", ())),
             websocket=b"upgrade" in noted and _is_websocket(raw, noted, has_body=chunked or bool(length)),
+            client_cert=raw.client_cert,
             notes=Notes(size=size),
         )
 

@@ -8,7 +8,8 @@ from collections.abc import Callable
 from aiohttp.http import RawRequestMessage
 from aiohttp.streams import StreamReader
 
-from gateway.errors import GatewayError
+from gateway.errors import GatewayError, RequestRejected
+from gateway.front import client_cert
 from gateway.front.connection import Connection, Previous
 from gateway.front.crowd import Counts, Crowd
 from gateway.front.limits import Limits
@@ -57,7 +58,12 @@ class Listener:
         It gives the context in force: connections that stand keep what they began with.
         """
         self._server = server = Server(
-            self._handle, limits=self._limits, refuse=self._refuse, crowd=self._crowd, lane=self
+            self._handle,
+            limits=self._limits,
+            refuse=self._refuse,
+            crowd=self._crowd,
+            lane=self,
+            certificate=None if tls is None else self._certificate,
         )
         if tls is None and not self._proxy_protocol and not _is_unix(where):
             loop = asyncio.get_running_loop()
@@ -96,6 +102,15 @@ class Listener:
 
     def _demands_header(self, peer: str) -> bool:
         return self._proxy_protocol and self._snapshot.trusts(peer)
+
+    def _certificate(self, connection: Connection, transport: asyncio.Transport) -> bytes | None:
+        try:
+            return client_cert.told(transport.get_extra_info("ssl_object"))
+        except RequestRejected as error:
+            self._counts.connection_refused("handshake")
+            facts = {"peer": connection.peer, "detail": str(error)}
+            self._log.event("warning", "client_certificate.refused", facts)
+            return None
 
     # What connections ask.
 

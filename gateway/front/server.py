@@ -1,6 +1,7 @@
 """All connections of the public port: made, counted, drained."""
 
 import asyncio
+from collections.abc import Callable
 
 from aiohttp import http_parser, web
 from aiohttp.web_protocol import RequestHandler
@@ -11,12 +12,17 @@ from gateway.front.crowd import BUSY, Crowd, Guest
 from gateway.front.intake import check_names
 from gateway.front.limits import Limits
 
+Certificate = Callable[[Connection, asyncio.Transport], bytes | None]
 # How long a request that was cut is given to notice, in seconds.
 _CANCELLING = 1.0
 
 
 class Server(web.Server):
-    """Makes our connections, and ends them."""
+    """Makes our connections, and ends them.
+
+    *certificate* gives what apps are told of the certificate that a client showed, None where it may not
+    come in with it.
+    """
 
     def __init__(
         self,
@@ -26,12 +32,14 @@ class Server(web.Server):
         refuse: Refuse,
         crowd: Crowd,
         lane: FastLane | None = None,
+        certificate: Certificate | None = None,
     ) -> None:
         super().__init__(_never, handler_cancellation=True)
         self._serve = serve
         self._limits = limits
         self._refuse = refuse
         self._lane = lane
+        self._certificate = certificate
         self._crowd = crowd
         self._open: dict[Connection, asyncio.Transport] = {}
         self._all_gone: asyncio.Future[None] | None = None
@@ -72,6 +80,12 @@ class Server(web.Server):
                 transport.close()
         elif not self._crowd.hand_on(arrival, handler):
             transport.abort()
+        elif self._certificate is not None:
+            shown = self._certificate(handler, transport)
+            if shown is None:
+                transport.abort()
+            else:
+                handler.client_cert = shown
 
     def connection_lost(self, handler: RequestHandler, exc: BaseException | None = None) -> None:
         super().connection_lost(handler, exc)

@@ -116,7 +116,9 @@ class Snapshot:
 
     def recall(self, connection: Connection, data: bytes) -> Previous | None:
         """Return what *data* repeats but for its target, wherever that came, None where it is new."""
-        return None if self._lane is None else self._known.recall(data, peer=connection.peer)
+        if self._lane is None or connection.client_cert:
+            return None  # with a certificate the same bytes mean another client
+        return self._known.recall(data, peer=connection.peer)
 
     def repeat(self, connection: Connection, previous: Previous, target: bytes) -> bool:
         """Pass on at once what differs from *previous* in its *target* at most, as `take` does.
@@ -206,6 +208,7 @@ class Snapshot:
             version=message.version,
             headers=message.raw_headers,
             peer=passage.peer,
+            client_cert=connection.client_cert,
         )
         previous = connection.previous
         known = previous.inbound if previous is not None and previous.reader is self else None
@@ -227,7 +230,8 @@ class Snapshot:
         plain = _can_carry_another(message) and not inbound.has_body
         rest = piece[len(opening) :] if plain and piece.startswith(opening + b" HTTP/1.1\r\n") else b""
         previous = Previous(reader=self, message=message, inbound=inbound, rest=rest)
-        self._known.note(previous)
+        if not connection.client_cert:
+            self._known.note(previous)
         return previous
 
     # What the fast lane asks.

@@ -9,8 +9,8 @@ UNIX_PEER = "unix:"
 
 
 class Notes:
-    """What a stage worked out from a head's fields and its peer alone; `size` is what the fields take
-    on the wire.
+    """What a stage worked out from a head's fields and its connection alone; `size` is what the fields
+    take on the wire.
 
     Clients repeat their fields from request to request: a connection that sees the same ones again
     hands on the same notes, and the work is done once. Nothing that depends on the time, the target
@@ -37,7 +37,8 @@ class Inbound(msgspec.Struct, frozen=True, kw_only=True):
     where there is none declared; `chunked` is the other framing. `spellings` are the relaxable
     spellings found in the path (`%2f`, `//`, `;`). `peer` is the socket's address or `UNIX_PEER`, `client_ip`
     the caller's after trusted proxies; `scheme` and `host` likewise.
-    `websocket` says that the connection is to become one (RFC 6455 4.1).
+    `websocket` says that the connection is to become one (RFC 6455 4.1). `client_cert` is the lines that tell
+    of the certificate that was shown on the connection, empty where none was.
     `forwarded_for` is the chain to pass on, already vetted, without `peer`; `notes` belong to
     `headers`. A struct, since one is made for every request and a frozen dataclass costs four
     times as much to fill.
@@ -63,6 +64,7 @@ class Inbound(msgspec.Struct, frozen=True, kw_only=True):
     forwarded_for: tuple[str, ...] = ()
     traceparent: str | None = None
     websocket: bool = False
+    client_cert: bytes = b""
     notes: Notes = msgspec.field(default_factory=Notes)
 
     @property

@@ -17,3 +17,9 @@ class TlsSettings(Table):
         description="PEM file of its private key, not encrypted, readable by the gateway alone.",
         examples=["certs/gateway.example.com.key"],
     )
+    client_ca: ReadableFile | None = Field(
+        default=None,
+        description="PEM file of the authorities whose certificates clients may show; apps are told of them "
+        "in Client-Cert and Client-Cert-Chain (RFC 9440).",
+        examples=["certs/clients-ca.pem"],
+    )

@@ -37,6 +37,14 @@ def _usable(settings: Settings) -> Iterator[Finding]:
         )
 
 
+def _authorities(settings: Settings) -> Iterator[Finding]:
+    client_ca = None if settings.tls is None else settings.tls.client_ca
+    if client_ca is None:
+        return
+    if reason := _reason(lambda context: context.load_verify_locations(client_ca)):
+        yield Finding(path=("tls", "client_ca"), message=f"cannot be used: {reason}")
+
+
 def _others_may_read(path: str) -> bool:
     try:
         return bool(os.stat(path).st_mode & stat.S_IROTH)
@@ -46,8 +54,13 @@ def _others_may_read(path: str) -> bool:
 
 def _unusable(tls: TlsSettings) -> str:
     """Say why the pair makes no TLS server; empty where it does."""
+    return _reason(lambda context: context.load_cert_chain(tls.cert, tls.key, password=_nobody_types))
+
+
+def _reason(load: Callable[[ssl.SSLContext], None]) -> str:
+    """Say why *load* fails; empty where it does not."""
     try:
-        ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER).load_cert_chain(tls.cert, tls.key, password=_nobody_types)
+        load(ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER))
     except ssl.SSLError as error:
         return (error.reason or "not PEM").replace("_", " ").lower()
     except OSError as error:
@@ -61,4 +74,4 @@ def _nobody_types() -> NoReturn:
     raise ValueError("the key is encrypted, and nobody is there to type its password")
 
 
-TLS_CHECKS: tuple[Callable[[Settings], Iterator[Finding]], ...] = (_promised, _usable)
+TLS_CHECKS: tuple[Callable[[Settings], Iterator[Finding]], ...] = (_promised, _usable, _authorities)

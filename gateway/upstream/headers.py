@@ -222,7 +222,7 @@ class Dresser:
     def _passed_on(self, inbound: Inbound, headers: RawHeaders) -> bytes:
         """Return what of the client's *headers* goes on, and where it all came from, up to the request's id.
 
-        These follow from the client's fields and its address alone.
+        These follow from the client's fields, its address and its certificate alone.
         """
         client = self._filtered(inbound, headers)
         peer = "unknown" if inbound.peer in _NAMELESS else inbound.peer  # RFC 7239 6.2
@@ -232,7 +232,7 @@ class Dresser:
             f"X-Forwarded-For: {chain}\r\nX-Forwarded-Proto: {inbound.scheme}\r\n"
             f"X-Forwarded-Host: {inbound.host}\r\nVia: {via}1.1 {PSEUDONYM}\r\nX-Request-Id: "
         )
-        return b"".join((*client.kept, forwarding.encode("latin-1")))
+        return b"".join((*client.kept, inbound.client_cert, forwarding.encode("latin-1")))
 
     def _passed_on_but(self, taken: frozenset[bytes], inbound: Inbound) -> bytes:
         """Return what `_passed_on` does, without the client's own word in what is *taken* by the gateway."""

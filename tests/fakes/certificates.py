@@ -10,7 +10,8 @@ def write_certificates(folder: Path) -> trustme.CA:
     folder.mkdir()
     authority = trustme.CA()
     ours = authority.issue_cert("gateway.example.com")
-    authority.cert_pem.write_to_path(folder / "internal-ca.pem")
+    for name in ("internal-ca.pem", "clients-ca.pem"):
+        authority.cert_pem.write_to_path(folder / name)
     ours.cert_chain_pems[0].write_to_path(folder / "gateway.pem")
     ours.private_key_pem.write_to_path(folder / "gateway.key")
     (folder / "gateway.key").chmod(0o600)

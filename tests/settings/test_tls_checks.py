@@ -49,3 +49,15 @@ def test_C05_a_key_that_everybody_may_read_is_refused(tmp_path: Path, certificat
     assert "chmod" in found(tmp_path, certificates)["tls.key"]
     certificates.key.chmod(0o640)
     assert found(tmp_path, certificates) == {}
+
+
+@pytest.mark.parametrize("content", [b"", b"no PEM", b"-----BEGIN CERTIFICATE-----\nAAAA"])
+def test_B131_authorities_that_are_none_are_told(
+    tmp_path: Path, certificates: Certificates, content: bytes
+) -> None:
+    authorities = tmp_path / "clients.pem"
+    authorities.write_bytes(content)
+    toml = certificates.toml.replace(" }", f', client_ca = "{authorities}" }}')
+    assert list(faults_by_key(tmp_path, toml + "\n" + SOUND)) == ["tls.client_ca"]
+    authorities.write_bytes(certificates.cert.read_bytes())
+    assert faults_by_key(tmp_path, toml + "\n" + SOUND) == {}
