@@ -409,3 +409,18 @@ def test_the_files_to_deploy_fit_one_another() -> None:
     assert f"StateDirectory={Path(settings['database']['url']).parent.name}\n" in unit
     assert f"server {settings['listen']};" in nginx
     assert f"server_name {settings['public_url'].partition('://')[2]};" in nginx
+
+
+def test_C08_nothing_that_is_shipped_runs_as_root_or_may_become_more_than_it_is() -> None:
+    unit = (ROOT / "deploy/vestibule.service").read_text().splitlines()
+    assert {"User=vestibule", "NoNewPrivileges=yes", "ProtectSystem=strict", "CapabilityBoundingSet="} <= set(
+        unit
+    )
+    filters = [line.partition("=")[2] for line in unit if line.startswith("SystemCallFilter=")]
+    assert filters[:2] == ["@system-service", "~@privileged @resources"]
+    assert set(filters[2].split()) == {"prlimit64", "setrlimit", "setpriority", "sched_setscheduler"}
+    assert "SystemCallErrorNumber=EPERM" in unit
+    [user] = re.findall(r"^USER (\d+):(\d+)$", (ROOT / "deploy/Dockerfile").read_text(), re.MULTILINE)
+    assert "0" not in user
+    [run] = re.findall(r"^docker run .*(?:\\\n.*)*", (ROOT / "deploy/README.md").read_text(), re.MULTILINE)
+    assert all(flag in run for flag in ("--read-only", "--cap-drop ALL", "--security-opt no-new-privileges"))
