@@ -11,6 +11,16 @@ CANARY = "c4n4ry-5ecret"
 Heard = list[tuple[str, str, Mapping[str, object]]]
 
 
+@pytest.fixture(autouse=True)
+def nobody_else() -> None:
+    """Let no log that another test of this process left open listen as well."""
+    for name in LIBRARIES:
+        logger = logging.getLogger(name)
+        for left in [handler for handler in logger.handlers if isinstance(handler, Bridge)]:
+            logger.removeHandler(left)
+        logger.propagate = True
+
+
 @pytest.fixture
 def heard() -> Iterator[Heard]:
     lines: Heard = []
