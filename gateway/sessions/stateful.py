@@ -232,6 +232,10 @@ class Stateful:
         self._tell("session.ended", user_id=user_id, public=public_id(kept.id), reason="others")
         return kept
 
+    def distrust(self) -> None:
+        """Ask the store about every session anew, without waiting for its news."""
+        self._cache.drop_all()
+
     async def sweep(self) -> None:
         """Remove, and tell, every session that is over and that nobody presented since."""
         now = int(self._clock())

@@ -209,6 +209,9 @@ class Strategy(Protocol):
         Raises SessionRejected, StoreUnavailable; nothing ended then.
         """
 
+    def distrust(self) -> None:
+        """Use nothing that was read of sessions before this call: somebody else ended some just now."""
+
     async def close(self) -> None:
         """Record what is not recorded yet, if the store answers, and stop."""
 
