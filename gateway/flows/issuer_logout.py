@@ -118,6 +118,7 @@ class IssuerLogout:
         )
         if ended is None:
             raise LogoutRefused("logout token: this one was obeyed before")
+        self._strategy.distrust()
         return ended
 
     def _known(self, provider_id: str) -> Announcer:

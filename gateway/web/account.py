@@ -189,6 +189,7 @@ class AccountPage:
         mine = session.identity.user_id
         if not _PUBLIC_ID.fullmatch(visit.tail) or not await self._endings.end(visit.tail, user_id=mine):
             raise NoSuchPage("no such session")
+        self._strategy.distrust()
         self._audit(
             AuditEvent(
                 name="session.ended",
