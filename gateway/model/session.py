@@ -98,7 +98,7 @@ class SessionRecord:
     @property
     def public_id(self) -> str:
         """The name by which the session is told to people and logs: of no use as a cookie."""
-        return self.key.hex()[:16]
+        return public_name(self.key)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -116,6 +116,11 @@ class FoundSession:
 def session_key(session_id: str) -> bytes:
     """Return what stores keep of a session's id: a copy of their tables signs nobody in or out."""
     return hashlib.sha256(session_id.encode()).digest()
+
+
+def public_name(key: bytes) -> str:
+    """Return the name by which the session under *key* is told to people and logs."""
+    return key.hex()[:16]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -203,6 +203,12 @@ class Stateless:
         self._tell("session.ended", session, reason="others")
         return replace(session, token_id=_token_id(), epoch=epoch)
 
+    async def let_go(self, keys: Sequence[bytes]) -> None:
+        """Do nothing: nothing is kept."""
+
+    def distrust(self) -> None:
+        """Do nothing: of a session nothing is kept here but its cookie, which its lease ends."""
+
     async def close(self) -> None:
         """Record what is not recorded yet, if the store answers, and stop."""
         if not self._lent:

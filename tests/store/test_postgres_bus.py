@@ -63,7 +63,7 @@ async def test_B064_each_change_names_whom_it_is_about_before_a_later_moment_is_
     mine = record("one", ann)
     async with followed(fresh) as news:
         assert await told_of(news) == {"all"}
-        await database.sessions.add(mine, most=0)
+        await database.sessions.add(mine)
         await database.sessions.touch({mine.key: mine.seen_at + 60})
         assert await told_of(news) == set(), "nobody holds a new session, and being seen ends none"
         await database.users.change_roles(ann, grant=["admin"])
@@ -96,7 +96,7 @@ async def test_B064_what_is_done_by_hand_is_told_as_well(fresh: PostgresDatabase
     database = await Database.open(fresh.url, clock=FakeClock())
     async with database.users.ledger() as ledger:
         ann = (await ledger.create_user(ANN)).id
-    await database.sessions.add(record("one", ann), most=0)
+    await database.sessions.add(record("one", ann))
     async with followed(fresh) as news:
         await told_of(news)
         for statement in (
