@@ -225,7 +225,11 @@ class Gateway:
         self._stack.push_async_callback(close)
 
     async def _exposition(self) -> bytes:
-        return self._metrics.exposition()
+        pieces = []
+        for piece in self._metrics.pieces():
+            pieces.append(piece)
+            await asyncio.sleep(0)  # thousands of routes are a second's work, and requests are waiting
+        return b"".join(pieces)
 
     async def _jwks(self) -> bytes:
         return msgspec.json.encode({} if self._succession is None else self._succession.jwks())
