@@ -110,6 +110,7 @@ def _route(settings: Settings, route: RouteSettings, shared: _Shared) -> Route:
         demand=_demand(route),
         asks_for_roles=route.asks_for_roles,
         methods=frozenset(route.methods) if route.methods else None,
+        own_origin=route.csrf == "fetch-metadata",
         strip_prefix=route.strip_prefix,
         max_body=route.max_body,
         allow_in_path=frozenset(route.allow_in_path),

@@ -8,7 +8,7 @@ last bytes are not taken.
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from typing import Protocol
+from typing import Protocol, cast
 
 import msgspec
 from aiohttp import web
@@ -21,6 +21,7 @@ from gateway.front.crowd import Guest
 from gateway.front.intake import Intake
 from gateway.front.limits import Limits
 from gateway.model.inbound import Inbound
+from gateway.model.turn import Outbox, Turn
 
 # How long a connection may stay without a request once the gateway is to end, in seconds.
 _FIRST_REQUEST = 1.0
@@ -77,9 +78,11 @@ class Connection(Intake):
         "_abort_timer",
         "_handed",
         "_lane",
+        "_outbox",
         "_peer",
         "_refuse",
         "_serve",
+        "_turn",
         "arrival",
         "client_cert",
         "draining",
@@ -96,12 +99,15 @@ class Connection(Intake):
         limits: Limits,
         serve: Serve,
         refuse: Refuse,
+        turn: Turn,
         lane: FastLane | None = None,
         arrival: Guest | None = None,
     ) -> None:
         super().__init__(manager, loop=loop, limits=limits)
         self._serve = serve
         self._refuse = refuse
+        self._turn = turn
+        self._outbox: Outbox | None = None
         self._lane = lane
         self._peer = None if arrival is None else arrival.peer
         self.arrival = arrival
@@ -120,6 +126,10 @@ class Connection(Intake):
             name = self.peername
             self._peer = name[0].removeprefix("::ffff:") if isinstance(name, tuple) else ""
         return self._peer
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._outbox = Outbox(cast(asyncio.WriteTransport, transport), self._turn)
+        super().connection_made(transport)
 
     def data_received(self, data: bytes) -> None:
         if self._lane is None or not data.startswith(b"GET ") or not self._repeated(self._lane, data):
@@ -164,6 +174,10 @@ class Connection(Intake):
                 return
         waiter.set_result(None)
 
+    def eof_received(self) -> bool:  # type: ignore[override]
+        self._flush()  # the transport may close by itself now
+        return super().eof_received()
+
     def connection_lost(self, exc: BaseException | None) -> None:
         if self._abort_timer is not None:
             self._abort_timer.cancel()
@@ -171,6 +185,7 @@ class Connection(Intake):
         passing, self.passing = self.passing, None
         if passing is not None:
             passing.abandon()
+        self._outbox = None
         super().connection_lost(exc)
 
     # What is served.
@@ -189,6 +204,7 @@ class Connection(Intake):
             self.force_close()
             raise
         if not self._force_close and self.transport is not None:
+            self._flush()
             self.transport.close()
 
     async def _served_next(self) -> bool:
@@ -246,9 +262,13 @@ class Connection(Intake):
 
     def write(self, data: bytes) -> None:
         """Write to the client; raises ConnectionResetError where it is gone."""
-        if self.transport is None:
+        if self._outbox is None:
             raise ConnectionResetError("client is gone")
-        self.transport.write(data)
+        self._outbox.write(data)
+
+    def _flush(self) -> None:
+        if self._outbox is not None:
+            self._outbox.flush()
 
     @property
     def congested(self) -> bool:
@@ -258,7 +278,9 @@ class Connection(Intake):
     @property
     def backlog(self) -> int:
         """How many written bytes the client has not taken yet."""
-        return 0 if self.transport is None else self.transport.get_write_buffer_size()
+        if self.transport is None or self._outbox is None:
+            return 0
+        return self.transport.get_write_buffer_size() + self._outbox.size
 
     async def drained(self) -> None:
         """Return once the client has read enough for more."""
@@ -267,11 +289,13 @@ class Connection(Intake):
     def write_eof(self) -> None:
         """Say that nothing more is written, where the transport can say so without ending all."""
         if self.transport is not None and self.transport.can_write_eof():
+            self._flush()
             self.transport.write_eof()
 
     def cut(self) -> None:
         """Abort, so that the client sees an answer that is not complete."""
         if self.transport is not None:
+            self._flush()
             self.transport.abort()
         self.force_close()
 
@@ -281,7 +305,7 @@ class Connection(Intake):
         if not farewell or self.transport is None or self.backlog:
             self.cut()
             return
-        self.transport.write(farewell)
+        self.write(farewell)
         self.force_close()
 
     async def end(self, *, linger: bool) -> None:
@@ -296,6 +320,7 @@ class Connection(Intake):
 
     async def _linger(self, transport: asyncio.Transport) -> None:
         self._deaf = True
+        self._flush()
         if transport.can_write_eof():
             transport.write_eof()
         self._lingering = self._loop.create_future()
@@ -306,6 +331,7 @@ class Connection(Intake):
     def force_close(self) -> None:
         """Close after what is written; a client that does not take it is cut off in time."""
         transport = self.transport
+        self._flush()
         super().force_close()
         if transport is not None and transport.get_write_buffer_size():
             self._abort_timer = self._loop.call_later(self._limits.write_idle, transport.abort)

@@ -11,6 +11,7 @@ from gateway.front.connection import Connection, FastLane, Refuse, Serve
 from gateway.front.crowd import BUSY, Crowd, Guest
 from gateway.front.intake import check_names
 from gateway.front.limits import Limits
+from gateway.model.turn import Turn
 
 Certificate = Callable[[Connection, asyncio.Transport], bytes | None]
 # How long a request that was cut is given to notice, in seconds.
@@ -41,6 +42,7 @@ class Server(web.Server):
         self._lane = lane
         self._certificate = certificate
         self._crowd = crowd
+        self._turn = Turn()
         self._open: dict[Connection, asyncio.Transport] = {}
         self._all_gone: asyncio.Future[None] | None = None
 
@@ -56,6 +58,7 @@ class Server(web.Server):
             limits=self._limits,
             serve=self._serve,
             refuse=self._refuse,
+            turn=self._turn,
             lane=self._lane,
             arrival=arrival,
         )

@@ -28,8 +28,10 @@ class Document:
         return f"{self.name}:{self.lines.of(path)}"
 
     def fault(self, finding: Finding) -> Fault:
-        """Return *finding* with the place where its author can mend it."""
-        line = 0 if finding.place else self.lines.of(finding.path)
+        """Return *finding* with the place where its author can mend it: a default is written nowhere, but
+        what it contradicts is."""
+        keys = () if finding.place else (finding.path, *finding.because)
+        line = next(filter(None, map(self.lines.of, keys)), 0)
         return Fault(
             message=finding.message,
             key=render(finding.path),

@@ -113,12 +113,11 @@ def _worth_telling(path: KeyPath, default: object) -> bool:
 
 
 def _hidden(path: KeyPath, raw: object) -> Iterator[Entry]:
-    if raw is None:
-        yield Entry(path=path, value=None, given=False)
-    elif isinstance(raw, list):
+    """Yield where each secret comes from; one that is not set is nothing to tell."""
+    if isinstance(raw, list):
         for index, each in enumerate(raw):
             yield Entry(path=(*path, index), value=MASK, given=True, secret=source(each))
-    else:
+    elif raw is not None:
         yield Entry(path=path, value=MASK, given=True, secret=source(raw))
 
 

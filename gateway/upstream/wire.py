@@ -10,6 +10,7 @@ from collections.abc import Callable
 from typing import Protocol, cast
 
 from gateway.errors import UpstreamBroken, UpstreamTimeout
+from gateway.model.turn import Outbox, Turn
 from gateway.model.upstream import Timeouts
 from gateway.upstream.answer import AnswerReader
 from gateway.upstream.answer_head import AnswerHeads
@@ -45,12 +46,14 @@ class Connection(asyncio.Protocol):
         owner: Owner,
         timeouts: Timeouts,
         heads: AnswerHeads,
+        turn: Turn,
         reuse: bool,
         found_at: float | None = None,
     ) -> None:
         self._owner = owner
         self._timeouts = timeouts
         self._heads = heads
+        self._turn = turn
         self._reuse = reuse
         self._loop = asyncio.get_running_loop()
         self._retires_at = (self._loop.time() if found_at is None else found_at) + LIFETIME
@@ -90,7 +93,7 @@ class Connection(asyncio.Protocol):
             self._deadline = None
         else:
             self._arm(self._timeouts.first_byte)
-        self._transport.write(head)
+        self._outbox.write(head)
         return reader
 
     async def more(self) -> None:
@@ -113,7 +116,7 @@ class Connection(asyncio.Protocol):
         """
         if self._reader is not reader or self._transport.is_closing():
             return
-        self._transport.writelines(parts)
+        self._send(parts)
         if self._writable is not None:
             self._arm(self._timeouts.idle)
             await asyncio.shield(self._writable)
@@ -125,9 +128,13 @@ class Connection(asyncio.Protocol):
         if self._reader is not reader or self._transport.is_closing():
             return
         self._sent = True
-        self._transport.writelines(parts)
+        self._send(parts)
         if self._reading:
             self._arm(self._timeouts.idle if reader.head_done else self._timeouts.first_byte)
+
+    def _send(self, parts: list[bytes]) -> None:
+        for part in parts:
+            self._outbox.write(part)
 
     def leave_http(self, reader: AnswerReader) -> None:
         """Carry bytes both ways from now on: no answer is due, and one end may end before the other."""
@@ -139,6 +146,7 @@ class Connection(asyncio.Protocol):
     def write_eof(self, reader: AnswerReader) -> None:
         """Say that nothing more will be sent, where the transport can say so without ending all."""
         if self._reader is reader and self._transport.can_write_eof() and not self._transport.is_closing():
+            self._outbox.flush()
             self._transport.write_eof()
 
     def close(self, reader: AnswerReader) -> None:
@@ -147,6 +155,7 @@ class Connection(asyncio.Protocol):
             self._reader = None
             self.closed = True
             self._arm(self._timeouts.idle)
+            self._outbox.flush()
             self._transport.close()
 
     def abandon(self, reader: AnswerReader, failure: BaseException | None = None) -> None:
@@ -161,6 +170,7 @@ class Connection(asyncio.Protocol):
         self._reader = None
         self._deadline = None
         self.closed = True
+        self._outbox.flush()
         self._transport.abort()
         self._wake()
 
@@ -172,6 +182,7 @@ class Connection(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast(asyncio.Transport, transport)
+        self._outbox = Outbox(self._transport, self._turn)
         self._poll = select.poll()
         self._poll.register(transport.get_extra_info("socket").fileno(), select.POLLIN)
 

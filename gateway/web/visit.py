@@ -1,6 +1,6 @@
 """A visit to one of our own endpoints: the request, what it asks, and what it sends."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 
 import msgspec
@@ -28,20 +28,25 @@ class Visit:
     tail: str = ""
 
     async def fields(self) -> Fields:
-        """Return what was sent, as form or JSON. Raises RequestRejected and its kinds."""
-        kind = _media_type(self.inbound)
-        if kind not in (_FORM, _JSON):
+        """Return what was sent, as form or JSON; a body that is not there has no fields.
+
+        Raises RequestRejected and its kinds.
+        """
+        reader = _READERS.get(_media_type(self.inbound))
+        if reader is None:
             raise MediaTypeRefused("neither a form nor JSON")
-        raw = await self.read_body(LARGEST_BODY)
-        return parse_fields(raw) if kind == _FORM else _from_json(raw)
+        return reader(await self.read_body(LARGEST_BODY))
 
     def wants_url(self, fields: Fields) -> bool:
         """Say whether a script asks for the next address as JSON instead of a redirect."""
         return self.inbound.values(b"x-auth-return-redirect") == [b"1"] or fields.one("json") == "true"
 
 
-def _media_type(inbound: Inbound) -> bytes:
+def _media_type(inbound: Inbound) -> bytes | None:
+    """Return the type of what was sent in lower case, None where nothing says it."""
     given = inbound.values(b"content-type")
+    if not given:
+        return None
     if len(given) != 1:
         return b""
     kind, _, parameters = given[0].lower().partition(b";")
@@ -58,3 +63,16 @@ def _from_json(raw: bytes) -> Fields:
         return Fields(tuple((name, msgspec.json.decode(value, type=str)) for name, value in texts.items()))
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as fault:
         raise RequestRejected("JSON that cannot be read") from fault
+
+
+def _from_nothing(raw: bytes) -> Fields:
+    if raw:
+        raise MediaTypeRefused("a body that does not say what it is")
+    return Fields()
+
+
+_READERS: Mapping[bytes | None, Callable[[bytes], Fields]] = {
+    _FORM: parse_fields,
+    _JSON: _from_json,
+    None: _from_nothing,
+}

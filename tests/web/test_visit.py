@@ -53,6 +53,10 @@ async def test_B072_of_json_only_strings_count() -> None:
     assert (await visit(sent, b"application/json").fields()).pairs == (("csrfToken", "t"),)
 
 
+async def test_B106_what_is_sent_without_a_body_has_no_fields_and_so_no_csrf_token() -> None:
+    assert (await visit(b"").fields()).pairs == ()
+
+
 @pytest.mark.parametrize(
     "kinds",
     [
@@ -64,7 +68,7 @@ async def test_B072_of_json_only_strings_count() -> None:
         (b"application/jsonx",),
     ],
 )
-async def test_another_media_type_is_refused_unread(kinds: tuple[bytes, ...]) -> None:
+async def test_another_media_type_is_refused(kinds: tuple[bytes, ...]) -> None:
     with pytest.raises(MediaTypeRefused):
         await visit(b"csrfToken=x", *kinds).fields()
 
