@@ -20,8 +20,8 @@ def _route(number: int) -> str:
 
 
 def growth(do: Callable[[int], Callable[[], object]]) -> float:
-    """Return how many times the work of fifty more routes *do* has where there are a hundred already as where
-    there are fifty; *do* makes, for a number of routes, what is to be watched. 1 means that none slows another.
+    """Return how much more work *do* has with fifty more routes where there are a hundred than where
+    there are fifty; *do* makes, for a number of routes, what is to be watched. 1: none slows another.
     """
     do(50)()  # what is worked out once and kept
     fifty, hundred, more = (work_of(do(count)) for count in (50, 100, 150))
