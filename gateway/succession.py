@@ -31,7 +31,7 @@ class Succession:
 
     def __init__(
         self,
-        furnish: Callable[[Settings, Tenure], Rooms],
+        furnish: Callable[[Settings, Tenure], Awaitable[Rooms]],
         *,
         prepare: Callable[[Settings], Awaitable[None]],
         serve: Callable[[Snapshot], None],
@@ -66,7 +66,7 @@ class Succession:
         """
         tenure = self._lasting.tenure()
         try:
-            rooms = self._furnish(settings, tenure)
+            rooms = await self._furnish(settings, tenure)
             term = _Term(rooms=rooms, snapshot=rooms.snapshot())
             await self._prepare(settings)
             await rooms.start()

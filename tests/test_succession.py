@@ -75,7 +75,7 @@ class Story:
         assert len(self.served) == len(self.prepared), "it does not serve yet"
         self.prepared.append(name)
 
-    def _furnish(self, settings: Settings, tenure: Tenure) -> Rooms:
+    async def _furnish(self, settings: Settings, tenure: Tenure) -> Rooms:
         name = cast(str, settings)
         house = House(name, tenure, self.ends)
         if name == "broken":
