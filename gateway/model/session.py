@@ -3,7 +3,7 @@
 import hashlib
 from dataclasses import dataclass
 
-from gateway.model.identity import Identity
+from gateway.model.identity import AccountClaims, Identity
 from gateway.model.proof import Proof, aged
 
 
@@ -50,7 +50,8 @@ class Session:
 class Standing:
     """What our database says about a session at one moment (BEHAVIOUR 2, the lookup).
 
-    `denied` is true where the session is on the denylist or before a cut-off time.
+    `denied` is true where the session is on the denylist or before a cut-off time. `claims` is what
+    the provider of its account said last, None where that is not known.
     """
 
     enabled: bool
@@ -61,6 +62,7 @@ class Standing:
     name: str | None
     image: str | None
     roles: tuple[str, ...]
+    claims: AccountClaims | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
