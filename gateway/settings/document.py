@@ -21,7 +21,7 @@ class Document:
     name: str = ""
     directory: Path = Path()
     values: dict[str, object] = field(default_factory=dict)
-    lines: Lines = field(default_factory=lambda: Lines({}))
+    lines: Lines = field(default_factory=lambda: Lines(""))
 
     def origin(self, path: KeyPath) -> str:
         """Return `file:line` of a key that the file sets."""

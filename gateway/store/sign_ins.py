@@ -71,6 +71,13 @@ class SignIns:
             rows = await transaction.rows(query.order_by(*_NEWEST_FIRST))
         return tuple(map(_as_sign_in, rows))
 
+    async def named(self, beginning: str) -> tuple[SignIn, ...]:
+        """Return the sessions that hold and whose public id begins with *beginning*, the newest first."""
+        so = sign_ins.c.public_id.startswith(beginning, autoescape=True)
+        async with self._writer.read() as transaction:
+            rows = await transaction.rows(self._holding().where(so).order_by(*_NEWEST_FIRST))
+        return tuple(map(_as_sign_in, rows))
+
     async def id_token_of(self, session_id: str) -> str | None:
         """Return the sealed ID token that was kept for a session, None where there is none."""
         query = select(sign_ins.c.id_token).where(sign_ins.c.session == session_key(session_id))
