@@ -43,6 +43,7 @@ def described(route: "Route") -> dict[str, Any]:
         "path": route.path,
         "access": str(route.access),
         "methods": None if route.methods is None else sorted(route.methods),
+        "csrf": "fetch-metadata" if route.own_origin else "off",
         "allow": _rules(route.allow),
         "deny": _rules(route.deny),
         "proof": _proof(route),
@@ -81,6 +82,7 @@ def _url(upstream: "Upstream") -> str:
 
 def _row(route: dict[str, Any]) -> tuple[str, ...]:
     told = [f"methods={','.join(route['methods'])}"] if route["methods"] else []
+    told += ["csrf=fetch-metadata"] if route["csrf"] != "off" else []
     told += _told(route["allow"], "") + _told(route["deny"], "deny.") + _told_proof(route["proof"])
     return (
         route["host"] or "*",

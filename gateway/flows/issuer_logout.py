@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
-from gateway.errors import LogoutRefused, NoSuchPage, SessionRejected, StoreUnavailable
+from gateway.errors import LogoutRefused, NoSuchPage, SessionRejected, StoreUnavailable, Unavailable
 from gateway.flows.recent import RecentLogins
 from gateway.model.event import Audit, AuditEvent, Clock
 from gateway.model.inbound import Inbound
@@ -72,6 +72,9 @@ class IssuerLogout:
         except LogoutRefused:
             self._tell("logout.backchannel", provider_id, outcome="refused", reason=LogoutRefused.code)
             raise
+        except Unavailable as outage:  # the issuer is told to come again, and may not
+            self._tell("logout.backchannel", provider_id, outcome="failure", reason=outage.code)
+            raise
         self._tell("logout.backchannel", provider_id, detail=f"{ended} ended")
 
     async def framed(self, provider_id: str, *, issuer: str, sid: str, inbound: Inbound) -> Framed:
@@ -118,6 +121,7 @@ class IssuerLogout:
         )
         if ended is None:
             raise LogoutRefused("logout token: this one was obeyed before")
+        self._strategy.distrust()
         return ended
 
     def _known(self, provider_id: str) -> Announcer:

@@ -22,6 +22,7 @@ from gateway.front.ends import Near, Owner
 from gateway.front.intake import Intake
 from gateway.front.limits import Limits
 from gateway.model.inbound import Inbound
+from gateway.model.turn import Outbox, Turn
 
 # How long a connection may stay without a request once the gateway is to end, in seconds.
 _FIRST_REQUEST = 1.0
@@ -86,9 +87,11 @@ class Connection(Intake):
         "_abort_timer",
         "_handed",
         "_lane",
+        "_outbox",
         "_peer",
         "_refuse",
         "_serve",
+        "_turn",
         "arrival",
         "client_cert",
         "draining",
@@ -104,12 +107,15 @@ class Connection(Intake):
         limits: Limits,
         serve: Serve,
         refuse: Refuse,
+        turn: Turn,
         lane: FastLane | None = None,
         arrival: Newcomer | None = None,
     ) -> None:
         super().__init__(manager, loop=loop, limits=limits)
         self._serve = serve
         self._refuse = refuse
+        self._turn = turn
+        self._outbox: Outbox | None = None
         self._lane = lane
         self._peer = None if arrival is None else arrival.peer
         self.arrival = arrival
@@ -127,6 +133,10 @@ class Connection(Intake):
             name = self.peername
             self._peer = name[0].removeprefix("::ffff:") if isinstance(name, tuple) else ""
         return self._peer
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._outbox = Outbox(cast(asyncio.WriteTransport, transport), self._turn)
+        super().connection_made(transport)
 
     def data_received(self, data: bytes) -> None:
         if self._lane is None or not data.startswith(b"GET ") or not self._repeated(self._lane, data):
@@ -171,6 +181,9 @@ class Connection(Intake):
                 return
         waiter.set_result(None)
 
+    def eof_received(self) -> None:
+        self._flush()  # the transport closes by itself now
+
     def connection_lost(self, exc: BaseException | None) -> None:
         if self._abort_timer is not None:
             self._abort_timer.cancel()
@@ -178,6 +191,7 @@ class Connection(Intake):
         passing, self.passing = self.passing, None
         if passing is not None:
             passing.abandon()
+        self._outbox = None
         super().connection_lost(exc)
 
     # What is served.
@@ -196,6 +210,7 @@ class Connection(Intake):
             self.force_close()
             raise
         if not self._force_close and self.transport is not None:
+            self._flush()
             self.transport.close()
 
     async def _served_next(self) -> bool:
@@ -253,9 +268,13 @@ class Connection(Intake):
 
     def write(self, data: bytes) -> None:
         """Write to the client; raises ConnectionResetError where it is gone."""
-        if self.transport is None:
+        if self._outbox is None:
             raise ConnectionResetError("client is gone")
-        self.transport.write(data)
+        self._outbox.write(data)
+
+    def _flush(self) -> None:
+        if self._outbox is not None:
+            self._outbox.flush()
 
     @property
     def congested(self) -> bool:
@@ -265,7 +284,9 @@ class Connection(Intake):
     @property
     def backlog(self) -> int:
         """How many written bytes the client has not taken yet."""
-        return 0 if self.transport is None else self.transport.get_write_buffer_size()
+        if self.transport is None or self._outbox is None:
+            return 0
+        return self.transport.get_write_buffer_size() + self._outbox.size
 
     async def drained(self) -> None:
         """Return once the client has read enough for more."""
@@ -274,6 +295,7 @@ class Connection(Intake):
     def cut(self) -> None:
         """Abort, so that the client sees an answer that is not complete."""
         if self.transport is not None:
+            self._flush()
             self.transport.abort()
         self.force_close()
 
@@ -282,6 +304,7 @@ class Connection(Intake):
         transport, host = self.transport, cast(Host, self._manager)
         if transport is None:
             raise ConnectionResetError("client is gone")
+        self._flush()
         near.begin(transport, owner=host, patience=self._limits.write_idle, full=self.congested)
         host.give_place(self, near, transport)
         self.transport = self._task_handler = None  # the one goes on, the other ends by itself
@@ -299,6 +322,7 @@ class Connection(Intake):
 
     async def _linger(self, transport: asyncio.Transport) -> None:
         self._deaf = True
+        self._flush()
         if transport.can_write_eof():
             transport.write_eof()
         self._lingering = self._loop.create_future()
@@ -309,6 +333,7 @@ class Connection(Intake):
     def force_close(self) -> None:
         """Close after what is written; a client that does not take it is cut off in time."""
         transport = self.transport
+        self._flush()
         super().force_close()
         if transport is not None and transport.get_write_buffer_size():
             self._abort_timer = self._loop.call_later(self._limits.write_idle, transport.abort)

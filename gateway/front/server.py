@@ -12,6 +12,7 @@ from gateway.front.crowd import BUSY, Crowd, Newcomer
 from gateway.front.ends import End, Near
 from gateway.front.intake import check_names
 from gateway.front.limits import Limits
+from gateway.model.turn import Turn
 
 Certificate = Callable[[Connection, asyncio.Transport], bytes | None]
 # How long a request that was cut is given to notice, in seconds.
@@ -42,6 +43,7 @@ class Server(web.Server):
         self._lane = lane
         self._certificate = certificate
         self._crowd = crowd
+        self._turn = Turn()
         self._open: dict[Connection | Near, asyncio.Transport] = {}
         self._all_gone: asyncio.Future[None] | None = None
 
@@ -57,6 +59,7 @@ class Server(web.Server):
             limits=self._limits,
             serve=self._serve,
             refuse=self._refuse,
+            turn=self._turn,
             lane=self._lane,
             arrival=arrival,
         )

@@ -1,7 +1,7 @@
 """A request that was answered by 101, until its connection is over.
 
-The law: of the request nothing is kept but what its log line will say, for that may be hours later, and of
-such connections there may be thousands.
+The law: of the request nothing is kept but what its log line will say and what it is judged by meanwhile,
+for that may be hours, and of such connections there may be thousands.
 """
 
 from collections.abc import Callable
@@ -75,4 +75,5 @@ def stay_of(passage: Passage, end: Callable[[str], None]) -> Stay | None:
         client_ip=inbound.client_ip,
         request_id=passage.request_id,
         end=end,
+        cookies=inbound.cookies,
     )

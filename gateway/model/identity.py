@@ -26,6 +26,15 @@ class Identity:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class AccountClaims:
+    """What a provider said last about one account: its groups, and the configured extra claims as an
+    `Identity` has them."""
+
+    groups: tuple[str, ...] = ()
+    claims: tuple[tuple[str, tuple[str, ...]], ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class User:
     """One person. `epoch` rises to end all of their sessions; times are Unix seconds."""
 

@@ -6,7 +6,6 @@ session, so the number of series does not grow with what clients send.
 
 from bisect import bisect_left
 from collections.abc import Callable, Iterator
-from itertools import accumulate
 
 from prometheus_client import (
     CollectorRegistry,
@@ -18,10 +17,11 @@ from prometheus_client import (
 from prometheus_client.metrics_core import (
     CounterMetricFamily,
     GaugeMetricFamily,
-    HistogramMetricFamily,
     Metric,
 )
 from prometheus_client.registry import Collector
+
+from gateway.observe import series
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "CONNECT", "TRACE"})
@@ -254,31 +254,49 @@ class Metrics:
 
     def exposition(self) -> bytes:
         """Return every series in the text format that `CONTENT_TYPE` names."""
-        return generate_latest(self._registry)
+        return b"".join(self.pieces())
+
+    def pieces(self) -> Iterator[bytes]:
+        """Yield `exposition` a piece at a time; what is counted meanwhile may be in it."""
+        yield generate_latest(self._registry)
+        yield from self._by_route()
+
+    def _by_route(self) -> Iterator[bytes]:
+        yield from series.values(
+            "gateway_http_requests_total",
+            "counter",
+            "Requests answered.",
+            ("route", "method", "code"),
+            (
+                ((route or "none", method, str(status or "other")), tally.count)
+                for (route, method, status), tally in self._requests.copy().items()
+            ),
+        )
+        yield from series.values(
+            "gateway_auth_decisions_total",
+            "counter",
+            "Admissions.",
+            ("route", "decision", "reason"),
+            (
+                ((route or "none", decision, reason), count)
+                for (route, decision, reason), count in self._decisions.copy().items()
+            ),
+        )
+        yield from series.values(
+            "gateway_upstream_member_up",
+            "gauge",
+            "Whether requests may go there.",
+            ("upstream", "member"),
+            ((place, int(asked)) for place, asked in self._members.copy().items()),
+        )
+        yield from _histogram("gateway_http_request_duration_seconds", "Until answered.", self._duration)
+        yield from _histogram(
+            "gateway_upstream_duration_seconds", "Until the upstream's head.", self._upstream
+        )
 
     def _families(self) -> Iterator[Metric]:
-        requests = CounterMetricFamily(
-            "gateway_http_requests", "Requests answered.", labels=("route", "method", "code")
-        )
-        for (route, method, status), tally in self._requests.copy().items():
-            requests.add_metric((route or "none", method, str(status or "other")), tally.count)
-        decisions = CounterMetricFamily(
-            "gateway_auth_decisions", "Admissions.", labels=("route", "decision", "reason")
-        )
-        for (route, decision, reason), count in self._decisions.copy().items():
-            decisions.add_metric((route or "none", decision, reason), count)
-        members = GaugeMetricFamily(
-            "gateway_upstream_member_up", "Whether requests may go there.", labels=("upstream", "member")
-        )
-        for (upstream, member), asked in self._members.copy().items():
-            members.add_metric((upstream, member), int(asked))
-        yield members
         build = GaugeMetricFamily("gateway_build_info", "The release that runs.", labels=("version",))
         build.add_metric((self._version,), 1)
-        yield requests
-        yield decisions
-        yield _histogram("gateway_http_request_duration_seconds", "Until answered.", self._duration)
-        yield _histogram("gateway_upstream_duration_seconds", "Until the upstream's head.", self._upstream)
         yield GaugeMetricFamily(
             "gateway_connections_open", "Connections of clients.", value=self._connections
         )
@@ -325,10 +343,6 @@ def _timing(timings: dict[str, _Timing], route: str) -> _Timing:
     return timing
 
 
-def _histogram(name: str, told: str, timings: dict[str, _Timing]) -> HistogramMetricFamily:
-    family = HistogramMetricFamily(name, told, labels=("route",))
-    for route, timing in timings.copy().items():
-        bounds = [*map(str, _SECONDS), "+Inf"]
-        buckets = list(zip(bounds, accumulate(timing.counts), strict=True))
-        family.add_metric((route or "none",), buckets, timing.total)
-    return family
+def _histogram(name: str, told: str, timings: dict[str, _Timing]) -> Iterator[bytes]:
+    rows = ((route or "none", timing.counts, timing.total) for route, timing in timings.copy().items())
+    return series.histograms(name, told, _SECONDS, rows)

@@ -4,7 +4,7 @@ Precedence: flags, then the environment, then the file, then a provider's preset
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from types import MappingProxyType
@@ -15,7 +15,7 @@ from gateway.errors import Fault, SettingsInvalid
 from gateway.settings.cautions import cautions
 from gateway.settings.checks import contradictions
 from gateway.settings.document import Document, read
-from gateway.settings.effective import Entry, entries
+from gateway.settings.effective import secrets
 from gateway.settings.known_presets import PRESETS
 from gateway.settings.notation import KeyPath, render
 from gateway.settings.overrides import Override, from_environment, from_flags
@@ -23,6 +23,7 @@ from gateway.settings.preset_fills import filled, told_once
 from gateway.settings.references import Mark, Source, Surroundings, sources
 from gateway.settings.refusal import Finding, related
 from gateway.settings.schema import Settings
+from gateway.settings.told import Told
 from gateway.settings.translate import as_written, findings, mended
 
 _NONE: Mapping[str, str] = MappingProxyType({})
@@ -39,12 +40,19 @@ class Loaded:
     """
 
     settings: Settings
-    origins: Mapping[str, str]
-    warnings: tuple[str, ...] = ()
-    written: Mapping[str, object] = field(default_factory=dict)
-    secrets: Mapping[str, str] = field(default_factory=dict)
-    files: Mapping[Path, Mark | None] = field(default_factory=dict)
-    again: "Callable[[], Loaded] | None" = field(default=None, repr=False, compare=False)
+    told: Told = field(repr=False, compare=False)
+    warnings: tuple[str, ...]
+    secrets: Mapping[str, str]
+    files: Mapping[Path, Mark | None]
+    again: "Callable[[], Loaded]" = field(repr=False, compare=False)
+
+    @property
+    def origins(self) -> Mapping[str, str]:
+        return self.told.origins
+
+    @property
+    def written(self) -> Mapping[str, object]:
+        return self.told.written
 
     def fault(self, key: str, message: str, suggestion: str) -> Fault:
         """Return a fault of *key* at the place where it was set."""
@@ -66,18 +74,31 @@ def load(path: Path | None, *, environ: Mapping[str, str], flags: Mapping[str, s
 
 
 def _load(document: Document, environ: Mapping[str, str], flags: Mapping[str, str]) -> Loaded:
-    above = [*from_environment(environ), *from_flags(flags)]
-    overrides = [each for each in above if isinstance(each, Override)]
+    outside = [*from_environment(environ), *from_flags(flags)]
+    overrides = [each for each in outside if isinstance(each, Override)]
     raw, fills = filled(_merged(document.values, overrides), PRESETS)
     overrides += fills
     around = Surroundings(directory=document.directory, environ=environ)
     settings, found = _validated(raw, around)
     found = told_once(found, fills)
-    found = [each for each in above if isinstance(each, Finding)] + found
+    found = [each for each in outside if isinstance(each, Finding)] + found
     if settings is None or found:
         raise _invalid(found, document, overrides)
-    loaded = _loaded(settings, list(entries(settings, raw)), document, overrides)
-    return replace(loaded, files=around.files, again=partial(_load, document, environ, flags))
+    above = {override.path: override.origin for override in overrides}
+    known = _secrets(settings, raw, above)
+    return Loaded(
+        settings=settings,
+        told=Told(settings, raw, document=document, above=above),
+        warnings=tuple(cautions(settings, known)),
+        secrets=MappingProxyType(known),
+        files=around.files,
+        again=partial(_load, document, environ, flags),
+    )
+
+
+def _secrets(settings: Settings, raw: Mapping[str, object], above: Mapping[KeyPath, str]) -> dict[str, str]:
+    """Return where each secret comes from."""
+    return {render(each.path): above.get(each.path, each.secret) for each in secrets(settings, raw)}
 
 
 def ring(path: Path | None, *, environ: Mapping[str, str]) -> tuple[Source, ...]:
@@ -147,23 +168,3 @@ def _placed(finding: Finding, overrides: Iterable[Override]) -> Finding:
                 place=override.origin,
             )
     return finding
-
-
-def _loaded(
-    settings: Settings, rows: Sequence[Entry], document: Document, overrides: Sequence[Override]
-) -> Loaded:
-    above = {override.path: override.origin for override in overrides}
-    origins = {}
-    for row in rows:
-        given = document.origin(row.path) if row.given else "default"
-        origins[render(row.path)] = above.get(row.path, given)
-    secrets = {render(row.path): row.secret for row in rows if row.secret}
-    for key in secrets.keys() & {render(path) for path in above}:
-        secrets[key] = origins[key]
-    return Loaded(
-        settings=settings,
-        origins=MappingProxyType(origins),
-        warnings=tuple(cautions(settings, secrets)),
-        written=MappingProxyType({render(row.path): row.value for row in rows}),
-        secrets=MappingProxyType(secrets),
-    )

@@ -11,11 +11,13 @@ from gateway.settings.refusal import Finding, Refused
 from gateway.settings.shape import field_at, homes, is_hidden, model_at
 
 _KEY_MARK = "[key]"  # how pydantic says that a map's key is wrong, not its value
+_MUST = "must be "
 _SENTENCES = {
     "missing": "is required, and not set",
     "extra_forbidden": "unknown key",
     "string_type": "must be a string",
     "bool_type": "must be true or false",
+    "int_type": "must be a whole number",
     "tuple_type": "must be a list",
     "mapping_type": "must be a table",
     "dict_type": "must be a table",
@@ -24,11 +26,22 @@ _SENTENCES = {
 
 
 def findings(error: ValidationError, raw: Mapping[str, object]) -> Iterator[Finding]:
-    """Yield one finding for each error, never with the input in it."""
+    """Yield one finding for each value that is wrong, never with the input in it."""
+    told: dict[KeyPath, list[tuple[str, str]]] = {}
     for details in error.errors(include_url=False):
         path = as_written(details["loc"], raw)
-        message, suggestion = _told(details, path)
-        yield Finding(path=path, message=message, suggestion=suggestion)
+        told.setdefault(path, []).append(_told(details, path))
+    for path, sentences in told.items():
+        for message, suggestion in _alternatives(sentences):
+            yield Finding(path=path, message=message, suggestion=suggestion)
+
+
+def _alternatives(sentences: Sequence[tuple[str, str]]) -> Sequence[tuple[str, str]]:
+    """Say in one sentence what a value must be that may be of several kinds, and is of none."""
+    wanted = sorted({message.removeprefix(_MUST) for message, _ in sentences})
+    if len(sentences) == 1 or not all(message.startswith(_MUST) for message, _ in sentences):
+        return sentences
+    return [(_MUST + " or ".join(wanted), next((each for _, each in sentences if each), ""))]
 
 
 def mended(raw: Mapping[str, object], broken: Sequence[Finding]) -> dict[str, object]:

@@ -16,6 +16,7 @@ from gateway.errors import StoreUnavailable
 from gateway.model.email import email_key
 from gateway.model.event import Clock
 from gateway.model.identity import Account, User, VerifiedLogin
+from gateway.store.account_claims import as_kept
 from gateway.store.endings import raise_epoch
 from gateway.store.tables import BY_HAND, accounts, passwords, user_roles, users
 from gateway.store.writer import Transaction
@@ -284,13 +285,7 @@ def _told(login: VerifiedLogin) -> dict[str, object]:
         "email": login.email,
         "scope": login.scope,
         "access_expires_at": login.access_expires_at,
-        "claims": {
-            "email_verified": login.email_verified,
-            "name": login.name,
-            "image": login.image,
-            "groups": list(login.groups),
-            **{name: list(values) for name, values in login.claims},
-        },
+        "claims": as_kept(login),
     }
 
 

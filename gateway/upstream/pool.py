@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from typing import Protocol
 
 from gateway.errors import GatewayError, UpstreamBroken, UpstreamBusy, UpstreamTimeout, UpstreamUnreachable
+from gateway.model.turn import Turn
 from gateway.model.upstream import Member, Upstream
 from gateway.upstream.answer_head import AnswerHeads
 from gateway.upstream.exchange import Exchange
@@ -55,6 +56,7 @@ class Pool:
         self._tls = context_for(upstream.trust) if member.tls else None
         self._limits = upstream.limits
         self._whereabouts = Whereabouts(member.host, resolve=resolve)
+        self._turn = Turn()
         self._taken = 0
         self._idle: list[Connection] = []
         self._open: set[Connection] = set()
@@ -160,6 +162,7 @@ class Pool:
             owner=self,
             timeouts=upstream.timeouts,
             heads=self._heads,
+            turn=self._turn,
             reuse=upstream.reuse,
             found_at=found_at,
         )

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from typing import Protocol, cast
 
 from gateway.errors import UpstreamBroken, UpstreamTimeout
+from gateway.model.turn import Outbox, Turn
 from gateway.model.upstream import Timeouts
 from gateway.upstream.answer import AnswerReader
 from gateway.upstream.answer_head import AnswerHeads
@@ -68,12 +69,14 @@ class Connection(asyncio.Protocol):
         owner: Owner,
         timeouts: Timeouts,
         heads: AnswerHeads,
+        turn: Turn,
         reuse: bool,
         found_at: float | None = None,
     ) -> None:
         self._owner = owner
         self._timeouts = timeouts
         self._heads = heads
+        self._turn = turn
         self._reuse = reuse
         self._loop = asyncio.get_running_loop()
         self._retires_at = (self._loop.time() if found_at is None else found_at) + LIFETIME
@@ -113,7 +116,7 @@ class Connection(asyncio.Protocol):
             self._deadline = None
         else:
             self._arm(self._timeouts.first_byte)
-        self._transport.write(head)
+        self._outbox.write(head)
         return reader
 
     async def more(self) -> None:
@@ -136,7 +139,7 @@ class Connection(asyncio.Protocol):
         """
         if self._reader is not reader or self._transport.is_closing():
             return
-        self._transport.writelines(parts)
+        self._send(parts)
         if self._writable is not None:
             self._arm(self._timeouts.idle)
             await asyncio.shield(self._writable)
@@ -148,9 +151,13 @@ class Connection(asyncio.Protocol):
         if self._reader is not reader or self._transport.is_closing():
             return
         self._sent = True
-        self._transport.writelines(parts)
+        self._send(parts)
         if self._reading:
             self._arm(self._timeouts.idle if reader.head_done else self._timeouts.first_byte)
+
+    def _send(self, parts: list[bytes]) -> None:
+        for part in parts:
+            self._outbox.write(part)
 
     def leave_http(self, reader: AnswerReader, successor: Successor) -> bytes:
         """Leave the transport to *successor*; return what came after the 101. It carries no exchange more.
@@ -162,6 +169,7 @@ class Connection(asyncio.Protocol):
         self._reader = None
         self.closed = True
         self._stop_timer()
+        self._outbox.flush()
         full = self._writable is not None
         self._owner.release(self, successor)
         successor.begin(
@@ -185,6 +193,7 @@ class Connection(asyncio.Protocol):
         self._reader = None
         self._deadline = None
         self.closed = True
+        self._outbox.flush()
         self._transport.abort()
         self._wake()
 
@@ -196,6 +205,7 @@ class Connection(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast(asyncio.Transport, transport)
+        self._outbox = Outbox(self._transport, self._turn)
         self._poll = select.poll()
         self._poll.register(transport.get_extra_info("socket").fileno(), select.POLLIN)
 

@@ -194,8 +194,9 @@ def test_a_user_is_deleted_only_when_asked_twice(run: Run) -> None:
     ann = added(run)
     assert run("delete", ann).exit_code == 1
     assert len(json.loads(run("list", "--json").stdout)) == 1
-    result = run("delete", "ann@example.com", "--yes")
+    result = run("delete", "ann@example.com", "--yes", "--json")
     assert result.exit_code == 0, result.output
+    assert json.loads(result.stdout)["id"] == ann
     assert json.loads(run("list", "--json").stdout) == []
 
 

@@ -1,3 +1,4 @@
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -15,6 +16,7 @@ from tests.fakes.configuration import (
     loaded,
     write,
 )
+from tests.fakes.many_routes import growth, many_routes
 
 SESSION = f'{SOUND}[session]\nlease = "1m"\n'
 FAULTY = """\
@@ -179,3 +181,11 @@ def test_what_a_preset_set_says_so_and_stands_below_what_is_written(tmp_path: Pa
     assert found.origins["providers[0].scopes"] == "preset dex"
     assert found.origins["providers[0].client_auth"] == "default"
     assert found.settings.providers[0].name == "Ours"
+
+
+def test_a_route_costs_the_same_however_many_there_are(tmp_path: Path) -> None:
+    def loading(count: int) -> Callable[[], object]:
+        path = write(tmp_path, many_routes(count))
+        return lambda: load(path, environ={})
+
+    assert growth(loading) < 1.05

@@ -97,7 +97,7 @@ async def test_A12_a_login_updates_its_account(database: Database, clock: FakeCl
     assert isinstance(claims, str)
     assert (scope, expires) == ("openid email groups", int(clock()) + 60)
     assert json.loads(claims)["groups"] == ["staff"]
-    assert json.loads(claims)["department"] == ["it"]
+    assert json.loads(claims)["kept"] == {"department": ["it"]}
     assert (linked, last) == (int(clock()) - 3600, int(clock()))
 
 

@@ -11,7 +11,9 @@ from hypothesis import strategies as st
 from gateway.errors import IdentityUnrepresentable, LoopDetected
 from gateway.model.grant import Token
 from gateway.model.route import Forwarded, Forwarding, IdentityHeaders
+from gateway.model.session import Session
 from gateway.model.upstream import Member, Upstream
+from gateway.upstream.identity import IdentityLines
 from tests.fakes.dressing import (
     QUIET,
     TOLD,
@@ -326,3 +328,22 @@ def test_B063_without_an_upstream_the_audience_is_the_origin_asked_unless_the_ro
 def audience_of(assertion: bytes) -> object:
     part = assertion.split(b".")[1]
     return json.loads(base64.urlsafe_b64decode(part + b"=" * (-len(part) % 4)))["aud"]
+
+
+def test_what_a_session_is_told_as_is_rendered_once_for_all_routes_that_tell_the_same(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    rendered: list[Session] = []
+    render = IdentityLines.render
+
+    def counted(lines: IdentityLines, session: Session) -> bytes:
+        rendered.append(session)
+        return render(lines, session)
+
+    monkeypatch.setattr(IdentityLines, "render", counted)
+    routes = [told_route(f"/{number}") for number in range(100)]
+    told, caller = dresser(*routes), session()
+    assert len({told.dress(inbound(), each, caller).head for each in routes}) == 1
+    assert len(rendered) == 1
+    other = told_route("/other", identity=IdentityHeaders(headers=(("X-Who", "name"),), assertion=None))
+    assert values(told.dress(inbound(), other, caller), b"x-who") == [b"Ann"]

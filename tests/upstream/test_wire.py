@@ -5,6 +5,7 @@ import asyncio
 import pytest
 
 from gateway.errors import UpstreamBroken, UpstreamTimeout
+from gateway.model.turn import Turn
 from gateway.model.upstream import Timeouts
 from gateway.upstream import wire
 from gateway.upstream.answer import AnswerReader
@@ -38,7 +39,11 @@ class Owner:
 async def connected(up: RecordingUpstream, owner: Owner, **timeouts: float) -> Connection:
     def new() -> Connection:
         return Connection(
-            owner=owner, timeouts=Timeouts(**timeouts), heads=AnswerHeads(Reserved(()).answers), reuse=True
+            owner=owner,
+            timeouts=Timeouts(**timeouts),
+            heads=AnswerHeads(Reserved(()).answers),
+            turn=Turn(),
+            reuse=True,
         )
 
     _, connection = await asyncio.get_running_loop().create_connection(new, "127.0.0.1", up.port)

@@ -6,19 +6,22 @@ import json
 import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from urllib.parse import urlencode
 
 import pytest
 
 from gateway.errors import StoreUnavailable
 from gateway.keys.base64url import encode
+from gateway.sessions.cache import Channel
 from gateway.store.redis import RedisSessions, name_of
 from gateway.store.sessions import Sessions
-from tests.fakes.browser import Browser
+from tests.fakes.browser import Browser, Page
 from tests.fakes.gateway import HOST, RunningGateway
 from tests.fakes.hammers import hammering
+from tests.fakes.issuer_logout import logout_token
 from tests.fakes.keepings import STATEFUL, Keeping
 from tests.fakes.raw_client import RawConnection, get
-from tests.fakes.scene import COOKIE, MONTH, attributes, ours_in
+from tests.fakes.scene import COOKIE, MONTH, Scene, attributes, ours_in
 
 pytestmark = pytest.mark.parametrize("kept", STATEFUL, indirect=True)
 
@@ -208,6 +211,42 @@ async def test_B064_B110_S20_an_ended_session_is_refused_here_at_once_and_elsewh
         assert await kept.kept() == 0
 
 
+async def ended_by_owner(at: Scene, owner: Browser, public: str) -> Page:
+    sent = {"csrfToken": await at.csrf(owner)}
+    return await owner.submit(f"{at.ours}/account/sessions/{public}", sent, follow=False)
+
+
+async def ended_by_issuer(at: Scene, sid: str) -> Page:
+    return await at.gate.browser().request(
+        "POST",
+        f"{at.ours}/backchannel-logout/issuer",
+        headers={"Content-Type": "application/x-www-form-urlencoded"},
+        body=urlencode({"logout_token": logout_token(at.issuer, sid=sid)}).encode(),
+        follow=False,
+    )
+
+
+@pytest.mark.parametrize("by", ["owner", "issuer"])
+async def test_B064_B110_whoever_ends_it_here_it_is_refused_before_any_news_of_it(
+    kept: Keeping, by: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with kept.scene() as at:
+        at.issuer.claims = {"sid": "op-1"}
+        mine = await at.signed_in()
+        at.issuer.claims = {"sid": "op-2"}
+        other = await at.signed_in()
+        for browser in (mine, other) * 2:
+            assert (await browser.fetch(at.url + "/x")).status == 200
+        for news in ("drop", "drop_all"):
+            monkeypatch.setattr(Channel, news, lambda *_: None)
+        if by == "owner":
+            public = hashlib.sha256(value(other).partition(".")[0].encode()).hexdigest()[:16]
+            assert (await ended_by_owner(at, mine, public)).status == 303
+        else:
+            assert (await ended_by_issuer(at, "op-2")).status == 200
+        assert [(await browser.fetch(at.url + "/x")).status for browser in (other, mine)] == [401, 200]
+
+
 async def test_B064_B065_hammered_while_it_ends_none_passes_later_than_allowed(kept: Keeping) -> None:
     async with kept.scene() as at, at.node() as second:
         alice = await at.signed_in()
@@ -323,7 +362,16 @@ async def test_B111_an_end_that_cannot_be_recorded_says_so_and_is_retried(
             return await kept.kept() == 0
 
         await until(gone)
-    assert len(at.gate.events("session.ending_unrecorded")) == 1
+
+        async def recorded() -> bool:
+            async with at.store() as store:
+                return len(await store.audit.entries(event="session.ending_recorded")) == 1
+
+        await until(recorded)
+        async with at.store() as store:
+            [entry] = await store.audit.entries(event="session.ending_unrecorded")
+    [line] = at.gate.events("session.ending_unrecorded")
+    assert entry.event.session_id == line["session_id"] != ""
 
 
 async def test_B111_a_session_that_is_gone_already_signs_out_well(kept: Keeping) -> None:
