@@ -94,6 +94,12 @@ class Metrics:
             ("provider", "outcome"),
             registry=registry,
         )
+        self._claims = Counter(
+            "gateway_claims_refreshes",
+            "Refreshes of provider tokens by what the issuer said of somebody then.",
+            ("provider", "outcome"),
+            registry=registry,
+        )
         self._revocations = Counter(
             "gateway_token_revocations",
             "Provider tokens given up with their session.",
@@ -182,6 +188,11 @@ class Metrics:
         """Count one refresh of provider tokens that ended: `refreshed`, `known`, `overtaken`, `outage`,
         `no_such_token`, or why the grant is dead."""
         self._refreshes.labels(provider, outcome).inc()
+
+    def claims_refresh(self, *, provider: str, outcome: str) -> None:
+        """Count what came with one refresh: `changed`, `unchanged`, `unsaid`, `overtaken`,
+        `refused` or `failed`."""
+        self._claims.labels(provider, outcome).inc()
 
     def token_revocation(self, *, provider: str, outcome: str) -> None:
         """Count one session's tokens given up: `revoked`, `refused`, `outage`, or only `wiped`."""
