@@ -129,7 +129,7 @@ class Stateless:
         """Return a new session of *user*: roles and profile are the user's, groups the login's."""
         now = int(self._clock())
         ends_at = now + self._policy.max_age
-        session = Session(
+        return Session(
             id=secrets.token_urlsafe(32),
             token_id=_token_id(),
             identity=identity_of(login, user),
@@ -147,15 +147,14 @@ class Stateless:
             persistent=persistent,
             proved_at=login.authenticated_at,
         )
-        self._tell("session.created", session)
-        return session
 
     async def identified(self, session: Session) -> Session:
         """Return *session*: the cookie says it all."""
         return session
 
     async def begin(self, session: Session, visitor: Visitor) -> None:
-        """Do nothing: what the cookie says is all there is."""
+        """Tell that *session* began: what the cookie says is all there is."""
+        self._tell("session.created", session)
 
     async def reissue(self, session: Session, user: User) -> Session:
         """Return *session* under a new token and the epoch that *user* has now; copies of it end."""
