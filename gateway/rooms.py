@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from gateway.assembly import cookie_names, hosts_served
 from gateway.bearer_rooms import PURPOSE, BearerRooms, BearerTrade
 from gateway.flows.arrival import Arrivals
-from gateway.flows.live import Live
+from gateway.flows.bearer_session import is_bearers
+from gateway.flows.live import Live, Stay
 from gateway.flows.logout import Logout
 from gateway.flows.recent import RecentLogins
 from gateway.flows.resume import Resume
@@ -176,6 +177,17 @@ class Rooms:
             monotonic=around.monotonic,
             fast_lane=around.fast_lane,
         )
+
+    def yield_to(self, successor: "Rooms") -> None:
+        """Judge what lasts here by the sessions and keys of *successor* from now on."""
+        rechecks = self._bearers.rechecks(successor._strategy)
+        self._live.go_by(rechecks, opens=successor._opens)
+
+    def _opens(self, stay: Stay) -> bool:
+        """Say whether our keys open the cookie that *stay* came with, whatever else is true of it."""
+        if is_bearers(stay.session):
+            return True
+        return self._strategy.load(tuple((b"cookie", line) for line in stay.cookies)).rejected != "invalid"
 
     async def start(self) -> None:
         """Begin what runs beside the requests."""

@@ -1,7 +1,8 @@
 """One configuration after another in a running gateway.
 
 The law: a configuration takes over whole or not at all, between two requests; the one before it
-keeps its rooms until its last request is over. So no more former ones are kept than requests run.
+keeps its rooms until its last request is over. So no more former ones are kept than requests run. What
+lasts in them is judged by the sessions of the present one.
 """
 
 import asyncio
@@ -78,6 +79,8 @@ class Succession:
         self._serve(term.snapshot)
         if former is not None:
             self._former[former] = asyncio.get_running_loop().create_task(self._retire(former))
+        for each in self._former:
+            each.rooms.yield_to(rooms)
 
     async def end(self) -> None:
         """Close the rooms of every configuration; nothing may run in them any more."""

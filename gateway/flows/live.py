@@ -4,10 +4,13 @@ An event stream and an upgraded connection outlast the decision that let them in
 asked about again every moment, by the same rules and with the session as it is now, and closed where
 the answer has changed; the request path pays nothing for it. A session that many connections share is
 asked about once. The law: a definite refusal closes at once, an outage only when it lasts.
+
+A configuration that takes over judges also what it did not let in, by its sessions and by its keys:
+what it would refuse does not outlast it for as long as nobody hangs up.
 """
 
 import asyncio
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import Context
 from dataclasses import dataclass
@@ -42,7 +45,10 @@ class Rechecks(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Stay:
-    """Something that lasts, as it was admitted; `end` closes it, and is told why."""
+    """Something that lasts, as it was admitted; `end` closes it, and is told why.
+
+    `cookies` are the `Cookie` lines of its request.
+    """
 
     route: Route
     session: Session
@@ -50,6 +56,7 @@ class Stay:
     client_ip: str
     request_id: str
     end: Callable[[str], None]
+    cookies: Sequence[bytes] = ()
 
 
 class _Guest:
@@ -87,6 +94,7 @@ class Live:
         self._guests: dict[str, _Guest] = {}
         self._count = 0
         self._rounds: asyncio.Task[None] | None = None
+        self._opens: Callable[[Stay], bool] = lambda _: True
 
     def __len__(self) -> int:
         """How much is live."""
@@ -112,6 +120,15 @@ class Live:
         if guest is not None:
             guest.session = session
 
+    def go_by(self, strategy: Rechecks, *, opens: Callable[[Stay], bool]) -> None:
+        """Ask *strategy* from now on; of what lasts, all whose cookie no longer *opens* is closed."""
+        self._strategy = strategy
+        self._opens = opens
+        for guest in tuple(self._guests.values()):
+            for stay in tuple(guest.stays):
+                if not opens(stay):
+                    self._close(stay, "invalid")
+
     async def close(self) -> None:
         """Watch no more."""
         rounds, self._rounds = self._rounds, None
@@ -122,6 +139,9 @@ class Live:
     def _enter(self, stay: Stay) -> None:
         if self._count >= self._most:
             self._close(stay, "too_many")
+            return
+        if not self._opens(stay):
+            self._close(stay, "invalid")
             return
         guest = self._guests.setdefault(stay.session.id, _Guest(stay.session))
         if stay.session.lease_until > guest.session.lease_until:

@@ -165,6 +165,7 @@ class ClientReply:
             client_ip=passage.inbound.client_ip,
             request_id=passage.request_id,
             end=end,
+            cookies=passage.inbound.cookies,
         )
         return self._manner.live.lasting(stay, at_once=at_once)
 

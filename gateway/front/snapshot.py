@@ -11,11 +11,11 @@ from typing import Protocol
 from aiohttp.http import RawRequestMessage
 from aiohttp.streams import StreamReader
 
-from gateway.errors import GatewayError
+from gateway.errors import GatewayError, RequestRejected
 from gateway.front.body import RequestBody
 from gateway.front.connection import Connection, Previous
 from gateway.front.date import HttpDate
-from gateway.front.inbound import RawRequest, Receiver
+from gateway.front.inbound import RawRequest, Receiver, seen_by_a_person
 from gateway.front.known_heads import KnownHeads
 from gateway.front.lane import Lane, Work
 from gateway.front.limits import Limits
@@ -31,7 +31,9 @@ _KEPT_HEAD = 4 * 1024
 class Pages(Protocol):
     """Turns errors into answers; the only place where that happens."""
 
-    def answer(self, error: GatewayError, *, inbound: Inbound | None, request_id: str) -> Answer: ...
+    def answer(
+        self, error: GatewayError, *, inbound: Inbound | None, request_id: str, person: bool = False
+    ) -> Answer: ...
 
 
 class OwnEndpoints(Protocol):
@@ -212,7 +214,11 @@ class Snapshot:
         )
         previous = connection.previous
         known = previous.inbound if previous is not None and previous.reader is self else None
-        inbound = self._receiver.receive(raw, passage.request_id, previous=known)
+        try:
+            inbound = self._receiver.receive(raw, passage.request_id, previous=known)
+        except RequestRejected:
+            passage.person = seen_by_a_person(raw.headers)
+            raise
         if known is None or previous is None or previous.message is not message:  # else read a second time
             connection.previous = self._noted(connection, message, inbound)
         passage.inbound = inbound
@@ -271,7 +277,9 @@ class Snapshot:
             reply.keep_alive = False
         if reply.begun:
             return
-        answer = self._pages.answer(error, inbound=passage.inbound, request_id=passage.request_id)
+        answer = self._pages.answer(
+            error, inbound=passage.inbound, request_id=passage.request_id, person=passage.person
+        )
         await reply.send(answer, passage)
 
     def refuse(self, error: GatewayError, peer: str) -> bytes:

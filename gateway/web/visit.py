@@ -1,6 +1,6 @@
 """A visit to one of our own endpoints: the request, what it asks, and what it sends."""
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
 import msgspec
@@ -32,10 +32,13 @@ class Visit:
 
         Raises RequestRejected and its kinds.
         """
-        reader = _READERS.get(_media_type(self.inbound))
-        if reader is None:
+        kind = _media_type(self.inbound)
+        if kind is None and not self.inbound.has_body:
+            return Fields()
+        if kind not in (_FORM, _JSON):
             raise MediaTypeRefused("neither a form nor JSON")
-        return reader(await self.read_body(LARGEST_BODY))
+        raw = await self.read_body(LARGEST_BODY)
+        return parse_fields(raw) if kind == _FORM else _from_json(raw)
 
     def wants_url(self, fields: Fields) -> bool:
         """Say whether a script asks for the next address as JSON instead of a redirect."""
@@ -63,16 +66,3 @@ def _from_json(raw: bytes) -> Fields:
         return Fields(tuple((name, msgspec.json.decode(value, type=str)) for name, value in texts.items()))
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as fault:
         raise RequestRejected("JSON that cannot be read") from fault
-
-
-def _from_nothing(raw: bytes) -> Fields:
-    if raw:
-        raise MediaTypeRefused("a body that does not say what it is")
-    return Fields()
-
-
-_READERS: Mapping[bytes | None, Callable[[bytes], Fields]] = {
-    _FORM: parse_fields,
-    _JSON: _from_json,
-    None: _from_nothing,
-}

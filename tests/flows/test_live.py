@@ -246,3 +246,22 @@ async def test_B056_B073_what_was_let_in_ends_when_its_proof_is_too_old() -> Non
         await watch.looked(1)
         assert watch.ended == {stay: "max_auth_age"}
     await watch.live.close()
+
+
+async def test_B130_what_no_longer_opens_is_closed_when_another_takes_over_and_later() -> None:
+    watch = Watch()
+    old, late, other = watch.stay(), watch.stay(), watch.stay(OTHER)
+    with ExitStack() as lasting:
+        for stay in (old, other):
+            lasting.enter_context(watch.live.lasting(stay, at_once=True))
+        told = Strategy()
+        watch.live.go_by(told, opens=lambda stay: stay is other)  # type: ignore[arg-type]
+        lasting.enter_context(watch.live.lasting(late, at_once=True))
+        assert watch.ended == {old: "invalid", late: "invalid"}
+        before = len(watch.strategy.asked)
+        async with asyncio.timeout(5):
+            while not told.asked:
+                await asyncio.sleep(SOON)
+        assert len(watch.strategy.asked) == before
+        assert len(watch.live) == 1
+    await watch.live.close()

@@ -31,6 +31,7 @@ def visit(body: bytes, *kinds: bytes, headers: tuple[tuple[bytes, bytes], ...] =
         peer="192.0.2.1",
         client_ip="192.0.2.1",
         request_id="r",
+        length=len(body),
     )
     passage = Passage(request_id="r", peer="192.0.2.1", started=0.0)
     return Visit(inbound=inbound, passage=passage, read_body=read, query=Fields())
@@ -68,7 +69,7 @@ async def test_B106_what_is_sent_without_a_body_has_no_fields_and_so_no_csrf_tok
         (b"application/jsonx",),
     ],
 )
-async def test_another_media_type_is_refused(kinds: tuple[bytes, ...]) -> None:
+async def test_another_media_type_is_refused_unread(kinds: tuple[bytes, ...]) -> None:
     with pytest.raises(MediaTypeRefused):
         await visit(b"csrfToken=x", *kinds).fields()
 
