@@ -51,7 +51,10 @@ class User:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Account:
-    """One identity at one provider, keyed by (provider, issuer, subject) and by nothing else."""
+    """One identity at one provider, keyed by (provider, issuer, subject) and by nothing else.
+
+    `scope` is what its last login was granted.
+    """
 
     provider: str
     issuer: str
@@ -60,6 +63,7 @@ class Account:
     email: str | None
     linked_at: int
     last_login_at: int
+    scope: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

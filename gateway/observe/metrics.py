@@ -63,7 +63,7 @@ class Metrics:
         self._registry = registry = CollectorRegistry(auto_describe=False)
         ProcessCollector(registry=registry)
         registry.register(_Read(self._families))
-        self._flying = self._connections = 0
+        self._flying = self._connections = self._websockets = 0
         self._version = version
         self._dropped = dropped
         self._configured_at = 0.0
@@ -91,6 +91,12 @@ class Metrics:
         self._refreshes = Counter(
             "gateway_token_refreshes",
             "Refreshes of provider tokens ended.",
+            ("provider", "outcome"),
+            registry=registry,
+        )
+        self._claims = Counter(
+            "gateway_claims_refreshes",
+            "Refreshes of provider tokens by what the issuer said of somebody then.",
             ("provider", "outcome"),
             registry=registry,
         )
@@ -183,6 +189,11 @@ class Metrics:
         `no_such_token`, or why the grant is dead."""
         self._refreshes.labels(provider, outcome).inc()
 
+    def claims_refresh(self, *, provider: str, outcome: str) -> None:
+        """Count what came with one refresh: `changed`, `unchanged`, `unsaid`, `overtaken`,
+        `refused` or `failed`."""
+        self._claims.labels(provider, outcome).inc()
+
     def token_revocation(self, *, provider: str, outcome: str) -> None:
         """Count one session's tokens given up: `revoked`, `refused`, `outage`, or only `wiped`."""
         self._revocations.labels(provider, outcome).inc()
@@ -223,6 +234,14 @@ class Metrics:
     def connection_closed(self) -> None:
         """Count a client's connection out."""
         self._connections -= 1
+
+    def websocket_opened(self) -> None:
+        """Count a WebSocket in."""
+        self._websockets += 1
+
+    def websocket_closed(self) -> None:
+        """Count a WebSocket out."""
+        self._websockets -= 1
 
     def connection_refused(self, reason: str) -> None:
         """Count one turned away, because of its `address` or since `all` places are taken."""
@@ -291,6 +310,9 @@ class Metrics:
         build.add_metric((self._version,), 1)
         yield GaugeMetricFamily(
             "gateway_connections_open", "Connections of clients.", value=self._connections
+        )
+        yield GaugeMetricFamily(
+            "gateway_websockets_open", "Connections that became WebSockets.", value=self._websockets
         )
         yield GaugeMetricFamily(
             "gateway_requests_in_flight", "Requests not yet answered.", value=self._flying

@@ -8,7 +8,7 @@ from typing import Protocol
 from gateway.errors import RequestRejected, UpstreamBroken
 from gateway.upstream.answer import AnswerReader
 from gateway.upstream.headers import Outbound
-from gateway.upstream.wire import Connection
+from gateway.upstream.wire import Connection, Successor
 
 _REPEATABLE = frozenset(("GET", "HEAD"))
 
@@ -26,8 +26,7 @@ class Source(Protocol):
 class UpstreamAnswer:
     """The head of a final answer, and its body as it comes.
 
-    Where the upstream left HTTP (`upgraded`), the body is what it sends until its end, and more may be
-    sent to it.
+    Where the upstream left HTTP (`upgraded`), there is no body, and its connection is to be taken over.
     """
 
     __slots__ = ("_connection", "_reader", "head")
@@ -63,17 +62,12 @@ class UpstreamAnswer:
             else:
                 await connection.more()
 
-    async def send(self, piece: bytes) -> None:
-        """Send to an upstream that left HTTP, and wait while it does not take it."""
-        await self._connection.write(self._reader, [piece])
+    def leave_http(self, successor: Successor) -> bytes:
+        """Leave the connection to *successor*; return what the upstream has sent after its 101.
 
-    def send_eof(self) -> None:
-        """Tell an upstream that left HTTP that nothing more comes; it may go on."""
-        self._connection.write_eof(self._reader)
-
-    def close(self) -> None:
-        """Let go of an upstream that left HTTP once it has taken everything."""
-        self._connection.close(self._reader)
+        Raises UpstreamBroken or what else ended the connection meanwhile.
+        """
+        return self._connection.leave_http(self._reader, successor)
 
 
 def may_repeat(connection: Connection, reader: AnswerReader) -> bool:
@@ -133,8 +127,6 @@ class Exchange:
         if self._upload is not None and (self._reader.complete or self._reader.head.status >= 300):
             # It has its answer and wants no more of the body (RFC 9112 9.3): what is unsent stays so.
             await self._stop_upload()
-        if self._reader.upgraded:
-            connection.leave_http(self._reader)
         return UpstreamAnswer(connection, self._reader)
 
     async def __aexit__(
