@@ -77,6 +77,10 @@ class Passage(msgspec.Struct, kw_only=True, eq=False):
 class Body(Protocol):
     """The request's body, read at most once."""
 
+    def at_hand(self, *, most: int | None) -> bytes | None:
+        """Return the body where all of it has come, else None; raise ContentTooLarge above *most* bytes."""
+        ...
+
     def chunks(self, *, most: int | None) -> AsyncIterator[bytes]:
         """Yield the body; raise ContentTooLarge at the first byte above *most*."""
         ...
@@ -92,7 +96,7 @@ class Reply(Protocol):
 
 class UpstreamPool(Protocol):
     def send(
-        self, outbound: Outbound, body: AsyncIterator[bytes] | None, *, again: bool = False
+        self, outbound: Outbound, body: AsyncIterator[bytes] | bytes | None, *, again: bool = False
     ) -> AbstractAsyncContextManager[UpstreamAnswer]: ...
     def idle(self, outbound: Outbound) -> Connection | None: ...
 
@@ -193,7 +197,7 @@ class Pipeline:
         session = _told_of(route, passage)
         token = await self._token(passage, session, route.forwarding)
         outbound = self._dresser.dress(inbound, route, session, token)
-        content = body.chunks(most=route.max_body) if inbound.has_body else None
+        content = _content(body, most=route.max_body) if inbound.has_body else None
         began = self._monotonic()
         async with pool.send(outbound, content, again=again) as answer:
             passage.upstream_seconds = self._monotonic() - began
@@ -381,6 +385,12 @@ class Pipeline:
         if route.demand is None or session is None:
             return UNPROVEN
         return session.proof(now=self._clock())
+
+
+def _content(body: Body, *, most: int | None) -> AsyncIterator[bytes] | bytes:
+    """Return the whole body where it has come, to be sent with its head; else the body as it comes."""
+    whole = body.at_hand(most=most)
+    return body.chunks(most=most) if whole is None else whole
 
 
 def _by_token(passage: Passage) -> bool:

@@ -46,9 +46,10 @@ class OwnEndpoints(Protocol):
 
 
 class Ledger(Protocol):
-    """Told of every request when it begins and when it is over."""
+    """Told of every request when it begins and when it is over, and of an upgrade in between."""
 
     def began(self, passage: Passage) -> None: ...
+    def upgraded(self, passage: Passage) -> None: ...
     def ended(self, passage: Passage, error: BaseException | None) -> None: ...
 
 
@@ -106,7 +107,15 @@ class Snapshot:
         self._ledger = ledger
         self._limits = limits
         self._date = HttpDate(clock)
-        self._manner = Manner(live=live, limits=limits, owns_cookie=owns_cookie, audit=audit, date=self._date)
+        self._manner = Manner(
+            live=live,
+            limits=limits,
+            owns_cookie=owns_cookie,
+            audit=audit,
+            date=self._date,
+            upgraded=ledger.upgraded,
+            ended=self.ended,
+        )
         self._monotonic = monotonic
         self._lane = Lane(self, pipeline=pipeline, limits=limits, monotonic=monotonic) if fast_lane else None
         self._known = KnownHeads()
@@ -160,7 +169,8 @@ class Snapshot:
             error = caught
             raise
         finally:
-            self.ended(passage, error)
+            if not reply.upgraded:
+                self.ended(passage, error)
         if reply.keep_alive and not connection.draining:
             return True
         await connection.end(linger=body.unread)

@@ -63,7 +63,7 @@ class Metrics:
         self._registry = registry = CollectorRegistry(auto_describe=False)
         ProcessCollector(registry=registry)
         registry.register(_Read(self._families))
-        self._flying = self._connections = 0
+        self._flying = self._connections = self._websockets = 0
         self._version = version
         self._dropped = dropped
         self._configured_at = 0.0
@@ -235,6 +235,14 @@ class Metrics:
         """Count a client's connection out."""
         self._connections -= 1
 
+    def websocket_opened(self) -> None:
+        """Count a WebSocket in."""
+        self._websockets += 1
+
+    def websocket_closed(self) -> None:
+        """Count a WebSocket out."""
+        self._websockets -= 1
+
     def connection_refused(self, reason: str) -> None:
         """Count one turned away, because of its `address` or since `all` places are taken."""
         self._refused.labels(reason).inc()
@@ -302,6 +310,9 @@ class Metrics:
         build.add_metric((self._version,), 1)
         yield GaugeMetricFamily(
             "gateway_connections_open", "Connections of clients.", value=self._connections
+        )
+        yield GaugeMetricFamily(
+            "gateway_websockets_open", "Connections that became WebSockets.", value=self._websockets
         )
         yield GaugeMetricFamily(
             "gateway_requests_in_flight", "Requests not yet answered.", value=self._flying

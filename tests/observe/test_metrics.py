@@ -73,7 +73,11 @@ def test_what_is_true_now_is_read_when_asked(metrics: Metrics) -> None:
     metrics.enter()
     metrics.enter()
     metrics.leave()
+    metrics.websocket_opened()
+    metrics.websocket_opened()
+    metrics.websocket_closed()
     assert value(metrics, "gateway_requests_in_flight") == 1
+    assert value(metrics, "gateway_websockets_open") == 1
     assert value(metrics, "gateway_log_dropped_total") == 7
     assert value(metrics, "gateway_build_info", version="1.2.3") == 1
 
