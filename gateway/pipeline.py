@@ -40,7 +40,7 @@ from gateway.model.session import Session
 from gateway.routing.policy import Outcome, admit, covers_method
 from gateway.routing.table import Table
 from gateway.upstream.exchange import UpstreamAnswer
-from gateway.upstream.headers import Dresser, Outbound
+from gateway.upstream.headers import Dresser, Mould, Outbound
 from gateway.upstream.wire import Connection
 
 _NO_TOKEN = "token"  # noqa: S105 - the reason of a decision
@@ -68,6 +68,19 @@ class Passage(msgspec.Struct, kw_only=True, eq=False):
     status: int = 0
     sent: int = 0
     upstream_seconds: float | None = None
+
+
+class Course(msgspec.Struct, frozen=True, kw_only=True):
+    """How a request was decided, and what is sent for one more of its target and fields: *inbound* but
+    for its id."""
+
+    inbound: Inbound
+    route: Route
+    session: Session | None
+    decision: str
+    reason: str
+    mould: Mould
+    pool: "UpstreamPool"
 
 
 class Body(Protocol):
@@ -282,6 +295,37 @@ class Pipeline:
             if token is None:
                 return None
         return self._dresser.dress(inbound, route, session, token), pool
+
+    def course(self, passage: Passage) -> Course | None:
+        """Return what a request that `at_once` let pass has in common with others, None where nothing lasts.
+
+        What a route asks of time, of a token or of a count is asked of each request.
+        """
+        inbound, route, session = passage.inbound, passage.route, passage.session
+        if inbound is None or route is None or route.demand or route.bearer or route.rate:
+            return None
+        mould = self._dresser.mould(inbound, route, _told_of(route, passage))
+        if mould is None:
+            return None
+        return Course(
+            inbound=inbound,
+            route=route,
+            session=session,
+            decision=passage.decision,
+            reason=passage.reason,
+            mould=mould,
+            pool=self._pool(route),
+        )
+
+    def again(self, course: Course, request_id: str) -> Outbound | None:
+        """Return what is sent for one more request of *course*; None where its caller has to be known anew.
+
+        Whether the session holds is asked each time, as `at_once` asks.
+        """
+        counts = course.route.access is not Access.PUBLIC
+        if counts and not self._resume.still(course.inbound, course.session):
+            return None
+        return self._dresser.cast(course.mould, request_id)
 
     def _pool(self, route: Route) -> UpstreamPool:
         if route.upstream is None:

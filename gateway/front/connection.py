@@ -22,6 +22,7 @@ from gateway.front.intake import Intake
 from gateway.front.limits import Limits
 from gateway.model.inbound import Inbound
 from gateway.model.turn import Outbox, Turn
+from gateway.pipeline import Course
 
 # How long a connection may stay without a request once the gateway is to end, in seconds.
 _FIRST_REQUEST = 1.0
@@ -30,16 +31,18 @@ Refuse = Callable[[GatewayError, str], bytes]
 Serve = Callable[["Connection", RawRequestMessage, StreamReader], Awaitable[bool]]
 
 
-class Previous(msgspec.Struct, frozen=True, kw_only=True):
+class Previous(msgspec.Struct, kw_only=True, eq=False):
     """The last request that was understood on a connection, and who understood it.
 
     `rest` is what followed the target in a GET's head, where the head is known byte by byte; else empty.
+    `course` is what the fast lane passed on last of those that repeat it.
     """
 
     reader: object
     message: RawRequestMessage
     inbound: Inbound
     rest: bytes
+    course: Course | None = None
 
 
 class FastLane(Protocol):

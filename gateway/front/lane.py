@@ -19,7 +19,7 @@ from gateway.front.connection import Connection, Previous
 from gateway.front.limits import Limits
 from gateway.front.reply import ClientReply
 from gateway.model.inbound import Inbound
-from gateway.pipeline import Passage, Pipeline
+from gateway.pipeline import Course, Passage, Pipeline, UpstreamPool
 from gateway.upstream.answer import AnswerReader
 from gateway.upstream.exchange import UpstreamAnswer, may_repeat
 from gateway.upstream.headers import Outbound
@@ -27,6 +27,8 @@ from gateway.upstream.wire import Connection as UpstreamConnection
 
 _METHODS = frozenset({"GET", "HEAD"})
 Work = Callable[[ClientReply], Awaitable[None]]
+Leaving = tuple[Passage, Outbound, UpstreamPool]
+"""What may leave at once: whose, what, and where to."""
 
 
 class OrdinaryLane(Protocol):
@@ -34,6 +36,8 @@ class OrdinaryLane(Protocol):
 
     def opened(self, connection: Connection, message: RawRequestMessage) -> Passage: ...
     def reopened(self, previous: Previous, target: bytes) -> Passage: ...
+    def resumed(self, course: Course) -> Passage: ...
+    def identified(self, passage: Passage) -> None: ...
     def ours(self, inbound: Inbound) -> bool: ...
     def reply(self, connection: Connection, message: RawRequestMessage, body: RequestBody) -> ClientReply: ...
     def began(self, passage: Passage) -> None: ...
@@ -58,28 +62,49 @@ class Lane:
         """Pass *message* on and return True, or return False with nothing done that anybody sees."""
         if message.method not in _METHODS or message.should_close or message.upgrade:
             return False
-        return self._pass_on(connection, message, lambda: self.ordinary.opened(connection, message))
-
-    def repeat(self, connection: Connection, previous: Previous, target: bytes) -> bool:
-        """Pass *previous* on again with another *target*, as `take` does."""
-        return self._pass_on(connection, previous.message, lambda: self.ordinary.reopened(previous, target))
-
-    def _pass_on(
-        self, connection: Connection, message: RawRequestMessage, understand: Callable[[], Passage]
-    ) -> bool:
         if connection.draining or connection.congested:
             return False
         try:
-            passage = understand()
-            inbound = passage.inbound
-            if inbound is None or inbound.has_body or self.ordinary.ours(inbound):
-                return False
-            leaving = self.pipeline.at_once(passage, inbound)
+            leaving = self._decided(self.ordinary.opened(connection, message))
         except Exception:  # what nobody foresaw too: nothing is sent, and this is a callback of the loop's
             return False  # the ordinary lane comes to the same, answers it and tells the log
-        if leaving is None:
+        return leaving is not None and self._pass_on(connection, message, leaving)
+
+    def repeat(self, connection: Connection, previous: Previous, target: bytes) -> bool:
+        """Pass *previous* on again with another *target*, as `take` does."""
+        if connection.draining or connection.congested:
             return False
-        outbound, pool = leaving
+        try:
+            leaving = self._on_course(previous, target) or self._decided_anew(previous, target)
+        except Exception:
+            return False
+        return leaving is not None and self._pass_on(connection, previous.message, leaving)
+
+    def _decided(self, passage: Passage) -> Leaving | None:
+        inbound = passage.inbound
+        if inbound is None or inbound.has_body or self.ordinary.ours(inbound):
+            return None
+        leaving = self.pipeline.at_once(passage, inbound)
+        return None if leaving is None else (passage, *leaving)
+
+    def _decided_anew(self, previous: Previous, target: bytes) -> Leaving | None:
+        """Decide about *target*, and let those that repeat it go the same way."""
+        passage = self.ordinary.reopened(previous, target)
+        leaving = self._decided(passage)
+        if leaving is not None:
+            previous.course = self.pipeline.course(passage)
+        return leaving
+
+    def _on_course(self, previous: Previous, target: bytes) -> Leaving | None:
+        course = previous.course
+        if course is None or course.inbound.target != target:
+            return None
+        passage = self.ordinary.resumed(course)
+        outbound = self.pipeline.again(course, passage.request_id)
+        return None if outbound is None else (passage, outbound, course.pool)
+
+    def _pass_on(self, connection: Connection, message: RawRequestMessage, leaving: Leaving) -> bool:
+        passage, outbound, pool = leaving
         upstream = pool.idle(outbound)
         if upstream is None:
             return False
@@ -152,6 +177,7 @@ class Passing:
     def _hand_over(self, work: Work, begun: ClientReply | None = None) -> None:
         """Let the ordinary lane go on with *work*, by the reply that has *begun* or by a new one."""
         ordinary, connection, body = self._lane.ordinary, self._connection, self._body()
+        ordinary.identified(self._passage)
         reply = begun or ordinary.reply(connection, self._message, body)
         connection.hand_over(lambda: ordinary.conclude(connection, self._passage, body, reply, work))
 

@@ -10,6 +10,7 @@ from typing import Protocol
 
 from aiohttp.http import RawRequestMessage
 from aiohttp.streams import StreamReader
+from msgspec.structs import replace
 
 from gateway.errors import GatewayError
 from gateway.front.body import RequestBody
@@ -23,7 +24,7 @@ from gateway.front.reply import ClientReply, Manner, Watch, reason
 from gateway.model.answer import Answer
 from gateway.model.event import Audit, Clock
 from gateway.model.inbound import Inbound
-from gateway.pipeline import Passage, Pipeline
+from gateway.pipeline import Course, Passage, Pipeline
 
 _KEPT_HEAD = 4 * 1024
 
@@ -247,6 +248,25 @@ class Snapshot:
         passage = self._new_passage(previous.inbound.peer)
         passage.inbound = self._receiver.again(previous.inbound, target, passage.request_id)
         return passage
+
+    def resumed(self, course: Course) -> Passage:
+        """Return the passage of one more request on *course*."""
+        return Passage(
+            request_id=self._receiver.next_id(),
+            peer=course.inbound.peer,
+            started=self._monotonic(),
+            inbound=course.inbound,
+            route=course.route,
+            session=course.session,
+            decision=course.decision,
+            reason=course.reason,
+        )
+
+    def identified(self, passage: Passage) -> None:
+        """Give what was received the id of its passage: on a course it still has another's."""
+        inbound = passage.inbound
+        if inbound is not None and inbound.request_id != passage.request_id:
+            passage.inbound = replace(inbound, request_id=passage.request_id)
 
     def trusts(self, peer: str) -> bool:
         """Say whether *peer* is a proxy whose word is taken: it speaks for many."""
