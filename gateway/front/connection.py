@@ -241,7 +241,8 @@ class Connection(Intake):
             self.force_close()
             return
         self._await_another()
-        self.arrived()
+        if self._messages:
+            self.arrived()
 
     def hand_over(self, work: Callable[[], Awaitable[bool]]) -> None:
         """Let the connection's task go on with the request under way, as soon as it runs."""

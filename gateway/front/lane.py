@@ -17,7 +17,7 @@ from gateway.errors import UpstreamBroken
 from gateway.front.body import RequestBody
 from gateway.front.connection import Connection, Previous
 from gateway.front.limits import Limits
-from gateway.front.reply import ClientReply
+from gateway.front.reply import ClientReply, as_it_came, as_it_goes
 from gateway.model.inbound import Inbound
 from gateway.pipeline import Course, Passage, Pipeline, UpstreamPool
 from gateway.upstream.answer import AnswerReader
@@ -26,6 +26,7 @@ from gateway.upstream.headers import Outbound
 from gateway.upstream.wire import Connection as UpstreamConnection
 
 _METHODS = frozenset({"GET", "HEAD"})
+_HTTP_1_1 = (1, 1)
 Work = Callable[[ClientReply], Awaitable[None]]
 Leaving = tuple[Passage, Outbound, UpstreamPool]
 """What may leave at once: whose, what, and where to."""
@@ -157,9 +158,8 @@ class Passing:
 
     def _answer(self) -> None:
         connection = self._connection
-        reply = self._lane.ordinary.reply(connection, self._message, self._body())
         try:
-            reply.relay_whole(UpstreamAnswer(self._upstream, self._reader), self._passage)
+            reply = None if self._relayed_as_it_came() else self._relayed()
         except Exception as fault:  # never into the upstream's callback
             connection.passing = None
             self._lane.ordinary.ended(self._passage, fault)
@@ -169,7 +169,24 @@ class Passing:
             self._hand_over(_taken, reply)
             return
         self._lane.ordinary.ended(self._passage, None)
-        connection.passed(keep_alive=reply.keep_alive)
+        connection.passed(keep_alive=reply is None or reply.keep_alive)
+
+    def _relayed_as_it_came(self) -> bool:
+        """Write the answer where only the request's id is added to it, and say whether that was so."""
+        connection, reader = self._connection, self._reader
+        if connection.draining or self._message.version != _HTTP_1_1:
+            return False  # the client is to be told what becomes of the connection
+        opening = as_it_came(reader.head, self._passage)
+        if opening is None:
+            return False
+        self._passage.status = reader.head.status
+        connection.write(as_it_goes(opening, reader.take(), self._passage))
+        return True
+
+    def _relayed(self) -> ClientReply:
+        reply = self._lane.ordinary.reply(self._connection, self._message, self._body())
+        reply.relay_whole(UpstreamAnswer(self._upstream, self._reader), self._passage)
+        return reply
 
     def _body(self) -> RequestBody:
         return RequestBody(EMPTY_PAYLOAD, limits=self._lane.limits)
@@ -195,5 +212,6 @@ class Passing:
 
 
 async def _taken(reply: ClientReply) -> None:
-    """Wait until the client has taken its answer."""
+    """Wait until the client has taken its answer, which is the only one."""
+    reply.begun = True
     await reply.settle()

@@ -192,17 +192,18 @@ class Dresser:
     def mould(self, inbound: Inbound, route: Route, session: Session | None) -> Mould | None:
         """Return what `dress` gives to each request like this one, None where no two are alike.
 
-        That is where they have a body, are signed, or carry a token. Raises as `dress` does.
+        That is where they announce a body, are signed, or carry a token. Raises as `dress` does.
         """
         leg = self._legs.get(id(route)) or self._prepare(route)
-        if inbound.has_body or inbound.websocket or leg.signer is not None or leg.forwarded is not None:
+        framed = inbound.chunked or inbound.length is not None
+        if framed or inbound.websocket or leg.signer is not None or leg.forwarded is not None:
             return None
         target = strip_prefix(inbound.target, route.path) if route.strip_prefix else inbound.target
         told, _, asserted = _UNTOLD if session is None else self._identity(leg, session, leg.audience)
         return Mould(
             method=inbound.method,
             before=self._opening(leg, inbound, target),
-            after=told + _framing(inbound),
+            after=told + _CRLF,
             asserted=asserted,
             traceparent=inbound.traceparent,
             affinity=_affinity(leg.balance, inbound, session) if leg.balance in _BY_AFFINITY else "",

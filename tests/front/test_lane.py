@@ -11,7 +11,8 @@ import pytest
 
 from gateway.front.lane import Lane
 from gateway.front.limits import Limits
-from gateway.upstream.headers import Dresser
+from gateway.pipeline import Course, Pipeline
+from gateway.upstream.headers import Dresser, Outbound
 from tests.fakes.front import Door, ask, front
 from tests.fakes.raw_client import RawConnection
 from tests.fakes.upstream import ok
@@ -86,6 +87,33 @@ async def test_a_head_that_repeats_the_last_one_is_not_parsed_again(tmp_path: Pa
         assert taken.again == 4
         lines = [each.split(b"\r\n")[0] for each in door.upstream.requests[-4:]]
         assert lines == [b"GET /x HTTP/1.1", b"GET /y?z=1 HTTP/1.1", b"GET /x HTTP/1.1", b"GET /%41 HTTP/1.1"]
+
+
+async def test_a_request_that_repeats_one_goes_the_same_way_with_ids_of_its_own(
+    tmp_path: Path, taken: Taken, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    courses, again = [], Pipeline.again
+
+    def counting(self: Pipeline, course: Course, request_id: str) -> Outbound | None:
+        courses.append(course.inbound.target)
+        return again(self, course, request_id)
+
+    monkeypatch.setattr(Pipeline, "again", counting)
+    async with warm(tmp_path) as (door, client):
+        for target in (b"/x", b"/x", b"/x", b"/y", b"/x", b"/x"):
+            await client.write(b"GET %b%b" % (target, rest_of(ask(GET))))
+            assert (await client.answer()).status == 200
+        assert taken.again == 6
+        assert courses == [b"/x", b"/x", b"/x"]
+        sent = [each.split(b"\r\n") for each in door.upstream.requests]
+        ids = [line for lines in sent for line in lines if line.startswith(b"X-Request-Id: ")]
+        traces = [line for lines in sent for line in lines if line.startswith(b"traceparent: ")]
+        assert len(set(ids)) == len(set(traces)) == len(sent) == 7
+        rest = [
+            [line for line in lines if not line.startswith((b"X-Request-Id", b"traceparent"))]
+            for lines in sent
+        ]
+        assert rest[1] == rest[2] == rest[3] == rest[5] == rest[6]
 
 
 async def test_a_head_is_known_again_on_another_connection_of_the_same_peer(
@@ -230,6 +258,21 @@ async def test_a_connection_found_dead_is_replaced_once(tmp_path: Path, taken: T
         door.upstream.fault = ""
         await client.write(ask(GET))
         assert (await client.answer()).status == 200
+
+
+async def test_what_is_handed_over_on_a_course_keeps_its_own_id(tmp_path: Path, taken: Taken) -> None:
+    async with warm(tmp_path) as (door, client):
+        for _ in range(2):
+            await client.write(ask(GET))
+            assert (await client.answer()).status == 200
+        door.upstream.fault = "hang up"
+        await client.write(ask(GET))
+        answer = await client.answer()
+        assert (answer.status, taken.again) == (502, 3)
+        (own,) = answer.values("x-request-id")
+        heads = [each for each in door.upstream.requests if b"X-Request-Id: %b\r\n" % own in each]
+        assert heads == door.upstream.requests[-2:]
+    assert door.gateway.events("request")[-1]["request_id"] == own.decode()
 
 
 @pytest.mark.parametrize(("fault", "status"), [("garbage", 502), ("two lengths", 502), ("huge head", 502)])

@@ -104,12 +104,24 @@ def test_B63_never_for_another_audience_or_key() -> None:
 
 def test_I10_a_lone_surrogate_stops_the_request() -> None:
     with pytest.raises(IdentityUnrepresentable):
-        assertions(FakeClock()).about(session(name="admin\ud800"), "wiki").assertion
+        assertions(FakeClock()).about(session(name="admin\ud800"), "wiki")
+
+
+def test_an_assertion_lasts_for_30_s_and_while_its_key_signs() -> None:
+    clock = FakeClock()
+    signer = assertions(clock)
+    held = signer.about(session(), "wiki")
+    clock.advance(30)
+    assert signer.lasts(held)
+    clock.advance(1)
+    assert not signer.lasts(held)
+    clock.advance(-32)
+    assert not signer.lasts(held)
 
 
 def test_I12_an_assertion_over_16_kib_stops_the_request() -> None:
     with pytest.raises(IdentityUnrepresentable):
-        assertions(FakeClock()).assertion(session(groups=("g" * 16_384,)), "wiki")
+        assertions(FakeClock()).about(session(groups=("g" * 16_384,)), "wiki")
 
 
 def test_memory_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
