@@ -72,15 +72,20 @@ class Passage(msgspec.Struct, kw_only=True, eq=False):
 
 class Course(msgspec.Struct, frozen=True, kw_only=True):
     """How a request was decided, and what is sent for one more of its target and fields: *inbound* but
-    for its id."""
+    for its id. *token* is what its caller presented, where the route takes tokens and one came."""
 
     inbound: Inbound
     route: Route
     session: Session | None
+    token: str | None
     decision: str
     reason: str
     mould: Mould
     pool: "UpstreamPool"
+
+    def covers(self, inbound: Inbound) -> bool:
+        """Say whether *inbound* differs in its id alone: notes belong to one method, fields and peer."""
+        return inbound.notes is self.inbound.notes and inbound.target == self.inbound.target
 
 
 class Body(Protocol):
@@ -288,6 +293,7 @@ class Pipeline:
             return None
         self._decide(passage, inbound, route)
         pool = self._pool(route)
+        _check_length(route, inbound)
         session = _told_of(route, passage)
         token = None
         if route.forwarding is not None and session is not None and not is_bearers(session):
@@ -299,10 +305,10 @@ class Pipeline:
     def course(self, passage: Passage) -> Course | None:
         """Return what a request that `at_once` let pass has in common with others, None where nothing lasts.
 
-        What a route asks of time, of a token or of a count is asked of each request.
+        What a route asks of time, or of a count, is asked of each request.
         """
         inbound, route, session = passage.inbound, passage.route, passage.session
-        if inbound is None or route is None or route.demand or route.bearer or route.rate:
+        if inbound is None or route is None or route.demand or route.rate:
             return None
         mould = self._dresser.mould(inbound, route, _told_of(route, passage))
         if mould is None:
@@ -311,21 +317,31 @@ class Pipeline:
             inbound=inbound,
             route=route,
             session=session,
+            token=None if route.bearer is None else presented(inbound),
             decision=passage.decision,
             reason=passage.reason,
             mould=mould,
             pool=self._pool(route),
         )
 
-    def again(self, course: Course, request_id: str) -> Outbound | None:
+    def again(self, course: Course, passage: Passage) -> Outbound | None:
         """Return what is sent for one more request of *course*; None where its caller has to be known anew.
 
-        Whether the session holds is asked each time, as `at_once` asks.
+        Whether the session or the token holds is asked each time, as `at_once` asks.
         """
-        counts = course.route.access is not Access.PUBLIC
-        if counts and not self._resume.still(course.inbound, course.session):
+        route = course.route
+        if route.access is not Access.PUBLIC and not self._still(course):
             return None
-        return self._dresser.cast(course.mould, request_id)
+        passage.route, passage.session = route, course.session
+        passage.decision, passage.reason = course.decision, course.reason
+        return self._dresser.cast(course.mould, passage.request_id)
+
+    def _still(self, course: Course) -> bool:
+        """Say whether it is known, without asking anybody, that the same caller is behind it."""
+        bearer, roles = course.route.bearer, course.route.asks_for_roles
+        if bearer is None or course.token is None:
+            return self._resume.still(course.inbound, course.session)
+        return self._bearers.at_hand(bearer, course.token, asks_for_roles=roles) is course.session
 
     def _pool(self, route: Route) -> UpstreamPool:
         if route.upstream is None:

@@ -111,9 +111,9 @@ class Snapshot:
         self._known = KnownHeads()
         self.running = Running()
 
-    def take(self, connection: Connection, message: RawRequestMessage) -> bool:
+    def take(self, connection: Connection, message: RawRequestMessage, payload: StreamReader) -> bool:
         """Pass *message* on at once and return True, or return False with nothing done."""
-        return self._lane is not None and self._lane.take(connection, message)
+        return self._lane is not None and self._lane.take(connection, message, payload)
 
     def recall(self, connection: Connection, data: bytes) -> Previous | None:
         """Return what *data* repeats but for its target, wherever that came, None where it is new."""
@@ -212,10 +212,14 @@ class Snapshot:
             client_cert=connection.client_cert,
         )
         previous = connection.previous
-        known = previous.inbound if previous is not None and previous.reader is self else None
+        if previous is not None and previous.reader is not self:
+            previous = None
+        known = None if previous is None else previous.inbound
         inbound = self._receiver.receive(raw, passage.request_id, previous=known)
-        if known is None or previous is None or previous.message is not message:  # else read a second time
-            connection.previous = self._noted(connection, message, inbound)
+        if previous is None or previous.message is not message:  # else read a second time
+            noted = connection.previous = self._noted(connection, message, inbound)
+            if noted is not None and previous is not None:
+                noted.course = previous.course
         passage.inbound = inbound
         return inbound
 
@@ -251,16 +255,9 @@ class Snapshot:
 
     def resumed(self, course: Course) -> Passage:
         """Return the passage of one more request on *course*."""
-        return Passage(
-            request_id=self._receiver.next_id(),
-            peer=course.inbound.peer,
-            started=self._monotonic(),
-            inbound=course.inbound,
-            route=course.route,
-            session=course.session,
-            decision=course.decision,
-            reason=course.reason,
-        )
+        passage = self._new_passage(course.inbound.peer)
+        passage.inbound = course.inbound
+        return passage
 
     def identified(self, passage: Passage) -> None:
         """Give what was received the id of its passage: on a course it still has another's."""

@@ -85,6 +85,7 @@ class Mould(msgspec.Struct, frozen=True, kw_only=True):
     after: bytes
     asserted: Held | None
     traceparent: str | None
+    length: int | None
     affinity: str
 
 
@@ -192,20 +193,20 @@ class Dresser:
     def mould(self, inbound: Inbound, route: Route, session: Session | None) -> Mould | None:
         """Return what `dress` gives to each request like this one, None where no two are alike.
 
-        That is where they announce a body, are signed, or carry a token. Raises as `dress` does.
+        That is where they come in chunks, are signed, or carry a token. Raises as `dress` does.
         """
         leg = self._legs.get(id(route)) or self._prepare(route)
-        framed = inbound.chunked or inbound.length is not None
-        if framed or inbound.websocket or leg.signer is not None or leg.forwarded is not None:
+        if inbound.chunked or inbound.websocket or leg.signer is not None or leg.forwarded is not None:
             return None
         target = strip_prefix(inbound.target, route.path) if route.strip_prefix else inbound.target
         told, _, asserted = _UNTOLD if session is None else self._identity(leg, session, leg.audience)
         return Mould(
             method=inbound.method,
             before=self._opening(leg, inbound, target),
-            after=told + _CRLF,
+            after=told + _framing(inbound),
             asserted=asserted,
             traceparent=inbound.traceparent,
+            length=inbound.length,
             affinity=_affinity(leg.balance, inbound, session) if leg.balance in _BY_AFFINITY else "",
         )
 
@@ -214,7 +215,7 @@ class Dresser:
         if mould.asserted is not None and not self._assertions.lasts(mould.asserted):
             return None
         head = mould.before + self._request_ids(request_id, mould.traceparent) + mould.after
-        return Outbound(method=mould.method, head=head, affinity=mould.affinity)
+        return Outbound(method=mould.method, head=head, length=mould.length, affinity=mould.affinity)
 
     def tell(
         self, inbound: Inbound, route: Route, session: Session | None, token: Token | None = None
