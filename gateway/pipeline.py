@@ -27,7 +27,7 @@ from gateway.errors import (
     TooManyRequests,
 )
 from gateway.flows.bearer_session import is_bearers
-from gateway.flows.credentials import presented
+from gateway.flows.credentials import fingerprint, presented
 from gateway.flows.rates import Rates
 from gateway.flows.resume import Resume, Resumed
 from gateway.model.bearer import Bearer
@@ -71,13 +71,16 @@ class Passage(msgspec.Struct, kw_only=True, eq=False):
 
 
 class Course(msgspec.Struct, frozen=True, kw_only=True):
-    """How a request was decided, and what is sent for one more of its target and fields: *inbound* but
-    for its id. *token* is what its caller presented, where the route takes tokens and one came."""
+    """How a request was decided, and what is sent for one more of its target and fields.
+
+    *inbound* is the request but for its id, *token* the fingerprint of what its caller presented, where
+    the route takes tokens and one came.
+    """
 
     inbound: Inbound
     route: Route
     session: Session | None
-    token: str | None
+    token: bytes | None
     decision: str
     reason: str
     mould: Mould
@@ -136,7 +139,7 @@ class NoTokens:
 class Bearers(Protocol):
     """Who calls with a token instead of a session."""
 
-    def at_hand(self, bearer: Bearer, token: str, *, asks_for_roles: bool) -> Session | None: ...
+    def at_hand(self, bearer: Bearer, token: bytes, *, asks_for_roles: bool) -> Session | None: ...
 
     async def caller(self, bearer: Bearer, token: str, *, asks_for_roles: bool) -> Session:
         """Return who calls. Raises BearerRefused, AccessDenied, IssuerUnavailable, StoreUnavailable."""
@@ -148,7 +151,7 @@ class Bearers(Protocol):
 class NoBearers:
     """There are none: no route takes any."""
 
-    def at_hand(self, _bearer: Bearer, _token: str, *, asks_for_roles: bool) -> Session | None:
+    def at_hand(self, _bearer: Bearer, _token: bytes, *, asks_for_roles: bool) -> Session | None:
         return None
 
     async def caller(self, _bearer: Bearer, _token: str, *, asks_for_roles: bool) -> Session:
@@ -310,6 +313,7 @@ class Pipeline:
         inbound, route, session = passage.inbound, passage.route, passage.session
         if inbound is None or route is None or route.demand or route.rate:
             return None
+        token = None if route.bearer is None else presented(inbound)
         mould = self._dresser.mould(inbound, route, _told_of(route, passage))
         if mould is None:
             return None
@@ -317,7 +321,7 @@ class Pipeline:
             inbound=inbound,
             route=route,
             session=session,
-            token=None if route.bearer is None else presented(inbound),
+            token=None if token is None else fingerprint(token),
             decision=passage.decision,
             reason=passage.reason,
             mould=mould,
@@ -352,7 +356,8 @@ class Pipeline:
         """Say whether it is known who calls, and note who does, or that nobody does."""
         token = presented(inbound) if route.bearer is not None else None
         if route.bearer is not None and token is not None:
-            session = self._bearers.at_hand(route.bearer, token, asks_for_roles=route.asks_for_roles)
+            mark, roles = fingerprint(token), route.asks_for_roles
+            session = self._bearers.at_hand(route.bearer, mark, asks_for_roles=roles)
             passage.session = session
             return session is not None
         resumed = self._resume.warm(inbound, asks_for_roles=route.asks_for_roles)
