@@ -15,6 +15,7 @@ from importlib.util import find_spec
 import msgspec
 
 from gateway import __version__
+from gateway.assembly import build_routes
 from gateway.descriptors import raise_limit, room_for_connections
 from gateway.file_watch import FileWatch, pause_until_even
 from gateway.front.ledger import RequestLedger
@@ -29,6 +30,7 @@ from gateway.observe.metrics import Metrics
 from gateway.observe.trail import Trail
 from gateway.reload import Reload
 from gateway.rooms import Rooms, Surroundings
+from gateway.routing.table import Table
 from gateway.settings.addresses import listen_address, socket_path
 from gateway.settings.loader import Loaded
 from gateway.settings.schema import SessionSettings, Settings
@@ -157,12 +159,15 @@ class Gateway:
     def _awaits(self, reason: str) -> None:
         self._around.log.event("error", "database.awaited", {"reason": reason})
 
-    def _furnished(
+    async def _furnished(
         self, settings: Settings, database: Database, ledger: RequestLedger, tenure: Tenure
     ) -> Rooms:
+        # Thousands of routes take their time, and a reload makes them while requests run.
+        table = await asyncio.to_thread(lambda: Table(build_routes(settings)))
         return Rooms(
             settings,
             self._around,
+            table=table,
             database=database,
             metrics=self._metrics,
             ledger=ledger,
@@ -220,7 +225,11 @@ class Gateway:
         self._stack.push_async_callback(close)
 
     async def _exposition(self) -> bytes:
-        return self._metrics.exposition()
+        pieces = []
+        for piece in self._metrics.pieces():
+            pieces.append(piece)
+            await asyncio.sleep(0)  # thousands of routes are a second's work, and requests are waiting
+        return b"".join(pieces)
 
     async def _jwks(self) -> bytes:
         return msgspec.json.encode({} if self._succession is None else self._succession.jwks())

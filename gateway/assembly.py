@@ -35,30 +35,74 @@ from gateway.settings.preset_checks import assertion_audience, signed_claims
 from gateway.settings.providers import STANDARD_CLAIMS, ProviderSettings
 from gateway.settings.redis_url import redis_address
 from gateway.settings.roles import RoleGrantSettings
-from gateway.settings.routes import IdentitySettings, RateSettings, RouteSettings, RuleSettings
+from gateway.settings.routes import (
+    IdentitySettings,
+    RateSettings,
+    RouteSettings,
+    RuleSettings,
+    WebSocketLimitSettings,
+)
 from gateway.settings.schema import Settings
 from gateway.settings.upstreams import HealthSettings, UpstreamSettings
 from gateway.store.redis_account import RedisAccount
 from gateway.store.redis_server import Place, RedisLogin
 from gateway.store.redis_tls import RedisTls
 
+_RULES = frozenset(RuleSettings.model_fields)
+_TERMS = frozenset(("websocket_limits", "websocket_ping"))
+_NO_RULES = Rules()
+
 
 def build_routes(settings: Settings) -> tuple[Route, ...]:
     """Return the configured routes as the table takes them: what is the same of several is one thing."""
-    upstreams: dict[str, Upstream] = {}
-    bearers: dict[Bearer, Bearer] = {}
-    return tuple(_route(settings, route, upstreams, bearers) for route in settings.routes)
+    shared = _Shared(settings)
+    return tuple(_route(settings, route, shared) for route in settings.routes)
 
 
-def _route(
-    settings: Settings, route: RouteSettings, upstreams: dict[str, Upstream], bearers: dict[Bearer, Bearer]
-) -> Route:
-    bearer = _bearer(settings, route)
+class _Shared:
+    """What several routes have alike is made once, and is one thing: thousands of routes are mostly alike."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._upstreams: dict[str, Upstream] = {}
+        self._by_spelling: dict[str, Upstream] = {}
+        self._bearers: dict[Bearer, Bearer] = {}
+        self._identities: dict[IdentityHeaders, IdentityHeaders] = {}
+        self._told_there: dict[str | None, IdentityHeaders] = {}
+
+    def upstream(self, route: RouteSettings) -> Upstream | None:
+        """Return where *route* leads; two spellings of one origin are one upstream."""
+        called = route.upstream
+        if called is None:
+            return None
+        if (known := self._by_spelling.get(called)) is None:
+            name, upstream = self._settings.upstream_of(called)
+            known = self._upstreams.get(name) or _upstream(name, upstream)
+            self._by_spelling[called] = self._upstreams[name] = known
+        return known
+
+    def identity(self, route: RouteSettings) -> IdentityHeaders:
+        """Return what *route*'s upstream is told; only the route's own words make it another."""
+        usual = route.identity is None
+        if usual and (known := self._told_there.get(route.upstream)):
+            return known
+        made = _identity(self._settings.identity_of(route))
+        told = self._identities.setdefault(made, made)
+        if usual:
+            self._told_there[route.upstream] = told
+        return told
+
+    def bearer(self, route: RouteSettings) -> Bearer | None:
+        bearer = _bearer(self._settings, route)
+        return None if bearer is None else self._bearers.setdefault(bearer, bearer)
+
+
+def _route(settings: Settings, route: RouteSettings, shared: _Shared) -> Route:
     return Route(
         name=name_of(route),
         host=route.host,
         path=route.path,
-        upstream=_shared(settings, route, upstreams),
+        upstream=shared.upstream(route),
         audience=route.audience or "",
         access=Access(route.access),
         allow=_rules(route),
@@ -66,15 +110,16 @@ def _route(
         demand=_demand(route),
         asks_for_roles=route.asks_for_roles,
         methods=frozenset(route.methods) if route.methods else None,
+        own_origin=route.csrf == "fetch-metadata",
         strip_prefix=route.strip_prefix,
         max_body=route.max_body,
         allow_in_path=frozenset(route.allow_in_path),
         websocket=route.websocket,
         websocket_terms=_terms(route),
         rate=_rate(route.rate_limit),
-        identity=_identity(settings.identity_of(route)),
+        identity=shared.identity(route),
         forwarding=_forwarding(settings, route),
-        bearer=None if bearer is None else bearers.setdefault(bearer, bearer),
+        bearer=shared.bearer(route),
     )
 
 
@@ -95,7 +140,7 @@ def _forwarding(settings: Settings, route: RouteSettings) -> Forwarding | None:
 def _bearer(settings: Settings, route: RouteSettings) -> Bearer | None:
     if not route.takes_bearers:
         return None
-    issuers = tuple(_trusted(settings, each) for each in route.bearer)
+    issuers = tuple(trusted(settings, each) for each in route.bearer)
     personal = name_of(route) if route.personal_tokens else ""
     return Bearer(issuers=issuers, forward=route.forward_bearer, personal=personal)
 
@@ -105,7 +150,7 @@ def name_of(route: RouteSettings) -> str:
     return f"{route.host or ''}{route.path}"
 
 
-def _trusted(settings: Settings, bearer: BearerSettings) -> Trusted:
+def trusted(settings: Settings, bearer: BearerSettings) -> Trusted:
     """Return what is asked of an issuer's tokens; their claims are read as its logins' are, unless told."""
     same = next((each for each in settings.providers if each.issuer == bearer.issuer), None)
     claims = same.claims if same is not None and "claims" not in bearer.model_fields_set else bearer.claims
@@ -133,14 +178,6 @@ def _introspection(bearer: BearerSettings, same: ProviderSettings | None) -> Int
         signed=asked.format == "signed",
         calls_per_second=asked.calls_per_second,
     )
-
-
-def _shared(settings: Settings, route: RouteSettings, upstreams: dict[str, Upstream]) -> Upstream | None:
-    """Return the upstream of *route*, the same one for all that lead there."""
-    if route.upstream is None:
-        return None
-    name, upstream = settings.upstream_of(route.upstream)
-    return upstreams.setdefault(name, _upstream(name, upstream))
 
 
 def _upstream(name: str, upstream: UpstreamSettings) -> Upstream:
@@ -179,10 +216,16 @@ def _rate(rate: RateSettings | None) -> Rate | None:
 
 
 def _terms(route: RouteSettings) -> WebSocketTerms:
-    limits = route.websocket_limits
-    return WebSocketTerms(
-        message=limits.message, frames=limits.frames, idle=limits.idle, ping=route.websocket_ping
-    )
+    if _TERMS.isdisjoint(route.model_fields_set):
+        return _USUAL_TERMS
+    return _websocket_terms(route.websocket_limits, ping=route.websocket_ping)
+
+
+def _websocket_terms(limits: WebSocketLimitSettings, *, ping: float | None) -> WebSocketTerms:
+    return WebSocketTerms(message=limits.message, frames=limits.frames, idle=limits.idle, ping=ping)
+
+
+_USUAL_TERMS = _websocket_terms(WebSocketLimitSettings(), ping=None)
 
 
 def _health(health: HealthSettings | None) -> Health | None:
@@ -199,6 +242,8 @@ def _member(text: str) -> Member:
 
 
 def _rules(rules: RuleSettings) -> Rules:
+    if _RULES.isdisjoint(rules.model_fields_set):
+        return _NO_RULES
     return Rules(
         roles=frozenset(rules.roles),
         groups=frozenset(rules.groups),

@@ -5,7 +5,7 @@ The calls have connections of their own, so that however many tokens come, login
 
 from collections.abc import Mapping
 
-from gateway.assembly import build_routes, client_keys, client_tls, registration
+from gateway.assembly import client_keys, client_tls, registration, trusted
 from gateway.errors import Fault, SettingsInvalid
 from gateway.lasting import Tenure
 from gateway.model.bearer import Introspection, Trusted
@@ -24,14 +24,14 @@ def clients(settings: Settings) -> Mapping[Trusted, Registration]:
     """Return who we are at each issuer that is asked about tokens. Raises SettingsInvalid."""
     made: dict[Trusted, Registration] = {}
     faults: list[Fault] = []
-    for index, (route, written) in enumerate(zip(build_routes(settings), settings.routes, strict=True)):
-        issuers = route.bearer.issuers if route.bearer is not None else ()
-        for number, (trusted, bearer) in enumerate(zip(issuers, written.bearer, strict=True)):
-            if trusted.introspection is None:
+    for index, route in enumerate(settings.routes):
+        for number, bearer in enumerate(route.bearer):
+            if bearer.introspection is None:
                 continue
             place = f"routes[{index}].bearer[{number}].introspection"
+            asked = trusted(settings, bearer)
             try:
-                made[trusted] = _client(settings, trusted, bearer, place)
+                made[asked] = _client(settings, asked, bearer, place)
             except SettingsInvalid as error:
                 faults.extend(error.faults)
     if faults:

@@ -36,7 +36,7 @@ class Tenure:
 
     def __init__(self, held: dict[Hashable, _Held]) -> None:
         self._held = held
-        self._claimed: list[Hashable] = []
+        self._claimed: dict[Hashable, None] = {}  # in the order in which they were claimed
 
     def claim(
         self, key: Hashable, make: Callable[[], T], *, close: Callable[[T], Awaitable[None]] | None = None
@@ -46,7 +46,7 @@ class Tenure:
         if held is None:
             held = self._held[key] = _made(make(), close)
         if key not in self._claimed:
-            self._claimed.append(key)
+            self._claimed[key] = None
             held.claims += 1
         thing: T = held.thing
         return thing
@@ -54,8 +54,8 @@ class Tenure:
     async def end(self) -> None:
         """Give up every claim; close what nobody else claims, the last made first, once."""
         async with AsyncExitStack() as closing:
-            while self._claimed:
-                key = self._claimed.pop(0)
+            claimed, self._claimed = self._claimed, {}
+            for key in claimed:
                 held = self._held[key]
                 held.claims -= 1
                 if held.claims:

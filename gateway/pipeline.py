@@ -18,6 +18,7 @@ from gateway.errors import (
     BearerRefused,
     Challenged,
     ContentTooLarge,
+    FormRefused,
     LoginRequired,
     MethodRefused,
     NoRoute,
@@ -28,6 +29,7 @@ from gateway.errors import (
 )
 from gateway.flows.bearer_session import is_bearers
 from gateway.flows.credentials import fingerprint, presented
+from gateway.flows.own_origin import acts_from_here, is_same_origin
 from gateway.flows.rates import Rates
 from gateway.flows.resume import Resume, Resumed
 from gateway.model.bearer import Bearer
@@ -50,8 +52,9 @@ class Passage(msgspec.Struct, kw_only=True, eq=False):
     """What is known of one request so far; its log line and every answer to it read this.
 
     `leave` are the Set-Cookie values that any answer carries, `decision` is `pass`, `login`, `step_up`,
-    `deny` or empty before the decision, `ours` marks a page of our own, `sent` counts body bytes,
-    times are seconds. A struct, since every request makes one.
+    `deny` or empty before the decision, `ours` marks a page of our own, `person` that somebody reads what
+    is answered where there is no `inbound`, `sent` counts body bytes, times are seconds. A struct, since
+    every request makes one.
     """
 
     request_id: str
@@ -65,6 +68,7 @@ class Passage(msgspec.Struct, kw_only=True, eq=False):
     reason: str = ""
     code: str = ""
     ours: bool = False
+    person: bool = False
     status: int = 0
     sent: int = 0
     upstream_seconds: float | None = None
@@ -94,6 +98,10 @@ class Course(msgspec.Struct, frozen=True, kw_only=True):
 class Body(Protocol):
     """The request's body, read at most once."""
 
+    def at_hand(self, *, most: int | None) -> bytes | None:
+        """Return the body where all of it has come, else None; raise ContentTooLarge above *most* bytes."""
+        ...
+
     def chunks(self, *, most: int | None) -> AsyncIterator[bytes]:
         """Yield the body; raise ContentTooLarge at the first byte above *most*."""
         ...
@@ -109,7 +117,7 @@ class Reply(Protocol):
 
 class UpstreamPool(Protocol):
     def send(
-        self, outbound: Outbound, body: AsyncIterator[bytes] | None, *, again: bool = False
+        self, outbound: Outbound, body: AsyncIterator[bytes] | bytes | None, *, again: bool = False
     ) -> AbstractAsyncContextManager[UpstreamAnswer]: ...
     def idle(self, outbound: Outbound) -> Connection | None: ...
 
@@ -210,7 +218,7 @@ class Pipeline:
         session = _told_of(route, passage)
         token = await self._token(passage, session, route.forwarding)
         outbound = self._dresser.dress(inbound, route, session, token)
-        content = body.chunks(most=route.max_body) if inbound.has_body else None
+        content = _content(body, most=route.max_body) if inbound.has_body else None
         began = self._monotonic()
         async with pool.send(outbound, content, again=again) as answer:
             passage.upstream_seconds = self._monotonic() - began
@@ -232,7 +240,8 @@ class Pipeline:
         """Return the route that governs the request, once its caller may pass.
 
         Writes what it learns into *passage*. Raises NoRoute, MethodRefused, RequestRejected,
-        LoginRequired, StepUpRequired, BearerRefused, AccessDenied, IssuerUnavailable, StoreUnavailable.
+        FormRefused, LoginRequired, StepUpRequired, BearerRefused, AccessDenied, IssuerUnavailable,
+        StoreUnavailable.
         """
         route = passage.route = self.match(inbound)
         try:
@@ -246,7 +255,7 @@ class Pipeline:
         if route.methods is not None and not covers_method(route.methods, inbound.method):
             passage.decision, passage.reason = Outcome.DENY.value, "methods"
             raise MethodRefused(inbound.method, allow=sorted(route.methods))
-        if inbound.websocket and route.websocket and not _same_origin(inbound):
+        if inbound.websocket and route.websocket and not is_same_origin(inbound):
             passage.decision, passage.reason = Outcome.DENY.value, "origin"
             raise AccessDenied("a WebSocket from another origin")
         if not _session_counts(route, inbound):
@@ -413,6 +422,9 @@ class Pipeline:
                 raise RequestRejected(f"{spelling} read otherwise would choose another route")
 
     def _decide(self, passage: Passage, inbound: Inbound, route: Route) -> Route:
+        if route.own_origin and not _by_token(passage) and not acts_from_here(inbound):
+            passage.decision, passage.reason = Outcome.DENY.value, "csrf"
+            raise FormRefused("a request of another site that may change something")
         identity = passage.session.identity if passage.session else None
         verdict = admit(
             route,
@@ -440,6 +452,17 @@ class Pipeline:
         return session.proof(now=self._clock())
 
 
+def _content(body: Body, *, most: int | None) -> AsyncIterator[bytes] | bytes:
+    """Return the whole body where it has come, to be sent with its head; else the body as it comes."""
+    whole = body.at_hand(most=most)
+    return body.chunks(most=most) if whole is None else whole
+
+
+def _by_token(passage: Passage) -> bool:
+    """Say whether a token tells who calls: no browser sends one by itself."""
+    return passage.session is not None and is_bearers(passage.session)
+
+
 def _told_of(route: Route, passage: Passage) -> Session | None:
     """Return the session that the app is told of."""
     return None if route.access is Access.PUBLIC else passage.session
@@ -450,13 +473,6 @@ def _session_counts(route: Route, inbound: Inbound) -> bool:
     if route.access is Access.PUBLIC:
         return False
     return not (inbound.method == "OPTIONS" and inbound.values(b"access-control-request-method"))
-
-
-def _same_origin(inbound: Inbound) -> bool:
-    """Say whether no other site's script may be behind a WebSocket: browsers always send `Origin`, and
-    the same-origin policy does not hold one back (RFC 6455 10.2)."""
-    origins = [origin.lower() for origin in inbound.values(b"origin")]
-    return not origins or origins == [f"{inbound.scheme}://{inbound.host}".encode()]
 
 
 def _without_parameters(inbound: Inbound) -> str:

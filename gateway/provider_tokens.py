@@ -7,6 +7,8 @@ from typing import Protocol
 from gateway.flows.exchange import Exchanges
 from gateway.flows.exchange import Issuer as ExchangingIssuer
 from gateway.flows.forwarding import Forwards
+from gateway.flows.fresh_claims import FreshClaims
+from gateway.flows.fresh_claims import Issuer as TellingIssuer
 from gateway.flows.grants import Book, BookWithGrants, Grants
 from gateway.flows.places import Places
 from gateway.flows.presentation import Issuer as RefreshingIssuer
@@ -25,8 +27,8 @@ _LATE = 3600
 _LONGEST_SEALED = 1024 * 1024  # 19 tokens of 16 KiB each, sealed, with room
 
 
-class TokenIssuer(RefreshingIssuer, ExchangingIssuer, Protocol):
-    """Gives tokens, takes them back, and exchanges them."""
+class TokenIssuer(RefreshingIssuer, ExchangingIssuer, TellingIssuer, Protocol):
+    """Gives tokens, takes them back, exchanges them, and says whose they are."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,6 +69,16 @@ class TokenRooms:
             sealer=trade.ring.sealer("provider-tokens", longest=_LONGEST_SEALED),
             mac=trade.ring.mac("refresh-token"),
         )
+        self._claims = FreshClaims(
+            trade.database.users,
+            trade.issuers,
+            end=trade.end,
+            clock=trade.clock,
+            monotonic=trade.monotonic,
+            counts=trade.metrics,
+            audit=trade.word.audit,
+            tell=trade.log.event,
+        )
         presentations = Presentations(
             self._grants,
             store=store,
@@ -78,6 +90,7 @@ class TokenRooms:
             counts=trade.metrics,
             audit=trade.word.audit,
             tell=trade.log.event,
+            written=self._claims.take,
         )
         places = Places(trade.issuers, monotonic=trade.monotonic)
         self._refreshes = Refreshes(
@@ -122,7 +135,8 @@ class TokenRooms:
         return BookWithGrants(book, self._grants) if self._kept else book
 
     async def close(self) -> None:
-        """Wait until every refresh under way is written, and look for nothing any more."""
+        """Wait until every refresh under way is written, and look and ask for nothing any more."""
         await self._revocations.close()
         await self._refreshes.close()
+        await self._claims.close()
         await self._exchanges.close()

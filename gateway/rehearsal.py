@@ -11,7 +11,6 @@ from urllib.parse import urlsplit
 
 from gateway.assembly import build_routes, cookie_names, hosts_served
 from gateway.errors import (
-    BearerRefused,
     GatewayError,
     LoginRequired,
     NoRoute,
@@ -126,7 +125,7 @@ class Rehearsals:
         except GatewayError as error:
             leads = isinstance(error, LoginRequired | StepUpRequired) and inbound.navigation
             status = 302 if leads else error.status
-            explanation = _settled(self._explained(inbound, passage.session), error)
+            explanation = _settled(self._explained(inbound, passage.session), passage)
             return Rehearsal(status=status, code=error.code, explanation=explanation)
         return Rehearsal(status=200, explanation=self._explained(inbound, passage.session), head=head)
 
@@ -153,12 +152,14 @@ class Rehearsals:
             return None
 
 
-def _settled(explanation: Explanation | None, error: GatewayError) -> Explanation | None:
-    """Return *explanation* with the verdict on a token that was refused before any rule was asked."""
-    if explanation is None or not isinstance(error, BearerRefused):
+def _settled(explanation: Explanation | None, passage: Passage) -> Explanation | None:
+    """Return *explanation* with what settled the request before any rule: its token, its origin."""
+    if explanation is None or not passage.decision:
+        return explanation
+    verdict = Verdict(outcome=Outcome(passage.decision), reason=passage.reason)
+    if verdict == explanation.verdict:
         return explanation
     rules = tuple(replace(rule, decides=False) for rule in explanation.rules)
-    verdict = Verdict(outcome=Outcome.DENY, reason=f"bearer.{error.reason}")
     return replace(explanation, rules=rules, verdict=verdict)
 
 

@@ -63,7 +63,7 @@ class Reload:
             now = {path: mark_of(path) for path in self._in_force.files}
             changed = [str(path) for path, mark in self._in_force.files.items() if now[path] != mark]
             self._log.event("info", "configuration.files_changed", {"files": changed})
-            return await self._attempt(self._in_force.again or self._read)
+            return await self._attempt(self._in_force.again)
 
     async def _attempt(self, read: Callable[[], Loaded]) -> bool:
         try:
@@ -76,7 +76,7 @@ class Reload:
         except Exception as error:  # whatever is wrong with the new one, the old one serves
             self._log.event("error", "configuration.fault", {"fault": error})
             return self._kept(())
-        self._taken(loaded)
+        await self._taken(loaded)
         return True
 
     def _kept(self, faults: Sequence[Fault]) -> bool:
@@ -86,12 +86,12 @@ class Reload:
         self._log.event("error", "configuration.kept", {"faults": len(faults) or 1})
         return False
 
-    def _taken(self, loaded: Loaded) -> None:
+    async def _taken(self, loaded: Loaded) -> None:
         former, self._in_force = self._in_force, loaded
         self._log.retune(level=loaded.settings.log.level)
         for warning in loaded.warnings:
             self._log.event("warning", "configuration.warning", {"detail": warning})
-        changed = changes(former, loaded)
+        changed = await asyncio.to_thread(changes, former, loaded)
         for change in changed[:_MOST_CHANGES]:
             told = {"setting": change.key, "was": change.was, "now": change.now}
             self._log.event("info", "configuration.changed", told)

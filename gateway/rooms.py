@@ -6,10 +6,11 @@ import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
-from gateway.assembly import build_routes, cookie_names, hosts_served
+from gateway.assembly import cookie_names, hosts_served
 from gateway.bearer_rooms import PURPOSE, BearerRooms, BearerTrade
 from gateway.flows.arrival import Arrivals
-from gateway.flows.live import Live
+from gateway.flows.bearer_session import is_bearers
+from gateway.flows.live import Live, Stay
 from gateway.flows.logout import Logout
 from gateway.flows.recent import RecentLogins
 from gateway.flows.resume import Resume
@@ -28,6 +29,7 @@ from gateway.keys.keyring import KeyRing
 from gateway.lasting import Tenure
 from gateway.login_rooms import LoginRooms, LoginTrade, parties
 from gateway.model.event import Clock
+from gateway.model.route import IdentityHeaders
 from gateway.model.upstream import Upstream
 from gateway.notify import Notify
 from gateway.observe.log import Log
@@ -89,6 +91,7 @@ class Rooms:
         settings: Settings,
         around: Surroundings,
         *,
+        table: Table,
         database: Database,
         metrics: Metrics,
         ledger: RequestLedger,
@@ -105,7 +108,7 @@ class Rooms:
         self._root = settings.public_url + settings.prefix
         self._ring = KeyRing(settings.secret, scope=settings.public_url)
         self._signing = self._ring.signing_keys()
-        self.table = Table(build_routes(settings))
+        self.table = table
         self._request_keys = request_keys(settings, self._ring)
         self._published = Published(self._ring, self._request_keys.published(self.table.ordered))
         self.jwks = self._published.jwks
@@ -174,6 +177,17 @@ class Rooms:
             monotonic=around.monotonic,
             fast_lane=around.fast_lane,
         )
+
+    def yield_to(self, successor: "Rooms") -> None:
+        """Judge what lasts here by the sessions and keys of *successor* from now on."""
+        rechecks = self._bearers.rechecks(successor._strategy)
+        self._live.go_by(rechecks, opens=successor._opens)
+
+    def _opens(self, stay: Stay) -> bool:
+        """Say whether our keys open the cookie that *stay* came with, whatever else is true of it."""
+        if is_bearers(stay.session):
+            return True
+        return self._strategy.load(tuple((b"cookie", line) for line in stay.cookies)).rejected != "invalid"
 
     async def start(self) -> None:
         """Begin what runs beside the requests."""
@@ -315,7 +329,7 @@ class Rooms:
                 signatures=Signatures(self._request_keys, clock=self._around.clock),
                 new_trace=NewTraces(secrets.token_bytes),
             ),
-            pools={upstream.name: self._pool(upstream, heads) for upstream in self._upstreams()},
+            pools=self._pools(heads),
             renewed=self._live.renewed,
             tokens=self._tokens.forwards,
             bearers=self._bearers.bearers,
@@ -324,9 +338,14 @@ class Rooms:
             monotonic=self._around.monotonic,
         )
 
-    def _pool(self, upstream: Upstream, heads: AnswerHeads) -> Pool | Members:
-        """Return the connections to *upstream*, kept while nothing changes that they know of."""
-        identities = frozenset(route.identity for route in self.table.ordered)
+    def _pools(self, heads: AnswerHeads) -> dict[str, Pool | Members]:
+        """Return the connections to each upstream, kept while nothing changes that they know of."""
+        identities = frozenset({id(route.identity): route.identity for route in self.table.ordered}.values())
+        return {upstream.name: self._pool(upstream, heads, identities) for upstream in self._upstreams()}
+
+    def _pool(
+        self, upstream: Upstream, heads: AnswerHeads, identities: frozenset[IdentityHeaders]
+    ) -> Pool | Members:
         around = self._around
 
         def make() -> Pool | Members:

@@ -178,7 +178,6 @@ def _stateful(trade: Trade, kept: SessionStore, cache: SessionCache, *, place: H
         book=trade.store,
         endings=_endings(trade, Removal(store, trade.store), place=place),
         cache=cache,
-        most=trade.settings.session.max_sessions_per_user,
         clock=trade.clock,
         audit=trade.audit,
         tally=trade.tally,

@@ -1,7 +1,8 @@
 """One configuration after another in a running gateway.
 
 The law: a configuration takes over whole or not at all, between two requests; the one before it
-keeps its rooms until its last request is over. So no more former ones are kept than requests run.
+keeps its rooms until its last request is over. So no more former ones are kept than requests run. What
+lasts in them is judged by the sessions of the present one.
 """
 
 import asyncio
@@ -30,7 +31,7 @@ class Succession:
 
     def __init__(
         self,
-        furnish: Callable[[Settings, Tenure], Rooms],
+        furnish: Callable[[Settings, Tenure], Awaitable[Rooms]],
         *,
         prepare: Callable[[Settings], Awaitable[None]],
         serve: Callable[[Snapshot], None],
@@ -65,7 +66,7 @@ class Succession:
         """
         tenure = self._lasting.tenure()
         try:
-            rooms = self._furnish(settings, tenure)
+            rooms = await self._furnish(settings, tenure)
             term = _Term(rooms=rooms, snapshot=rooms.snapshot())
             await self._prepare(settings)
             await rooms.start()
@@ -78,6 +79,8 @@ class Succession:
         self._serve(term.snapshot)
         if former is not None:
             self._former[former] = asyncio.get_running_loop().create_task(self._retire(former))
+        for each in self._former:
+            each.rooms.yield_to(rooms)
 
     async def end(self) -> None:
         """Close the rooms of every configuration; nothing may run in them any more."""

@@ -43,7 +43,8 @@ class _Admin:
         told = [answer for answer in await self._asked("/metrics") if answer]
         places = self._supervisor.places
         running = sum(place.serving is not None for place in places)
-        return merged(told, running=running, restarts=sum(place.restarts for place in places))
+        restarts = sum(place.restarts for place in places)
+        return await asyncio.to_thread(merged, told, running=running, restarts=restarts)
 
     async def jwks(self) -> bytes:
         """Return the public keys, which all workers share."""

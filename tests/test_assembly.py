@@ -1,5 +1,6 @@
 """Every key reaches the room that obeys it, with the meaning that the configuration gives it."""
 
+from collections.abc import Callable
 from ipaddress import ip_network
 from pathlib import Path
 
@@ -15,12 +16,13 @@ from gateway.assembly import (
     session_policy,
 )
 from gateway.model.proof import Demand
-from gateway.model.route import Access, Forwarded, Forwarding, OnRefreshError, Route, Rules
+from gateway.model.route import Access, Forwarded, Forwarding, OnRefreshError, Route, Rules, WebSocketTerms
 from gateway.model.upstream import Balance, Health, Limits, Member, Timeouts
 from gateway.routing.table import Table
 from gateway.settings.schema import Settings
 from tests.fakes.certificates import write_certificates
 from tests.fakes.configuration import PROVIDER, ROUTE, SOUND, TOP, loaded
+from tests.fakes.many_routes import growth, many_routes
 
 TRUSTING = """
 [upstreams.wiki]
@@ -268,3 +270,21 @@ def test_routes_that_take_the_same_tokens_share_one_bearer(tmp_path: Path) -> No
     one, two, three = build_routes(settings(tmp_path, text))
     assert one.bearer is two.bearer
     assert one.bearer != three.bearer
+
+
+def test_what_many_routes_have_alike_is_one_thing(tmp_path: Path) -> None:
+    alike = '[[routes]]\npath = "/x"\nupstream = "http://127.0.0.1:3000/"\n'
+    own = '[[routes]]\npath = "/y"\nupstream = "http://127.0.0.1:4000"\nidentity = { assertion = "off" }\n'
+    first, second, third = build_routes(loaded(tmp_path, SOUND + alike + own).settings)
+    assert first.upstream is second.upstream is not third.upstream
+    assert first.identity is second.identity is not third.identity
+    assert first.websocket_terms is third.websocket_terms
+    assert first.websocket_terms == WebSocketTerms()
+
+
+def test_a_route_is_made_with_the_same_work_however_many_there_are(tmp_path: Path) -> None:
+    def making(count: int) -> Callable[[], object]:
+        settings = loaded(tmp_path, many_routes(count)).settings
+        return lambda: Table(build_routes(settings))
+
+    assert growth(making) < 1.05

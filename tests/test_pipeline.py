@@ -69,17 +69,27 @@ class Sent:
 
     @asynccontextmanager
     async def send(
-        self, outbound: Outbound, body: AsyncIterator[bytes] | None, *, again: bool = False
+        self, outbound: Outbound, body: AsyncIterator[bytes] | bytes | None, *, again: bool = False
     ) -> AsyncIterator[object]:
         self.outbound.append(outbound)
-        self.bodies.append(None if body is None else b"".join([chunk async for chunk in body]))
+        self.bodies.append(
+            body if body is None or isinstance(body, bytes) else b"".join([chunk async for chunk in body])
+        )
         yield object()
 
 
 class Body:
-    def __init__(self, content: bytes = b"") -> None:
+    """A body that is still to come; with *here* all of it has."""
+
+    def __init__(self, content: bytes = b"", *, here: bool = False) -> None:
         self.content = content
+        self.here = here
         self.most: list[int | None] = []
+
+    def at_hand(self, *, most: int | None) -> bytes | None:
+        if self.here:
+            self.most.append(most)
+        return self.content if self.here else None
 
     async def chunks(self, *, most: int | None) -> AsyncIterator[bytes]:
         self.most.append(most)
@@ -207,6 +217,14 @@ async def test_a_declared_body_is_measured_before_it_is_sent(length: int, passes
         return
     with pytest.raises(ContentTooLarge):
         await proxied(Known(), to)
+
+
+async def test_a_body_that_has_come_is_sent_whole_within_the_same_bound() -> None:
+    pipeline, sent = walk(Known(), SMALL)
+    body = Body(b"hello", here=True)
+    passage = Passage(request_id="r", peer="p", started=0.0, inbound=at("/small", method="POST", length=5))
+    await pipeline.proxy(passage, body, Reply())
+    assert (sent.bodies, body.most) == ([b"hello"], [5])
 
 
 async def test_a_request_without_a_body_sends_none() -> None:

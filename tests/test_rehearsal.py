@@ -15,6 +15,7 @@ ROUTES = """
 [[routes]]
 path = "/"
 upstream = "http://127.0.0.1:3000"
+csrf = "fetch-metadata"
 [[routes]]
 path = "/public"
 upstream = "http://127.0.0.1:3000"
@@ -169,3 +170,11 @@ async def test_B061_what_a_proxy_in_front_would_be_told_is_told(tmp_path: Path) 
     assert "x-user-groups: " in told.head
     assert "forged" not in "".join(told.head)
     assert (await rehearse(off, "/x")).status == 401
+
+
+async def test_B76_S24_what_another_site_sends_is_told_as_it_is_decided(rehearsals: Rehearsals) -> None:
+    told = await rehearse(rehearsals, "/", ("Sec-Fetch-Site", "cross-site"), session=ALICES, method="POST")
+    assert (told.status, told.code) == (403, "csrf_failed")
+    assert told.explanation is not None
+    assert (told.explanation.verdict.outcome, told.explanation.verdict.reason) == ("deny", "csrf")
+    assert not any(rule.decides for rule in told.explanation.rules)

@@ -51,6 +51,9 @@ class House:
     async def start(self) -> None:
         pass
 
+    def yield_to(self, successor: Rooms) -> None:
+        self.judged_by = cast(House, successor).name
+
     async def _close(self) -> None:
         self.ends.append(f"rooms of {self.name}")
 
@@ -72,7 +75,7 @@ class Story:
         assert len(self.served) == len(self.prepared), "it does not serve yet"
         self.prepared.append(name)
 
-    def _furnish(self, settings: Settings, tenure: Tenure) -> Rooms:
+    async def _furnish(self, settings: Settings, tenure: Tenure) -> Rooms:
         name = cast(str, settings)
         house = House(name, tenure, self.ends)
         if name == "broken":
@@ -131,6 +134,17 @@ async def test_what_an_old_request_uses_outlives_a_younger_configuration() -> No
         assert "one" not in story.ends, "the first request still has it"
     await until(lambda: not story.succession.former)
     assert "one" in story.ends
+    await story.succession.end()
+
+
+async def test_B056_what_lasts_in_former_ones_is_judged_by_the_present_one() -> None:
+    story = Story()
+    await story.take_over("first")
+    first = story.succession.rooms
+    with one(story.running):
+        for name in ("second", "third"):
+            await story.take_over(name)
+            assert cast(House, first).judged_by == name
     await story.succession.end()
 
 

@@ -8,7 +8,7 @@ import click
 
 from gateway.cli import layout
 from gateway.cli.configuration import config_option
-from gateway.cli.desk import visit
+from gateway.cli.desk import nobody, visit
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from gateway.model.event import AuditEntry
     from gateway.store.database import Database
 
-_COLUMNS = ("TIME", "EVENT", "OUTCOME", "REASON", "USER", "BY", "FROM", "PROVIDER", "DETAIL")
+_COLUMNS = ("TIME", "EVENT", "OUTCOME", "REASON", "USER", "SESSION", "BY", "FROM", "PROVIDER", "DETAIL")
 _SINCE = 'a duration such as "24h" or "7d", or a date such as 2026-01-31 or 2026-01-31T08:00 (UTC)'
 
 
@@ -45,8 +45,8 @@ def _moment(_: click.Context, __: click.Parameter, text: str | None) -> int:
 def command() -> None:
     """Read the audit trail.
 
-    Exit status: 0 done; 1 no database, or faults in the configuration; 2 wrong usage or an unreadable
-    configuration.
+    Exit status: 0 done; 1 no such user, no database, or faults in the configuration; 2 wrong usage or an
+    unreadable configuration.
     """
 
 
@@ -64,6 +64,8 @@ def list_entries(
 
     async def found(database: "Database") -> "Sequence[AuditEntry]":
         person = await database.users.find(user) if user else None
+        if user and person is None and "@" in user:
+            raise nobody(user)  # an id may be that of somebody who is gone
         return await database.audit.entries(
             user_id=person.id if person else user or "", event=event or "", since=since, limit=limit
         )
@@ -89,6 +91,7 @@ def _row(entry: "AuditEntry") -> tuple[str, ...]:
         event.outcome,
         event.reason,
         event.user_id,
+        event.session_id,
         event.actor,
         event.client_ip,
         event.provider,

@@ -1,7 +1,6 @@
 """`gateway check`: every fault at once, or the configuration in force and where each value came from."""
 
 import json
-import os
 import sys
 from collections.abc import Sequence
 from dataclasses import asdict
@@ -10,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from gateway.cli.configuration import FAULTS, config_option, exit_code, print_faults
+from gateway.cli.configuration import FAULTS, config_option, exit_code, print_faults, read
 from gateway.errors import Fault, SettingsInvalid
 
 if TYPE_CHECKING:
@@ -28,11 +27,10 @@ def command(config: Path, *, production: bool, as_json: bool) -> None:
     """
     from gateway.introspection_rooms import clients
     from gateway.issuers import registrations
-    from gateway.settings.loader import load
     from gateway.settings.production import production_faults
 
     try:
-        loaded = load(config, environ=os.environ)
+        loaded = read(config)
         registrations(loaded.settings)
         clients(loaded.settings)
     except SettingsInvalid as error:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 import click
 
-from gateway.cli.configuration import load_or_exit
+from gateway.cli.configuration import consult_or_exit
 
 if TYPE_CHECKING:
     from gateway.model.event import AuditEvent
@@ -38,7 +38,7 @@ def visit(config: Path, act: "Callable[[Database], Awaitable[T]]", *, create: bo
 
     from gateway.errors import SchemaMismatch, StoreUnavailable
 
-    url = load_or_exit(config).settings.database.url
+    url = consult_or_exit(config).database.url
     try:
         return asyncio.run(_visited(url, act, create=create))
     except (SchemaMismatch, StoreUnavailable, Refusal) as error:
@@ -78,8 +78,22 @@ def nobody(name: str) -> Refusal:
     return Refusal("no_such_user", f"no user has the id or e-mail {name}")
 
 
+def record_beside(config: Path, *, reason: str = "", detail: str = "") -> None:
+    """Record a command that was not about the database, and was given whether or not there is one."""
+    try:
+        visit(config, lambda database: record(database, reason=reason, detail=detail))
+    except click.ClickException as fault:
+        _tell_unrecorded(fault.message)
+
+
 async def record(
-    database: "Database", *, user_id: str = "", reason: str = "", provider: str = "", detail: str = ""
+    database: "Database",
+    *,
+    user_id: str = "",
+    session_id: str = "",
+    reason: str = "",
+    provider: str = "",
+    detail: str = "",
 ) -> None:
     """Write that the present command was given, as `admin.` and its words; *reason* is why it failed."""
     from gateway.model.event import AuditEvent
@@ -90,6 +104,7 @@ async def record(
         reason=reason,
         actor=actor(),
         user_id=user_id,
+        session_id=session_id,
         provider=provider,
         detail=detail,
     )
@@ -123,7 +138,11 @@ async def _append(database: "Database", event: "AuditEvent") -> None:
     try:
         await database.audit.append([(int(time()), fit(event))])
     except StoreUnavailable as outage:
-        click.echo(f"Not recorded in the audit trail: {outage}", err=True)
+        _tell_unrecorded(str(outage))
+
+
+def _tell_unrecorded(why: str) -> None:
+    click.echo(f"Not recorded in the audit trail: {why}", err=True)
 
 
 async def _visited(url: str, act: "Callable[[Database], Awaitable[T]]", *, create: bool) -> T:

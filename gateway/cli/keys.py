@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from gateway.cli.configuration import config_option, exit_with, load_or_exit
+from gateway.cli.desk import record_beside
 
 if TYPE_CHECKING:
     from gateway.keys.key_file import Rotated
@@ -67,15 +68,9 @@ def rotate(config: Path, *, file: Path | None, keep: int | None, as_json: bool) 
     """Put a new random key first in the file that `secret` names.
 
     The keys before it stay and open what they sealed: nobody is signed out. The gateway takes the
-    new one at its next reload.
+    new one at its next reload. It is recorded in the audit trail, without --file.
     """
-    from gateway.errors import KeyFileRefused
-    from gateway.keys import key_file
-
-    try:
-        done = key_file.rotate(_first_file(config) if file is None else file, keep=keep)
-    except KeyFileRefused as error:
-        raise click.ClickException(str(error)) from error
+    done = _rotated(file, keep) if file is not None else _rotated_and_recorded(config, keep)
     if as_json:
         click.echo(json.dumps({"file": str(done.file), "keys": done.keys, "dropped": done.dropped}))
         return
@@ -104,16 +99,39 @@ def export(config: Path, *, pem: bool, client: str | None, upstream: str | None)
     if client is not None:
         _print_client_keys(loaded, client, pem=pem)
     elif upstream is not None:
-        _print_shared_keys(loaded.settings, upstream, pem=pem)
+        _print_shared_keys(config, loaded.settings, upstream, pem=pem)
     else:
         keys = _published(loaded.settings)
         click.echo(keys.pem() if pem else json.dumps(keys.jwks(), indent=2), nl=not pem)
 
 
-def _print_shared_keys(settings: "Settings", upstream: str, *, pem: bool) -> None:
+def _rotated(file: Path, keep: int | None) -> "Rotated":
+    from gateway.errors import KeyFileRefused
+    from gateway.keys import key_file
+
+    try:
+        return key_file.rotate(file, keep=keep)
+    except KeyFileRefused as error:
+        raise click.ClickException(str(error)) from error
+
+
+def _rotated_and_recorded(config: Path, keep: int | None) -> "Rotated":
+    file = _first_file(config)
+    try:
+        done = _rotated(file, keep)
+    except click.ClickException:
+        record_beside(config, reason="refused", detail=str(file))
+        raise
+    record_beside(config, detail=f"{done.keys} keys in {file}, {done.dropped} dropped")
+    return done
+
+
+def _print_shared_keys(config: Path, settings: "Settings", upstream: str, *, pem: bool) -> None:
     if pem:
         raise click.UsageError("a shared key has no PEM: leave --pem out")
-    click.echo(json.dumps({"keys": [key.secret_jwk() for key in _shared(settings, upstream)]}, indent=2))
+    secrets = [key.secret_jwk() for key in _shared(settings, upstream)]
+    record_beside(config, detail=f"secret keys of {upstream}")
+    click.echo(json.dumps({"keys": secrets}, indent=2))
 
 
 def _published(settings: "Settings") -> "Published":

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from gateway.cli.configuration import config_option, load_or_exit
+from gateway.cli.configuration import config_option, consult_or_exit
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -26,7 +26,7 @@ def command(config: Path, *, as_json: bool) -> None:
     from gateway.assembly import build_routes
     from gateway.routing.table import Table
 
-    listed = [described(route) for route in Table(build_routes(load_or_exit(config).settings)).ordered]
+    listed = [described(route) for route in Table(build_routes(consult_or_exit(config))).ordered]
     if as_json:
         click.echo(json.dumps(listed, indent=2))
         return
@@ -43,6 +43,7 @@ def described(route: "Route") -> dict[str, Any]:
         "path": route.path,
         "access": str(route.access),
         "methods": None if route.methods is None else sorted(route.methods),
+        "csrf": "fetch-metadata" if route.own_origin else "off",
         "allow": _rules(route.allow),
         "deny": _rules(route.deny),
         "proof": _proof(route),
@@ -81,6 +82,7 @@ def _url(upstream: "Upstream") -> str:
 
 def _row(route: dict[str, Any]) -> tuple[str, ...]:
     told = [f"methods={','.join(route['methods'])}"] if route["methods"] else []
+    told += ["csrf=fetch-metadata"] if route["csrf"] != "off" else []
     told += _told(route["allow"], "") + _told(route["deny"], "deny.") + _told_proof(route["proof"])
     return (
         route["host"] or "*",

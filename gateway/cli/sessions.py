@@ -1,23 +1,24 @@
 """`gateway sessions`: who is signed in where, and the end of it."""
 
-from collections.abc import Awaitable, Callable, Sequence
+import re
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from gateway.cli.configuration import config_option, load_or_exit
-from gateway.cli.desk import record
+from gateway.cli import layout
+from gateway.cli.configuration import config_option, consult_or_exit
+from gateway.cli.desk import Refusal, nobody, record, visit
 
 if TYPE_CHECKING:
-    from gateway.model.session import SignIn
-    from gateway.settings.schema import Settings
-    from gateway.store.database import Database
+    from collections.abc import Sequence
 
-T = TypeVar("T")
+    from gateway.model.session import SignIn
+    from gateway.store.database import Database
 
 _COLUMNS = ("ID", "USER", "PROVIDER", "STARTED", "LAST SEEN", "ADDRESS", "BROWSER")
 _SKEW = 60  # seconds that a node's clock may be ahead of this one
+_ID = re.compile(r"[0-9a-f]{8,16}")
 
 
 @click.group("sessions", epilog="Example: gateway sessions end --user ann@example.com")
@@ -27,101 +28,92 @@ def command() -> None:
     Sessions end at once with `strategy = "stateful"` or `revocation = "strict"`, else at their next
     renewal.
 
-    Exit status: 0 done; 1 no such session or user, no database, or faults in the configuration;
-    2 wrong usage or an unreadable configuration.
+    Exit status: 0 done; 1 no such session or user, several that the ID may mean, no database, or faults
+    in the configuration; 2 wrong usage or an unreadable configuration.
     """
 
 
 @command.command("list", epilog="Example: gateway sessions list --user ann@example.com --json")
 @click.option("--user", metavar="ID|EMAIL", help="Those of one user.")
-@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@layout.json_option
 @config_option
 def list_sessions(config: Path, *, user: str | None, as_json: bool) -> None:
     """List the sessions that hold, the newest first; times are UTC."""
+    begun_after = _now() - _max_age(config)
 
-    async def listed(database: "Database", settings: "Settings") -> "Sequence[SignIn]":
-        begun_after = _now() - int(settings.session.max_age)
-        user_id = await _user_id(database, user) if user is not None else None
+    async def listed(database: "Database") -> "Sequence[SignIn]":
+        user_id = None
+        if user is not None:
+            found = await database.users.find(user)
+            if found is None:
+                raise nobody(user)
+            user_id = found.id
         return await database.sign_ins.listed(user_id, begun_after=begun_after)
 
-    sign_ins = _run(config, listed)
-    click.echo(_as_json([_described(sign_in) for sign_in in sign_ins]) if as_json else _as_table(sign_ins))
+    sign_ins = visit(config, listed)
+    if as_json:
+        click.echo(layout.as_json([_described(sign_in) for sign_in in sign_ins]))
+    else:
+        click.echo(layout.as_table(_COLUMNS, map(_row, sign_ins)))
 
 
 @command.command("end", epilog="Example: gateway sessions end --all")
 @click.argument("session", metavar="[ID]", required=False)
 @click.option("--user", metavar="ID|EMAIL", help="End every session of one user.")
 @click.option("--all", "everybody", is_flag=True, help="End every session that began before now.")
+@layout.json_option
 @config_option
-def end_sessions(config: Path, *, session: str | None, user: str | None, everybody: bool) -> None:
-    """End one session by the ID that `list` shows, those of a user, or all."""
+def end_sessions(
+    config: Path, *, session: str | None, user: str | None, everybody: bool, as_json: bool
+) -> None:
+    """End one session by the ID that `list` shows, those of a user, or all.
+
+    Of an ID the first eight digits will do, as the log has them, where they name one session alone.
+    """
     if [session is not None, user is not None, everybody].count(True) != 1:
         raise click.UsageError("name one of ID, --user and --all")
+    max_age = _max_age(config)
 
-    async def ended(database: "Database", settings: "Settings") -> str:
+    async def ended(database: "Database") -> tuple[str, dict[str, Any]]:
         if session is not None:
-            return await _end_one(database, session)
+            return await _end_one(database, session.lower())
         if user is not None:
             return await _end_of_user(database, user)
-        until = _now() + int(settings.session.max_age) + _SKEW
-        await database.endings.end_everybody(until)
+        count = await database.endings.end_everybody(_now() + max_age + _SKEW)
         await record(database, detail="all")
-        return "All sessions that began before now are ended."
+        return "All sessions that began before now are ended.", {"ended": count}
 
-    click.echo(_run(config, ended))
-
-
-async def _end_one(database: "Database", session: str) -> str:
-    if not await database.endings.end(session):
-        await record(database, reason="no_such_session", detail=session)
-        raise click.ClickException(f"no session has the id {session}")
-    await record(database, detail=session)
-    return f"The session {session} is ended."
+    told, facts = visit(config, ended)
+    click.echo(layout.as_json(facts) if as_json else told)
 
 
-async def _end_of_user(database: "Database", name: str) -> str:
+async def _end_one(database: "Database", name: str) -> tuple[str, dict[str, Any]]:
+    found = await database.sign_ins.named(name) if _ID.fullmatch(name) else ()
+    if len(found) > 1:
+        await record(database, reason="ambiguous", detail=name)
+        ids = ", ".join(sign_in.public_id for sign_in in found)
+        raise Refusal("ambiguous", f"several sessions have ids that begin with {name}: {ids}")
+    if not found or not await database.endings.end(found[0].public_id):
+        await record(database, reason="no_such_session", detail=name[:64])
+        raise Refusal("no_such_session", f"no session has the id {name}: see `gateway sessions list`")
+    public_id, user_id = found[0].public_id, found[0].user_id
+    await record(database, user_id=user_id, session_id=public_id, provider=found[0].provider)
+    return f"The session {public_id} is ended.", {"ended": 1, "session": public_id, "user_id": user_id}
+
+
+async def _end_of_user(database: "Database", name: str) -> tuple[str, dict[str, Any]]:
     found = await database.users.find(name)
     if found is None:
         await record(database, reason="no_such_user", detail=name)
-        raise _nobody(name)
+        raise nobody(name)
+    count = len(await database.sign_ins.listed(found.id))
     await database.endings.end_sessions_of(found.id)
     await record(database, user_id=found.id)
-    return f"The sessions of {name} are ended."
+    return f"The sessions of {name} are ended.", {"ended": count, "user_id": found.id}
 
 
-async def _user_id(database: "Database", name: str) -> str:
-    found = await database.users.find(name)
-    if found is None:
-        raise _nobody(name)
-    return found.id
-
-
-def _nobody(name: str) -> click.ClickException:
-    return click.ClickException(f"no user has the id or e-mail {name}")
-
-
-def _run(config: Path, act: "Callable[[Database, Settings], Awaitable[T]]") -> T:
-    import asyncio
-
-    from gateway.errors import SchemaMismatch, StoreUnavailable
-
-    settings = load_or_exit(config).settings
-    try:
-        return asyncio.run(_acted(settings, act))
-    except (SchemaMismatch, StoreUnavailable) as error:
-        raise click.ClickException(str(error)) from error
-
-
-async def _acted(settings: "Settings", act: "Callable[[Database, Settings], Awaitable[T]]") -> T:
-    from time import time
-
-    from gateway.store.database import Database
-
-    database = await Database.open(settings.database.url, clock=time)
-    try:
-        return await act(database, settings)
-    finally:
-        await database.close()
+def _max_age(config: Path) -> int:
+    return int(consult_or_exit(config).session.max_age)
 
 
 def _now() -> int:
@@ -143,31 +135,16 @@ def _described(sign_in: "SignIn") -> dict[str, Any]:
     }
 
 
-def _as_json(value: object) -> str:
-    import json
-
-    return json.dumps(value, indent=2)
-
-
-def _as_table(sign_ins: "Sequence[SignIn]") -> str:
-    rows = [_COLUMNS, *map(_row, sign_ins)]
-    widths = [max(len(row[column]) for row in rows) for column in range(len(_COLUMNS))]
-    return "\n".join(
-        "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows
-    )
-
-
 def _row(sign_in: "SignIn") -> tuple[str, ...]:
-    cells = (
+    return (
         sign_in.public_id,
         sign_in.user_id,
         sign_in.provider,
         _moment(sign_in.started_at),
         _moment(sign_in.last_seen_at),
-        sign_in.address or "-",
-        sign_in.browser[:60] or "-",
+        sign_in.address,
+        sign_in.browser[:60],
     )
-    return tuple("".join(c if c.isprintable() else "?" for c in cell) for cell in cells)
 
 
 def _moment(seconds: int) -> str:

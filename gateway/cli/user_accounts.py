@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from gateway.cli import layout
-from gateway.cli.configuration import config_option, load_or_exit
+from gateway.cli.configuration import config_option, consult_or_exit
 from gateway.cli.desk import Refusal, change_user, nobody, visit
+from gateway.cli.user_table import show_user
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -44,19 +45,23 @@ def list_accounts(config: Path, *, user: str, as_json: bool) -> None:
 @click.argument("provider")
 @click.option("--subject", help="Which one, where the user has several accounts at the provider.")
 @config_option
-def unlink_account(config: Path, *, user: str, provider: str, subject: str | None) -> None:
+@layout.json_option
+def unlink_account(config: Path, *, user: str, provider: str, subject: str | None, as_json: bool) -> None:
     """Take an account from a user, with the roles that its provider granted; all their sessions end.
 
     The last way to sign in stays: disable or delete the user instead.
     """
-    passwords = any(each.type == "password" for each in load_or_exit(config).settings.providers)
+    passwords = any(each.type == "password" for each in consult_or_exit(config).providers)
 
     async def unlinked(database: "Database", found: "User") -> "User | None":
         accounts = await database.users.accounts_of(found.id)
         return await _unlinked(database, _chosen(accounts, provider, subject), passwords=passwords)
 
-    change_user(config, user, unlinked, provider=provider)
-    click.echo(f"{user} no longer signs in at {provider}.")
+    now = change_user(config, user, unlinked, provider=provider)
+    if as_json:
+        show_user(now, as_json=True)
+    else:
+        click.echo(f"{user} no longer signs in at {provider}.")
 
 
 def _chosen(accounts: "Sequence[Account]", provider: str, subject: str | None) -> "Account":

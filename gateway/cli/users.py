@@ -125,21 +125,25 @@ def enable_user(config: Path, *, user: str, as_json: bool) -> None:
 @user_argument
 @click.option("--yes", is_flag=True, help="Do not ask.")
 @config_option
-def delete_user(config: Path, *, user: str, yes: bool) -> None:
+@layout.json_option
+def delete_user(config: Path, *, user: str, yes: bool, as_json: bool) -> None:
     """Remove a user for good, with their accounts and roles, and end their sessions.
 
     Sessions end at their next renewal, at once where `revocation` is "strict" and on routes that ask
     for roles. Whoever signs in with one of the accounts later is a new user, with another id. What
-    the audit trail says of them stays.
+    the audit trail says of them stays. With --json they are printed as they were.
     """
     if not yes:
-        click.confirm(f"Remove {user} for good?", abort=True)
+        click.confirm(f"Remove {user} for good?", abort=True, err=as_json)
 
     async def deleted(database: "Database", found: "User") -> "User | None":
         return found if await database.users.delete(found.id) else None
 
-    change_user(config, user, deleted)
-    click.echo(f"{user} is removed.")
+    gone = change_user(config, user, deleted)
+    if as_json:
+        show_user(gone, as_json=True)
+    else:
+        click.echo(f"{user} is removed.")
 
 
 @command.command("roles", epilog="Example: gateway users roles ann@example.com --grant admin --revoke guest")

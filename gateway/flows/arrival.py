@@ -5,7 +5,7 @@ the new one stands; it is begun and recorded whole, also for a browser that hang
 browser that signs in again and again and keeps no session is told so.
 """
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -25,8 +25,13 @@ class Live(Protocol):
 
 
 class Book(Protocol):
-    async def begin(self, session: Session, login: VerifiedLogin, inbound: Inbound) -> None:
-        """Record that *session* began. Raises StoreUnavailable."""
+    async def begin(
+        self, session: Session, login: VerifiedLogin, inbound: Inbound, *, replaced: Session | None
+    ) -> Sequence[bytes]:
+        """Record that *session* began, in the place of *replaced*; return the keys of those that it ended.
+
+        Raises StoreUnavailable.
+        """
 
 
 Settle = Callable[[Session | None], Awaitable[User]]
@@ -70,6 +75,6 @@ class Arrivals:
         self, session: Session, login: VerifiedLogin, inbound: Inbound, old: Session | None
     ) -> None:
         await self._strategy.begin(session, visitor_of(inbound))
-        await self._book.begin(session, login, inbound)
+        await self._strategy.let_go(await self._book.begin(session, login, inbound, replaced=old))
         if old is not None:
             await self._strategy.end(old)

@@ -4,6 +4,7 @@ Law: a grant belongs to the session whose login brought it, not to the account: 
 its own, and sessions never spend one another's refresh token.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Protocol
 
@@ -42,7 +43,9 @@ class GrantStore(Protocol):
 
 
 class Book(Protocol):
-    async def begin(self, session: Session, login: VerifiedLogin, inbound: Inbound) -> None: ...
+    async def begin(
+        self, session: Session, login: VerifiedLogin, inbound: Inbound, *, replaced: Session | None
+    ) -> Sequence[bytes]: ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -133,8 +136,11 @@ class BookWithGrants:
         self._book = book
         self._grants = grants
 
-    async def begin(self, session: Session, login: VerifiedLogin, inbound: Inbound) -> None:
-        """Record that *session* began by *login*. Raises StoreUnavailable."""
-        await self._book.begin(session, login, inbound)
+    async def begin(
+        self, session: Session, login: VerifiedLogin, inbound: Inbound, *, replaced: Session | None
+    ) -> Sequence[bytes]:
+        """Record that *session* began by *login*; return what *book* does. Raises StoreUnavailable."""
+        ended = await self._book.begin(session, login, inbound, replaced=replaced)
         if login.tokens is not None:
             await self._grants.keep(session, login.tokens)
+        return ended

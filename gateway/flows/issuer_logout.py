@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
-from gateway.errors import LogoutRefused, NoSuchPage, SessionRejected, StoreUnavailable
+from gateway.errors import LogoutRefused, NoSuchPage, SessionRejected, StoreUnavailable, Unavailable
 from gateway.flows.recent import RecentLogins
 from gateway.model.event import Audit, AuditEvent, Clock
 from gateway.model.inbound import Inbound
@@ -71,6 +71,9 @@ class IssuerLogout:
             ended = await self._obey(notice)
         except LogoutRefused:
             self._tell("logout.backchannel", provider_id, outcome="refused", reason=LogoutRefused.code)
+            raise
+        except Unavailable as outage:  # the issuer is told to come again, and may not
+            self._tell("logout.backchannel", provider_id, outcome="failure", reason=outage.code)
             raise
         self._tell("logout.backchannel", provider_id, detail=f"{ended} ended")
 

@@ -4,10 +4,13 @@ An event stream and an upgraded connection outlast the decision that let them in
 asked about again every moment, by the same rules and with the session as it is now, and closed where
 the answer has changed; the request path pays nothing for it. A session that many connections share is
 asked about once. The law: a definite refusal closes at once, an outage only when it lasts.
+
+A configuration that takes over judges also what it did not let in, by its sessions and by its keys:
+what it would refuse does not outlast it for as long as nobody hangs up.
 """
 
 import asyncio
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import Context
 from dataclasses import dataclass
@@ -42,7 +45,10 @@ class Rechecks(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Stay:
-    """Something that lasts, as it was admitted; `end` closes it, and is told why."""
+    """Something that lasts, as it was admitted; `end` closes it, and is told why.
+
+    `cookies` are the `Cookie` lines of its request.
+    """
 
     route: Route
     session: Session
@@ -50,6 +56,7 @@ class Stay:
     client_ip: str
     request_id: str
     end: Callable[[str], None]
+    cookies: Sequence[bytes] = ()
 
 
 class _Guest:
@@ -87,41 +94,30 @@ class Live:
         self._guests: dict[str, _Guest] = {}
         self._count = 0
         self._rounds: asyncio.Task[None] | None = None
+        self._opens: Callable[[Stay], bool] = lambda _: True
 
     def __len__(self) -> int:
         """How much is live."""
         return self._count
 
     @contextmanager
-    def lasting(self, stay: Stay, *, at_once: bool = False) -> Iterator[None]:
-        """Watch over *stay* while the block runs: from its beginning with *at_once*, else if it lasts."""
-        if at_once:
-            self._enter(stay)
+    def lasting(self, stay: Stay) -> Iterator[None]:
+        """Watch over *stay* while the block runs, if it lasts."""
         # A timer costs less than a place among the guests, and most answers are over before it fires.
-        timer = None if at_once else asyncio.get_running_loop().call_later(self._every, self._enter, stay)
+        timer = asyncio.get_running_loop().call_later(self._every, self.enter, stay)
         try:
             yield
         finally:
-            if timer is not None:
-                timer.cancel()
-            self._leave(stay)
+            timer.cancel()
+            self.leave(stay)
 
-    def renewed(self, session: Session) -> None:
-        """Go by *session*, on its new lease, where anything is live with it."""
-        guest = self._guests.get(session.id)
-        if guest is not None:
-            guest.session = session
-
-    async def close(self) -> None:
-        """Watch no more."""
-        rounds, self._rounds = self._rounds, None
-        if rounds is not None:
-            rounds.cancel()
-            await asyncio.wait([rounds])
-
-    def _enter(self, stay: Stay) -> None:
+    def enter(self, stay: Stay) -> None:
+        """Watch over *stay* from now on, until it leaves."""
         if self._count >= self._most:
             self._close(stay, "too_many")
+            return
+        if not self._opens(stay):
+            self._close(stay, "invalid")
             return
         guest = self._guests.setdefault(stay.session.id, _Guest(stay.session))
         if stay.session.lease_until > guest.session.lease_until:
@@ -132,7 +128,8 @@ class Live:
             # What it finds out is about none of the requests that are under way.
             self._rounds = asyncio.get_running_loop().create_task(self._go_round(), context=Context())
 
-    def _leave(self, stay: Stay) -> None:
+    def leave(self, stay: Stay) -> None:
+        """Watch over *stay* no longer; one that was never watched over is nobody's loss."""
         guest = self._guests.get(stay.session.id)
         if guest is None or stay not in guest.stays:
             return
@@ -140,6 +137,28 @@ class Live:
         self._count -= 1
         if not guest.stays:
             del self._guests[stay.session.id]
+
+    def renewed(self, session: Session) -> None:
+        """Go by *session*, on its new lease, where anything is live with it."""
+        guest = self._guests.get(session.id)
+        if guest is not None:
+            guest.session = session
+
+    def go_by(self, strategy: Rechecks, *, opens: Callable[[Stay], bool]) -> None:
+        """Ask *strategy* from now on; of what lasts, all whose cookie no longer *opens* is closed."""
+        self._strategy = strategy
+        self._opens = opens
+        for guest in tuple(self._guests.values()):
+            for stay in tuple(guest.stays):
+                if not opens(stay):
+                    self._close(stay, "invalid")
+
+    async def close(self) -> None:
+        """Watch no more."""
+        rounds, self._rounds = self._rounds, None
+        if rounds is not None:
+            rounds.cancel()
+            await asyncio.wait([rounds])
 
     async def _go_round(self) -> None:
         while self._guests:
@@ -194,7 +213,7 @@ class Live:
             self._close(stay, reason)
 
     def _close(self, stay: Stay, reason: str) -> None:
-        self._leave(stay)
+        self.leave(stay)
         self._audit(
             AuditEvent(
                 name="session.cut",

@@ -7,7 +7,7 @@ one that hangs.
 import asyncio
 from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from gateway.errors import IssuerUnavailable
 
@@ -26,17 +26,20 @@ PAUSE = 5.0
 
 @dataclass(slots=True)
 class _Issuer:
-    places: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(AT_ONCE))
+    places: asyncio.Semaphore
     waiting: int = 0
     failures: int = 0
     alone_until: float = float("-inf")
 
 
 class Places:
-    """The places at each of *issuers*, which are ids of providers; *monotonic* is in seconds."""
+    """The places at each of *issuers*, which are ids of providers, so many *at_once*; *monotonic* is in
+    seconds."""
 
-    def __init__(self, issuers: Iterable[str], *, monotonic: Callable[[], float]) -> None:
-        self._issuers = {provider: _Issuer() for provider in issuers}
+    def __init__(
+        self, issuers: Iterable[str], *, monotonic: Callable[[], float], at_once: int = AT_ONCE
+    ) -> None:
+        self._issuers = {provider: _Issuer(asyncio.Semaphore(at_once)) for provider in issuers}
         self._monotonic = monotonic
 
     @asynccontextmanager

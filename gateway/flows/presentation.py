@@ -52,6 +52,13 @@ class Counts(Protocol):
 Tell = Callable[[str, str, Mapping[str, object]], None]
 """Hears a level, the name of an event and its facts."""
 
+Written = Callable[[Grant, ProviderTokens, Session], None]
+"""Hears of a session's grant the new tokens that were written in place of its own."""
+
+
+def unheard(grant: Grant, new: ProviderTokens, session: Session) -> None:
+    """Make nothing of it."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Pace:
@@ -68,7 +75,8 @@ class Pace:
 
 
 class Presentations:
-    """Presents refresh tokens whose lock the caller holds. *issuers* are by the id of their provider."""
+    """Presents refresh tokens whose lock the caller holds. *issuers* are by the id of their provider;
+    *written* hears of each refresh."""
 
     def __init__(
         self,
@@ -83,6 +91,7 @@ class Presentations:
         counts: Counts,
         audit: Audit,
         tell: Tell,
+        written: Written = unheard,
         pace: Pace = Pace(),
     ) -> None:
         self._grants = grants
@@ -95,6 +104,7 @@ class Presentations:
         self._counts = counts
         self._audit = audit
         self._tell = tell
+        self._heard = written
         self._pace = pace
 
     async def present(
@@ -119,7 +129,7 @@ class Presentations:
             except IssuerUnavailable as error:
                 await self._postpone(grant, lease, why=str(error))
                 raise
-            return await self._replace(grant, lease, new)
+            return await self._replace(grant, lease, session, new)
 
     async def _asked(self, grant: Grant, resource: str | None) -> ProviderTokens:
         if grant.tokens is None:
@@ -144,7 +154,9 @@ class Presentations:
             with suppress(StoreUnavailable):
                 held = await self._locks.extend(held)
 
-    async def _replace(self, grant: Grant, lease: Lease, new: ProviderTokens) -> Grant | None:
+    async def _replace(
+        self, grant: Grant, lease: Lease, session: Session, new: ProviderTokens
+    ) -> Grant | None:
         """Write the new tokens, both in one write, before anybody uses either."""
         record = self._grants.replaced(grant, new)
         rotated = grant.tokens is not None and new.refresh_token != grant.tokens.refresh_token
@@ -154,6 +166,7 @@ class Presentations:
             return await self._in_vain(grant, new)
         self._count(record, "refreshed")
         self._tell("info", "tokens.refreshed", _facts(record, rotated=rotated))
+        self._heard(grant, new, session)
         return Grant(record=replace(record, version=record.version + 1), tokens=new)
 
     async def _in_vain(self, grant: Grant, new: ProviderTokens) -> Grant | None:

@@ -13,7 +13,7 @@ from gateway.flows.transactions import Seals
 from gateway.model.event import Audit, AuditEvent
 from gateway.model.identity import VerifiedLogin
 from gateway.model.inbound import Inbound
-from gateway.model.session import Session, Visitor
+from gateway.model.session import Session, Visitor, public_name
 from gateway.sessions.strategy import public_id
 
 LONGEST_BROWSER = 255
@@ -26,8 +26,15 @@ class Record(Protocol):
     """Where sign-ins are written. Both raise StoreUnavailable."""
 
     async def record(
-        self, session: Session, *, address: str, browser: str, id_token: str | None = None, most: int = 0
-    ) -> int: ...
+        self,
+        session: Session,
+        *,
+        address: str,
+        browser: str,
+        id_token: str | None = None,
+        most: int = 0,
+        replaced: str | None = None,
+    ) -> tuple[bytes, ...]: ...
 
     async def id_token_of(self, session_id: str) -> str | None: ...
 
@@ -46,10 +53,12 @@ class SignInBook:
         self._most = most
         self._audit = audit
 
-    async def begin(self, session: Session, login: VerifiedLogin, inbound: Inbound) -> None:
-        """Record that *session* began by *login*; the user's oldest beyond the limit end.
+    async def begin(
+        self, session: Session, login: VerifiedLogin, inbound: Inbound, *, replaced: Session | None
+    ) -> tuple[bytes, ...]:
+        """Record that *session* began by *login*, in the place of *replaced*.
 
-        Raises StoreUnavailable.
+        The user's oldest beyond the limit end; returns their keys. Raises StoreUnavailable.
         """
         visitor = visitor_of(inbound)
         ended = await self._record.record(
@@ -58,18 +67,19 @@ class SignInBook:
             browser=visitor.browser,
             id_token=self._sealed(session, login.id_token),
             most=self._most,
+            replaced=replaced.id if replaced is not None else None,
         )
-        if ended:
+        for key in ended:
             self._audit(
                 AuditEvent(
                     name="session.ended",
                     reason="limit",
                     user_id=session.identity.user_id,
-                    session_id=public_id(session.id),
-                    provider=session.provider,
-                    detail=f"{ended} older",
+                    session_id=public_name(key),
+                    detail=f"for {public_id(session.id)}",
                 )
             )
+        return ended
 
     async def hint(self, session: Session) -> str | None:
         """Return the ID token that was kept for *session*, None where there is none or it cannot be read."""

@@ -17,7 +17,8 @@ from aiohttp.streams import StreamReader
 from aiohttp.web_protocol import _ErrInfo
 
 from gateway.errors import GatewayError
-from gateway.front.crowd import Guest
+from gateway.front.crowd import Newcomer
+from gateway.front.ends import Near, Owner
 from gateway.front.intake import Intake
 from gateway.front.limits import Limits
 from gateway.model.inbound import Inbound
@@ -65,6 +66,14 @@ class FastLane(Protocol):
         ...
 
 
+class Host(Owner, Protocol):
+    """Knows all connections."""
+
+    def give_place(self, connection: "Connection", near: Near, transport: asyncio.Transport) -> None:
+        """Count *near*, on *transport*, in the place of *connection*."""
+        ...
+
+
 class UnderWay(Protocol):
     """A request that the fast lane has begun."""
 
@@ -77,8 +86,8 @@ class Connection(Intake):
     *serve* answers one request and says whether another may follow; *refuse* gives the bytes that
     answer a head which is none; *lane* takes what needs no task; *arrival* is whom it takes the place of,
     and whose address it has. `draining` says that the current
-    answer is the last one; `farewell` gives the last words where HTTP was left; `previous` is the last
-    request that was understood here, `passing` the one under way in the fast lane.
+    answer is the last one; `previous` is the last request that was understood here, `passing` the one under
+    way in the fast lane.
     """
 
     __slots__ = (
@@ -93,7 +102,6 @@ class Connection(Intake):
         "arrival",
         "client_cert",
         "draining",
-        "farewell",
         "passing",
         "previous",
     )
@@ -108,7 +116,7 @@ class Connection(Intake):
         refuse: Refuse,
         turn: Turn,
         lane: FastLane | None = None,
-        arrival: Guest | None = None,
+        arrival: Newcomer | None = None,
     ) -> None:
         super().__init__(manager, loop=loop, limits=limits)
         self._serve = serve
@@ -124,7 +132,6 @@ class Connection(Intake):
         self.passing: UnderWay | None = None
         self.previous: Previous | None = None
         self.draining = False
-        self.farewell: Callable[[], bytes] | None = None
 
     @property
     def peer(self) -> str:
@@ -165,7 +172,7 @@ class Connection(Intake):
     def idle(self) -> bool:
         """Whether it waits for a request of which nothing has come."""
         waits = self._waiter is not None and not self._messages and self.passing is None
-        return waits and not self._head_seen and self._flow is None
+        return waits and not self._head_seen
 
     def arrived(self) -> None:
         """Give the next request to the fast lane or wake the task for it, unless one is under way."""
@@ -186,9 +193,8 @@ class Connection(Intake):
         whole = payload.is_eof() and payload.total_bytes <= _SMALL and not message.chunked
         return whole and lane.take(self, message, payload)
 
-    def eof_received(self) -> bool:  # type: ignore[override]
-        self._flush()  # the transport may close by itself now
-        return super().eof_received()
+    def eof_received(self) -> None:
+        self._flush()  # the transport closes by itself now
 
     def connection_lost(self, exc: BaseException | None) -> None:
         if self._abort_timer is not None:
@@ -299,12 +305,6 @@ class Connection(Intake):
         """Return once the client has read enough for more."""
         await self._drain_helper()
 
-    def write_eof(self) -> None:
-        """Say that nothing more is written, where the transport can say so without ending all."""
-        if self.transport is not None and self.transport.can_write_eof():
-            self._flush()
-            self.transport.write_eof()
-
     def cut(self) -> None:
         """Abort, so that the client sees an answer that is not complete."""
         if self.transport is not None:
@@ -312,14 +312,16 @@ class Connection(Intake):
             self.transport.abort()
         self.force_close()
 
-    def dismiss(self, farewell: bytes) -> None:
-        """End what lasts: with *farewell* where there is one and the client takes what it is written, else
-        by a cut."""
-        if not farewell or self.transport is None or self.backlog:
-            self.cut()
-            return
-        self.write(farewell)
-        self.force_close()
+    def give_way(self, near: Near) -> None:
+        """Leave the client, and its place among the connections, to *near*: here this one has ended."""
+        transport, host = self.transport, cast(Host, self._manager)
+        if transport is None:
+            raise ConnectionResetError("client is gone")
+        self._flush()
+        near.begin(transport, owner=host, patience=self._limits.write_idle, full=self.congested)
+        host.give_place(self, near, transport)
+        self.transport = self._task_handler = None  # the one goes on, the other ends by itself
+        self.connection_lost(None)
 
     async def end(self, *, linger: bool) -> None:
         """Close once everything written is sent; *linger* where the client may still be sending.
@@ -350,15 +352,12 @@ class Connection(Intake):
             self._abort_timer = self._loop.call_later(self._limits.write_idle, transport.abort)
 
     def wind_down(self) -> None:
-        """Let the request under way be the last one; close at once where there is none, or HTTP was left.
+        """Let the request under way be the last one; close at once where there is none.
 
         A new connection is given a moment for its first request, which is on its way: no client expects
         to be turned away before it.
         """
         self.draining = True
-        if self._flow is not None:
-            # It may stay for hours, and only its two ends know when it may go.
-            self.dismiss(self.farewell() if self.farewell is not None else b"")
         if self._request_count:
             self._close_if_idle()
         else:

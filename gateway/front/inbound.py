@@ -262,6 +262,12 @@ def _wants_html(noted: dict[bytes, list[bytes]]) -> bool:
     return any(b"text/html" in value for value in noted.get(b"accept", ()))
 
 
+def seen_by_a_person(headers: RawHeaders) -> bool:
+    """Say whether a person sees the answer to a request of which nothing else could be understood."""
+    noted = _note(headers)
+    return _wants_html(noted) or noted.get(b"sec-fetch-mode") == [b"navigate"]
+
+
 def _is_navigation(method: str, noted: dict[bytes, list[bytes]]) -> bool:
     if method not in ("GET", "HEAD"):
         return False

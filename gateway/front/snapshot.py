@@ -12,11 +12,11 @@ from aiohttp.http import RawRequestMessage
 from aiohttp.streams import StreamReader
 from msgspec.structs import replace
 
-from gateway.errors import GatewayError
+from gateway.errors import GatewayError, RequestRejected
 from gateway.front.body import RequestBody
 from gateway.front.connection import Connection, Previous
 from gateway.front.date import HttpDate
-from gateway.front.inbound import RawRequest, Receiver
+from gateway.front.inbound import RawRequest, Receiver, seen_by_a_person
 from gateway.front.known_heads import KnownHeads
 from gateway.front.lane import Lane, Work
 from gateway.front.limits import Limits
@@ -32,7 +32,9 @@ _KEPT_HEAD = 4 * 1024
 class Pages(Protocol):
     """Turns errors into answers; the only place where that happens."""
 
-    def answer(self, error: GatewayError, *, inbound: Inbound | None, request_id: str) -> Answer: ...
+    def answer(
+        self, error: GatewayError, *, inbound: Inbound | None, request_id: str, person: bool = False
+    ) -> Answer: ...
 
 
 class OwnEndpoints(Protocol):
@@ -45,9 +47,10 @@ class OwnEndpoints(Protocol):
 
 
 class Ledger(Protocol):
-    """Told of every request when it begins and when it is over."""
+    """Told of every request when it begins and when it is over, and of an upgrade in between."""
 
     def began(self, passage: Passage) -> None: ...
+    def upgraded(self, passage: Passage) -> None: ...
     def ended(self, passage: Passage, error: BaseException | None) -> None: ...
 
 
@@ -105,7 +108,15 @@ class Snapshot:
         self._ledger = ledger
         self._limits = limits
         self._date = HttpDate(clock)
-        self._manner = Manner(live=live, limits=limits, owns_cookie=owns_cookie, audit=audit, date=self._date)
+        self._manner = Manner(
+            live=live,
+            limits=limits,
+            owns_cookie=owns_cookie,
+            audit=audit,
+            date=self._date,
+            upgraded=ledger.upgraded,
+            ended=self.ended,
+        )
         self._monotonic = monotonic
         self._lane = Lane(self, pipeline=pipeline, limits=limits, monotonic=monotonic) if fast_lane else None
         self._known = KnownHeads()
@@ -159,7 +170,8 @@ class Snapshot:
             error = caught
             raise
         finally:
-            self.ended(passage, error)
+            if not reply.upgraded:
+                self.ended(passage, error)
         if reply.keep_alive and not connection.draining:
             return True
         await connection.end(linger=body.unread)
@@ -215,7 +227,11 @@ class Snapshot:
         if previous is not None and previous.reader is not self:
             previous = None
         known = None if previous is None else previous.inbound
-        inbound = self._receiver.receive(raw, passage.request_id, previous=known)
+        try:
+            inbound = self._receiver.receive(raw, passage.request_id, previous=known)
+        except RequestRejected:
+            passage.person = seen_by_a_person(raw.headers)
+            raise
         if previous is None or previous.message is not message:  # else read a second time
             noted = connection.previous = self._noted(connection, message, inbound)
             if noted is not None and previous is not None:
@@ -288,7 +304,9 @@ class Snapshot:
             reply.keep_alive = False
         if reply.begun:
             return
-        answer = self._pages.answer(error, inbound=passage.inbound, request_id=passage.request_id)
+        answer = self._pages.answer(
+            error, inbound=passage.inbound, request_id=passage.request_id, person=passage.person
+        )
         await reply.send(answer, passage)
 
     def refuse(self, error: GatewayError, peer: str) -> bytes:

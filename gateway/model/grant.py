@@ -37,6 +37,7 @@ class ProviderTokens:
     `id_token` expires as its claims say; `nonce` is that of the login, which a later ID token may
     repeat and never change (OpenID Connect Core 12.2). `resources` are access tokens for one resource
     each, by its URI (RFC 8707). `dpop_key` is the private key that access tokens are bound to (RFC 9449).
+    `scope` is what the login was granted.
     """
 
     access_token: Token
@@ -45,6 +46,7 @@ class ProviderTokens:
     nonce: str | None = field(default=None, repr=False)
     resources: tuple[tuple[str, Token], ...] = ()
     dpop_key: str | None = field(default=None, repr=False)
+    scope: str = ""
 
     def access(self, resource: str | None) -> Token | None:
         """Return the access token for *resource*, None standing for no resource in particular."""

@@ -26,6 +26,15 @@ class Identity:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class AccountClaims:
+    """What a provider said last about one account: its groups, and the configured extra claims as an
+    `Identity` has them."""
+
+    groups: tuple[str, ...] = ()
+    claims: tuple[tuple[str, tuple[str, ...]], ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class User:
     """One person. `epoch` rises to end all of their sessions; times are Unix seconds."""
 
@@ -42,7 +51,10 @@ class User:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Account:
-    """One identity at one provider, keyed by (provider, issuer, subject) and by nothing else."""
+    """One identity at one provider, keyed by (provider, issuer, subject) and by nothing else.
+
+    `scope` is what its last login was granted.
+    """
 
     provider: str
     issuer: str
@@ -51,6 +63,7 @@ class Account:
     email: str | None
     linked_at: int
     last_login_at: int
+    scope: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -108,7 +108,8 @@ class Route:
 
     `name` labels logs and metrics. `host` is exact, `*.example.com`, or None for any; `path` is a
     prefix that ends at a segment. `asks_for_roles` means that roles are read from the database at
-    each request (BEHAVIOUR 1). `allow_in_path` holds spellings that are refused elsewhere. `websocket`
+    each request (BEHAVIOUR 1). `own_origin` refuses what another site makes a browser send with our cookie,
+    unless it only asks. `allow_in_path` holds spellings that are refused elsewhere. `websocket`
     lets a connection leave HTTP, on `websocket_terms`; elsewhere a wish to do so is dropped. `demand` is how
     recent and how strong the caller's proof of who they are must be, `forwarding` which token of their
     issuer goes along, `bearer` which tokens are taken in the place of a session. `plain` says that `access`
@@ -128,6 +129,7 @@ class Route:
     demand: Demand | None = None
     asks_for_roles: bool = False
     methods: frozenset[str] | None = None
+    own_origin: bool = False
     strip_prefix: bool = False
     max_body: int | None = None
     allow_in_path: frozenset[str] = frozenset()

@@ -3,7 +3,7 @@
 import hashlib
 from dataclasses import dataclass
 
-from gateway.model.identity import Identity
+from gateway.model.identity import AccountClaims, Identity
 from gateway.model.proof import Proof, aged
 
 
@@ -50,7 +50,8 @@ class Session:
 class Standing:
     """What our database says about a session at one moment (BEHAVIOUR 2, the lookup).
 
-    `denied` is true where the session is on the denylist or before a cut-off time.
+    `denied` is true where the session is on the denylist or before a cut-off time. `claims` is what
+    the provider of its account said last, None where that is not known.
     """
 
     enabled: bool
@@ -61,6 +62,7 @@ class Standing:
     name: str | None
     image: str | None
     roles: tuple[str, ...]
+    claims: AccountClaims | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -96,7 +98,7 @@ class SessionRecord:
     @property
     def public_id(self) -> str:
         """The name by which the session is told to people and logs: of no use as a cookie."""
-        return self.key.hex()[:16]
+        return public_name(self.key)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -114,6 +116,11 @@ class FoundSession:
 def session_key(session_id: str) -> bytes:
     """Return what stores keep of a session's id: a copy of their tables signs nobody in or out."""
     return hashlib.sha256(session_id.encode()).digest()
+
+
+def public_name(key: bytes) -> str:
+    """Return the name by which the session under *key* is told to people and logs."""
+    return key.hex()[:16]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

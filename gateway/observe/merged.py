@@ -1,68 +1,71 @@
 """What several workers count, as if one process had counted it."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Sequence
 
-from prometheus_client import CollectorRegistry, generate_latest
-from prometheus_client.metrics_core import Metric
-from prometheus_client.parser import text_string_to_metric_families
-from prometheus_client.registry import Collector
-
-_Labels = tuple[tuple[str, str], ...]
 # Of these a sum says nothing: the worst worker, or the one that came first, speaks for all.
 _LEAST = frozenset(
     (
-        "gateway_build_info",
-        "gateway_config_last_reload_successful",
-        "gateway_config_last_reload_timestamp_seconds",
-        "gateway_certificate_expiry_timestamp_seconds",
-        "gateway_upstream_member_up",
-        "process_start_time_seconds",
+        b"gateway_build_info",
+        b"gateway_config_last_reload_successful",
+        b"gateway_config_last_reload_timestamp_seconds",
+        b"gateway_certificate_expiry_timestamp_seconds",
+        b"gateway_upstream_member_up",
+        b"process_start_time_seconds",
     )
 )
+_OWN = """\
+# HELP gateway_workers Workers that run.
+# TYPE gateway_workers gauge
+gateway_workers {running:.1f}
+# HELP gateway_worker_restarts_total Workers that ended and were replaced.
+# TYPE gateway_worker_restarts_total counter
+gateway_worker_restarts_total {restarts:.1f}
+"""
 
 
 def merged(expositions: Sequence[bytes], *, running: int, restarts: int) -> bytes:
     """Return the series of all *expositions* added up, and how many workers run and were replaced.
 
-    Raises ValueError where one of them is no exposition.
+    All were made by one release, so a series is spelled alike in each. Raises ValueError where one of them
+    is no exposition.
     """
-    registry = CollectorRegistry(auto_describe=False)
-    registry.register(_Families(list(_added(expositions)) + _own(running, restarts)))
-    return generate_latest(registry)
-
-
-class _Families(Collector):
-    def __init__(self, families: Iterable[Metric]) -> None:
-        self._families = families
-
-    def collect(self) -> Iterable[Metric]:
-        return self._families
-
-
-def _added(expositions: Sequence[bytes]) -> Iterator[Metric]:
-    families: dict[str, Metric] = {}
-    values: dict[tuple[str, str, _Labels], float] = {}
+    families: dict[bytes, _Family] = {}
     for exposition in expositions:
-        for family in text_string_to_metric_families(exposition.decode("utf-8")):
-            families.setdefault(family.name, Metric(family.name, family.documentation, family.type))
-            for sample in family.samples:
-                place = (family.name, sample.name, tuple(sample.labels.items()))
-                before = values.get(place)
-                values[place] = _together(family.name, before, sample.value)
-    for (family_name, name, labels), value in values.items():
-        families[family_name].add_sample(name, dict(labels), value)
-    yield from families.values()
+        _add(exposition, families)
+    written = [line for family in families.values() for line in family.lines()]
+    return b"".join((*written, _OWN.format(running=running, restarts=restarts).encode()))
 
 
-def _together(name: str, before: float | None, value: float) -> float:
-    if before is None:
-        return value
-    return min(before, value) if name in _LEAST else before + value
+class _Family:
+    """Series of one name and meaning; *least* has the smallest stand for all, instead of their sum."""
+
+    def __init__(self, *, least: bool) -> None:
+        self.told: dict[bytes, None] = {}
+        self._least = least
+        self._values: dict[bytes, float] = {}
+
+    def add(self, series: bytes, value: float) -> None:
+        before = self._values.get(series)
+        if before is not None:
+            value = min(before, value) if self._least else before + value
+        self._values[series] = value
+
+    def lines(self) -> list[bytes]:
+        values = (b"%b %a\n" % (series, value) for series, value in self._values.items())
+        return [*(told + b"\n" for told in self.told), *values]
 
 
-def _own(running: int, restarts: int) -> list[Metric]:
-    workers = Metric("gateway_workers", "Workers that run.", "gauge")
-    workers.add_sample("gateway_workers", {}, running)
-    replaced = Metric("gateway_worker_restarts", "Workers that ended and were replaced.", "counter")
-    replaced.add_sample("gateway_worker_restarts_total", {}, restarts)
-    return [workers, replaced]
+def _add(exposition: bytes, families: dict[bytes, _Family]) -> None:
+    family: _Family | None = None
+    for line in exposition.splitlines():
+        if line.startswith(b"#"):
+            name = line.split(b" ", 3)[2]
+            if name not in families:
+                families[name] = _Family(least=name in _LEAST or name.endswith(b"_created"))
+            family = families[name]
+            family.told[line] = None
+        elif family is None:
+            raise ValueError("a series of no family")
+        else:
+            series, _, value = line.rpartition(b" ")
+            family.add(series, float(value))

@@ -7,7 +7,6 @@ session, so the number of series does not grow with what clients send.
 from bisect import bisect_left
 from collections import Counter as Counts
 from collections.abc import Callable, Iterator
-from itertools import accumulate
 
 from prometheus_client import (
     CollectorRegistry,
@@ -19,10 +18,11 @@ from prometheus_client import (
 from prometheus_client.metrics_core import (
     CounterMetricFamily,
     GaugeMetricFamily,
-    HistogramMetricFamily,
     Metric,
 )
 from prometheus_client.registry import Collector
+
+from gateway.observe import series
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "CONNECT", "TRACE"})
@@ -64,7 +64,7 @@ class Metrics:
         self._registry = registry = CollectorRegistry(auto_describe=False)
         ProcessCollector(registry=registry)
         registry.register(_Read(self._families))
-        self._flying = self._connections = 0
+        self._flying = self._connections = self._websockets = 0
         self._version = version
         self._dropped = dropped
         self._configured_at = 0.0
@@ -91,6 +91,12 @@ class Metrics:
         self._refreshes = Counter(
             "gateway_token_refreshes",
             "Refreshes of provider tokens ended.",
+            ("provider", "outcome"),
+            registry=registry,
+        )
+        self._claims = Counter(
+            "gateway_claims_refreshes",
+            "Refreshes of provider tokens by what the issuer said of somebody then.",
             ("provider", "outcome"),
             registry=registry,
         )
@@ -192,6 +198,11 @@ class Metrics:
         `no_such_token`, or why the grant is dead."""
         self._refreshes.labels(provider, outcome).inc()
 
+    def claims_refresh(self, *, provider: str, outcome: str) -> None:
+        """Count what came with one refresh: `changed`, `unchanged`, `unsaid`, `overtaken`,
+        `refused` or `failed`."""
+        self._claims.labels(provider, outcome).inc()
+
     def token_revocation(self, *, provider: str, outcome: str) -> None:
         """Count one session's tokens given up: `revoked`, `refused`, `outage`, or only `wiped`."""
         self._revocations.labels(provider, outcome).inc()
@@ -233,6 +244,14 @@ class Metrics:
         """Count a client's connection out."""
         self._connections -= 1
 
+    def websocket_opened(self) -> None:
+        """Count a WebSocket in."""
+        self._websockets += 1
+
+    def websocket_closed(self) -> None:
+        """Count a WebSocket out."""
+        self._websockets -= 1
+
     def connection_refused(self, reason: str) -> None:
         """Count one turned away, because of its `address` or since `all` places are taken."""
         self._refused.labels(reason).inc()
@@ -255,34 +274,55 @@ class Metrics:
 
     def exposition(self) -> bytes:
         """Return every series in the text format that `CONTENT_TYPE` names."""
-        return generate_latest(self._registry)
+        return b"".join(self.pieces())
+
+    def pieces(self) -> Iterator[bytes]:
+        """Yield `exposition` a piece at a time; what is counted meanwhile may be in it."""
+        yield generate_latest(self._registry)
+        yield from self._by_route()
+
+    def _by_route(self) -> Iterator[bytes]:
+        answered, decided = self._counted()
+        yield from series.values(
+            "gateway_http_requests_total",
+            "counter",
+            "Requests answered.",
+            ("route", "method", "code"),
+            (
+                ((route or "none", method, str(status or "other")), count)
+                for (route, method, status), count in answered.items()
+            ),
+        )
+        yield from series.values(
+            "gateway_auth_decisions_total",
+            "counter",
+            "Admissions.",
+            ("route", "decision", "reason"),
+            (
+                ((route or "none", decision, reason), count)
+                for (route, decision, reason), count in decided.items()
+            ),
+        )
+        yield from series.values(
+            "gateway_upstream_member_up",
+            "gauge",
+            "Whether requests may go there.",
+            ("upstream", "member"),
+            ((place, int(asked)) for place, asked in self._members.copy().items()),
+        )
+        yield from _histogram("gateway_http_request_duration_seconds", "Until answered.", self._duration)
+        yield from _histogram(
+            "gateway_upstream_duration_seconds", "Until the upstream's head.", self._upstream
+        )
 
     def _families(self) -> Iterator[Metric]:
-        requests = CounterMetricFamily(
-            "gateway_http_requests", "Requests answered.", labels=("route", "method", "code")
-        )
-        answered, decided = self._counted()
-        for (route, method, status), count in answered.items():
-            requests.add_metric((route or "none", method, str(status or "other")), count)
-        decisions = CounterMetricFamily(
-            "gateway_auth_decisions", "Admissions.", labels=("route", "decision", "reason")
-        )
-        for (route, decision, reason), count in decided.items():
-            decisions.add_metric((route or "none", decision, reason), count)
-        members = GaugeMetricFamily(
-            "gateway_upstream_member_up", "Whether requests may go there.", labels=("upstream", "member")
-        )
-        for (upstream, member), asked in self._members.copy().items():
-            members.add_metric((upstream, member), int(asked))
-        yield members
         build = GaugeMetricFamily("gateway_build_info", "The release that runs.", labels=("version",))
         build.add_metric((self._version,), 1)
-        yield requests
-        yield decisions
-        yield _histogram("gateway_http_request_duration_seconds", "Until answered.", self._duration)
-        yield _histogram("gateway_upstream_duration_seconds", "Until the upstream's head.", self._upstream)
         yield GaugeMetricFamily(
             "gateway_connections_open", "Connections of clients.", value=self._connections
+        )
+        yield GaugeMetricFamily(
+            "gateway_websockets_open", "Connections that became WebSockets.", value=self._websockets
         )
         yield GaugeMetricFamily(
             "gateway_requests_in_flight", "Requests not yet answered.", value=self._flying
@@ -334,10 +374,6 @@ def _timing(timings: dict[str, _Timing], route: str) -> _Timing:
     return timing
 
 
-def _histogram(name: str, told: str, timings: dict[str, _Timing]) -> HistogramMetricFamily:
-    family = HistogramMetricFamily(name, told, labels=("route",))
-    for route, timing in timings.copy().items():
-        bounds = [*map(str, _SECONDS), "+Inf"]
-        buckets = list(zip(bounds, accumulate(timing.counts), strict=True))
-        family.add_metric((route or "none",), buckets, timing.total)
-    return family
+def _histogram(name: str, told: str, timings: dict[str, _Timing]) -> Iterator[bytes]:
+    rows = ((route or "none", timing.counts, timing.total) for route, timing in timings.copy().items())
+    return series.histograms(name, told, _SECONDS, rows)

@@ -26,7 +26,7 @@ class Store(Protocol):
 
 class SessionStore(Protocol):
     async def find(self, key: bytes) -> FoundSession | None: ...
-    async def add(self, record: SessionRecord, *, most: int) -> tuple[SessionRecord, ...]: ...
+    async def add(self, record: SessionRecord) -> None: ...
     async def touch(self, seen: Mapping[bytes, int]) -> None: ...
     async def remove(self, key: bytes) -> None: ...
     async def remove_all(self, user_id: str, *, but: bytes | None) -> None: ...
@@ -134,10 +134,10 @@ class WatchedSessions:
         with self._watch.over("session_find"):
             return await self._store.find(key)
 
-    async def add(self, record: SessionRecord, *, most: int) -> tuple[SessionRecord, ...]:
-        """Keep *record*; return those of its user's sessions that went beyond *most*."""
+    async def add(self, record: SessionRecord) -> None:
+        """Keep *record*."""
         with self._watch.over("session_add"):
-            return await self._store.add(record, most=most)
+            await self._store.add(record)
 
     async def touch(self, seen: Mapping[bytes, int]) -> None:
         """Record when sessions were last seen."""

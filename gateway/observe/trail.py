@@ -134,7 +134,7 @@ class Trail:
         self._drop(len(self._queue), "unwritten")
 
     def _allowance(self, event: AuditEvent) -> Allowance:
-        return self._somebody if event.user_id else self._nobody
+        return self._somebody if event.user_id or event.session_id else self._nobody
 
     async def _run(self) -> None:
         loop = asyncio.get_running_loop()
@@ -214,7 +214,7 @@ class Trail:
 
 
 def _of_a_stranger(event: AuditEvent) -> bool:
-    if event.user_id or event.outcome == "success":
+    if event.user_id or event.session_id or event.outcome == "success":
         return False
     return event.name.startswith("session.") or event.reason == LoginExpired.code
 

@@ -111,6 +111,11 @@ def as_token(raw: str, claims: Claims, *, now: float) -> Token:
     return Token(value=raw, received_at=int(now), expires_at=int(moment_in(claims, "exp") or now))
 
 
+def claims_in(kept: Token, *, algorithms: tuple[str, ...]) -> Claims:
+    """Return the claims of an ID token that was verified when it came, and kept. Raises LoginFailed."""
+    return take_apart(kept.value, algorithms=algorithms).claims
+
+
 def take_apart(
     raw: str, *, algorithms: tuple[str, ...], kinds: frozenset[str] = ID_TOKEN_KINDS
 ) -> SignedToken:

@@ -97,12 +97,9 @@ class OAuthParty:
                 tokens.read_access_token(document), tokens.lifetime(document), now=self._clock()
             ),
             refresh_token=tokens.read_refresh_token(document),
+            scope=tokens.read_scope(document, self.registration),
         )
-        scope = tokens.read_scope(document, self.registration)
-        told = await self._told(granted.access_token.value)
-        return replace(
-            self._login(told, scope=scope, expires_at=granted.access_token.expires_at), tokens=granted
-        )
+        return replace(await self._login(granted), tokens=granted)
 
     async def refresh(
         self, kept: ProviderTokens, *, subject: str, resource: str | None = None
@@ -122,6 +119,20 @@ class OAuthParty:
         return replace(
             kept.with_access(resource, access_token), refresh_token=refresh_token or kept.refresh_token
         )
+
+    async def retold(
+        self, kept: ProviderTokens, *, before: ProviderTokens, subject: str
+    ) -> VerifiedLogin | None:
+        """Return what userinfo says of *subject* since the refresh that made *before* into *kept*.
+
+        None where that brought no access token for it. Raises UserRefused, LoginFailed, IssuerUnavailable.
+        """
+        if kept.access_token == before.access_token:
+            return None
+        login = await self._login(kept)
+        if login.subject != subject:
+            raise LoginFailed("userinfo is about another subject")
+        return login
 
     async def exchange(self, subject: Token, *, audience: str, resource: str | None) -> Token:
         """Raise TokenRefused: no provider of this kind is known to exchange tokens."""
@@ -161,13 +172,14 @@ class OAuthParty:
         except JsonRefused as error:
             raise LoginFailed(f"{what}: {error}") from None
 
-    def _login(self, told: Claims, *, scope: str, expires_at: int | None) -> VerifiedLogin:
+    async def _login(self, granted: ProviderTokens) -> VerifiedLogin:
+        told = await self._told(granted.access_token.value)
         unsigned = {name: value for name, value in told.items() if name not in SIGNED_ONLY}
         login = verified_login(
             {**unsigned, "sub": subject_in(told, self.registration.claims.subject)},
             registration=self.registration,
-            scope=scope,
-            access_expires_at=expires_at,
+            scope=granted.scope,
+            access_expires_at=granted.access_token.expires_at,
         )
         claim = self._endpoints.email_verified
         verified = login.email is not None and claim is not None and find(told, claim) is True

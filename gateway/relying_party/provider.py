@@ -28,9 +28,10 @@ from gateway.relying_party.authorization import (
 from gateway.relying_party.authorization_request import address
 from gateway.relying_party.backchannel import BackChannel
 from gateway.relying_party.claim_sources import ClaimSources
-from gateway.relying_party.claims import merged, verified_login
+from gateway.relying_party.claims import Claims, merged, verified_login
 from gateway.relying_party.decryption import signed_id_token, signed_logout_token
 from gateway.relying_party.discovery import Discovery
+from gateway.relying_party.dpop import DpopKey
 from gateway.relying_party.end_session import LogoutDeparture, end_session_url
 from gateway.relying_party.fapi2 import check_issuer
 from gateway.relying_party.http import IssuerHttp
@@ -105,41 +106,18 @@ class RelyingParty:
         answer = await tokens.exchange(code, pending=pending, metadata=metadata, issuer=self._issuer, key=key)
         answer = replace(answer, id_token=signed_id_token(answer.id_token, self.registration))
         speaker = self._issuers.speaking(answer.id_token)
-        registration = speaker.registration
         claims = await id_token.verify(
             answer.id_token,
-            expectation=self._expectation(registration, pending, code, answer),
+            expectation=self._expectation(speaker.registration, pending, code, answer),
             keys=speaker.keys,
         )
-        if metadata.userinfo_endpoint is not None:
-            told = await userinfo.fetch(
-                metadata.userinfo_endpoint,
-                access_token=answer.access_token,
-                subject=str(claims["sub"]),
-                issuer=self._issuer,
-                keys=speaker.keys,
-                key=key,
-            )
-            claims = merged(claims, told)
-        claims = await STEPS[registration.steps].completed(
-            claims, access_token=answer.access_token, registration=registration, http=self._http
+        granted = replace(
+            self._tokens(answer, claims, pending.nonce), dpop_key=None if key is None else key.text
         )
-        claims = await self._sources[registration.issuer].gathered(claims)
-        login = verified_login(
-            claims,
-            registration=registration,
-            scope=answer.scope,
-            access_expires_at=self._moment_in(answer.expires_in),
-        )
+        login = await self._login(claims, granted, speaker)
         takes_hint = metadata.end_session_endpoint is not None and self.registration.logout_hint
         hint = answer.id_token if takes_hint else None
-        granted = self._tokens(answer, claims, pending.nonce)
-        return replace(
-            login,
-            name=login.name or response.name,
-            id_token=hint,
-            tokens=replace(granted, dpop_key=None if key is None else key.text),
-        )
+        return replace(login, name=login.name or response.name, id_token=hint, tokens=granted)
 
     async def refresh(
         self, kept: ProviderTokens, *, subject: str, resource: str | None = None
@@ -160,6 +138,24 @@ class RelyingParty:
             keys=speaker.keys,
             now=self._clock(),
         )
+
+    async def retold(
+        self, kept: ProviderTokens, *, before: ProviderTokens, subject: str
+    ) -> VerifiedLogin | None:
+        """Return what the issuer says of *subject* with the refresh that made *before* into *kept*.
+
+        None where it says nothing anew: no ID token came, or no access token that userinfo would take.
+        Raises LoginFailed, IssuerUnavailable.
+        """
+        if kept.id_token is None or kept.id_token == before.id_token:
+            return None
+        if not kept.access_token.lives(self._clock()):
+            return None
+        speaker = self._issuers.speaking(kept.id_token.value)
+        claims = id_token.claims_in(kept.id_token, algorithms=speaker.registration.algorithms)
+        if claims.get("sub") != subject:
+            raise LoginFailed("the refreshed ID token is about somebody else")
+        return await self._login(claims, kept, speaker)
 
     async def exchange(self, subject: Token, *, audience: str, resource: str | None) -> Token:
         """Return an access token for *audience*. Raises TokenRefused, IssuerUnavailable."""
@@ -208,6 +204,31 @@ class RelyingParty:
         raw = signed_logout_token(raw, self.registration)
         return await logout_token.verify(raw, expectation=expectation, keys=self._keys)
 
+    async def _login(self, claims: Claims, granted: ProviderTokens, speaker: Speaker) -> VerifiedLogin:
+        """Return what the *claims* of a verified ID token, and those that are to be fetched, prove."""
+        metadata = await self._discovery.metadata()
+        access_token, registration = granted.access_token, speaker.registration
+        if metadata.userinfo_endpoint is not None:
+            told = await userinfo.fetch(
+                metadata.userinfo_endpoint,
+                access_token=access_token.value,
+                subject=str(claims["sub"]),
+                issuer=self._issuer,
+                keys=speaker.keys,
+                key=DpopKey(text=granted.dpop_key) if granted.dpop_key else None,
+            )
+            claims = merged(claims, told)
+        claims = await STEPS[registration.steps].completed(
+            claims, access_token=access_token.value, registration=registration, http=self._http
+        )
+        claims = await self._sources[registration.issuer].gathered(claims)
+        return verified_login(
+            claims,
+            registration=registration,
+            scope=granted.scope,
+            access_expires_at=access_token.expires_at,
+        )
+
     def _tokens(self, answer: tokens.TokenAnswer, claims: id_token.Claims, nonce: str) -> ProviderTokens:
         now = self._clock()
         return ProviderTokens(
@@ -215,6 +236,7 @@ class RelyingParty:
             id_token=id_token.as_token(answer.id_token, claims, now=now),
             refresh_token=answer.refresh_token,
             nonce=nonce,
+            scope=answer.scope,
         )
 
     def _speaker_of(self, kept: ProviderTokens) -> Speaker:
@@ -250,6 +272,3 @@ class RelyingParty:
             signed_claims=registration.signed_claims,
             trusted_audiences=registration.trusted_audiences,
         )
-
-    def _moment_in(self, seconds: int | None) -> int | None:
-        return None if seconds is None else int(self._clock()) + seconds

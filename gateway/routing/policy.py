@@ -221,13 +221,18 @@ def domain_of(email: str | None) -> str | None:
     return folded(email).partition("@")[2] or None
 
 
+_NO_RULES = Rules()
+
+
 def prepared(route: Route) -> Route:
     """Return *route* with its e-mail rules in the form in which they are compared, and `plain` set."""
-    plain = route.methods is None and route.demand is None and route.allow == route.deny == Rules()
+    plain = route.methods is None and route.demand is None and route.allow == route.deny == _NO_RULES
     return replace(route, allow=_folded_rules(route.allow), deny=_folded_rules(route.deny), plain=plain)
 
 
 def _folded_rules(rules: Rules) -> Rules:
+    if not rules.emails and not rules.email_domains:
+        return rules
     return replace(
         rules,
         emails=frozenset(map(folded, rules.emails)),

@@ -38,6 +38,7 @@ class Endings:
         self._most = most
         self._known: dict[str, int] = {}
         self._pending: dict[str, int] = {}
+        self._missed: set[str] = set()
         self._retrying: asyncio.Task[None] | None = None
 
     def __contains__(self, session_id: str) -> bool:
@@ -59,6 +60,7 @@ class Endings:
         try:
             await self._deny(session_id, until)
         except StoreUnavailable:
+            self._missed.add(session_id)
             self._tell_unrecorded(session_id)
             raise
         finally:
@@ -68,7 +70,7 @@ class Endings:
         """Try once to record what is not recorded yet; say whether all is."""
         for session_id, until in tuple(self._pending.items()):
             if until <= self._clock():
-                self._pending.pop(session_id, None)
+                self._give_up(session_id)
                 continue
             try:
                 await self._deny(session_id, until)
@@ -87,7 +89,13 @@ class Endings:
 
     async def _deny(self, session_id: str, until: int) -> None:
         await self._denylist.deny(session_id, until)
+        if session_id in self._missed:
+            self._tell("session.ending_recorded", session_id)
+        self._give_up(session_id)
+
+    def _give_up(self, session_id: str) -> None:
         self._pending.pop(session_id, None)
+        self._missed.discard(session_id)
 
     def _retry_later(self) -> None:
         if self._pending and (self._retrying is None or self._retrying.done()):
@@ -105,14 +113,10 @@ class Endings:
         if len(self._known) >= self._most:
             oldest = next(iter(self._known))
             del self._known[oldest]
-            self._pending.pop(oldest, None)
+            self._give_up(oldest)
 
     def _tell_unrecorded(self, session_id: str) -> None:
-        self._audit(
-            AuditEvent(
-                name="session.ending_unrecorded",
-                outcome="failure",
-                reason=StoreUnavailable.code,
-                session_id=public_id(session_id),
-            )
-        )
+        self._tell("session.ending_unrecorded", session_id, outcome="failure", reason=StoreUnavailable.code)
+
+    def _tell(self, name: str, session_id: str, *, outcome: str = "success", reason: str = "") -> None:
+        self._audit(AuditEvent(name=name, outcome=outcome, reason=reason, session_id=public_id(session_id)))

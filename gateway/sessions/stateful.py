@@ -18,7 +18,7 @@ from gateway.model.cookies import CookieNames
 from gateway.model.event import Audit, AuditEvent, Clock
 from gateway.model.identity import User, VerifiedLogin
 from gateway.model.inbound import RawHeaders
-from gateway.model.session import FoundSession, Session, SessionRecord, Visitor, session_key
+from gateway.model.session import FoundSession, Session, SessionRecord, Visitor, public_name, session_key
 from gateway.sessions.cache import Held, SessionCache, Ticket
 from gateway.sessions.cookies import cookie_lines
 from gateway.sessions.endings import Endings
@@ -54,10 +54,10 @@ class _Reading:
 class Stateful:
     """Keeps sessions in *store* and, where *cache* is fed, for moments in process.
 
-    *most* is how many sessions a user may have, 0 for any number; *patience* how many seconds a
-    lookup may take before it counts as an outage. `policy.lease` and `policy.strict` mean nothing
-    here: every session ends the moment its row does. *seen* hears, by its id, when a session's use
-    is written. *endings* are what this node ended, recorded by a `Removal`; whoever lends closes them.
+    *patience* is how many seconds a lookup may take before it counts as an outage. `policy.lease` and
+    `policy.strict` mean nothing here: every session ends the moment its row does. *seen* hears, by its
+    id, when a session's use is written. *endings* are what this node ended, recorded by a `Removal`;
+    whoever lends closes them.
     """
 
     def __init__(
@@ -71,7 +71,6 @@ class Stateful:
         book: SessionBook,
         endings: Endings,
         cache: SessionCache,
-        most: int,
         clock: Clock,
         audit: Audit,
         tally: Tally,
@@ -85,7 +84,6 @@ class Stateful:
         self._endings = endings
         self._seen = seen
         self._cache = cache
-        self._most = most
         self._clock = clock
         self._audit = audit
         self._tally = tally
@@ -162,11 +160,9 @@ class Stateful:
         )
 
     async def begin(self, session: Session, visitor: Visitor) -> None:
-        """Keep *session* in the store; of its user's sessions beyond the limit the oldest end now."""
+        """Keep *session* in the store."""
         record = self._records.record(session, visitor)
-        ended = await self._store.add(record, most=self._most)
-        for old in ended:
-            self._cache.drop(old.key)
+        await self._store.add(record)
         self._tell("session.created", user_id=record.user_id, public=record.public_id)
 
     async def reissue(self, session: Session, user: User) -> Session:
@@ -177,7 +173,7 @@ class Stateful:
         )
         reissued = replace(session, epoch=user.epoch, identity=as_read(session.identity, user))
         record = self._records.record(reissued, visitor)
-        await self._store.add(record, most=0)
+        await self._store.add(record)
         with suppress(StoreUnavailable):  # the epoch refuses what is left
             await self._store.remove_all(record.user_id, but=record.key)
         self._cache.drop_all()
@@ -208,7 +204,7 @@ class Stateful:
             await self._endings.record(session.id, until=int(self._clock()) + self._policy.max_age)
         finally:
             self._cache.drop(key)  # what was read meanwhile
-        self._tell("session.ended", user_id=session.identity.user_id, public=key.hex()[:16])
+        self._tell("session.ended", user_id=session.identity.user_id, public=public_name(key))
 
     async def end_all(self, session: Session) -> None:
         """End every session of the user: by their epoch at once, and what the store keeps of them."""
@@ -231,6 +227,15 @@ class Stateful:
         await self._book.forget_others(user_id, but=kept.id)
         self._tell("session.ended", user_id=user_id, public=public_id(kept.id), reason="others")
         return kept
+
+    async def let_go(self, keys: Sequence[bytes]) -> None:
+        """Remove the sessions under *keys*, here at once; those that the store misses are refused as they
+        are, and swept."""
+        for key in keys:
+            self._cache.drop(key)
+        with suppress(StoreUnavailable):
+            for key in keys:
+                await self._store.remove(key)
 
     def distrust(self) -> None:
         """Ask the store about every session anew, without waiting for its news."""
@@ -366,7 +371,11 @@ class Stateful:
     def _reject(self, reason: str, key: bytes, *, user_id: str = "") -> None:
         self._tally.rejected(reason)
         self._tell(
-            "session.rejected", user_id=user_id, public=key.hex()[:16], outcome="refused", reason=reason
+            "session.rejected",
+            user_id=user_id,
+            public=public_name(key) if key else "",
+            outcome="refused",
+            reason=reason,
         )
 
     def _tell(

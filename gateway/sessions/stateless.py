@@ -91,7 +91,8 @@ class Stateless:
         """Return *session* while its lease runs, else the same session on a new lease.
 
         Under `strict` a running lease is confirmed too, and nothing minted. Nor is a token that no
-        longer fits a cookie, because roles were added: the old one stays, confirmed at each request.
+        longer fits a cookie, because roles or groups were added: the old one stays, confirmed at each
+        request.
         """
         now = self._clock()
         self._hold(session, now)
@@ -103,8 +104,8 @@ class Stateless:
         return confirmed if running else self._renewed(confirmed, answer)
 
     async def confirm(self, session: Session) -> Session:
-        """Return *session* with roles and profile as they are now: from a lookup sent after this call,
-        or, unless `strict` has every request ask, from an earlier one that would find the same."""
+        """Return *session* with roles, profile and claims as they are now: from a lookup sent after this
+        call, or, unless `strict` has every request ask, from an earlier one that would find the same."""
         now = self._clock()
         self._hold(session, now)
         if self._policy.strict:
@@ -197,6 +198,9 @@ class Stateless:
             raise self._rejection(session, "user_missing")
         self._tell("session.ended", session, reason="others")
         return replace(session, token_id=_token_id(), epoch=epoch)
+
+    async def let_go(self, keys: Sequence[bytes]) -> None:
+        """Do nothing: nothing is kept."""
 
     def distrust(self) -> None:
         """Do nothing: of a session nothing is kept here but its cookie, which its lease ends."""

@@ -6,7 +6,15 @@ from typing import Protocol
 
 from gateway.model.identity import User, VerifiedLogin
 from gateway.model.inbound import RawHeaders
-from gateway.model.session import FoundSession, Session, SessionRecord, Standing, Visitor, session_key
+from gateway.model.session import (
+    FoundSession,
+    Session,
+    SessionRecord,
+    Standing,
+    Visitor,
+    public_name,
+    session_key,
+)
 
 SKEW = 60
 """Seconds that another node's clock may be ahead of ours."""
@@ -107,8 +115,8 @@ class SessionStore(Protocol):
     async def find(self, key: bytes) -> FoundSession | None:
         """Return the session kept under *key* and its user's standing, not older than the call."""
 
-    async def add(self, record: SessionRecord, *, most: int) -> tuple[SessionRecord, ...]:
-        """Keep *record*; of its user's sessions beyond *most* (0: no limit) remove and return the oldest."""
+    async def add(self, record: SessionRecord) -> None:
+        """Keep *record*, also in the place of an earlier one under its key."""
 
     async def touch(self, seen: Mapping[bytes, int]) -> None:
         """Record when the sessions were last seen; one that is gone stays gone."""
@@ -217,6 +225,10 @@ class Strategy(Protocol):
         Raises SessionRejected, StoreUnavailable; nothing ended then.
         """
 
+    async def let_go(self, keys: Sequence[bytes]) -> None:
+        """Keep nothing of the sessions under *keys*, which the database refuses already; never raises for
+        an outage."""
+
     def distrust(self) -> None:
         """Use nothing that was read of sessions before this call: somebody else ended some just now."""
 
@@ -226,4 +238,4 @@ class Strategy(Protocol):
 
 def public_id(session_id: str) -> str:
     """Return the name by which a session is told to people and logs: of no use as a cookie."""
-    return session_key(session_id).hex()[:16]
+    return public_name(session_key(session_id))

@@ -31,21 +31,30 @@ def identity_of(login: VerifiedLogin, user: User) -> Identity:
     )
 
 
-def as_read(identity: Identity, standing: Standing | User) -> Identity:
-    """Return *identity* with the roles and the profile that were just read; itself where it has them."""
+def as_read(identity: Identity, read: Standing | User) -> Identity:
+    """Return *identity* with the roles and the profile that were just read; itself where it has them.
+
+    Its groups and claims are what its provider said last, where a standing knows that.
+    """
+    told = read.claims if isinstance(read, Standing) else None
+    groups, claims = (identity.groups, identity.claims) if told is None else (told.groups, told.claims)
     if (
-        identity.email == standing.email
-        and identity.email_verified == standing.email_verified
-        and identity.name == standing.name
-        and identity.image == standing.image
-        and identity.roles == standing.roles
+        identity.email == read.email
+        and identity.email_verified == read.email_verified
+        and identity.name == read.name
+        and identity.image == read.image
+        and identity.roles == read.roles
+        and identity.groups == groups
+        and identity.claims == claims
     ):
         return identity
     return replace(
         identity,
-        email=standing.email,
-        email_verified=standing.email_verified,
-        name=standing.name,
-        image=standing.image,
-        roles=standing.roles,
+        email=read.email,
+        email_verified=read.email_verified,
+        name=read.name,
+        image=read.image,
+        roles=read.roles,
+        groups=groups,
+        claims=claims,
     )

@@ -1,16 +1,13 @@
 """What one configuration says otherwise than another: told key by key, a secret never."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from operator import attrgetter
 
-from pydantic import BaseModel
-
 from gateway.errors import Fault
-from gateway.settings.effective import MASK
+from gateway.settings.effective import MASK, secret_values
 from gateway.settings.loader import Loaded
-from gateway.settings.notation import KeyPath, render, toml
-from gateway.settings.shape import is_hidden
+from gateway.settings.notation import render, toml
 
 FIXED = (
     "listen",
@@ -36,9 +33,11 @@ class Change:
 
 def changes(before: Loaded, after: Loaded) -> tuple[Change, ...]:
     """Return every key in which *after* differs from *before*, in the order of the schema."""
-    secrets = [dict(_secrets(each.settings)) for each in (before, after)]
-    keys = list(dict.fromkeys([*after.written, *before.written]))
-    return tuple(_change(key, before, after) for key in keys if _differs(key, before, after, secrets))
+    was, now = _side(before, after), _side(after, before)
+    keys = dict.fromkeys([*now.written, *was.written])
+    return tuple(
+        Change(key=key, was=was.told(key), now=now.told(key)) for key in keys if _differs(key, was, now)
+    )
 
 
 def fixed_faults(before: Loaded, after: Loaded) -> tuple[Fault, ...]:
@@ -52,37 +51,33 @@ def fixed_faults(before: Loaded, after: Loaded) -> tuple[Fault, ...]:
     )
 
 
-def _differs(key: str, before: Loaded, after: Loaded, secrets: list[dict[str, object]]) -> bool:
-    if before.written.get(key) != after.written.get(key) or before.secrets.get(key) != after.secrets.get(key):
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Side:
+    """One of two configurations: what it writes where the other differs, its secrets and their sources."""
+
+    written: Mapping[str, object]
+    secrets: Mapping[str, object]
+    sources: Mapping[str, str]
+
+    def told(self, key: str) -> str:
+        if key not in self.written:
+            return ""
+        if key in self.sources:
+            return f"{MASK} ({self.sources[key]})"
+        value = self.written[key]
+        return "" if value is None else toml(value)
+
+
+def _side(loaded: Loaded, other: Loaded) -> _Side:
+    return _Side(
+        written=loaded.told.unlike(other.told),
+        secrets={render(path): value for path, value in secret_values(loaded.settings)},
+        sources=loaded.secrets,
+    )
+
+
+def _differs(key: str, was: _Side, now: _Side) -> bool:
+    if was.written.get(key) != now.written.get(key) or was.sources.get(key) != now.sources.get(key):
         return True
-    was, now = secrets
     whole = key.partition("[")[0] if key.startswith("secret[") else key
-    return was.get(whole) != now.get(whole)
-
-
-def _change(key: str, before: Loaded, after: Loaded) -> Change:
-    return Change(key=key, was=_told(before, key), now=_told(after, key))
-
-
-def _told(loaded: Loaded, key: str) -> str:
-    if key not in loaded.written:
-        return ""
-    if key in loaded.secrets:
-        return f"{MASK} ({loaded.secrets[key]})"
-    value = loaded.written[key]
-    return "" if value is None else toml(value)
-
-
-def _secrets(model: BaseModel, around: KeyPath = ()) -> Iterator[tuple[str, object]]:
-    """Yield every secret by its key."""
-    for name, field in type(model).model_fields.items():
-        path, value = (*around, name), getattr(model, name)
-        if is_hidden(field):
-            yield render(path), value
-        elif isinstance(value, BaseModel):
-            yield from _secrets(value, path)
-        elif isinstance(value, Mapping | tuple):
-            pairs = value.items() if isinstance(value, Mapping) else enumerate(value)
-            for key, each in pairs:
-                if isinstance(each, BaseModel):
-                    yield from _secrets(each, (*path, key))
+    return was.secrets.get(whole) != now.secrets.get(whole)

@@ -21,15 +21,17 @@ class Document:
     name: str = ""
     directory: Path = Path()
     values: dict[str, object] = field(default_factory=dict)
-    lines: Lines = field(default_factory=lambda: Lines({}))
+    lines: Lines = field(default_factory=lambda: Lines(""))
 
     def origin(self, path: KeyPath) -> str:
         """Return `file:line` of a key that the file sets."""
         return f"{self.name}:{self.lines.of(path)}"
 
     def fault(self, finding: Finding) -> Fault:
-        """Return *finding* with the place where its author can mend it."""
-        line = 0 if finding.place else self.lines.of(finding.path)
+        """Return *finding* with the place where its author can mend it: a default is written nowhere, but
+        what it contradicts is."""
+        keys = () if finding.place else (finding.path, *finding.because)
+        line = next(filter(None, map(self.lines.of, keys)), 0)
         return Fault(
             message=finding.message,
             key=render(finding.path),

@@ -4,7 +4,7 @@ import os
 import stat
 from collections.abc import Callable, Iterator
 
-from gateway.settings.addresses import UNIX, listen_address, socket_path, url
+from gateway.settings.addresses import UNIX, Address, listen_address, socket_path, url
 from gateway.settings.notation import KeyPath
 from gateway.settings.refusal import Finding
 from gateway.settings.schema import Settings
@@ -58,30 +58,38 @@ def _headers(settings: Settings) -> Iterator[Finding]:
 
 def _no_loops(settings: Settings) -> Iterator[Finding]:
     """An upstream that is one of our own sockets would send every request back to ourselves."""
+    own = {key: _place(getattr(settings, key)) for key in ("listen", "admin_listen")}
+    for path, target in _targets(settings):
+        for key, place in own.items():
+            if _is_one(target, place):
+                yield Finding(
+                    path=path,
+                    message=f"is {key}, the gateway's own address: it would call itself",
+                    because=((key,),),
+                )
+
+
+def _targets(settings: Settings) -> Iterator[tuple[KeyPath, str]]:
+    """Yield every address that requests are sent to, and the key that names it."""
     for name, upstream in settings.upstreams.items():
         for index, each in enumerate(upstream.urls):
-            yield from _ours(("upstreams", name, "urls", index), each, settings)
+            yield ("upstreams", name, "urls", index), each
     for index, route in enumerate(settings.routes):
         if route.upstream is not None and (route.upstream.startswith(UNIX) or "://" in route.upstream):
-            yield from _ours(("routes", index, "upstream"), route.upstream, settings)
+            yield ("routes", index, "upstream"), route.upstream
 
 
-def _ours(path: KeyPath, target: str, settings: Settings) -> Iterator[Finding]:
-    for key in ("listen", "admin_listen"):
-        if _is_one(target, getattr(settings, key)):
-            yield Finding(
-                path=path,
-                message=f"is {key}, the gateway's own address: it would call itself",
-                because=((key,),),
-            )
+def _place(listen: str) -> Address | str:
+    """Return where *listen* is: the socket's own spelling, or host and port."""
+    return listen if socket_path(listen) else listen_address(listen)
 
 
-def _is_one(target: str, own: str) -> bool:
+def _is_one(target: str, own: Address | str) -> bool:
     """Say whether *target*, an upstream's address, could be the socket *own*; one that is none is not."""
+    if isinstance(own, str) or socket_path(target):
+        return target == own
     try:
-        if socket_path(target) or socket_path(own):
-            return target == own
-        return url(target).address.overlaps(listen_address(own))
+        return url(target).address.overlaps(own)
     except ValueError:
         return False
 

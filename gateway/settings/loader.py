@@ -4,7 +4,7 @@ Precedence: flags, then the environment, then the file, then a provider's preset
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from types import MappingProxyType
@@ -15,7 +15,7 @@ from gateway.errors import Fault, SettingsInvalid
 from gateway.settings.cautions import cautions
 from gateway.settings.checks import contradictions
 from gateway.settings.document import Document, read
-from gateway.settings.effective import Entry, entries
+from gateway.settings.effective import secrets
 from gateway.settings.known_presets import PRESETS
 from gateway.settings.notation import KeyPath, render
 from gateway.settings.overrides import Override, from_environment, from_flags
@@ -23,6 +23,7 @@ from gateway.settings.preset_fills import filled, told_once
 from gateway.settings.references import Mark, Source, Surroundings, sources
 from gateway.settings.refusal import Finding, related
 from gateway.settings.schema import Settings
+from gateway.settings.told import Told
 from gateway.settings.translate import as_written, findings, mended
 
 _NONE: Mapping[str, str] = MappingProxyType({})
@@ -39,12 +40,19 @@ class Loaded:
     """
 
     settings: Settings
-    origins: Mapping[str, str]
-    warnings: tuple[str, ...] = ()
-    written: Mapping[str, object] = field(default_factory=dict)
-    secrets: Mapping[str, str] = field(default_factory=dict)
-    files: Mapping[Path, Mark | None] = field(default_factory=dict)
-    again: "Callable[[], Loaded] | None" = field(default=None, repr=False, compare=False)
+    told: Told = field(repr=False, compare=False)
+    warnings: tuple[str, ...]
+    secrets: Mapping[str, str]
+    files: Mapping[Path, Mark | None]
+    again: "Callable[[], Loaded]" = field(repr=False, compare=False)
+
+    @property
+    def origins(self) -> Mapping[str, str]:
+        return self.told.origins
+
+    @property
+    def written(self) -> Mapping[str, object]:
+        return self.told.written
 
     def fault(self, key: str, message: str, suggestion: str) -> Fault:
         """Return a fault of *key* at the place where it was set."""
@@ -65,19 +73,73 @@ def load(path: Path | None, *, environ: Mapping[str, str], flags: Mapping[str, s
     return _load(read(path), environ, flags)
 
 
+def consult(path: Path | None, *, environ: Mapping[str, str]) -> Settings:
+    """Return the configuration for whoever works beside the gateway and has no use for its secrets.
+
+    Those that cannot be had here are no fault, and no key can be made of `secret`, which is empty. Raises
+    as `load` does.
+    """
+    layers = _layered(read(path), environ, _NONE)
+    settings, found = _validated(layers.raw, layers.around)
+    absent = [each for each in found if each.absent]
+    wrong = [each for each in found if not each.absent]
+    if absent and not wrong:
+        settings, wrong = _validated(mended(layers.raw, absent), layers.around)
+        wrong = [each for each in wrong if not _rests_on(each, absent, layers.raw)]
+    return layers.sound(settings, wrong).model_copy(update={"secret": ()})
+
+
 def _load(document: Document, environ: Mapping[str, str], flags: Mapping[str, str]) -> Loaded:
-    above = [*from_environment(environ), *from_flags(flags)]
-    overrides = [each for each in above if isinstance(each, Override)]
+    layers = _layered(document, environ, flags)
+    settings = layers.sound(*_validated(layers.raw, layers.around))
+    above = {override.path: override.origin for override in layers.overrides}
+    known = _secrets(settings, layers.raw, above)
+    return Loaded(
+        settings=settings,
+        told=Told(settings, layers.raw, document=document, above=above),
+        warnings=tuple(cautions(settings, known)),
+        secrets=MappingProxyType(known),
+        files=layers.around.files,
+        again=partial(_load, document, environ, flags),
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Layers:
+    """What file, environment, flags and presets say together: *raw*. *astray* are those that name no key."""
+
+    document: Document
+    around: Surroundings
+    raw: dict[str, object] = field(repr=False)
+    overrides: Sequence[Override] = field(repr=False)
+    fills: Sequence[Override]
+    astray: Sequence[Finding]
+
+    def sound(self, settings: Settings | None, found: Sequence[Finding]) -> Settings:
+        """Return *settings*, or raise SettingsInvalid with all that was *found*."""
+        faults = [*self.astray, *told_once(found, self.fills)]
+        if settings is None or faults:
+            raise _invalid(faults, self.document, self.overrides)
+        return settings
+
+
+def _layered(document: Document, environ: Mapping[str, str], flags: Mapping[str, str]) -> _Layers:
+    outside = [*from_environment(environ), *from_flags(flags)]
+    overrides = [each for each in outside if isinstance(each, Override)]
     raw, fills = filled(_merged(document.values, overrides), PRESETS)
-    overrides += fills
-    around = Surroundings(directory=document.directory, environ=environ)
-    settings, found = _validated(raw, around)
-    found = told_once(found, fills)
-    found = [each for each in above if isinstance(each, Finding)] + found
-    if settings is None or found:
-        raise _invalid(found, document, overrides)
-    loaded = _loaded(settings, list(entries(settings, raw)), document, overrides)
-    return replace(loaded, files=around.files, again=partial(_load, document, environ, flags))
+    return _Layers(
+        document=document,
+        around=Surroundings(directory=document.directory, environ=environ),
+        raw=raw,
+        overrides=(*overrides, *fills),
+        fills=fills,
+        astray=[each for each in outside if isinstance(each, Finding)],
+    )
+
+
+def _secrets(settings: Settings, raw: Mapping[str, object], above: Mapping[KeyPath, str]) -> dict[str, str]:
+    """Return where each secret comes from."""
+    return {render(each.path): above.get(each.path, each.secret) for each in secrets(settings, raw)}
 
 
 def ring(path: Path | None, *, environ: Mapping[str, str]) -> tuple[Source, ...]:
@@ -147,23 +209,3 @@ def _placed(finding: Finding, overrides: Iterable[Override]) -> Finding:
                 place=override.origin,
             )
     return finding
-
-
-def _loaded(
-    settings: Settings, rows: Sequence[Entry], document: Document, overrides: Sequence[Override]
-) -> Loaded:
-    above = {override.path: override.origin for override in overrides}
-    origins = {}
-    for row in rows:
-        given = document.origin(row.path) if row.given else "default"
-        origins[render(row.path)] = above.get(row.path, given)
-    secrets = {render(row.path): row.secret for row in rows if row.secret}
-    for key in secrets.keys() & {render(path) for path in above}:
-        secrets[key] = origins[key]
-    return Loaded(
-        settings=settings,
-        origins=MappingProxyType(origins),
-        warnings=tuple(cautions(settings, secrets)),
-        written=MappingProxyType({render(row.path): row.value for row in rows}),
-        secrets=MappingProxyType(secrets),
-    )

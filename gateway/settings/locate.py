@@ -8,6 +8,8 @@ import re
 import tomllib
 from bisect import bisect_left
 from collections.abc import Iterator
+from contextlib import suppress
+from functools import cached_property
 
 from gateway.settings.notation import KeyPath
 
@@ -24,10 +26,10 @@ _SCALAR = re.compile(r"[^,\]}#\n]+")
 
 
 class Lines:
-    """The line, from 1, of every key, table and array item of one document."""
+    """The line, from 1, of every key, table and array item of one document; looked for when first asked."""
 
-    def __init__(self, lines: dict[KeyPath, int]) -> None:
-        self._lines = lines
+    def __init__(self, text: str) -> None:
+        self._text = text
 
     def of(self, path: KeyPath) -> int:
         """Return the line of *path*, else of the nearest table around it, else 0."""
@@ -40,12 +42,20 @@ class Lines:
     def __iter__(self) -> Iterator[KeyPath]:
         return iter(self._lines)
 
+    @cached_property
+    def _lines(self) -> dict[KeyPath, int]:
+        scan = _Scan(self._text.replace("\r\n", "\n"))
+        with suppress(RecursionError):  # tomllib had a few frames more; what stands before is told
+            scan.document()
+        return scan.lines
+
 
 def locate(text: str) -> Lines:
-    """Return where the keys of a valid TOML document stand; a table defined in pieces is at the first."""
-    scan = _Scan(text.replace("\r\n", "\n"))
-    scan.document()
-    return Lines(scan.lines)
+    """Return where the keys of a valid TOML document stand; a table defined in pieces is at the first.
+
+    A start without a fault never asks, and does not wait for it.
+    """
+    return Lines(text)
 
 
 class _Scan:

@@ -22,7 +22,7 @@ from pydantic import (
 
 from gateway.model.secret_file import secrets_in
 from gateway.settings.notation import nearest, one_of
-from gateway.settings.refusal import Refused
+from gateway.settings.refusal import Absent, Refused
 
 KINDS = ("env", "file", "credential")
 SHORTEST = 32
@@ -126,14 +126,14 @@ def source(value: object) -> str:
 def _from_environment(name: str, around: Surroundings) -> bytes:
     value = around.environ.get(name)
     if not value:
-        raise Refused(f"the environment variable {name} is not set", f"set {name} before the start")
+        raise Absent(f"the environment variable {name} is not set", f"set {name} before the start")
     return value.encode("utf-8", "surrogateescape")
 
 
 def _from_credential(name: str, around: Surroundings) -> bytes:
     directory = around.environ.get("CREDENTIALS_DIRECTORY")
     if not directory:
-        raise Refused(
+        raise Absent(
             "there is no CREDENTIALS_DIRECTORY", f"start under systemd with LoadCredential={name}:PATH"
         )
     if "/" in name or name in (".", ".."):
@@ -167,7 +167,7 @@ def _read(path: Path, around: Surroundings, *, private: bool) -> bytes:
             os.close(descriptor)
     except OSError as error:
         how = _HOW_TO_MAKE.replace("FILE", str(path)) if isinstance(error, FileNotFoundError) else ""
-        raise Refused(f"cannot read {path}: {error.strerror}", how) from None
+        raise Absent(f"cannot read {path}: {error.strerror}", how) from None
     if len(content) > _LARGEST:
         raise Refused(f"{path} is larger than 64 KiB, so it is no secret")
     return content

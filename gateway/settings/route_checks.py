@@ -145,6 +145,7 @@ def _personal(rules: RuleSettings) -> list[str]:
 
 def _proofs(settings: Settings) -> Iterator[Finding]:
     """A proof can only be asked of somebody, and only of whoever can give it."""
+    kinds = {each.type for each in settings.providers}
     for index, route in enumerate(settings.routes):
         for key in ("max_auth_age", "acr_values"):
             if getattr(route, key) and route.access != "authenticated":
@@ -154,7 +155,6 @@ def _proofs(settings: Settings) -> Iterator[Finding]:
                     suggestion='write access = "authenticated", or leave it out',
                     because=(("routes", index, "access"),),
                 )
-        kinds = {each.type for each in settings.providers}
         if route.acr_values and kinds and "oidc" not in kinds:
             yield Finding(
                 path=("routes", index, "acr_values"),
@@ -275,11 +275,10 @@ _FOR_TOKENS = ("resource", "exchange_audience")
 
 def _upstream_tokens(settings: Settings) -> Iterator[Finding]:
     """What an upstream says about access tokens means something where a route forwards it one."""
-    kinds = [(route.upstream, route.forward_token) for route in settings.routes]
+    given = {route.upstream for route in settings.routes if route.forward_token == "access_token"}  # noqa: S105
     for name, upstream in settings.upstreams.items():
-        given = {kind for named, kind in kinds if named == name}
         for key in _FOR_TOKENS:
-            if getattr(upstream, key) is not None and "access_token" not in given:
+            if getattr(upstream, key) is not None and name not in given:
                 yield Finding(
                     path=("upstreams", name, key),
                     message="means nothing: no route forwards an access token to this upstream",

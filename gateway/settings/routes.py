@@ -199,6 +199,11 @@ class RouteSettings(RuleSettings, _Governed):
     methods: Annotated[tuple[Method, ...], AfterValidator(not_empty)] | None = Field(
         default=None, description="The only methods that pass; GET covers HEAD.", examples=[["GET", "POST"]]
     )
+    csrf: Literal["off", "fetch-metadata"] = Field(
+        default="off",
+        description='"fetch-metadata" refuses, with 403, what another site makes a browser send with any '
+        "method but GET, HEAD and OPTIONS; a token in Authorization is not asked.",
+    )
     strip_prefix: StrictBool = Field(
         default=False, description="Cut the route's path off before the app sees it."
     )

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import Field, StrictBool
 
 from gateway.model.cores import usable_cores
 from gateway.settings.addresses import Listen, PublicListen, PublicUrl, TrustedProxy, url
@@ -143,7 +143,7 @@ class Settings(Table):
         description='Networks whose Forwarded and X-Forwarded-* are believed; "unix:" for a Unix socket in '
         "listen. Empty: nobody's.",
     )
-    proxy_protocol: bool = Field(
+    proxy_protocol: StrictBool = Field(
         default=False,
         description="Whether trusted_proxies begin each connection with a PROXY header, version 1 or 2.",
     )

@@ -35,19 +35,19 @@ def is_table(field: FieldInfo) -> bool:
     return model_in(field.annotation) is not None and not is_list(field) and not is_map(field)
 
 
+def marks_of(field: FieldInfo) -> tuple[Hidden, ...]:
+    """Return what says that *field* is to be kept from sight, each of which may look at what is written."""
+    return tuple(mark for mark in field.metadata if isinstance(mark, Hidden))
+
+
 def is_hidden(field: FieldInfo) -> bool:
     """Say whether the value of *field* may be one to keep from sight."""
-    return any(isinstance(mark, Hidden) for mark in field.metadata)
+    return bool(marks_of(field))
 
 
 def is_usual_secret(field: FieldInfo) -> bool:
     """Say whether *field* is a secret that a whole configuration has."""
-    return any(isinstance(mark, Hidden) and mark.usual for mark in field.metadata)
-
-
-def hides(field: FieldInfo, written: object) -> bool:
-    """Say whether *field*, as it is *written*, is to be kept from sight."""
-    return any(isinstance(mark, Hidden) and mark.hides(written) for mark in field.metadata)
+    return any(mark.usual for mark in marks_of(field))
 
 
 def is_needed(field: FieldInfo) -> bool:

@@ -7,6 +7,8 @@ from gateway.settings.refusal import Finding
 from gateway.settings.routes import RouteSettings, WebSocketLimitSettings
 from gateway.settings.schema import Settings
 
+_USUAL = WebSocketLimitSettings()
+
 
 def websockets(settings: Settings) -> Iterator[Finding]:
     """Yield what of a route's WebSockets cannot stand."""
@@ -24,7 +26,7 @@ def websockets(settings: Settings) -> Iterator[Finding]:
 def _websocket_terms(path: KeyPath, route: RouteSettings) -> Iterator[Finding]:
     """How a WebSocket is carried means something where one may open, and a ping before it is given up."""
     said = {
-        "websocket_limits": route.websocket_limits != WebSocketLimitSettings(),
+        "websocket_limits": route.websocket_limits != _USUAL,
         "websocket_ping": route.websocket_ping is not None,
     }
     for key, is_said in said.items():

@@ -6,8 +6,8 @@ from typing import Any
 from sqlalchemy import Select, bindparam, literal_column, select
 
 from gateway.model.password import Credentials
-from gateway.store.ledger import as_users
 from gateway.store.tables import passwords, user_roles, users
+from gateway.store.user_rows import as_users
 
 _COLUMNS = (*users.c, user_roles.c.role, passwords.c.hash)
 _NAMES = tuple(column.name for column in _COLUMNS)

@@ -7,62 +7,22 @@ account change nothing but that account: linking a second provider never renames
 """
 
 from base64 import b32encode
-from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 
-from sqlalchemy import ColumnElement, RowMapping, Select, delete, insert, select, update
+from sqlalchemy import ColumnElement, delete, insert, select, update
 
 from gateway.errors import StoreUnavailable
 from gateway.model.email import email_key
 from gateway.model.event import Clock
 from gateway.model.identity import Account, User, VerifiedLogin
+from gateway.store.account_claims import as_kept
 from gateway.store.endings import raise_epoch
 from gateway.store.tables import BY_HAND, accounts, passwords, user_roles, users
+from gateway.store.user_rows import accounts_where_user, as_account, as_users, users_where
 from gateway.store.writer import Transaction
 
 Randomness = Callable[[int], bytes]
-
-_WITH_ROLES = users.outerjoin(user_roles, user_roles.c.user_id == users.c.id)
-
-
-def users_where(*conditions: ColumnElement[bool]) -> Select[Any]:
-    """Return the query of users, a row for each of their roles, in a stable order."""
-    return (
-        select(users, user_roles.c.role)
-        .select_from(_WITH_ROLES)
-        .where(*conditions)
-        .order_by(users.c.created_at, users.c.id, user_roles.c.role)
-    )
-
-
-def as_users(rows: Sequence[RowMapping | Mapping[str, Any]]) -> tuple[User, ...]:
-    """Fold rows of `users_where` into users."""
-    found: dict[str, RowMapping | Mapping[str, Any]] = {}
-    roles: dict[str, set[str]] = {}
-    for row in rows:
-        found[row["id"]] = row
-        roles.setdefault(row["id"], set())
-        if row["role"] is not None:
-            roles[row["id"]].add(row["role"])
-    return tuple(_as_user(row, roles=roles[user_id]) for user_id, row in found.items())
-
-
-def accounts_where_user(user_id: str) -> Select[Any]:
-    """Return the query of a user's accounts, the oldest first."""
-    query = select(accounts).where(accounts.c.user_id == user_id)
-    return query.order_by(accounts.c.linked_at, accounts.c.provider, accounts.c.subject)
-
-
-def as_account(row: RowMapping) -> Account:
-    return Account(
-        provider=row["provider"],
-        issuer=row["issuer"],
-        subject=row["subject"],
-        user_id=row["user_id"],
-        email=row["email"],
-        linked_at=row["linked_at"],
-        last_login_at=row["last_login_at"],
-    )
 
 
 class Ledger:
@@ -161,6 +121,28 @@ class Ledger:
         await self._grant_by(login, account.user_id)
         return await self._present(account.user_id)
 
+    async def restate(self, account: Account, login: VerifiedLogin) -> tuple[str, ...]:
+        """Take over what the provider says between two logins; return what that changes: any of `profile`,
+        `groups`, `claims` and `roles`."""
+        where = _keyed(account.provider, account.issuer, account.subject)
+        row = await self._transaction.row(select(accounts).where(where))
+        if row is None:
+            return ()
+        before, old, new = await self._present(account.user_id), row["claims"], as_kept(login)
+        await self._transaction.change(update(accounts).where(where).values(email=login.email, claims=new))
+        if row["leading"]:
+            await self._refresh_profile(account.user_id, login)
+        if await self._granted_by(login.provider, account.user_id) != set(login.roles):  # else no news
+            await self._grant_by(login, account.user_id)
+        after = await self._present(account.user_id)
+        changes = {
+            "profile": replace(before, roles=()) != replace(after, roles=()),
+            "groups": old.get("groups") != new["groups"],
+            "claims": old.get("kept") != new["kept"],
+            "roles": before.roles != after.roles,
+        }
+        return tuple(name for name, changed in changes.items() if changed)
+
     async def accounts_of(self, user_id: str) -> tuple[Account, ...]:
         """Return the user's accounts, the oldest first."""
         return tuple(map(as_account, await self._transaction.rows(accounts_where_user(user_id))))
@@ -203,6 +185,10 @@ class Ledger:
         granted = (user_roles.c.user_id == user_id) & (user_roles.c.source == login.provider)
         await self._transaction.change(delete(user_roles).where(granted))
         await self._add_roles(user_id, login.roles, source=login.provider)
+
+    async def _granted_by(self, provider: str, user_id: str) -> set[str]:
+        granted = (user_roles.c.user_id == user_id) & (user_roles.c.source == provider)
+        return {row["role"] for row in await self._transaction.rows(select(user_roles.c.role).where(granted))}
 
     async def _add_roles(self, user_id: str, roles: Sequence[str], *, source: str) -> None:
         for role in dict.fromkeys(roles):
@@ -284,25 +270,5 @@ def _told(login: VerifiedLogin) -> dict[str, object]:
         "email": login.email,
         "scope": login.scope,
         "access_expires_at": login.access_expires_at,
-        "claims": {
-            "email_verified": login.email_verified,
-            "name": login.name,
-            "image": login.image,
-            "groups": list(login.groups),
-            **{name: list(values) for name, values in login.claims},
-        },
+        "claims": as_kept(login),
     }
-
-
-def _as_user(row: RowMapping | Mapping[str, Any], *, roles: set[str]) -> User:
-    return User(
-        id=row["id"],
-        email=row["email"],
-        email_verified=bool(row["email_verified"]),
-        name=row["name"],
-        image=row["image"],
-        enabled=bool(row["enabled"]),
-        epoch=row["epoch"],
-        roles=tuple(sorted(roles)),
-        created_at=row["created_at"],
-    )

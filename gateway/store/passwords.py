@@ -9,9 +9,9 @@ from gateway.model.event import Clock
 from gateway.model.identity import User
 from gateway.model.password import Credentials
 from gateway.store.endings import raise_epoch
-from gateway.store.ledger import as_users, users_where
 from gateway.store.standing import Lookup
 from gateway.store.tables import passwords, users
+from gateway.store.user_rows import as_users, users_where
 from gateway.store.writer import Writer
 
 READS = 2  # lookups of a flood of logins that are made at once, among those of everybody else

@@ -62,18 +62,11 @@ class RedisSessions:
         standing = await self._standing(record)
         return FoundSession(record=replace(record, seen_at=seen), standing=standing, names=names_of(record))
 
-    async def add(self, record: SessionRecord, *, most: int) -> tuple[SessionRecord, ...]:
-        """Keep *record*, also in the place of an earlier one under its key.
-
-        Where its user then has more than *most* (0: no limit) the oldest are removed, and returned.
-        """
+    async def add(self, record: SessionRecord) -> None:
+        """Keep *record*, also in the place of an earlier one under its key."""
         name, mine = name_of(record.key), self._users + record.user_id
         expires = record.ends_at + GRACE
-        *_, newest_first = await self._redis.ask(
-            ("ZADD", mine, record.created_at, name),
-            ("EXPIREAT", mine, expires),
-            ("ZREVRANGE", mine, 0, -1),
-        )
+        await self._redis.ask(("ZADD", mine, record.created_at, name), ("EXPIREAT", mine, expires))
         shelf = _shelf(name)
         scores = {self._begun: record.created_at, self._ends: record.ends_at, self._seen: record.seen_at}
         commands: list[Command] = []
@@ -82,8 +75,6 @@ class RedisSessions:
         # Last: a session that is there is in every index.
         content = msgspec.json.encode(record)
         await self._redis.ask(*commands, ("SET", self.prefix + name, content, "EXAT", expires))
-        others = [other.decode() for other in newest_first if other != name.encode()]
-        return await self._remove(others[most - 1 :]) if most else ()
 
     async def touch(self, seen: Mapping[bytes, int]) -> None:
         """Record when the sessions were last seen; never earlier than is known, never a new session."""

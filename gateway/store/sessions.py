@@ -27,23 +27,9 @@ class Sessions:
         """Return the session kept under *key* and its user's standing, not older than the call."""
         return await self._lookup.session(key)
 
-    async def add(self, record: SessionRecord, *, most: int) -> tuple[SessionRecord, ...]:
-        """Keep *record*, also in the place of an earlier one under its key.
-
-        Where its user then has more than *most* (0: no limit) the oldest are removed, and returned.
-        """
-        if not most:
-            await self._writer.run((_REMOVED, {"kept": record.key}), (_ADDED, _row(record)))
-            return ()
-        mine = sessions.c.user_id == record.user_id
-        newest_first = (sessions.c.created_at.desc(), sessions.c.key)
-        async with self._writer.write() as transaction:
-            older = _records().where(mine).order_by(*newest_first).offset(most - 1)
-            surplus = [SessionRecord(**row) for row in await transaction.rows(older)]
-            for old in (*surplus, record):  # one that is kept already is kept anew
-                await transaction.change(delete(sessions).where(sessions.c.key == old.key))
-            await transaction.change(insert(sessions).values(_row(record)))
-        return tuple(surplus)
+    async def add(self, record: SessionRecord) -> None:
+        """Keep *record*, also in the place of an earlier one under its key."""
+        await self._writer.run((_REMOVED, {"kept": record.key}), (_ADDED, _row(record)))
 
     async def touch(self, seen: Mapping[bytes, int]) -> None:
         """Record when the sessions were last seen; never earlier than is known, never a new row."""

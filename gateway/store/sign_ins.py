@@ -10,14 +10,11 @@ from typing import Any
 from sqlalchemy import ColumnElement, RowMapping, Select, bindparam, delete, insert, select, update
 
 from gateway.model.event import Clock
-from gateway.model.session import Session, SignIn, session_key
+from gateway.model.session import Session, SignIn, public_name, session_key
 from gateway.store.endings import SWEEP, deny
 from gateway.store.session_keys import issuer_keys
 from gateway.store.tables import denied_sessions, sign_ins, users
 from gateway.store.writer import Transaction, Writer
-
-PUBLIC = 16
-"""Hexadecimal digits of a session's key by which people name it."""
 
 
 class SignIns:
@@ -28,22 +25,31 @@ class SignIns:
         self._clock = clock
 
     async def record(
-        self, session: Session, *, address: str, browser: str, id_token: str | None = None, most: int = 0
-    ) -> int:
-        """Record that *session* began; return how many older ones of its user that ended.
+        self,
+        session: Session,
+        *,
+        address: str,
+        browser: str,
+        id_token: str | None = None,
+        most: int = 0,
+        replaced: str | None = None,
+    ) -> tuple[bytes, ...]:
+        """Record that *session* began; return the keys of the older ones of its user that this ended.
 
         *id_token* is kept as it is given, so it must be sealed. With *most* above zero the user
-        keeps that many sessions, this one included; the oldest end.
+        keeps that many sessions, this one included, and not counted the one whose id is *replaced*,
+        which is about to end; the oldest end.
         """
         row = _row(session, address=address, browser=browser, id_token=id_token)
         now = {"now": int(self._clock())}
         if not most:
             await self._writer.run((_SWEPT, now), (_RECORDED, row))
-            return 0
+            return ()
         async with self._writer.write() as transaction:
             await transaction.change(_SWEPT, now)
             await transaction.change(_RECORDED, row)
-            return await self._end_surplus(transaction, session, most)
+            uncounted = [session.id] if replaced is None else [session.id, replaced]
+            return await self._end_surplus(transaction, session.identity.user_id, uncounted, most - 1)
 
     async def seen(self, sightings: Mapping[str, int]) -> None:
         """Note when sessions (by id) were last seen; those that ended are passed over."""
@@ -63,6 +69,13 @@ class SignIns:
             query = query.where(sign_ins.c.user_id == user_id)
         async with self._writer.read() as transaction:
             rows = await transaction.rows(query.order_by(*_NEWEST_FIRST))
+        return tuple(map(_as_sign_in, rows))
+
+    async def named(self, beginning: str) -> tuple[SignIn, ...]:
+        """Return the sessions that hold and whose public id begins with *beginning*, the newest first."""
+        so = sign_ins.c.public_id.startswith(beginning, autoescape=True)
+        async with self._writer.read() as transaction:
+            rows = await transaction.rows(self._holding().where(so).order_by(*_NEWEST_FIRST))
         return tuple(map(_as_sign_in, rows))
 
     async def id_token_of(self, session_id: str) -> str | None:
@@ -88,13 +101,15 @@ class SignIns:
             await transaction.change(insert(denied_sessions).from_select(["session", "until"], new))
             await transaction.change(delete(sign_ins).where(others))
 
-    async def _end_surplus(self, transaction: Transaction, session: Session, most: int) -> int:
-        others = sign_ins.c.session != session_key(session.id)
-        query = self._holding().where(others, sign_ins.c.user_id == session.identity.user_id)
-        surplus = await transaction.rows(query.order_by(*_NEWEST_FIRST).offset(most - 1))
+    async def _end_surplus(
+        self, transaction: Transaction, user_id: str, uncounted: Sequence[str], most: int
+    ) -> tuple[bytes, ...]:
+        others = sign_ins.c.session.not_in([session_key(each) for each in uncounted])
+        query = self._holding().where(others, sign_ins.c.user_id == user_id)
+        surplus = await transaction.rows(query.order_by(*_NEWEST_FIRST).offset(most))
         for row in surplus:
             await deny(transaction, row["session"], until=row["ends_at"])
-        return len(surplus)
+        return tuple(row["session"] for row in surplus)
 
     def _holding(self) -> Select[Any]:
         """Return the query of the sessions that neither their end nor their user's epoch ended."""
@@ -114,7 +129,7 @@ def _row(session: Session, *, address: str, browser: str, id_token: str | None) 
     named = issuer_keys(session.issuer, sid=session.issuer_sid, subject=session.subject)
     return {
         "session": key,
-        "public_id": key.hex()[:PUBLIC],
+        "public_id": public_name(key),
         "user_id": session.identity.user_id,
         "provider": session.provider,
         "sid_key": named.sid,

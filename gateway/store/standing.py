@@ -8,16 +8,25 @@ from collections.abc import Mapping, Sequence
 from dataclasses import fields
 from typing import Any, Protocol
 
-from sqlalchemy import ColumnElement, Select, bindparam, exists, literal_column, select
+from sqlalchemy import ColumnElement, Select, Text, bindparam, cast, exists, literal_column, select
 
 from gateway.errors import StoreUnavailable
 from gateway.model.password import Credentials
 from gateway.model.personal import PersonalToken
 from gateway.model.session import FoundSession, Session, SessionRecord, Standing, session_key
+from gateway.store import account_claims
 from gateway.store.credentials import CREDENTIALS, credentials_in
 from gateway.store.personal_tokens import as_personal_token
-from gateway.store.session_keys import EVERYBODY, IssuerKeys, issuer_keys, names_of
-from gateway.store.tables import cut_offs, denied_sessions, personal_tokens, sessions, user_roles, users
+from gateway.store.session_keys import EVERYBODY, issuer_keys, names_of
+from gateway.store.tables import (
+    accounts,
+    cut_offs,
+    denied_sessions,
+    personal_tokens,
+    sessions,
+    user_roles,
+    users,
+)
 
 _ONE_ROW = select(literal_column("1").label("one")).subquery()
 _RECORD_FIELDS = tuple(field.name for field in fields(SessionRecord))
@@ -41,6 +50,19 @@ def _standing_columns(
         users.c.name,
         users.c.image,
         user_roles.c.role,
+        cast(accounts.c.claims, Text),
+    )
+
+
+def _account(
+    provider: ColumnElement[Any], issuer: ColumnElement[Any], subject: ColumnElement[Any]
+) -> ColumnElement[bool]:
+    """Return what finds the account of a session, where it still is the user's."""
+    return (
+        (accounts.c.provider == provider)
+        & (accounts.c.issuer == issuer)
+        & (accounts.c.subject == subject)
+        & (accounts.c.user_id == users.c.id)
     )
 
 
@@ -49,9 +71,9 @@ LOOKUP: Select[Any] = select(
         bindparam("session"), bindparam("begun_at"), bindparam("issuer_sid"), bindparam("issuer_sub")
     )
 ).select_from(
-    _ONE_ROW.outerjoin(users, users.c.id == bindparam("user_id")).outerjoin(
-        user_roles, user_roles.c.user_id == users.c.id
-    )
+    _ONE_ROW.outerjoin(users, users.c.id == bindparam("user_id"))
+    .outerjoin(user_roles, user_roles.c.user_id == users.c.id)
+    .outerjoin(accounts, _account(bindparam("provider"), bindparam("issuer"), bindparam("subject")))
 )
 """What is said of a session and its user; the rows differ in the user's roles, and there always is one."""
 
@@ -62,6 +84,7 @@ FIND: Select[Any] = select(
     _ONE_ROW.outerjoin(sessions, sessions.c.key == bindparam("session"))
     .outerjoin(users, users.c.id == sessions.c.user_id)
     .outerjoin(user_roles, user_roles.c.user_id == users.c.id)
+    .outerjoin(accounts, _account(sessions.c.provider, sessions.c.issuer, sessions.c.subject))
 )
 """A stateful session, and what `LOOKUP` says of it."""
 
@@ -79,6 +102,7 @@ PERSONAL: Select[Any] = select(
     users.c.name,
     users.c.image,
     user_roles.c.role,
+    literal_column("NULL").label("claims"),
 ).select_from(
     _ONE_ROW.outerjoin(personal_tokens, personal_tokens.c.key == bindparam("token"))
     .outerjoin(users, users.c.id == personal_tokens.c.user_id)
@@ -96,6 +120,9 @@ _NOBODY: Mapping[str, object] = {
     "issuer_sid": b"",
     "issuer_sub": b"",
     "begun_at": 0,
+    "provider": "",
+    "issuer": "",
+    "subject": "",
 }
 
 
@@ -121,19 +148,16 @@ class Lookup:
         The answer is not older than the call.
         """
         return await self._standing(
-            session.identity.user_id,
-            session_key(session.id),
-            issuer_keys(session.issuer, sid=session.issuer_sid, subject=session.subject),
+            session,
+            user_id=session.identity.user_id,
+            key=session_key(session.id),
             begun_at=session.authenticated_at,
         )
 
     async def standing_of(self, record: SessionRecord) -> Standing | None:
         """Return the standing of the session in *record*, wherever it is kept; else as `standing`."""
         return await self._standing(
-            record.user_id,
-            record.key,
-            issuer_keys(record.issuer, sid=record.issuer_sid, subject=record.subject),
-            begun_at=record.created_at,
+            record, user_id=record.user_id, key=record.key, begun_at=record.created_at
         )
 
     async def session(self, key: bytes) -> FoundSession | None:
@@ -174,8 +198,9 @@ class Lookup:
         await self._reader.close()
 
     async def _standing(
-        self, user_id: str, key: bytes, named: IssuerKeys, *, begun_at: int
+        self, session: Session | SessionRecord, *, user_id: str, key: bytes, begun_at: int
     ) -> Standing | None:
+        named = issuer_keys(session.issuer, sid=session.issuer_sid, subject=session.subject)
         question = {
             "user_id": user_id,
             "session": key,
@@ -183,6 +208,9 @@ class Lookup:
             "issuer_sid": named.sid,
             "issuer_sub": named.subject,
             "begun_at": begun_at,
+            "provider": session.provider,
+            "issuer": session.issuer,
+            "subject": session.subject,
         }
         return _standing(await self._ask(question), user_id)
 
@@ -193,7 +221,7 @@ class Lookup:
 
 
 def _standing(rows: Sequence[Sequence[Any]], user_id: str) -> Standing | None:
-    found, enabled, epoch, denied, email, verified, name, image, *_ = rows[0]
+    found, enabled, epoch, denied, email, verified, name, image, _, claims, *_ = rows[0]
     if found is None:
         return None
     if found != user_id:
@@ -207,4 +235,5 @@ def _standing(rows: Sequence[Sequence[Any]], user_id: str) -> Standing | None:
         name=name,
         image=image,
         roles=tuple(sorted({row[8] for row in rows if row[8] is not None})),
+        claims=account_claims.as_read(claims),
     )

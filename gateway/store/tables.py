@@ -29,6 +29,7 @@ REVISIONS = (
     "0006_begun",
     "0007_grants",
     "0008_personal_tokens",
+    "0009_account_claims",
 )
 """Every schema revision there has been, oldest first; a test holds it to the migrations."""
 

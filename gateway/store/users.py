@@ -8,8 +8,9 @@ from sqlalchemy import delete, select, update
 from gateway.model.email import email_key
 from gateway.model.event import Clock
 from gateway.model.identity import Account, User
-from gateway.store.ledger import Ledger, Randomness, accounts_where_user, as_account, as_users, users_where
+from gateway.store.ledger import Ledger, Randomness
 from gateway.store.tables import accounts, passwords, personal_tokens, users
+from gateway.store.user_rows import accounts_where_user, as_account, as_users, users_where
 from gateway.store.writer import Writer
 
 

@@ -282,6 +282,7 @@ class AnswerReader:
         self._accept(AnswerHead(status=101, reason=self._reason, headers=headers, length=None, lasting=False))
         self.upgraded = True
         self._framing = _Framing.UNTIL_EOF
+        self._parser = None  # as at an end: no answer follows
 
     def _check_coding(self, coding: bytes, version: str) -> None:
         if coding.strip(b" \t").lower() != b"chunked" or version != "1.1":

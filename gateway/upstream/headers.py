@@ -16,7 +16,7 @@ from gateway.errors import LoopDetected
 from gateway.model.cookies import CookieNames
 from gateway.model.grant import Token
 from gateway.model.inbound import UNIX_PEER, Inbound, RawHeaders
-from gateway.model.route import Forwarding, Route
+from gateway.model.route import Forwarding, IdentityHeaders, Route
 from gateway.model.session import Session
 from gateway.model.upstream import Balance
 from gateway.upstream.assertion import Assertions, Held
@@ -148,6 +148,7 @@ class Dresser:
         self._signatures = signatures
         self._new_trace = new_trace
         self._legs: dict[int, _Leg] = {}
+        self._lines: dict[IdentityHeaders, IdentityLines] = {}
         self._rendered: dict[tuple[str, int], _Rendered] = {}
 
     def dress(
@@ -246,7 +247,7 @@ class Dresser:
             opening=b""
             if upstream is None or upstream.preserve_host
             else f" HTTP/1.1\r\nHost: {upstream.authority}\r\n".encode("ascii"),
-            lines=IdentityLines(route.identity),
+            lines=self._lines.setdefault(route.identity, IdentityLines(route.identity)),
             assertion=b"" if header is None else f"{header}: ".encode("ascii"),
             audience=route.audience or (upstream.audience if upstream else ""),
             signer=self._signatures.signer(route),
@@ -342,12 +343,12 @@ class Dresser:
         return rendered.lines + line, what, held
 
     def _told(self, leg: _Leg, session: Session) -> _Rendered:
-        place = (session.token_id, id(leg))
+        place = (session.token_id, id(leg.lines))
         held = self._rendered.get(place)
         if held is not None and (held.session is session or held.session == session):
             return held
         lines = leg.lines.render(session)
-        what = NOTHING if leg.signer is None else covered(lines)
+        what = NOTHING if leg.route.identity.signature is None else covered(lines)
         return self._hold(place, _Rendered(session=session, lines=lines, covered=what))
 
     def _hold(self, place: tuple[str, int], rendered: _Rendered) -> _Rendered:
@@ -423,4 +424,4 @@ def reserved_by(routes: Iterable[Route]) -> Reserved:
     """Return what the headers of all *routes* about the caller reserve on each of them."""
     told = list(routes)
     tokens = {route.forwarding.header for route in told if route.forwarding is not None}
-    return Reserved((route.identity for route in told), tokens=tokens)
+    return Reserved({id(route.identity): route.identity for route in told}.values(), tokens=tokens)

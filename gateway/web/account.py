@@ -22,6 +22,7 @@ from gateway.web.browsers import described
 from gateway.web.csrf import Csrf
 from gateway.web.pages import Pages
 from gateway.web.person import display_name
+from gateway.web.purpose import sign_in_again
 from gateway.web.query import Fields
 from gateway.web.replies import Replies
 from gateway.web.visit import Visit
@@ -131,7 +132,11 @@ class AccountPage:
             return await self._sign_in_again(visit, session)
         intent = LinkIntent(user_id=session.identity.user_id, session_id=session.id)
         departure = await self._logins.start(
-            visit.tail, inbound=visit.inbound, return_to=self._here, link=intent
+            visit.tail,
+            inbound=visit.inbound,
+            return_to=self._here,
+            persistent=session.persistent,
+            link=intent,
         )
         return self._replies.redirect(departure.location, cookies=departure.cookies)
 
@@ -165,9 +170,13 @@ class AccountPage:
 
     async def _sign_in_again(self, visit: Visit, session: Session) -> Answer:
         if session.provider not in {provider.id for provider in self._logins.providers}:
-            return self._replies.redirect(self._signin)
+            return self._replies.redirect(sign_in_again(self._signin, session))
         departure = await self._logins.start(
-            session.provider, inbound=visit.inbound, return_to=self._here, hints={"prompt": "login"}
+            session.provider,
+            inbound=visit.inbound,
+            return_to=self._here,
+            persistent=session.persistent,
+            hints={"prompt": "login"},
         )
         return self._replies.redirect(departure.location, cookies=departure.cookies)
 

@@ -62,13 +62,15 @@ class ErrorPages:
         inbound: Inbound | None,
         request_id: str,
         extra_cookies: tuple[bytes, ...] = (),
+        person: bool = False,
     ) -> Answer:
-        """Return the answer for *error*; without *inbound*, which was never understood, JSON."""
+        """Return the answer for *error*; without *inbound*, which was never understood, *person* says whether
+        somebody reads it."""
         cookies = set_cookies(extra_cookies)
         if isinstance(error, _LEADING) and inbound is not None and inbound.navigation:
             return self._replies.redirect(self._way_in(inbound, error.route), status=302, headers=cookies)
         headers = (*_borne(error, inbound), *explaining(error), *cookies)
-        if inbound is None or not _reads_pages(error, inbound):
+        if not (person if inbound is None else _reads_pages(error, inbound)):
             return self._document(error, request_id, headers)
         html = self._page_of(error, inbound).saying(request_id)
         return self._pages.message(html, status=error.status, headers=headers)
@@ -78,9 +80,9 @@ class ErrorPages:
         html = self._page("error.html", words_for(code), code="").saying(request_id)
         return self._pages.message(html, status=200, headers=())
 
-    def _page_of(self, error: GatewayError, inbound: Inbound) -> Prepared:
+    def _page_of(self, error: GatewayError, inbound: Inbound | None) -> Prepared:
         """Return the page about *error*, made once for all like it: they come when there is least time."""
-        if isinstance(error, StepUpRequired):
+        if isinstance(error, StepUpRequired) and inbound is not None:
             href = self._way_in(inbound, error.route)
             return self._page("error.html", words_for(error.code), code=error.code, href=href)
         page = self._made.get(error.code)

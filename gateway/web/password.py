@@ -13,6 +13,7 @@ from gateway.sessions.strategy import Strategy
 from gateway.web.csrf import Csrf
 from gateway.web.errors import explaining
 from gateway.web.pages import Pages
+from gateway.web.purpose import sign_in_again
 from gateway.web.replies import Replies
 from gateway.web.visit import Visit
 
@@ -48,7 +49,7 @@ class PasswordPage:
         self._replies = replies
         self._clock = clock
         self._changed = f"{prefix}/account?changed=password"
-        self._sign_in_again = f"{prefix}/signin?return_to={prefix}/account/password"
+        self._signin = f"{prefix}/signin?return_to={prefix}/account/password"
 
     async def show(self, visit: Visit) -> Answer:
         """GET /account/password. Raises LoginRequired, NoSuchPage where they have none."""
@@ -58,7 +59,7 @@ class PasswordPage:
         visit.passage.reason = resumed.rejected
         session, _ = await self._owner(resumed.session)
         if self._is_stale(session):
-            return self._replies.redirect(self._sign_in_again, status=302)
+            return self._replies.redirect(sign_in_again(self._signin, session), status=302)
         return self._page(visit, session)
 
     async def choose(self, visit: Visit) -> Answer:
@@ -68,7 +69,7 @@ class PasswordPage:
         self._csrf.check(visit.inbound, fields.one("csrfToken"))
         session, change = await self._owner(await self._resume.live(visit.inbound))
         if self._is_stale(session):
-            return self._replies.redirect(self._sign_in_again)
+            return self._replies.redirect(sign_in_again(self._signin, session))
         choice = Choice(current=fields.one("current") or "", new=fields.one("new") or "")
         try:
             if fields.one("again") not in (None, choice.new):

@@ -37,6 +37,11 @@ class Purpose:
         return fields.one("remember") != "false" if self.session is None else self.session.persistent
 
 
+def sign_in_again(signin: str, session: Session) -> str:
+    """Return *signin*, an address with a query, so that the login there lasts no longer than *session*."""
+    return signin if session.persistent else f"{signin}&remember=false"
+
+
 class Purposes:
     """Reads purposes from requests."""
 

@@ -68,7 +68,7 @@ class SignInPage:
             "again": again is not None,
             "refused": refused is not None,
             "username": (typed.one("username") or "") if typed else _address(again),
-            "shared": typed is not None and typed.one("remember") == "false",
+            "shared": (visit.query if typed is None else typed).one("remember") == "false",
         }
         # Browsers hold the redirect after a form to the page's policy too.
         departs = bool(facts["providers"]) or not (purpose.return_to or "/").startswith("/")

@@ -28,8 +28,13 @@ class Visit:
     tail: str = ""
 
     async def fields(self) -> Fields:
-        """Return what was sent, as form or JSON. Raises RequestRejected and its kinds."""
+        """Return what was sent, as form or JSON; a body that is not there has no fields.
+
+        Raises RequestRejected and its kinds.
+        """
         kind = _media_type(self.inbound)
+        if kind is None and not self.inbound.has_body:
+            return Fields()
         if kind not in (_FORM, _JSON):
             raise MediaTypeRefused("neither a form nor JSON")
         raw = await self.read_body(LARGEST_BODY)
@@ -40,8 +45,11 @@ class Visit:
         return self.inbound.values(b"x-auth-return-redirect") == [b"1"] or fields.one("json") == "true"
 
 
-def _media_type(inbound: Inbound) -> bytes:
+def _media_type(inbound: Inbound) -> bytes | None:
+    """Return the type of what was sent in lower case, None where nothing says it."""
     given = inbound.values(b"content-type")
+    if not given:
+        return None
     if len(given) != 1:
         return b""
     kind, _, parameters = given[0].lower().partition(b";")

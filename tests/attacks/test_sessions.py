@@ -195,6 +195,23 @@ async def test_S24_S25_every_cookie_of_ours_is_out_of_reach_of_scripts_and_other
             assert "domain" not in found
 
 
+@pytest.mark.parametrize("fast_lane", [True, False])
+async def test_S24_a_route_with_csrf_lets_no_other_site_act(tmp_path: Path, *, fast_lane: bool) -> None:
+    keys = 'csrf = "fetch-metadata"'
+    async with scene(tmp_path, route_keys=keys, fast_lane=fast_lane) as at:
+        alice = await at.signed_in()
+        reached = len(at.app.requests)
+        for method in ("POST", "DELETE"):
+            for told in ({"Sec_Fetch_Site": "cross-site"}, {"Sec_Fetch_Site": "same-site"}):
+                refused = await alice.fetch(at.url + "/x", method, **told)
+                assert (refused.status, "csrf_failed" in refused.text) == (403, True)
+        assert len(at.app.requests) == reached
+        assert (await alice.fetch(at.url + "/x", "DELETE")).status == 200
+        assert (await alice.fetch(at.url + "/x", Sec_Fetch_Site="cross-site")).status == 200
+    denied = [line for line in at.gate.events("request") if line.get("reason") == "csrf"]
+    assert [line["decision"] for line in denied] == ["deny"] * 4
+
+
 async def test_S26_a_flood_of_strangers_allocates_nothing(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

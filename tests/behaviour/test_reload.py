@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.fakes.gateway import HOST, SECRET, RunningGateway, route, running_gateway
+from tests.fakes.lasting_app import LastingApp, echoed, stream, tunnel
 from tests.fakes.raw_client import RawConnection, get
 from tests.fakes.reloads import Reloading, reloading
 from tests.fakes.scene import COOKIE, Scene, scene, seen
@@ -119,6 +120,67 @@ class TestKeys:
             at.issuer.fault = "discovery_down"
             assert await reload(ring(NEXT, SECRET))
             assert (await (await at.signed_in()).fetch(at.url + "/x")).status == 200
+
+
+LIVE = """
+[[routes]]
+path = "/live"
+upstream = "{app}"
+websocket = true
+"""
+
+
+@asynccontextmanager
+async def lasting(
+    folder: Path, secret: str = SECRET
+) -> AsyncIterator[tuple[Scene, Reloading, list[RawConnection]]]:
+    """Sign in, and open a stream and a tunnel."""
+    async with LastingApp() as app:
+        tables = LIVE.replace("{app}", app.url)
+        async with reloadable(folder, tables=tables) as (at, reload):
+            alice = await at.signed_in()
+            cookie = f"{COOKIE}={alice.cookies[HOST][COOKIE]}"
+            opened = [await opening(at.gate.port, "/live", cookie=cookie) for opening in (stream, tunnel)]
+            assert await echoed(opened[1], b"hello") == b"hello"
+            try:
+                yield at, reload, opened
+            finally:
+                for each in opened:
+                    each.close()
+
+
+SESSION = "[session]\n"
+
+
+class TestWhatLasts:
+    @pytest.mark.parametrize(
+        ("change", "reason"),
+        [
+            (lambda text: text + SESSION + 'max_age = "1h"\nlease = "1h"\n', "absolute"),
+            (lambda text: text + SESSION + 'strategy = "stateful"\n', "invalid"),
+            (ring(NEXT), "invalid"),
+        ],
+    )
+    async def test_B056_B100_B130_what_a_new_configuration_would_not_let_in_is_closed(
+        self, tmp_path: Path, change: Callable[[str], str], reason: str
+    ) -> None:
+        async with lasting(tmp_path) as (at, reload, opened):
+            at.clock.advance(3600)
+            assert await reload(change)
+            for each in opened:
+                await each.rest()
+            await until(lambda: reload.former == 0)
+        assert [event["reason"] for event in at.gate.events("session.cut")] == [reason] * 2
+
+    async def test_B131_what_it_would_let_in_goes_on(self, tmp_path: Path) -> None:
+        async with lasting(tmp_path) as (at, reload, opened):
+            for secrets in ((NEXT, SECRET), (NEXT, SECRET, NEXT[::-1])):
+                at.clock.advance(3600)
+                assert await reload(ring(*secrets))
+            await at.signed_out(await at.signed_in("bob"))
+            await asyncio.sleep(0.6)
+            assert await echoed(opened[1], b"hello") == b"hello"
+        assert at.gate.events("session.cut") == []
 
 
 class TestRequests:

@@ -11,6 +11,7 @@ from jwcrypto.jwe import JWE
 
 from gateway.errors import SessionRejected, SessionTooLarge, StoreUnavailable
 from gateway.model.cookies import CookieNames
+from gateway.model.identity import AccountClaims
 from gateway.model.session import Session
 from gateway.sessions import claims
 from tests.fakes.sessions import (
@@ -669,6 +670,23 @@ async def test_B126_roles_that_no_longer_fit_keep_nobody_out() -> None:
     node.directory.change("u-alice", roles=("editor",))
     assert (await node.request()).token_id != session.token_id
     assert node.load().due is False
+
+
+async def test_B126_groups_that_no_longer_fit_keep_nobody_out() -> None:
+    node = Node()
+    session = node.sign_in()
+    groups = tuple(f"group-{number:04}-{'x' * 24}" for number in range(300))
+    node.directory.claims["u-alice"] = AccountClaims(groups=groups)
+    node.clock.advance(600)
+    before = cookie(node)
+    current = await node.request()
+    assert (current.identity.groups, current.token_id) == (groups, session.token_id)
+    assert cookie(node) == before
+    node.directory.claims["u-alice"] = AccountClaims(groups=groups[:3], claims=(("area", ("a", "b")),))
+    renewed = await node.request()
+    assert renewed.token_id != session.token_id
+    assert node.loaded().identity == renewed.identity
+    assert (renewed.identity.groups, renewed.identity.claims) == (groups[:3], (("area", ("a", "b")),))
 
 
 async def test_B126_a_session_that_cannot_be_renewed_still_ends() -> None:

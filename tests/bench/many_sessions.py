@@ -92,7 +92,7 @@ async def _verbs(few: _Filled, full: _Filled, *, rounds: int) -> dict[str, float
 async def _begin(store: SessionStore, like: SessionRecord) -> float:
     began = time.perf_counter()
     for _ in range(BEGUN):
-        await store.add(replace(like, key=token_bytes(32)), most=0)
+        await store.add(replace(like, key=token_bytes(32)))
     return time.perf_counter() - began
 
 

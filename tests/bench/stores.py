@@ -159,7 +159,7 @@ class OnRedis:
     async def add(self, gateway: Gateway, records: Sequence[SessionRecord]) -> None:
         async with self.opened(gateway) as sessions:
             for record in records:
-                await sessions.add(record, most=0)
+                await sessions.add(record)
         with closing(_connection(gateway)) as connection, connection:
             _list(connection, records)
 

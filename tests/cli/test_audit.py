@@ -40,7 +40,12 @@ def ann(tmp_path: Path) -> str:
                 [
                     (
                         NOW - 86_400,
-                        AuditEvent(name="auth.login.success", user_id=user.id, client_ip="192.0.2.1"),
+                        AuditEvent(
+                            name="auth.login.success",
+                            user_id=user.id,
+                            session_id="0a1b2c3d4e5f6071",
+                            client_ip="192.0.2.1",
+                        ),
                     ),
                     (
                         NOW - 7200,
@@ -68,9 +73,30 @@ def listed(run: Run, *arguments: str) -> list[str]:
 def test_entries_are_shown_for_people_the_newest_last(run: Run, ann: str) -> None:
     output = run().stdout
     lines = [line.split() for line in output.splitlines()]
-    assert lines[0] == ["TIME", "EVENT", "OUTCOME", "REASON", "USER", "BY", "FROM", "PROVIDER", "DETAIL"]
-    assert lines[1][1:] == ["auth.login.success", "success", "-", ann, "-", "192.0.2.1", "-", "-"]
-    assert lines[3][1:6] == ["admin.users.disable", "success", "-", "u_gone", "root"]
+    assert lines[0] == [
+        "TIME",
+        "EVENT",
+        "OUTCOME",
+        "REASON",
+        "USER",
+        "SESSION",
+        "BY",
+        "FROM",
+        "PROVIDER",
+        "DETAIL",
+    ]
+    assert lines[1][1:] == [
+        "auth.login.success",
+        "success",
+        "-",
+        ann,
+        "0a1b2c3d4e5f6071",
+        "-",
+        "192.0.2.1",
+        "-",
+        "-",
+    ]
+    assert lines[3][1:7] == ["admin.users.disable", "success", "-", "u_gone", "-", "root"]
     assert "\x1b" not in output
 
 
@@ -84,7 +110,7 @@ def test_and_whole_for_programs(run: Run, ann: str) -> None:
         "reason": "",
         "actor": "",
         "user_id": ann,
-        "session_id": "",
+        "session_id": "0a1b2c3d4e5f6071",
         "provider": "",
         "route": "",
         "client_ip": "192.0.2.1",
@@ -103,6 +129,13 @@ def test_a_list_is_narrowed_by_user_event_time_and_number(run: Run) -> None:
     assert listed(run, "--since", "2020-01-31") == listed(run)
     assert listed(run, "--since", "2999-01-31T08:00+01:00") == []
     assert listed(run, "--limit", "1") == ["admin.users.disable"]
+
+
+@pytest.mark.usefixtures("ann")
+def test_an_address_that_is_nobody_s_is_told(run: Run) -> None:
+    result = run("--user", "anne@example.com")
+    assert result.exit_code == 1
+    assert "no user has the id or e-mail anne@example.com" in result.stderr
 
 
 @pytest.mark.usefixtures("ann")

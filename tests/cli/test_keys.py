@@ -14,6 +14,7 @@ from gateway.cli.keys import command
 from gateway.keys.keyring import KeyRing
 from tests.fakes.client_keys import pem
 from tests.fakes.configuration import SECRET, SOUND, loaded, write
+from tests.fakes.databases import made_in, raw
 
 URL = "https://gateway.example.com"
 OTHER = "another-secret-of-more-than-32-bytes"
@@ -153,7 +154,48 @@ def test_a_file_that_cannot_be_rotated_is_one_sentence(run: Run, key: Path) -> N
     key.with_name("secret.key.new").touch()
     result = run("rotate")
     assert result.exit_code == 1
-    assert len(result.stderr.splitlines()) == 1
+    unrecorded, sentence = result.stderr.splitlines()
+    assert unrecorded.startswith("Not recorded in the audit trail: ")
+    assert "secret.key.new is there" in sentence
+
+
+def trail(folder: Path) -> list[tuple[str, ...]]:
+    connection = raw(folder)
+    found = connection.execute("SELECT event, outcome, reason, detail FROM audit ORDER BY id").fetchall()
+    connection.close()
+    return found
+
+
+def with_database(folder: Path, more: str = "") -> list[str]:
+    """Add a database to the configuration, and return the options that name it."""
+    made_in(folder)
+    config = folder / "gateway.toml"
+    config.write_text(config.read_text() + more + '\n[database]\nurl = "sqlite:///gateway.db"\n')
+    return ["--config", str(config)]
+
+
+def test_B144_a_rotation_is_in_the_audit_trail_done_or_not(run: Run, key: Path, tmp_path: Path) -> None:
+    with_database(tmp_path)
+    for _ in range(2):
+        assert run("rotate", "--keep", "2").stderr == ""
+    key.with_name("secret.key.new").touch()
+    assert run("rotate").exit_code == 1
+    assert trail(tmp_path) == [
+        ("admin.keys.rotate", "success", "", f"2 keys in {key}, 0 dropped"),
+        ("admin.keys.rotate", "success", "", f"2 keys in {key}, 1 dropped"),
+        ("admin.keys.rotate", "failure", "refused", str(key)),
+    ]
+
+
+@pytest.mark.usefixtures("key")
+def test_B144_secret_keys_that_leave_are_in_the_audit_trail_and_public_ones_are_not(tmp_path: Path) -> None:
+    configured(tmp_path, '{ file = "secret.key" }')
+    config = with_database(tmp_path, SIGNED % "hmac-sha256")
+    for arguments in ([], ["--upstream", "wiki"]):
+        result = CliRunner().invoke(command, ["export", *arguments, *config])
+        assert listed_keys(result)
+        assert result.stderr == ""
+    assert trail(tmp_path) == [("admin.keys.export", "success", "", "secret keys of wiki")]
 
 
 def test_the_public_keys_are_those_that_are_served(run: Run) -> None:

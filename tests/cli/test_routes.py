@@ -32,6 +32,7 @@ upstream = "https://10.0.0.5"
 roles = ["admin", "editor"]
 methods = ["GET"]
 claims = { department = "it" }
+csrf = "fetch-metadata"
 deny = { networks = ["192.0.2.0/24"], claims = { floor = "3" } }
 """
 
@@ -53,6 +54,7 @@ def test_B74_routes_are_listed_most_specific_first(config: str) -> None:
             "/wiki/admin",
             "authenticated",
             "methods=GET",
+            "csrf=fetch-metadata",
             "roles=admin,editor",
             "claims.department=it",
             "deny.networks=192.0.2.0/24",

@@ -12,6 +12,7 @@ from click.testing import CliRunner, Result
 
 from gateway.cli.sessions import command
 from gateway.model.session import Session
+from gateway.observe.request_line import short_hash
 from gateway.sessions.strategy import public_id
 from gateway.store.database import Database
 from tests.fakes.configuration import SOUND, write
@@ -137,18 +138,66 @@ def test_B144_what_is_ended_is_in_the_audit_trail(
     for how in ([name], [name], ["--user", "ann@example.com"], ["--user", "nobody@example.com"], ["--all"]):
         run("end", *how)
     connection = raw(tmp_path)
-    query = "SELECT event, reason, user_id, detail FROM audit ORDER BY id"
+    query = "SELECT event, reason, user_id, session_id, detail FROM audit ORDER BY id"
     found = connection.execute(query).fetchall()
     connection.close()
     ann = sessions["ann-1"].identity.user_id
     assert {event for event, *_ in found} == {"admin.sessions.end"}
     assert [facts for _, *facts in map(list, found)] == [
-        ["", "", name],
-        ["no_such_session", "", name],
-        ["", ann, ""],
-        ["no_such_user", "", "nobody@example.com"],
-        ["", "", "all"],
+        ["", ann, name, ""],
+        ["no_such_session", "", "", name],
+        ["", ann, "", ""],
+        ["no_such_user", "", "", "nobody@example.com"],
+        ["", "", "", "all"],
     ]
+
+
+@pytest.mark.parametrize("written", [str.lower, str.upper])
+def test_B113_eight_digits_as_the_log_has_them_name_a_session(
+    run: Run, sessions: dict[str, Session], tmp_path: Path, written: Callable[[str], str]
+) -> None:
+    result = run("end", written(short_hash("bob-1")))
+    assert result.exit_code == 0, result.output
+    assert public_id("bob-1") in result.stdout
+    assert over(tmp_path, sessions) == {"bob-1"}
+
+
+@pytest.mark.parametrize("name", [public_id("ann-1")[:7], public_id("ann-1") + "0", "%" * 8, "________"])
+def test_B113_nothing_else_names_one(
+    run: Run, sessions: dict[str, Session], tmp_path: Path, name: str
+) -> None:
+    assert run("end", name).exit_code == 1
+    assert over(tmp_path, sessions) == set()
+
+
+def test_B113_digits_that_name_several_end_none_and_show_them(
+    run: Run, sessions: dict[str, Session], tmp_path: Path
+) -> None:
+    connection = raw(tmp_path)
+    connection.execute("UPDATE sign_ins SET public_id = '01234567' || substr(public_id, 9)")
+    connection.close()
+    result = run("end", "01234567")
+    assert result.exit_code == 1
+    for name in sessions:
+        assert "01234567" + public_id(name)[8:] in result.stderr
+    assert over(tmp_path, sessions) == set()
+    assert json.loads(run("end", "01234567" + public_id("ann-2")[8:], "--json").stdout)["ended"] == 1
+
+
+@pytest.mark.parametrize(
+    ("how", "facts"),
+    [
+        ([public_id("ann-1")], {"ended": 1, "session": public_id("ann-1"), "user_id": "ann"}),
+        (["--user", "ann@example.com"], {"ended": 2, "user_id": "ann"}),
+        (["--all"], {"ended": 3}),
+    ],
+)
+def test_B121_programs_are_told_how_many_ended(
+    run: Run, sessions: dict[str, Session], how: list[str], facts: dict[str, object]
+) -> None:
+    told = json.loads(run("end", *how, "--json").stdout)
+    named = {"user_id": sessions["ann-1"].identity.user_id} if "user_id" in facts else {}
+    assert told == {**facts, **named}
 
 
 @pytest.mark.parametrize("how", [[], ["--all", "--user", "ann@example.com"], ["abc", "--all"]])

@@ -88,7 +88,9 @@ def test_one_of_several_accounts_at_a_provider_is_named_by_its_subject(run: Run,
     result = run("unlink", ann.id, "other")
     assert result.exit_code == 1
     assert "--subject" in result.stderr
-    assert run("unlink", ann.id, "other", "--subject", "s-1").exit_code == 0
+    result = run("unlink", ann.id, "other", "--subject", "s-1", "--json")
+    assert result.exit_code == 0
+    assert json.loads(result.stdout)["id"] == ann.id
     listed = json.loads(run("accounts", ann.id, "--json").stdout)
     assert [each["subject"] for each in listed] == ["ann-1", "s-0"]
 

@@ -47,6 +47,13 @@ def test_a_user_is_added_with_name_and_roles_before_the_first_start(run: Run) ->
     }
 
 
+def test_the_secrets_of_the_gateway_are_not_asked_for(tmp_path: Path) -> None:
+    elsewhere = SOUND.replace('"not-so-secret"', '{ credential = "company-secret" }')
+    config = write(tmp_path, elsewhere + DATABASE)
+    result = CliRunner().invoke(command, ["add", "--config", str(config), "ann@example.com"])
+    assert result.exit_code == 0, result.output
+
+
 def test_users_are_listed_for_people_and_for_programs(run: Run) -> None:
     ann = added(run, "ann@example.com", "--role", "admin")
     bob = added(run, "bob@example.com")
@@ -194,8 +201,9 @@ def test_a_user_is_deleted_only_when_asked_twice(run: Run) -> None:
     ann = added(run)
     assert run("delete", ann).exit_code == 1
     assert len(json.loads(run("list", "--json").stdout)) == 1
-    result = run("delete", "ann@example.com", "--yes")
+    result = run("delete", "ann@example.com", "--yes", "--json")
     assert result.exit_code == 0, result.output
+    assert json.loads(result.stdout)["id"] == ann
     assert json.loads(run("list", "--json").stdout) == []
 
 

@@ -4,12 +4,12 @@ import asyncio
 from dataclasses import replace
 
 from gateway.errors import StoreUnavailable
-from gateway.model.identity import User
+from gateway.model.identity import AccountClaims, User
 from gateway.model.session import Session, Standing
 
 
 class FakeDirectory:
-    """Answers for the users it was given; counts what it was asked.
+    """Answers for the users it was given; counts what it was asked. `claims` are what their providers said.
 
     While `down`, everything raises StoreUnavailable. While `gate` is closed, a lookup that arrived
     waits with its answer: `asked` is set once one has.
@@ -17,6 +17,7 @@ class FakeDirectory:
 
     def __init__(self, *users: User) -> None:
         self.users = {user.id: user for user in users}
+        self.claims: dict[str, AccountClaims] = {}
         self.denied: dict[str, int] = {}
         self.lookups = 0
         self.down = False
@@ -68,4 +69,5 @@ class FakeDirectory:
             name=user.name,
             image=user.image,
             roles=user.roles,
+            claims=self.claims.get(user.id),
         )

@@ -3,11 +3,13 @@
 import io
 import time
 
+from gateway.assembly import build_routes
 from gateway.front.ledger import RequestLedger
 from gateway.lasting import Tenure
 from gateway.observe.log import configure
 from gateway.observe.metrics import Metrics
 from gateway.rooms import Rooms, Surroundings
+from gateway.routing.table import Table
 from gateway.settings.schema import Settings
 from gateway.store.database import Database
 
@@ -19,6 +21,7 @@ def furnished(settings: Settings, database: Database, tenure: Tenure) -> Rooms:
     return Rooms(
         settings,
         Surroundings(log=log),
+        table=Table(build_routes(settings)),
         database=database,
         metrics=metrics,
         ledger=RequestLedger(log=log, counts=metrics, trail=lambda event: None, monotonic=time.monotonic),

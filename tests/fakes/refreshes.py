@@ -71,6 +71,7 @@ class Node:
         self.events: list[AuditEvent] = []
         self.told: list[str] = []
         self.ended: list[Session] = []
+        self.written: list[tuple[Grant, ProviderTokens]] = []
         self.grants = Grants(
             database.provider_grants, sealer=ring.sealer("provider-tokens"), mac=ring.mac("refresh-token")
         )
@@ -86,6 +87,7 @@ class Node:
             counts=self,
             audit=self.events.append,
             tell=lambda _level, name, _facts: self.told.append(name),
+            written=lambda grant, new, _session: self.written.append((grant, new)),
             pace=QUICK,
         )
         self.refreshes = Refreshes(

@@ -61,14 +61,9 @@ class FakeSessionStore:
         await self.gate.wait()
         return answer
 
-    async def add(self, record: SessionRecord, *, most: int) -> tuple[SessionRecord, ...]:
+    async def add(self, record: SessionRecord) -> None:
         self._called("add")
-        newest_first = sorted(self.records.values(), key=lambda other: -other.created_at)
-        surplus = tuple(newest_first[most - 1 :]) if most else ()
-        for other in surplus:
-            del self.records[other.key]
         self.records[record.key] = record
-        return surplus
 
     async def touch(self, seen: Mapping[bytes, int]) -> None:
         self._called("touch")
@@ -129,7 +124,6 @@ class StatefulNode:
 
     policy: Policy = POLICY
     pushed: bool = False
-    most: int = 0
     clock: FakeClock = field(default_factory=FakeClock)
     monotonic: FakeClock = field(default_factory=lambda: FakeClock(100.0))
     store: FakeSessionStore = field(default_factory=FakeSessionStore)
@@ -153,7 +147,6 @@ class StatefulNode:
             book=self.book,
             endings=self.endings,
             cache=self.cache,
-            most=self.most,
             clock=self.clock,
             audit=self.events.append,
             tally=self.tally,

@@ -89,10 +89,12 @@ async def test_a_login_is_recorded_first_and_then_its_tokens_are_kept(tokens: Pr
     begun: list[str] = []
 
     class Book:
-        async def begin(self, session: object, *_: object) -> None:
-            assert store.records == {}
+        async def begin(self, session: object, *_: object, replaced: object) -> tuple[bytes, ...]:
+            assert (store.records, replaced) == ({}, None)
             begun.append(SESSION.id)
+            return (b"older",)
 
-    await BookWithGrants(Book(), kept).begin(SESSION, replace(ANN, tokens=tokens), None)  # type: ignore[arg-type]
-    assert begun == [SESSION.id]
+    book = BookWithGrants(Book(), kept)
+    ended = await book.begin(SESSION, replace(ANN, tokens=tokens), None, replaced=None)  # type: ignore[arg-type]
+    assert (begun, ended) == ([SESSION.id], (b"older",))
     assert len(store.records) == (1 if tokens else 0)

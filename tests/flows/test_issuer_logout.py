@@ -116,3 +116,20 @@ async def test_B122_an_end_that_must_be_recorded_and_is_not_is_told(
         )
         assert not left.complete
         assert left.cookies
+
+
+async def test_B144_a_notice_that_met_an_outage_is_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with site(tmp_path) as gate:
+        await signed_in(gate)
+
+        async def down(*_: object, **__: object) -> int:
+            raise StoreUnavailable("down")
+
+        monkeypatch.setattr(gate.issuer_logout._endings, "end_by_issuer", down)
+        with pytest.raises(StoreUnavailable):
+            await gate.issuer_logout.announced("demo", notice(gate))
+        told = gate.events[-1]
+        assert (told.name, told.outcome, told.provider) == ("logout.backchannel", "failure", "demo")
+        assert told.reason == StoreUnavailable.code

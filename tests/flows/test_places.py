@@ -31,6 +31,15 @@ async def test_so_many_calls_are_under_way_and_so_many_wait(monkeypatch: pytest.
     assert await call(at) == "called"
 
 
+async def test_fewer_are_under_way_where_fewer_are_to_be() -> None:
+    at, gate = Places(["corp"], monotonic=FakeClock(), at_once=1), asyncio.Event()
+    first, second = asyncio.create_task(call(at, gate=gate)), asyncio.create_task(call(at))
+    await asyncio.wait([second], timeout=0.05)
+    assert not second.done()
+    gate.set()
+    assert await asyncio.gather(first, second) == ["called"] * 2
+
+
 async def test_a_place_is_given_back_by_whoever_stops_waiting_for_it() -> None:
     at, gate = Places(["corp"], monotonic=FakeClock()), asyncio.Event()
     calls = [asyncio.create_task(call(at, gate=gate)) for _ in range(AT_ONCE + 1)]

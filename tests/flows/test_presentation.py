@@ -21,6 +21,17 @@ async def test_B142_a_token_whose_presenters_died_twice_is_not_presented_again(t
         assert (result.tokens, result.record.dead, issuer.presented) == (None, "interrupted", [])
 
 
+async def test_B139_new_tokens_are_heard_of_once_they_are_written_and_once(tmp_path: Path) -> None:
+    async with nodes(tmp_path) as (_issuer, (node,)):
+        grant = await node.grant()
+        for _ in range(2):
+            result = await node.refreshed(grant)
+            assert result is not None
+        [(before, new)] = node.written
+        assert (before.tokens, new) == (tokens(1), tokens(2))
+        assert (await node.grant()).tokens == new
+
+
 async def test_B136_O24_a_refusal_is_remembered_and_the_tokens_are_wiped(tmp_path: Path) -> None:
     async with nodes(tmp_path) as (issuer, (node,)):
         issuer.fault = GrantRefused("no")
@@ -52,7 +63,7 @@ async def test_B137_a_refusal_is_not_believed_where_another_has_won(tmp_path: Pa
         result = await second
         assert result is not None
         assert result.tokens == tokens(9)
-        assert fast.counted == ["overtaken"]
+        assert (fast.counted, fast.written) == (["overtaken"], [])
 
 
 async def test_B140_an_outage_is_remembered_for_every_node(tmp_path: Path) -> None:
@@ -64,6 +75,7 @@ async def test_B140_an_outage_is_remembered_for_every_node(tmp_path: Path) -> No
         assert after.tokens == tokens(1)
         assert after.record.retry_at > 0
         assert (node.counted, node.told) == (["outage"], ["tokens.refresh_failed"])
+        assert node.written == []
         issuer.fault, issuer.presented = None, []
         result = await node.refreshed(after)
         assert result is not None

@@ -7,7 +7,8 @@ import pytest
 
 from gateway.errors import StoreUnavailable
 from gateway.flows.sign_ins import LONGEST_BROWSER, LONGEST_HINT, SignInBook
-from gateway.model.session import Session
+from gateway.model.session import Session, session_key
+from gateway.sessions.strategy import public_id
 from tests.fakes.databases import file_in, raw
 from tests.fakes.site import NAVIGATION, PREFIX, Site, site
 
@@ -98,9 +99,22 @@ async def test_B118_what_the_limit_ended_is_told(tmp_path: Path) -> None:
         sealer = gate.ring.sealer("at-rest")
         book = SignInBook(gate.database.sign_ins, sealer=sealer, most=1, audit=gate.events.append)
         newer = replace(session, id="newer", authenticated_at=session.authenticated_at + 1)
-        await book.begin(newer, gate.issuers["demo"].login, gate.inbound("/"))
-        assert (gate.events[-1].name, gate.events[-1].reason, gate.events[-1].detail) == (
-            "session.ended",
-            "limit",
-            "1 older",
+        login, inbound = gate.issuers["demo"].login, gate.inbound("/")
+        assert await book.begin(newer, login, inbound, replaced=None) == (session_key(session.id),)
+        told = gate.events[-1]
+        assert (told.name, told.reason, told.session_id) == ("session.ended", "limit", public_id(session.id))
+        assert (told.user_id, told.detail) == (session.identity.user_id, f"for {public_id('newer')}")
+
+
+async def test_B118_a_session_that_the_login_replaces_is_none_of_the_limit(tmp_path: Path) -> None:
+    async with site(tmp_path) as gate:
+        session = await signed_in(gate)
+        sealer = gate.ring.sealer("at-rest")
+        book = SignInBook(gate.database.sign_ins, sealer=sealer, most=2, audit=gate.events.append)
+        login, inbound = gate.issuers["demo"].login, gate.inbound("/")
+        second, third = (
+            replace(session, id=name, authenticated_at=session.authenticated_at + 1)
+            for name in ("second", "third")
         )
+        assert await book.begin(second, login, inbound, replaced=None) == ()
+        assert await book.begin(third, login, inbound, replaced=second) == ()

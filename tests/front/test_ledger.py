@@ -43,6 +43,7 @@ class Counted:
     """What was counted."""
 
     inside: int = 0
+    websockets: int = 0
     requests: list[dict[str, object]] = field(default_factory=list)
 
     def enter(self) -> None:
@@ -50,6 +51,12 @@ class Counted:
 
     def leave(self) -> None:
         self.inside -= 1
+
+    def websocket_opened(self) -> None:
+        self.websockets += 1
+
+    def websocket_closed(self) -> None:
+        self.websockets -= 1
 
     def request(self, **labels: object) -> None:
         self.requests.append(labels)
@@ -162,3 +169,13 @@ def test_B144_what_is_audited_goes_to_the_log_and_to_the_trail_alike() -> None:
     ledger.audit(AuditEvent(name="session.renewed", user_id="u-1"))
     assert told.trail == told.audited
     assert (told.trail[0].route, told.trail[0].request_id) == ("/wiki", "r-1")
+
+
+def test_an_upgraded_request_is_answered_and_counts_as_a_websocket_until_its_end() -> None:
+    ledger, told, counted = books()
+    on = passage(route=route("/live"), inbound=inbound())
+    ledger.began(on)
+    ledger.upgraded(on)
+    assert (counted.inside, counted.websockets, told.lines) == (0, 1, [])
+    ledger.ended(on, None)
+    assert (counted.inside, counted.websockets, told.lines[0].status) == (0, 0, 101)

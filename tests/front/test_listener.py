@@ -168,6 +168,31 @@ async def test_a_program_gets_json_and_a_person_a_page(tmp_path: Path) -> None:
         assert person.values("x-request-id")[0] in person.body
 
 
+@pytest.mark.parametrize(
+    ("request_line", "host", "title"),
+    [
+        (b"GET /%zz HTTP/1.1", HOST, b"This request cannot be read"),
+        (b"GET /a/../b HTTP/1.1", HOST, b"This request cannot be read"),
+        (b"GET / HTTP/1.1", "elsewhere.example", b"Wrong address"),
+    ],
+)
+async def test_a_person_gets_a_page_also_where_a_request_is_not_understood(
+    tmp_path: Path, request_line: bytes, host: str, title: bytes
+) -> None:
+    async with front(tmp_path) as door:
+        for field in (b"Accept: text/html", b"Sec-Fetch-Mode: navigate"):
+            head = b"\r\n".join((request_line, b"Host: " + host.encode(), field, b"", b""))
+            page = await door.send(head)
+            assert page.values("content-type") == [b"text/html; charset=utf-8"]
+            assert title in page.body
+            assert page.values("x-request-id")[0] in page.body
+            assert page.values("connection") == [b"close"]
+            program = await door.send(head.replace(field, b"Accept: */*"))
+            assert program.values("content-type") == [b"application/json"]
+            assert program.status == page.status
+        assert door.upstream.requests == []
+
+
 async def test_the_same_request_id_is_told_to_client_upstream_and_log(tmp_path: Path) -> None:
     async with front(tmp_path) as door:
         answer = await door.send(ask(GET, b"X-Request-Id: forged"))

@@ -216,6 +216,18 @@ async def test_no_script_runs_on_our_pages(gateway: RunningGateway, profile: Pro
 LOCAL = '\n[[providers]]\nid = "local"\nname = "Password"\ntype = "password"\n'
 
 
+async def fits_a_small_screen(page: Page) -> None:
+    """Claim that nothing is cut off at 320 px (WCAG 1.4.10), and that what a row says is not squeezed by
+    its buttons."""
+    await page.set_viewport_size({"width": 320, "height": 640})
+    assert await page.evaluate("document.documentElement.scrollWidth") <= 320
+    told = await page.locator(".rows li > span:first-child").all()
+    boxes = [await each.bounding_box() for each in told]
+    assert boxes
+    assert all(box is not None and box["width"] >= 144 for box in boxes)
+    await page.set_viewport_size(SIZE)
+
+
 NEW = "velvet harbour ostrich nineteen"
 
 
@@ -245,6 +257,7 @@ async def test_B19_B20_B114_a_password_is_typed_wrong_then_right_then_changed(
         await says(page, "The wiki")
         assert page.url == f"{gateway.url}/wiki?page=1"
         await page.goto(f"{gateway.url}/.gateway/account")
+        await fits_a_small_screen(page)
         await page.get_by_role("link", name="Change your password").click()
         await expect(page.get_by_label("Present password")).to_be_focused()
         for typed in (RIGHT, "short", "short"):

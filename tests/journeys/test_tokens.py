@@ -234,3 +234,4 @@ async def test_B134_an_issuer_nobody_here_wrote_rotates_and_is_followed(
                     given.append(seen(app.requests[-1], "Authorization")[0])
                 assert len(set(given)) == 4
             assert gateway.log.count('"event":"tokens.refreshed"') == 3
+            assert "claims.refresh_failed" not in gateway.log

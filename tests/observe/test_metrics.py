@@ -71,6 +71,8 @@ def test_B149_what_becomes_of_provider_tokens_is_counted(metrics: Metrics) -> No
     metrics.token_refresh(provider="demo", outcome="refreshed")
     metrics.token_revocation(provider="demo", outcome="revoked")
     metrics.token_exchange(provider="demo", outcome="refused")
+    metrics.claims_refresh(provider="demo", outcome="changed")
+    assert value(metrics, "gateway_claims_refreshes_total", provider="demo", outcome="changed") == 1
     assert value(metrics, "gateway_token_refreshes_total", provider="demo", outcome="refreshed") == 1
     assert value(metrics, "gateway_token_revocations_total", provider="demo", outcome="revoked") == 1
     assert value(metrics, "gateway_token_exchanges_total", provider="demo", outcome="refused") == 1
@@ -86,7 +88,11 @@ def test_what_is_true_now_is_read_when_asked(metrics: Metrics) -> None:
     metrics.enter()
     metrics.enter()
     metrics.leave()
+    metrics.websocket_opened()
+    metrics.websocket_opened()
+    metrics.websocket_closed()
     assert value(metrics, "gateway_requests_in_flight") == 1
+    assert value(metrics, "gateway_websockets_open") == 1
     assert value(metrics, "gateway_log_dropped_total") == 7
     assert value(metrics, "gateway_build_info", version="1.2.3") == 1
 

@@ -194,7 +194,8 @@ async def test_S26_what_strangers_send_is_not_stored_at_all() -> None:
         on.put(AuditEvent(name="session.rejected", outcome="refused", reason="invalid"))
         on.put(AuditEvent(name="auth.login.failure", outcome="failure", reason="LoginExpired"))
         on.put(AuditEvent(name="session.rejected", outcome="refused", reason="epoch", user_id="u_ann"))
-    assert [event.reason for _, event in store.entries] == ["epoch"]
+        on.put(AuditEvent(name="session.rejected", outcome="refused", reason="unknown", session_id="01ab"))
+    assert [event.reason for _, event in store.entries] == ["epoch", "unknown"]
     assert not told.dropped
 
 
@@ -204,7 +205,8 @@ async def test_refusals_of_nobody_do_not_use_up_those_of_somebody() -> None:
         for _ in range(1000):
             on.put(AuditEvent(name="auth.login.failure", outcome="failure"))
         on.put(AuditEvent(name="auth.login.refused", outcome="refused", user_id="u_ann"))
-    assert store.entries[-1][1].user_id == "u_ann"
+        on.put(AuditEvent(name="session.ending_unrecorded", outcome="failure", session_id="01ab"))
+    assert [event.user_id or event.session_id for _, event in store.entries[-2:]] == ["u_ann", "01ab"]
 
 
 async def test_B144_what_is_too_old_is_swept_and_that_is_an_event() -> None:

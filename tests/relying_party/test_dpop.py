@@ -74,8 +74,11 @@ async def test_each_grant_has_a_key_of_its_own_that_is_kept_with_it(login: Login
 async def test_a_refresh_on_any_node_proves_the_key_of_the_grant(login: Login) -> None:
     kept = await granted(login)
     renewed = await login.party.refresh(kept, subject=ALICE)
+    assert await login.party.retold(renewed, before=kept, subject=ALICE) is not None
     assert renewed.dpop_key == kept.dpop_key
-    assert issuer_of(login).proofs[-1]["jkt"] == DpopKey(text=str(kept.dpop_key)).thumbprint
+    asked = [(each["endpoint"], each["jkt"]) for each in issuer_of(login).proofs[-2:]]
+    proven = DpopKey(text=str(kept.dpop_key)).thumbprint
+    assert asked == [("token", proven), ("userinfo", proven)]
 
 
 async def test_a_grant_from_before_gets_a_key_when_it_is_refreshed(login: Login) -> None:

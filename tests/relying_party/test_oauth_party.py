@@ -190,3 +190,21 @@ def test_a_subject_is_taken_as_it_is(value: str | int) -> None:
 def test_what_could_name_nobody_is_refused(value: object) -> None:
     with pytest.raises(LoginFailed):
         subject_in({"id": value}, "id")
+
+
+async def test_B075_a_refresh_has_userinfo_asked_who_it_is_by_now(provider: OAuthProvider) -> None:
+    provider.answers["/user"] = {"id": 7, "groups": ["staff"]}
+    provider.tokens |= {"refresh_token": "first", "scope": "user"}
+    async with party_at(provider) as (party, pending):
+        old = (await party.redeem(pending, response_to(pending))).tokens
+        assert old is not None
+        assert await party.retold(old, before=old, subject="7") is None
+        provider.answers["/user"] = {"id": 7, "groups": ["guests"]}
+        provider.tokens |= {"expires_in": 60}
+        new = await party.refresh(old, subject="7")
+        told = await party.retold(new, before=old, subject="7")
+        assert told is not None
+        assert (told.subject, told.groups, told.scope) == ("7", ("guests",), "user")
+        provider.answers["/user"] = {"id": 8, "groups": ["guests"]}
+        with pytest.raises(LoginFailed, match="another subject"):
+            await party.retold(new, before=old, subject="7")

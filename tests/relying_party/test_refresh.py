@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.errors import GrantForeign, GrantRefused, IssuerUnavailable, TokenRefused
+from gateway.errors import GrantForeign, GrantRefused, IssuerUnavailable, LoginFailed, TokenRefused
 from gateway.model.grant import ProviderTokens
 from gateway.relying_party.refresh import read_tokens
 from tests.fakes.login import NOON, Login, at
@@ -174,3 +174,52 @@ async def test_O28_a_refreshed_id_token_is_for_whom_the_first_one_could_be() -> 
         issuer.claims = {"aud": ["gateway", "project", "another-client"], "azp": "gateway"}
         with pytest.raises(GrantForeign):
             await login.party.refresh(new, subject=ALICE)
+
+
+async def test_B075_a_refresh_says_anew_what_a_login_would(login: Login) -> None:
+    issuer_of(login).users["alice"]["groups"] = ["staff"]
+    old = await granted(login)
+    issuer_of(login).users["alice"] |= {"groups": ["guests"], "name": "Alice Lee"}
+    new = await login.party.refresh(old, subject=ALICE)
+    told = await login.party.retold(new, before=old, subject=ALICE)
+    assert told is not None
+    assert (told.subject, told.groups, told.name) == (ALICE, ("guests",), "Alice Lee")
+    assert (told.scope, told.tokens) == (old.scope, None)
+
+
+async def test_B075_without_userinfo_the_new_id_token_says_it_all(login: Login) -> None:
+    issuer_of(login).faults = {"no_userinfo"}
+    old = await granted(login)
+    issuer_of(login).claims = {"groups": ["guests"]}
+    new = await login.party.refresh(old, subject=ALICE)
+    told = await login.party.retold(new, before=old, subject=ALICE)
+    assert told is not None
+    assert told.groups == ("guests",)
+
+
+async def test_nothing_is_said_anew_without_an_id_token_or_a_token_for_userinfo(login: Login) -> None:
+    old = await granted(login)
+    asked = issuer_of(login).seen["userinfo"]
+    issuer_of(login).with_id_token = False
+    new = await login.party.refresh(old, subject=ALICE)
+    assert await login.party.retold(new, before=old, subject=ALICE) is None
+    issuer_of(login).with_id_token = True
+    login.clock.now += 301
+    other = await login.party.refresh(new, subject=ALICE, resource="https://app.example")
+    assert other.id_token != new.id_token
+    assert await login.party.retold(other, before=new, subject=ALICE) is None
+    assert issuer_of(login).seen["userinfo"] == asked
+
+
+@pytest.mark.parametrize("fault", ["userinfo_other_sub", "userinfo_401", "userinfo_500"])
+async def test_O28_what_userinfo_says_of_somebody_else_or_not_at_all_is_not_taken(
+    login: Login, fault: str
+) -> None:
+    old = await granted(login)
+    new = await login.party.refresh(old, subject=ALICE)
+    issuer_of(login).faults = {fault}
+    with pytest.raises((LoginFailed, IssuerUnavailable)) as caught:
+        await login.party.retold(new, before=old, subject=ALICE)
+    assert "canary" not in str(caught.value)
+    with pytest.raises(LoginFailed, match="somebody else"):
+        await login.party.retold(new, before=old, subject="mallory")

@@ -46,6 +46,8 @@ async def test_B107_an_unrecorded_ending_is_told_and_retried_until_it_is() -> No
         await ledger.directory.recorded.wait()
     assert ledger.directory.denied == {"s1": 2000}
     await ledger.endings.close()
+    told = [(event.name, event.outcome, event.session_id) for event in ledger.events[1:]]
+    assert told == [("session.ending_recorded", "success", public_id("s1"))]
 
 
 async def test_a_client_that_hangs_up_does_not_lose_the_ending() -> None:

@@ -152,13 +152,18 @@ async def test_B103_a_sweep_tells_each_session_and_why() -> None:
     assert [event.reason for event in node.events if event.name == "session.swept"] == ["idle", "absolute"]
 
 
-async def test_B118_the_oldest_beyond_the_limit_ends() -> None:
-    node = StatefulNode(most=2)
-    first = await node.sign_in()
-    for _ in range(2):
-        node.clock.advance(1)
-        await node.sign_in()
-    assert session_key(first.id) not in node.store.records
+@pytest.mark.parametrize("down", [False, True])
+async def test_B118_what_is_let_go_is_used_from_memory_no_more_whatever_the_store_says(down: bool) -> None:
+    node = StatefulNode(pushed=True)
+    node.prove()
+    session = await node.sign_in()
+    key = session_key(session.id)
+    await node.sessions.renew(session)
+    assert node.cache.find(key) is not None
+    node.store.down = down
+    await node.sessions.let_go([key])
+    assert node.cache.find(key) is None
+    assert (key in node.store.records) == down
 
 
 async def test_B053_twice_the_same_name_leaves_the_cookie_anew_with_its_own_end() -> None:

@@ -4,6 +4,7 @@ from dataclasses import replace
 import pytest
 
 from gateway.errors import SessionRejected, StoreUnavailable
+from gateway.model.identity import AccountClaims
 from gateway.sessions.stateless import MOST_PAYLOAD
 from gateway.sessions.strategy import public_id
 from tests.fakes.sessions import ALICE, LOGIN, STRICT, Node, user_with_long_groups
@@ -69,6 +70,15 @@ async def test_confirm_reads_roles_and_profile_and_mints_nothing() -> None:
     assert confirmed.token_id == session.token_id
     assert confirmed.identity.groups == ("staff",)
     assert replace(confirmed, identity=session.identity) == session
+
+
+async def test_B012_confirm_reads_what_the_provider_said_last_and_mints_nothing() -> None:
+    node = Node()
+    session = node.sign_in()
+    node.directory.claims["u-alice"] = AccountClaims(groups=("guests",))
+    confirmed = await node.sessions.confirm(session)
+    assert (confirmed.identity.groups, confirmed.identity.claims) == (("guests",), ())
+    assert confirmed.token_id == session.token_id
 
 
 @pytest.mark.parametrize(

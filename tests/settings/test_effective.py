@@ -37,6 +37,12 @@ def test_C05_no_secret_is_told_whatever_its_form(tmp_path: Path) -> None:
     assert "not-so-secret" not in told
 
 
+def test_a_secret_that_is_not_set_is_not_worth_a_line(tmp_path: Path) -> None:
+    public = SOUND.replace('client_secret = "not-so-secret"\n', 'client_auth = "none"\n')
+    written = loaded(tmp_path, public).written
+    assert not {"redis.password", "redis.sentinel_password", "providers[0].client_secret"} & set(written)
+
+
 def test_an_upstream_is_told_by_its_name(tmp_path: Path) -> None:
     written = loaded(tmp_path, f'{SOUND}[upstreams.wiki]\nurls = ["http://10.0.0.1"]\n').written
     assert written["upstreams.wiki.urls"] == ["http://10.0.0.1"]

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.fakes.configuration import SOUND, faults_by_key
+from tests.fakes.configuration import SOUND, faults_by_key, faults_of
 
 
 def found(tmp_path: Path, text: str) -> dict[str, str]:
@@ -15,6 +15,11 @@ def found(tmp_path: Path, text: str) -> dict[str, str]:
 @pytest.mark.parametrize("listen", ["127.0.0.1:8081", "localhost:8081", "0.0.0.0:8081"])
 def test_C04_the_admin_port_is_never_the_public_one(tmp_path: Path, listen: str) -> None:
     assert list(found(tmp_path, f'listen = "{listen}"\n{SOUND}')) == ["admin_listen"]
+
+
+def test_a_contradiction_with_a_default_is_told_in_the_line_of_what_was_written(tmp_path: Path) -> None:
+    (fault,) = faults_of(tmp_path, f'listen = "127.0.0.1:8081"\n{SOUND}')
+    assert (fault.key, fault.line) == ("admin_listen", 1)
 
 
 @pytest.mark.parametrize("kind", ["file", "folder", "link"])

@@ -76,12 +76,12 @@ def test_a_routes_words_come_before_its_upstreams_and_those_before_all(tmp_path:
 
 
 def test_C04_no_key_of_a_later_release_is_accepted(tmp_path: Path) -> None:
-    route = "csrf = 'fetch-metadata'\n"
+    route = "mirror = 'http://10.0.0.1'\n"
     found = faults_by_key(tmp_path, f"{TOP}[tracing]\nurl = 'x'\n{PROVIDER}{ROUTE}{route}")
     unknown = {key for key, text in found.items() if text.startswith("unknown key")}
     assert unknown == {
         "tracing",
-        "routes[0].csrf",
+        "routes[0].mirror",
     }
 
 

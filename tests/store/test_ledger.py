@@ -97,8 +97,58 @@ async def test_A12_a_login_updates_its_account(database: Database, clock: FakeCl
     assert isinstance(claims, str)
     assert (scope, expires) == ("openid email groups", int(clock()) + 60)
     assert json.loads(claims)["groups"] == ["staff"]
-    assert json.loads(claims)["department"] == ["it"]
+    assert json.loads(claims)["kept"] == {"department": ["it"]}
     assert (linked, last) == (int(clock()) - 3600, int(clock()))
+
+
+async def restated(database: Database, login: VerifiedLogin) -> tuple[str, ...]:
+    async with database.users.ledger() as ledger:
+        account = await ledger.account(login.provider, login.issuer, login.subject)
+        assert account is not None
+        return await ledger.restate(account, login)
+
+
+async def test_B075_between_logins_a_provider_s_word_replaces_what_it_said_and_granted_before(
+    database: Database, clock: FakeClock, tmp_path: Path
+) -> None:
+    user = await created(database, replace(ANN, groups=("staff",), roles=("editor", "reader")))
+    await database.users.change_roles(user.id, grant=["admin"])
+    clock.advance(3600)
+    news = replace(ANN, roles=("reader",), claims=(("area", ("it",)),), scope="", access_expires_at=9)
+    assert await restated(database, news) == ("groups", "claims", "roles")
+    assert await restated(database, news) == ()
+    found = await database.users.find(user.id)
+    assert found is not None
+    assert found.roles == ("admin", "reader")
+    assert await restated(database, replace(news, name="Ann Lee", email="lee@example.com")) == ("profile",)
+    [account] = await database.users.accounts_of(user.id)
+    assert (account.email, account.scope) == ("lee@example.com", ANN.scope)
+    assert account.last_login_at == int(clock()) - 3600, "nobody signed in"
+    assert hand(tmp_path, "SELECT access_expires_at FROM accounts") == [(None,)]
+
+
+async def test_between_logins_another_account_than_the_leading_one_renames_nobody(database: Database) -> None:
+    user = await created(database, ANN)
+    other = at_other_provider(ANN, roles=("editor",))
+    async with database.users.ledger() as ledger:
+        await ledger.link(user.id, other)
+    assert await restated(database, replace(other, name="Somebody", roles=(), groups=("x",))) == (
+        "groups",
+        "roles",
+    )
+    found = await database.users.find(user.id)
+    assert found is not None
+    assert (found.name, found.roles) == ("Ann", ())
+
+
+async def test_an_account_that_is_gone_has_nothing_restated(database: Database, tmp_path: Path) -> None:
+    await created(database, ANN)
+    async with database.users.ledger() as ledger:
+        account = await ledger.account(ANN.provider, ANN.issuer, ANN.subject)
+    assert account is not None
+    hand(tmp_path, "DELETE FROM accounts")
+    async with database.users.ledger() as ledger:
+        assert await ledger.restate(account, replace(ANN, roles=("editor",))) == ()
 
 
 async def test_the_leading_account_refreshes_the_profile(database: Database) -> None:

@@ -2,6 +2,7 @@ import asyncio
 import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from dataclasses import replace
 
 import pytest
 
@@ -62,7 +63,7 @@ async def test_B064_each_change_names_whom_it_is_about_before_a_later_moment_is_
     mine = record("one", ann)
     async with followed(fresh) as news:
         assert await told_of(news) == {"all"}
-        await database.sessions.add(mine, most=0)
+        await database.sessions.add(mine)
         await database.sessions.touch({mine.key: mine.seen_at + 60})
         assert await told_of(news) == set(), "nobody holds a new session, and being seen ends none"
         await database.users.change_roles(ann, grant=["admin"])
@@ -78,6 +79,14 @@ async def test_B064_each_change_names_whom_it_is_about_before_a_later_moment_is_
         assert await told_of(news) == {sid_key(issuer, "s")}
         await database.endings.end_everybody(NOW + 9)
         assert await told_of(news) == {"all"}
+        async with database.users.ledger() as ledger:
+            account = await ledger.account(ANN.provider, ANN.issuer, ANN.subject)
+            assert account is not None
+            await ledger.record_login(account, ANN)
+        assert await told_of(news) == set(), "a login that brought nothing new"
+        async with database.users.ledger() as ledger:
+            await ledger.record_login(account, replace(ANN, groups=("staff",)))
+        assert await told_of(news) == {user_name(ann)}
         await database.users.delete(ann)
         assert user_name(ann) in await told_of(news)
     await database.close()
@@ -87,18 +96,21 @@ async def test_B064_what_is_done_by_hand_is_told_as_well(fresh: PostgresDatabase
     database = await Database.open(fresh.url, clock=FakeClock())
     async with database.users.ledger() as ledger:
         ann = (await ledger.create_user(ANN)).id
-    await database.sessions.add(record("one", ann), most=0)
+    await database.sessions.add(record("one", ann))
     async with followed(fresh) as news:
         await told_of(news)
         for statement in (
             "UPDATE users SET enabled = FALSE",
             "UPDATE sessions SET sealed = 'x'",
             "UPDATE sessions SET ends_at = 0",
+            "UPDATE accounts SET claims = '{}'",
+            "UPDATE accounts SET subject = 'somebody'",
+            "DELETE FROM accounts",
             "DELETE FROM sessions",
         ):
             fresh.sql(statement)
             assert await told_of(news) == {user_name(ann)}, statement
-        for statement in ("TRUNCATE sessions", "TRUNCATE user_roles"):
+        for statement in ("TRUNCATE sessions", "TRUNCATE user_roles", "TRUNCATE accounts"):
             fresh.sql(statement)
             assert await told_of(news) == {"all"}, statement
     await database.close()

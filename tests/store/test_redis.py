@@ -59,7 +59,7 @@ async def shelf(needs: Callable[[str], str]) -> AsyncIterator[Shelf]:
 
 async def test_what_is_added_is_found_with_its_user_and_expires_by_itself(shelf: Shelf) -> None:
     mine = made("one")
-    assert await shelf.sessions.add(mine, most=0) == ()
+    await shelf.sessions.add(mine)
     found = await shelf.sessions.find(mine.key)
     assert found is not None
     assert (found.record, found.standing) == (mine, STANDING)
@@ -69,7 +69,7 @@ async def test_what_is_added_is_found_with_its_user_and_expires_by_itself(shelf:
 
 async def test_no_key_is_written_without_an_expiry(shelf: Shelf) -> None:
     mine = made("one")
-    await shelf.sessions.add(mine, most=0)
+    await shelf.sessions.add(mine)
     names = await shelf.process.ask("KEYS", "*")
     assert len(names) == 5
     for name in names:
@@ -88,22 +88,13 @@ async def test_gateways_that_share_a_server_do_not_see_each_other_s(shelf: Shelf
         return STANDING
 
     other = RedisSessions(shelf.redis, standing=standing, scope="there")
-    await shelf.sessions.add(made("one"), most=0)
+    await shelf.sessions.add(made("one"))
     assert await other.find(session_key("one")) is None
-
-
-async def test_B118_beyond_the_limit_the_oldest_go_and_the_new_one_never(shelf: Shelf) -> None:
-    await shelf.sessions.add(made("bob", "bob"), most=2)
-    for number in range(2):
-        await shelf.sessions.add(made(f"s{number}", created_at=NOW + number), most=2)
-    [gone] = await shelf.sessions.add(made("s2", created_at=NOW + 1), most=2)
-    assert gone.key == session_key("s0")
-    assert await shelf.holds("s0", "s1", "s2", "bob") == [False, True, True, True]
 
 
 async def test_a_touch_moves_forward_only_and_makes_nothing(shelf: Shelf) -> None:
     mine = made("one")
-    await shelf.sessions.add(mine, most=0)
+    await shelf.sessions.add(mine)
     for moment in (NOW + 60, NOW + 30):
         await shelf.sessions.touch({mine.key: moment, session_key("gone"): moment})
     found = await shelf.sessions.find(mine.key)
@@ -114,17 +105,17 @@ async def test_a_touch_moves_forward_only_and_makes_nothing(shelf: Shelf) -> Non
 
 async def test_B110_a_removal_leaves_nothing_and_may_be_repeated(shelf: Shelf) -> None:
     mine = made("one")
-    await shelf.sessions.add(mine, most=0)
+    await shelf.sessions.add(mine)
     for _ in range(2):
         await shelf.sessions.remove(mine.key)
     assert await shelf.process.ask("KEYS", "*") == []
 
 
 async def test_B103_a_sweep_takes_what_is_over_and_returns_it_once(shelf: Shelf) -> None:
-    await shelf.sessions.add(made("over", ends_at=NOW), most=0)
-    await shelf.sessions.add(made("old", created_at=NOW - 500), most=0)
-    await shelf.sessions.add(made("idle", seen_at=NOW - 100), most=0)
-    await shelf.sessions.add(made("well"), most=0)
+    await shelf.sessions.add(made("over", ends_at=NOW))
+    await shelf.sessions.add(made("old", created_at=NOW - 500))
+    await shelf.sessions.add(made("idle", seen_at=NOW - 100))
+    await shelf.sessions.add(made("well"))
     keys = []
     while gone := await shelf.sessions.sweep(now=NOW, begun_before=NOW - 500, seen_before=NOW - 99):
         keys += [each.key for each in gone]
@@ -141,7 +132,7 @@ async def test_D08_what_we_did_not_write_is_no_session(shelf: Shelf, raw: bytes)
 
 
 async def test_S14_an_answer_for_another_session_is_none(shelf: Shelf) -> None:
-    await shelf.sessions.add(made("other"), most=0)
+    await shelf.sessions.add(made("other"))
     [name] = await shelf.process.named("session")
     raw = await shelf.process.ask("GET", name)
     assert json.loads(raw)["user_id"] == "u"
@@ -159,8 +150,8 @@ async def test_it_answers(shelf: Shelf) -> None:
 
 async def test_B112_all_of_a_user_go_but_the_one_that_is_kept(shelf: Shelf) -> None:
     for name in ("one", "two", "three"):
-        await shelf.sessions.add(made(name), most=0)
-    await shelf.sessions.add(made("bob", "bob"), most=0)
+        await shelf.sessions.add(made(name))
+    await shelf.sessions.add(made("bob", "bob"))
     await shelf.sessions.remove_all("u", but=session_key("two"))
     assert await shelf.holds("one", "two", "three", "bob") == [False, True, False, True]
     await shelf.sessions.remove_all("u", but=None)

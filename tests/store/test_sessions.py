@@ -27,7 +27,7 @@ async def user_in(database: Database, email: str = "ann@example.com") -> str:
 
 async def test_what_is_added_is_found_with_its_user(database: Database) -> None:
     mine = record("one", await user_in(database))
-    assert await database.sessions.add(mine, most=0) == ()
+    await database.sessions.add(mine)
     found = await database.sessions.find(mine.key)
     assert found is not None
     assert found.record == mine
@@ -36,20 +36,9 @@ async def test_what_is_added_is_found_with_its_user(database: Database) -> None:
     assert await database.sessions.find(session_key("two")) is None
 
 
-async def test_B118_beyond_the_limit_the_oldest_go_and_the_new_one_never(database: Database) -> None:
-    ann, bob = await user_in(database), await user_in(database, "bob@example.com")
-    await database.sessions.add(record("bob", bob), most=2)
-    for number in range(2):
-        await database.sessions.add(record(f"s{number}", ann, created_at=NOW + number), most=2)
-    [gone] = await database.sessions.add(record("s2", ann, created_at=NOW + 1), most=2)
-    assert gone.key == session_key("s0")
-    kept = [await database.sessions.find(session_key(name)) for name in ("s0", "s1", "s2", "bob")]
-    assert [found is not None for found in kept] == [False, True, True, True]
-
-
 async def test_a_touch_moves_forward_only_and_makes_nothing(database: Database) -> None:
     mine = record("one", await user_in(database))
-    await database.sessions.add(mine, most=0)
+    await database.sessions.add(mine)
     for moment in (NOW + 60, NOW + 30):
         await database.sessions.touch({mine.key: moment, session_key("gone"): moment})
     found = await database.sessions.find(mine.key)
@@ -60,7 +49,7 @@ async def test_a_touch_moves_forward_only_and_makes_nothing(database: Database) 
 
 async def test_B110_a_removal_may_be_repeated(database: Database) -> None:
     mine = record("one", await user_in(database))
-    await database.sessions.add(mine, most=0)
+    await database.sessions.add(mine)
     for _ in range(2):
         await database.sessions.remove(mine.key)
     assert await database.sessions.find(mine.key) is None
@@ -68,10 +57,10 @@ async def test_B110_a_removal_may_be_repeated(database: Database) -> None:
 
 async def test_B103_a_sweep_takes_what_is_over_and_returns_it(database: Database) -> None:
     ann = await user_in(database)
-    await database.sessions.add(record("over", ann, ends_at=NOW), most=0)
-    await database.sessions.add(record("old", ann, created_at=NOW - 500), most=0)
-    await database.sessions.add(record("idle", ann, seen_at=NOW - 100), most=0)
-    await database.sessions.add(record("well", ann), most=0)
+    await database.sessions.add(record("over", ann, ends_at=NOW))
+    await database.sessions.add(record("old", ann, created_at=NOW - 500))
+    await database.sessions.add(record("idle", ann, seen_at=NOW - 100))
+    await database.sessions.add(record("well", ann))
     gone = await database.sessions.sweep(now=NOW, begun_before=NOW - 500, seen_before=NOW - 99)
     assert {each.key for each in gone} == {session_key(name) for name in ("over", "old", "idle")}
     assert await database.sessions.sweep(now=NOW, begun_before=NOW - 500, seen_before=None) == ()
@@ -79,14 +68,14 @@ async def test_B103_a_sweep_takes_what_is_over_and_returns_it(database: Database
 
 async def test_B112_a_user_who_goes_takes_their_sessions_along(database: Database) -> None:
     ann = await user_in(database)
-    await database.sessions.add(record("one", ann), most=0)
+    await database.sessions.add(record("one", ann))
     await database.users.delete(ann)
     assert await database.sessions.find(session_key("one")) is None
 
 
 async def test_D09_a_lock_is_an_outage_for_writes_alone(database: Database, tmp_path: Path) -> None:
     mine = record("one", await user_in(database))
-    await database.sessions.add(mine, most=0)
+    await database.sessions.add(mine)
     with locked(tmp_path):
         with pytest.raises(StoreUnavailable):
             await database.sessions.remove(mine.key)
@@ -96,7 +85,7 @@ async def test_D09_a_lock_is_an_outage_for_writes_alone(database: Database, tmp_
 async def test_B112_all_of_a_user_go_but_the_one_that_is_kept(database: Database) -> None:
     ann = await user_in(database)
     for name in ("one", "two", "three"):
-        await database.sessions.add(record(name, ann), most=0)
+        await database.sessions.add(record(name, ann))
     await database.sessions.remove_all(ann, but=session_key("two"))
     kept = [await database.sessions.find(session_key(name)) for name in ("one", "two", "three")]
     assert [found is not None for found in kept] == [False, True, False]
@@ -107,7 +96,7 @@ async def test_B112_all_of_a_user_go_but_the_one_that_is_kept(database: Database
 @pytest.mark.parametrize("how", ["denied", "issuer's sid", "issuer's subject", "everybody", "another's"])
 async def test_B116_B119_B121_whatever_ends_sessions_is_found_with_them(database: Database, how: str) -> None:
     mine = record("one", await user_in(database), issuer_sid="op-1")
-    await database.sessions.add(mine, most=0)
+    await database.sessions.add(mine)
     endings, until = database.endings, NOW + 1000
     if how == "denied":
         await database.deny("one", until)

@@ -79,6 +79,19 @@ async def test_what_ended_is_not_listed(tmp_path: Path, how: str) -> None:
         assert await database.sign_ins.listed() == ()
 
 
+async def test_B113_sessions_are_found_by_how_their_public_id_begins_while_they_hold(tmp_path: Path) -> None:
+    clock = FakeClock()
+    async with opened(tmp_path, clock) as database:
+        session = await recorded(database, await ann_in(database), "sid-1", clock())
+        name = public_id(session.id)
+        for beginning in (name[:8], name):
+            assert [shown.public_id for shown in await database.sign_ins.named(beginning)] == [name]
+        for other in (name + "0", "_" * 8, "%"):
+            assert await database.sign_ins.named(other) == ()
+        await database.deny(session.id, session.ends_at)
+        assert await database.sign_ins.named(name) == ()
+
+
 async def test_B118_beyond_the_limit_the_oldest_is_denied_and_never_the_newest(tmp_path: Path) -> None:
     clock = FakeClock()
     async with opened(tmp_path, clock) as database:

@@ -6,11 +6,13 @@ from typing import Any
 import pytest
 
 from gateway.errors import StoreUnavailable
-from gateway.model.session import Standing, session_key
+from gateway.model.identity import AccountClaims, VerifiedLogin
+from gateway.model.session import FoundSession, Standing, session_key
 from gateway.store.database import Database
 from gateway.store.standing import Lookup
 from tests.fakes.databases import hand, opened
-from tests.fakes.logins import ANN, session_of
+from tests.fakes.logins import ANN, BOB, session_of
+from tests.fakes.records import record
 
 pytestmark = pytest.mark.usefixtures("kind")
 
@@ -36,6 +38,7 @@ async def test_one_question_tells_everything(tmp_path: Path) -> None:
             name="Ann",
             image=None,
             roles=("admin", "editor"),
+            claims=AccountClaims(),
         )
 
 
@@ -65,6 +68,80 @@ async def test_D67_a_role_taken_away_is_gone_at_the_next_question(tmp_path: Path
         found = await database.standing(session)
         assert found is not None
         assert found.roles == ()
+
+
+STAFF = replace(ANN, groups=("wiki", "staff"), claims=(("department", ("it",)), ("area", ())))
+SAID = AccountClaims(groups=STAFF.groups, claims=STAFF.claims)
+
+
+async def signed_in(database: Database, login: VerifiedLogin) -> str:
+    async with database.users.ledger() as ledger:
+        account = await ledger.account(login.provider, login.issuer, login.subject)
+        if account is None:
+            return (await ledger.create_user(login)).id
+        return (await ledger.record_login(account, login)).id
+
+
+async def test_B012_it_tells_what_the_provider_said_last_of_the_account_and_of_no_other(
+    tmp_path: Path,
+) -> None:
+    async with opened(tmp_path) as database:
+        user_id = await ann_in(database, "editor", "admin")
+        await signed_in(database, STAFF)
+        async with database.users.ledger() as ledger:
+            await ledger.link(user_id, replace(ANN, provider="other", groups=("elsewhere",)))
+        mine = session_of(user_id, authenticated_at=NOW)
+        found = await database.standing(mine)
+        other = await database.standing(replace(mine, provider="other"))
+        none = await database.standing(replace(mine, issuer="https://issuer.example.org"))
+    assert found is not None
+    assert (found.claims, found.roles) == (SAID, ("admin", "editor"))
+    assert other is not None
+    assert other.claims == AccountClaims(groups=("elsewhere",))
+    assert none is not None
+    assert none.claims is None
+
+
+async def test_an_account_that_is_somebody_else_s_by_now_tells_nothing(tmp_path: Path) -> None:
+    async with opened(tmp_path) as database:
+        ann, bob = await signed_in(database, STAFF), await signed_in(database, BOB)
+        hand(tmp_path, f"UPDATE accounts SET user_id = '{bob}'")
+        found = await database.standing(session_of(ann, authenticated_at=NOW))
+    assert found is not None
+    assert found.claims is None
+
+
+async def test_B133_what_an_earlier_release_wrote_of_an_account_is_not_known(tmp_path: Path) -> None:
+    async with opened(tmp_path) as database:
+        session = session_of(await signed_in(database, STAFF), authenticated_at=NOW)
+        hand(tmp_path, """UPDATE accounts SET claims = '{"groups": ["a"], "department": ["it"]}'""")
+        found = await database.standing(session)
+    assert found is not None
+    assert found.claims is None
+
+
+async def test_S09_whatever_is_asked_of_a_session_is_one_question(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[Any] = []
+    async with opened(tmp_path) as database:
+        named = {"provider": ANN.provider, "issuer": ANN.issuer, "subject": ANN.subject}
+        kept = record("one", await signed_in(database, STAFF), **named)
+        await database.sessions.add(kept, most=0)
+        rows = database._lookup._reader.rows
+
+        async def counted(query: Any, values: Any) -> Any:
+            asked.append(query)
+            return await rows(query, values)
+
+        monkeypatch.setattr(database._lookup._reader, "rows", counted)
+        found = await database.sessions.find(kept.key)
+        standing = await database.standing_of(kept)
+    assert len(asked) == 2
+    assert isinstance(found, FoundSession)
+    assert found.standing == standing
+    assert standing is not None
+    assert standing.claims == SAID
 
 
 async def test_an_answer_includes_what_another_process_just_wrote(tmp_path: Path) -> None:

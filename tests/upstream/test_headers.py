@@ -15,6 +15,7 @@ from gateway.model.inbound import Inbound
 from gateway.model.route import Forwarded, Forwarding, IdentityHeaders, Route
 from gateway.model.session import Session
 from gateway.model.upstream import Member, Upstream
+from gateway.upstream.identity import IdentityLines
 from tests.fakes.clock import FakeClock
 from tests.fakes.dressing import (
     QUIET,
@@ -377,3 +378,22 @@ def test_a_mould_is_worn_out_with_its_assertion() -> None:
 )
 def test_what_no_two_requests_share_has_no_mould(request_: Inbound, route: Route) -> None:
     assert dresser().mould(request_, route, session()) is None
+
+
+def test_what_a_session_is_told_as_is_rendered_once_for_all_routes_that_tell_the_same(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    rendered: list[Session] = []
+    render = IdentityLines.render
+
+    def counted(lines: IdentityLines, session: Session) -> bytes:
+        rendered.append(session)
+        return render(lines, session)
+
+    monkeypatch.setattr(IdentityLines, "render", counted)
+    routes = [told_route(f"/{number}") for number in range(100)]
+    told, caller = dresser(*routes), session()
+    assert len({told.dress(inbound(), each, caller).head for each in routes}) == 1
+    assert len(rendered) == 1
+    other = told_route("/other", identity=IdentityHeaders(headers=(("X-Who", "name"),), assertion=None))
+    assert values(told.dress(inbound(), other, caller), b"x-who") == [b"Ann"]

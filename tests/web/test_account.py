@@ -58,6 +58,23 @@ async def test_the_intent_names_this_session_and_user(tmp_path: Path) -> None:
         assert (intent.user_id, intent.session_id) == (session.identity.user_id, session.id)
 
 
+@pytest.mark.parametrize("remember", ["true", "false"])
+@pytest.mark.parametrize("age", [0, 301])
+async def test_B043_a_session_that_dies_with_the_browser_is_linked_and_made_anew_as_one(
+    tmp_path: Path, age: int, remember: str
+) -> None:
+    async with site(tmp_path, providers=("demo", "corp")) as gate:
+        await gate.post(f"{PREFIX}/signin/demo", {"return_to": "/", "remember": remember})
+        await gate.come_back("demo")
+        gate.clock.advance(age)
+        await gate.post(f"{PREFIX}/account/link/corp")
+        await gate.come_back("demo" if age else "corp")
+        session = gate.sessions.load(gate.browser.headers()).session
+        assert session is not None
+        assert session.authenticated_at == int(gate.clock())
+        assert session.persistent == (remember == "true")
+
+
 async def test_an_old_login_is_told_beforehand(tmp_path: Path) -> None:
     async with site(tmp_path, providers=("demo", "corp")) as gate:
         await gate.sign_in("demo")
@@ -257,9 +274,10 @@ async def test_this_one_ended_by_name_whose_end_is_not_recorded_is_503_and_out(
         assert gate.signed_in == ""
 
 
-async def by_password(gate: Site) -> None:
+async def by_password(gate: Site, **fields: str) -> None:
     await gate.database.users.add("ann@example.com", name="Ann", password_hash=await hash_of())
-    await gate.post(f"{PREFIX}/callback/local", {"username": "ann@example.com", "password": RIGHT})
+    typed = {"username": "ann@example.com", "password": RIGHT, **fields}
+    await gate.post(f"{PREFIX}/callback/local", typed)
 
 
 async def test_a_password_is_a_way_to_sign_in(tmp_path: Path) -> None:
@@ -300,6 +318,16 @@ async def test_B16_an_old_login_by_password_is_made_anew_at_the_form(tmp_path: P
         assert answer.status == 303
         assert header(answer, b"Location") == f"{PREFIX}/signin?return_to={PREFIX}/account"
         assert gate.issuers["demo"].begun == []
+        assert b"checked" not in (await gate.get(header(answer, b"Location"))).body
         await gate.post(f"{PREFIX}/callback/local", {"username": "ann@example.com", "password": RIGHT})
         answer = await gate.post(f"{PREFIX}/account/link/demo")
         assert header(answer, b"Location").startswith("https://demo.example/authorize?")
+
+
+async def test_B043_the_form_for_an_old_login_keeps_that_it_dies_with_the_browser(tmp_path: Path) -> None:
+    async with site(tmp_path, by_password=True) as gate:
+        await by_password(gate, remember="false")
+        gate.clock.advance(301)
+        where = header(await gate.post(f"{PREFIX}/account/link/demo"), b"Location")
+        assert where == f"{PREFIX}/signin?return_to={PREFIX}/account&remember=false"
+        assert b'name="remember" value="false" checked' in (await gate.get(where)).body

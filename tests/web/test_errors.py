@@ -46,10 +46,12 @@ async def test_every_error_has_a_page_and_a_document_and_tells_no_secret(
             assert header(answer, b"Cache-Control") == "private, no-store"
 
 
-async def test_a_request_that_was_never_understood_gets_json(tmp_path: Path) -> None:
+async def test_a_request_that_was_never_understood_gets_json_unless_a_person_sees_it(tmp_path: Path) -> None:
     async with site(tmp_path) as gate:
         answer = gate.errors.answer(errors.HeadTooLarge(), inbound=None, request_id="req-7")
         assert msgspec.json.decode(answer.body) == {"error": "header_too_large", "request_id": "req-7"}
+        page = gate.errors.answer(errors.HeadTooLarge(), inbound=None, request_id="req-7", person=True)
+        assert b"Delete the cookies of this site" in page.body
         anonymous = gate.errors.answer(errors.LoginRequired(), inbound=None, request_id="req-7")
         assert anonymous.status == 401
 

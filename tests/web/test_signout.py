@@ -142,3 +142,12 @@ async def test_the_page_offers_the_issuer_only_where_it_ends_sessions(tmp_path: 
         page = await gate.get(f"{PREFIX}/signout")
         assert b"Sign out of Demo too" in page.body
         assert "form-action 'self' https:" in header(page, b"Content-Security-Policy")
+
+
+async def test_B106_a_post_with_nothing_in_it_is_a_form_without_a_token(tmp_path: Path) -> None:
+    async with site(tmp_path) as gate:
+        await gate.sign_in()
+        assert (await gate.send(gate.inbound(f"{PREFIX}/signout", method="POST"))).status == 403
+        again = await gate.send(gate.inbound(f"{PREFIX}/session", method="POST"))
+        assert (again.status, again.body) == (400, b"null")
+        assert gate.signed_in

@@ -31,6 +31,7 @@ def visit(body: bytes, *kinds: bytes, headers: tuple[tuple[bytes, bytes], ...] =
         peer="192.0.2.1",
         client_ip="192.0.2.1",
         request_id="r",
+        length=len(body),
     )
     passage = Passage(request_id="r", peer="192.0.2.1", started=0.0)
     return Visit(inbound=inbound, passage=passage, read_body=read, query=Fields())
@@ -51,6 +52,10 @@ async def test_a_form_is_read(kind: bytes) -> None:
 async def test_B072_of_json_only_strings_count() -> None:
     sent = b'{"csrfToken":"t","data":{"role":"admin"},"n":1,"x":null}'
     assert (await visit(sent, b"application/json").fields()).pairs == (("csrfToken", "t"),)
+
+
+async def test_B106_what_is_sent_without_a_body_has_no_fields_and_so_no_csrf_token() -> None:
+    assert (await visit(b"").fields()).pairs == ()
 
 
 @pytest.mark.parametrize(

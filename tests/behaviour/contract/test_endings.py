@@ -2,10 +2,12 @@
 
 import asyncio
 import re
+from typing import Any
 from urllib.parse import parse_qs, urlencode
 
 import pytest
 
+from gateway.flows.sign_ins import SignInBook
 from tests.fakes.browser import Browser, Page
 from tests.fakes.gateway import HOST
 from tests.fakes.issuer_logout import logout_token, offers_logout
@@ -91,7 +93,49 @@ async def test_B118_beyond_the_limit_the_oldest_ends_and_is_told(kept: Keeping) 
             at.clock.advance(1)
         await due(kept, at)
         assert await statuses(at, *browsers) == [401, 200, 200]
-    assert [line["reason"] for line in at.gate.events("session.ended")] == ["limit"]
+    [told] = at.gate.events("session.ended")
+    first, *_, last = at.gate.events("session.created")
+    assert (told["reason"], told["session_id"]) == ("limit", first["session_id"])
+    assert told["detail"] == f"for {last['session_id']}"
+
+
+async def test_B118_B040_a_login_in_the_place_of_a_session_takes_the_room_of_no_other(kept: Keeping) -> None:
+    async with kept.scene("max_sessions_per_user = 2") as at:
+        phone = await at.signed_in()
+        at.clock.advance(1)
+        laptop = await at.signed_in()
+        at.clock.advance(1)
+        await laptop.navigate(f"{at.ours}/signin?return_to=/")
+        await due(kept, at)
+        assert await statuses(at, phone, laptop) == [200, 200]
+    assert len(at.gate.events("session.created")) == 3
+
+
+async def test_B118_of_two_logins_at_one_moment_the_limit_leaves_one(
+    kept: Keeping, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    record, first_may = SignInBook.begin, asyncio.Event()
+    come: list[None] = []
+
+    async def last_come_first(self: SignInBook, *login: Any, **more: Any) -> tuple[bytes, ...]:
+        come.append(None)
+        if len(come) == 1:
+            await first_may.wait()
+        try:
+            return await record(self, *login, **more)
+        finally:
+            first_may.set()
+
+    monkeypatch.setattr(SignInBook, "begin", last_come_first)
+    async with kept.scene("max_sessions_per_user = 1") as at, at.node() as second:
+        browsers = [at.gate.browser(), second.browser()]
+        urls = [await at.departed(browser) for browser in browsers]
+        pages = await asyncio.gather(
+            *[browser.fetch(url) for browser, url in zip(browsers, urls, strict=True)]
+        )
+        assert [page.status for page in pages] == [303, 303]
+        await due(kept, at)
+        assert sorted(await statuses(at, *browsers)) == [200, 401]
 
 
 @pytest.mark.parametrize("by", ["sid", "sub"])

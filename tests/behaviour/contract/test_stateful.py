@@ -362,7 +362,16 @@ async def test_B111_an_end_that_cannot_be_recorded_says_so_and_is_retried(
             return await kept.kept() == 0
 
         await until(gone)
-    assert len(at.gate.events("session.ending_unrecorded")) == 1
+
+        async def recorded() -> bool:
+            async with at.store() as store:
+                return len(await store.audit.entries(event="session.ending_recorded")) == 1
+
+        await until(recorded)
+        async with at.store() as store:
+            [entry] = await store.audit.entries(event="session.ending_unrecorded")
+    [line] = at.gate.events("session.ending_unrecorded")
+    assert entry.event.session_id == line["session_id"] != ""
 
 
 async def test_B111_a_session_that_is_gone_already_signs_out_well(kept: Keeping) -> None:
