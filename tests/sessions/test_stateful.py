@@ -270,3 +270,23 @@ async def test_B056_a_session_that_ended_here_is_refused_before_the_store_is_ask
     with pytest.raises(SessionRejected, match="revoked"):
         await node.sessions.recheck(session, asks_for_roles=False)
     assert node.store.calls["find"] == 0
+
+
+@pytest.mark.parametrize("how", ["all", "others", "reissued", "distrusted"])
+async def test_B112_B114_what_others_ended_with_it_is_used_from_memory_no_more(how: str) -> None:
+    node = StatefulNode(pushed=True)
+    node.prove()
+    other = await node.sign_in()
+    mine = await node.sign_in()
+    for session in (other, mine):
+        await node.sessions.renew(session)
+        assert node.cache.find(session_key(session.id)) is not None
+    if how == "all":
+        await node.sessions.end_all(mine)
+    elif how == "others":
+        await node.sessions.end_others(mine)
+    elif how == "reissued":
+        await node.sessions.reissue(mine, ALICE)
+    else:
+        node.sessions.distrust()
+    assert node.cache.find(session_key(other.id)) is None
