@@ -17,6 +17,7 @@ from gateway.errors import Fault, SettingsInvalid, SettingsUnreadable
 
 if TYPE_CHECKING:
     from gateway.settings.loader import Loaded
+    from gateway.settings.schema import Settings
 
 FAULTS = 1
 UNREADABLE = 2
@@ -64,6 +65,19 @@ def read(path: Path, *, flags: Mapping[str, str] = _NO_FLAGS) -> "Loaded":
         return load(path, environ=os.environ, flags=flags)
     finally:
         gc.enable()
+
+
+def consult_or_exit(path: Path) -> "Settings":
+    """Return the configuration at *path* without its secrets, or say why not and exit.
+
+    Those who work beside the gateway, at its database or its routes, need not be where its secrets are.
+    """
+    from gateway.settings.loader import consult
+
+    try:
+        return consult(path, environ=os.environ)
+    except SettingsInvalid as error:
+        exit_with(error)
 
 
 def exit_with(error: SettingsInvalid) -> NoReturn:

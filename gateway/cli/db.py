@@ -4,7 +4,7 @@ from pathlib import Path
 
 import click
 
-from gateway.cli.configuration import config_option, load_or_exit
+from gateway.cli.configuration import config_option, consult_or_exit
 
 
 @click.group("db", epilog="Example: gateway db upgrade")
@@ -26,7 +26,7 @@ def upgrade(config: Path) -> None:
     from gateway.errors import SchemaMismatch, StoreUnavailable
     from gateway.store import schema
 
-    url = load_or_exit(config).settings.database.url
+    url = consult_or_exit(config).database.url
     try:
         found = schema.upgrade(url)
     except (SchemaMismatch, StoreUnavailable) as error:
@@ -47,7 +47,7 @@ def check(config: Path, *, as_json: bool) -> None:
     from gateway.errors import SchemaMismatch, StoreUnavailable
     from gateway.store import schema
 
-    url = load_or_exit(config).settings.database.url
+    url = consult_or_exit(config).database.url
     fault = ""
     try:
         schema.check(url, thorough=True)
@@ -76,7 +76,7 @@ def backup(config: Path, *, file: Path, as_json: bool) -> None:
     from gateway.errors import SchemaMismatch, StoreUnavailable
     from gateway.store.place import place_at
 
-    url = load_or_exit(config).settings.database.url
+    url = consult_or_exit(config).database.url
     try:
         size = place_at(url).copy(file)
     except (SchemaMismatch, StoreUnavailable) as error:

@@ -93,7 +93,7 @@ def plan_of(settings: "Settings", config: Path, *, client_secret: str) -> "Plan"
 
 
 def _welcome(plan: "Plan", config: Path) -> str:
-    grant = f"{SECRET_NAME}=- {_gateway()} users roles alice@example.com --grant admin"
+    grant = f"{_gateway()} users roles alice@example.com --grant admin"
     if config != Path("gateway.toml"):
         grant += f" --config {config}"
     return f"""

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 import click
 
-from gateway.cli.configuration import load_or_exit
+from gateway.cli.configuration import consult_or_exit
 
 if TYPE_CHECKING:
     from gateway.model.event import AuditEvent
@@ -38,7 +38,7 @@ def visit(config: Path, act: "Callable[[Database], Awaitable[T]]", *, create: bo
 
     from gateway.errors import SchemaMismatch, StoreUnavailable
 
-    url = load_or_exit(config).settings.database.url
+    url = consult_or_exit(config).database.url
     try:
         return asyncio.run(_visited(url, act, create=create))
     except (SchemaMismatch, StoreUnavailable, Refusal) as error:

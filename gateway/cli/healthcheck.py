@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from gateway.cli.configuration import config_option, load_or_exit
+from gateway.cli.configuration import config_option, consult_or_exit
 
 PATIENCE = 3.0
 
@@ -18,7 +18,7 @@ PATIENCE = 3.0
 @config_option
 def command(config: Path) -> None:
     """Ask the admin port of a running gateway whether it is ready; exit 0 if it is, else 1."""
-    settings = load_or_exit(config).settings
+    settings = consult_or_exit(config)
     from gateway.settings.addresses import listen_address
 
     address = listen_address(settings.admin_listen)

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from gateway.cli.configuration import config_option, load_or_exit
+from gateway.cli.configuration import config_option, consult_or_exit
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -26,7 +26,7 @@ def command(config: Path, *, as_json: bool) -> None:
     from gateway.assembly import build_routes
     from gateway.routing.table import Table
 
-    listed = [described(route) for route in Table(build_routes(load_or_exit(config).settings)).ordered]
+    listed = [described(route) for route in Table(build_routes(consult_or_exit(config))).ordered]
     if as_json:
         click.echo(json.dumps(listed, indent=2))
         return

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from gateway.cli import layout
-from gateway.cli.configuration import config_option, load_or_exit
+from gateway.cli.configuration import config_option, consult_or_exit
 from gateway.cli.desk import Refusal, nobody, record, visit
 
 if TYPE_CHECKING:
@@ -113,7 +113,7 @@ async def _end_of_user(database: "Database", name: str) -> tuple[str, dict[str, 
 
 
 def _max_age(config: Path) -> int:
-    return int(load_or_exit(config).settings.session.max_age)
+    return int(consult_or_exit(config).session.max_age)
 
 
 def _now() -> int:

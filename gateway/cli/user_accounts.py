@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from gateway.cli import layout
-from gateway.cli.configuration import config_option, load_or_exit
+from gateway.cli.configuration import config_option, consult_or_exit
 from gateway.cli.desk import Refusal, change_user, nobody, visit
 from gateway.cli.user_table import show_user
 
@@ -51,7 +51,7 @@ def unlink_account(config: Path, *, user: str, provider: str, subject: str | Non
 
     The last way to sign in stays: disable or delete the user instead.
     """
-    passwords = any(each.type == "password" for each in load_or_exit(config).settings.providers)
+    passwords = any(each.type == "password" for each in consult_or_exit(config).providers)
 
     async def unlinked(database: "Database", found: "User") -> "User | None":
         accounts = await database.users.accounts_of(found.id)

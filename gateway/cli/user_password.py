@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from gateway.cli import layout
-from gateway.cli.configuration import config_option, load_or_exit
+from gateway.cli.configuration import config_option, consult_or_exit
 from gateway.cli.desk import change_user, visit
 from gateway.cli.user_table import show_user
 
@@ -69,7 +69,7 @@ def _given_hash(config: Path) -> str:
 
 def _shortest(config: Path) -> int:
     """Return the least length of a password; where nobody can sign in with one, say so and exit."""
-    found = [each for each in load_or_exit(config).settings.providers if each.type == "password"]
+    found = [each for each in consult_or_exit(config).providers if each.type == "password"]
     if not found:
         raise click.ClickException('a password is of no use without [[providers]] type = "password"')
     return found[0].min_length

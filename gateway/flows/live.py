@@ -101,18 +101,42 @@ class Live:
         return self._count
 
     @contextmanager
-    def lasting(self, stay: Stay, *, at_once: bool = False) -> Iterator[None]:
-        """Watch over *stay* while the block runs: from its beginning with *at_once*, else if it lasts."""
-        if at_once:
-            self._enter(stay)
+    def lasting(self, stay: Stay) -> Iterator[None]:
+        """Watch over *stay* while the block runs, if it lasts."""
         # A timer costs less than a place among the guests, and most answers are over before it fires.
-        timer = None if at_once else asyncio.get_running_loop().call_later(self._every, self._enter, stay)
+        timer = asyncio.get_running_loop().call_later(self._every, self.enter, stay)
         try:
             yield
         finally:
-            if timer is not None:
-                timer.cancel()
-            self._leave(stay)
+            timer.cancel()
+            self.leave(stay)
+
+    def enter(self, stay: Stay) -> None:
+        """Watch over *stay* from now on, until it leaves."""
+        if self._count >= self._most:
+            self._close(stay, "too_many")
+            return
+        if not self._opens(stay):
+            self._close(stay, "invalid")
+            return
+        guest = self._guests.setdefault(stay.session.id, _Guest(stay.session))
+        if stay.session.lease_until > guest.session.lease_until:
+            guest.session = stay.session
+        guest.stays.append(stay)
+        self._count += 1
+        if self._rounds is None or self._rounds.done():
+            # What it finds out is about none of the requests that are under way.
+            self._rounds = asyncio.get_running_loop().create_task(self._go_round(), context=Context())
+
+    def leave(self, stay: Stay) -> None:
+        """Watch over *stay* no longer; one that was never watched over is nobody's loss."""
+        guest = self._guests.get(stay.session.id)
+        if guest is None or stay not in guest.stays:
+            return
+        guest.stays.remove(stay)
+        self._count -= 1
+        if not guest.stays:
+            del self._guests[stay.session.id]
 
     def renewed(self, session: Session) -> None:
         """Go by *session*, on its new lease, where anything is live with it."""
@@ -135,31 +159,6 @@ class Live:
         if rounds is not None:
             rounds.cancel()
             await asyncio.wait([rounds])
-
-    def _enter(self, stay: Stay) -> None:
-        if self._count >= self._most:
-            self._close(stay, "too_many")
-            return
-        if not self._opens(stay):
-            self._close(stay, "invalid")
-            return
-        guest = self._guests.setdefault(stay.session.id, _Guest(stay.session))
-        if stay.session.lease_until > guest.session.lease_until:
-            guest.session = stay.session
-        guest.stays.append(stay)
-        self._count += 1
-        if self._rounds is None or self._rounds.done():
-            # What it finds out is about none of the requests that are under way.
-            self._rounds = asyncio.get_running_loop().create_task(self._go_round(), context=Context())
-
-    def _leave(self, stay: Stay) -> None:
-        guest = self._guests.get(stay.session.id)
-        if guest is None or stay not in guest.stays:
-            return
-        guest.stays.remove(stay)
-        self._count -= 1
-        if not guest.stays:
-            del self._guests[stay.session.id]
 
     async def _go_round(self) -> None:
         while self._guests:
@@ -214,7 +213,7 @@ class Live:
             self._close(stay, reason)
 
     def _close(self, stay: Stay, reason: str) -> None:
-        self._leave(stay)
+        self.leave(stay)
         self._audit(
             AuditEvent(
                 name="session.cut",

@@ -5,6 +5,7 @@ as it comes; what it becomes is the app's to bound.
 """
 
 from collections.abc import Callable
+from math import inf
 
 from gateway.front.frames import POLICY, TOO_BIG, Frames
 
@@ -29,7 +30,8 @@ class Allowance(Frames):
 
     `message` is how many bytes one message may hold, all its fragments together, and `frames` how many
     may begin in a second, None for any number. A frame that has begun may keep us waiting for *patience*
-    seconds, and longer where it comes with *rate* bytes a second. *now* is in seconds.
+    seconds, and longer where it comes with *rate* bytes a second; only time counts for which it is waited
+    for. *now* is in seconds.
     """
 
     __slots__ = (
@@ -40,6 +42,7 @@ class Allowance(Frames):
         "_now",
         "_patience",
         "_rate",
+        "_since",
         "_size",
         "_waited",
         "wait",
@@ -62,6 +65,7 @@ class Allowance(Frames):
         self._now = now
         self._full_at = 0.0
         self._held = 0
+        self._since = inf
         self._size = 0
         self._waited = 0.0
         self.wait = 0.0
@@ -71,22 +75,32 @@ class Allowance(Frames):
 
         Raises NotAllowed at a frame that makes its message too large.
         """
+        if self._since < inf:
+            self._count()
         return super().follow(data, at)
 
-    @property
-    def under_way(self) -> bool:
-        """Whether a frame has begun and not ended."""
-        return bool(self._left or self._head)
+    def wait_for_more(self, *, on: bool) -> None:
+        """Note whether the client is waited for from now on."""
+        if on is (self._since < inf):
+            return
+        if on:
+            self._since = self._now()
+        else:
+            self._count()
+            self._since = inf
+
+    def _count(self) -> None:
+        now = self._now()
+        self._waited += now - self._since
+        self._since = now
 
     @property
-    def left_to_wait(self) -> float:
-        """How many seconds more the frame under way may keep us waiting."""
+    def overdue_at(self) -> float:
+        """When a frame that has begun and not ended is over; never where nobody waits for it."""
+        if not self._left and not self._head:
+            return inf
         come = len(self._head) or self._size - self._left
-        return max(self._patience, come / self._rate) - self._waited
-
-    def waited(self, seconds: float) -> None:
-        """Count *seconds* for which the client was waited for in the middle of a frame."""
-        self._waited += seconds
+        return self._since + max(self._patience, come / self._rate) - self._waited
 
     def overdue(self) -> NotAllowed:
         """Return what is said of a frame that does not come."""

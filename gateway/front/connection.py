@@ -13,40 +13,48 @@ from typing import Protocol, cast
 import msgspec
 from aiohttp import web
 from aiohttp.http import RawRequestMessage
-from aiohttp.streams import EMPTY_PAYLOAD, StreamReader
+from aiohttp.streams import StreamReader
 from aiohttp.web_protocol import _ErrInfo
 
 from gateway.errors import GatewayError
-from gateway.front.crowd import Guest
+from gateway.front.crowd import Newcomer
+from gateway.front.ends import Near, Owner
 from gateway.front.intake import Intake
 from gateway.front.limits import Limits
 from gateway.model.inbound import Inbound
 from gateway.model.turn import Outbox, Turn
+from gateway.pipeline import Course
 
 # How long a connection may stay without a request once the gateway is to end, in seconds.
 _FIRST_REQUEST = 1.0
+
+# Bytes of a body that need not be streamed.
+_SMALL = 16 * 1024
 
 Refuse = Callable[[GatewayError, str], bytes]
 Serve = Callable[["Connection", RawRequestMessage, StreamReader], Awaitable[bool]]
 
 
-class Previous(msgspec.Struct, frozen=True, kw_only=True):
+class Previous(msgspec.Struct, kw_only=True, eq=False):
     """The last request that was understood on a connection, and who understood it.
 
     `rest` is what followed the target in a GET's head, where the head is known byte by byte; else empty.
+    `course` is what the fast lane passed on last of those that repeat it.
     """
 
     reader: object
     message: RawRequestMessage
     inbound: Inbound
     rest: bytes
+    course: Course | None = None
 
 
 class FastLane(Protocol):
     """Passes requests on without the connection's task."""
 
-    def take(self, connection: "Connection", message: RawRequestMessage) -> bool:
-        """Begin *message* and set `connection.passing`, or return False with nothing done."""
+    def take(self, connection: "Connection", message: RawRequestMessage, payload: StreamReader) -> bool:
+        """Begin *message*, all of whose *payload* is here, and set `connection.passing`, or return False
+        with nothing done."""
         ...
 
     def recall(self, connection: "Connection", data: bytes) -> Previous | None:
@@ -55,6 +63,14 @@ class FastLane(Protocol):
 
     def repeat(self, connection: "Connection", previous: Previous, target: bytes) -> bool:
         """Begin what differs from *previous* in its *target* at most, as `take` does."""
+        ...
+
+
+class Host(Owner, Protocol):
+    """Knows all connections."""
+
+    def give_place(self, connection: "Connection", near: Near, transport: asyncio.Transport) -> None:
+        """Count *near*, on *transport*, in the place of *connection*."""
         ...
 
 
@@ -70,8 +86,8 @@ class Connection(Intake):
     *serve* answers one request and says whether another may follow; *refuse* gives the bytes that
     answer a head which is none; *lane* takes what needs no task; *arrival* is whom it takes the place of,
     and whose address it has. `draining` says that the current
-    answer is the last one; `farewell` gives the last words where HTTP was left; `previous` is the last
-    request that was understood here, `passing` the one under way in the fast lane.
+    answer is the last one; `previous` is the last request that was understood here, `passing` the one under
+    way in the fast lane.
     """
 
     __slots__ = (
@@ -86,7 +102,6 @@ class Connection(Intake):
         "arrival",
         "client_cert",
         "draining",
-        "farewell",
         "passing",
         "previous",
     )
@@ -101,7 +116,7 @@ class Connection(Intake):
         refuse: Refuse,
         turn: Turn,
         lane: FastLane | None = None,
-        arrival: Guest | None = None,
+        arrival: Newcomer | None = None,
     ) -> None:
         super().__init__(manager, loop=loop, limits=limits)
         self._serve = serve
@@ -117,7 +132,6 @@ class Connection(Intake):
         self.passing: UnderWay | None = None
         self.previous: Previous | None = None
         self.draining = False
-        self.farewell: Callable[[], bytes] | None = None
 
     @property
     def peer(self) -> str:
@@ -158,7 +172,7 @@ class Connection(Intake):
     def idle(self) -> bool:
         """Whether it waits for a request of which nothing has come."""
         waits = self._waiter is not None and not self._messages and self.passing is None
-        return waits and not self._head_seen and self._flow is None
+        return waits and not self._head_seen
 
     def arrived(self) -> None:
         """Give the next request to the fast lane or wake the task for it, unless one is under way."""
@@ -167,16 +181,20 @@ class Connection(Intake):
             return
         if self._lane is not None and len(self._messages) == 1:
             message, payload = self._messages[0]
-            bodiless = payload is EMPTY_PAYLOAD
-            if bodiless and not isinstance(message, _ErrInfo) and self._lane.take(self, message):
+            if not isinstance(message, _ErrInfo) and self._fits(self._lane, message, payload):
                 self._messages.popleft()
                 self._consumed()
                 return
         waiter.set_result(None)
 
-    def eof_received(self) -> bool:  # type: ignore[override]
-        self._flush()  # the transport may close by itself now
-        return super().eof_received()
+    def _fits(self, lane: FastLane, message: RawRequestMessage, payload: StreamReader) -> bool:
+        """Begin *message* in the *lane* where its body has come with its head and is small, and say whether
+        it fits there; chunks are for whoever streams."""
+        whole = payload.is_eof() and payload.total_bytes <= _SMALL and not message.chunked
+        return whole and lane.take(self, message, payload)
+
+    def eof_received(self) -> None:
+        self._flush()  # the transport closes by itself now
 
     def connection_lost(self, exc: BaseException | None) -> None:
         if self._abort_timer is not None:
@@ -238,7 +256,8 @@ class Connection(Intake):
             self.force_close()
             return
         self._await_another()
-        self.arrived()
+        if self._messages:
+            self.arrived()
 
     def hand_over(self, work: Callable[[], Awaitable[bool]]) -> None:
         """Let the connection's task go on with the request under way, as soon as it runs."""
@@ -286,12 +305,6 @@ class Connection(Intake):
         """Return once the client has read enough for more."""
         await self._drain_helper()
 
-    def write_eof(self) -> None:
-        """Say that nothing more is written, where the transport can say so without ending all."""
-        if self.transport is not None and self.transport.can_write_eof():
-            self._flush()
-            self.transport.write_eof()
-
     def cut(self) -> None:
         """Abort, so that the client sees an answer that is not complete."""
         if self.transport is not None:
@@ -299,14 +312,16 @@ class Connection(Intake):
             self.transport.abort()
         self.force_close()
 
-    def dismiss(self, farewell: bytes) -> None:
-        """End what lasts: with *farewell* where there is one and the client takes what it is written, else
-        by a cut."""
-        if not farewell or self.transport is None or self.backlog:
-            self.cut()
-            return
-        self.write(farewell)
-        self.force_close()
+    def give_way(self, near: Near) -> None:
+        """Leave the client, and its place among the connections, to *near*: here this one has ended."""
+        transport, host = self.transport, cast(Host, self._manager)
+        if transport is None:
+            raise ConnectionResetError("client is gone")
+        self._flush()
+        near.begin(transport, owner=host, patience=self._limits.write_idle, full=self.congested)
+        host.give_place(self, near, transport)
+        self.transport = self._task_handler = None  # the one goes on, the other ends by itself
+        self.connection_lost(None)
 
     async def end(self, *, linger: bool) -> None:
         """Close once everything written is sent; *linger* where the client may still be sending.
@@ -337,15 +352,12 @@ class Connection(Intake):
             self._abort_timer = self._loop.call_later(self._limits.write_idle, transport.abort)
 
     def wind_down(self) -> None:
-        """Let the request under way be the last one; close at once where there is none, or HTTP was left.
+        """Let the request under way be the last one; close at once where there is none.
 
         A new connection is given a moment for its first request, which is on its way: no client expects
         to be turned away before it.
         """
         self.draining = True
-        if self._flow is not None:
-            # It may stay for hours, and only its two ends know when it may go.
-            self.dismiss(self.farewell() if self.farewell is not None else b"")
         if self._request_count:
             self._close_if_idle()
         else:

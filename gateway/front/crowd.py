@@ -18,13 +18,18 @@ class Guest(Protocol):
     """A connection, as far as it is counted."""
 
     @property
-    def peer(self) -> str: ...
-    @property
     def idle(self) -> bool:
         """Whether it waits for a request of which nothing has come."""
         ...
 
     def force_close(self) -> None: ...
+
+
+class Newcomer(Guest, Protocol):
+    """A connection of which it is asked whose it is."""
+
+    @property
+    def peer(self) -> str: ...
 
 
 class Counts(Protocol):
@@ -57,7 +62,7 @@ class Crowd:
     def __iter__(self) -> Iterator[Guest]:
         return iter(tuple(self._guests))
 
-    def enter(self, guest: Guest) -> bool:
+    def enter(self, guest: Newcomer) -> bool:
         """Count *guest* in and return True, or return False where there is no place for it."""
         peer = guest.peer
         if self._has_enough(peer):
@@ -71,7 +76,7 @@ class Crowd:
         self._counts.connection_opened()
         return True
 
-    def recount(self, guest: Guest) -> bool:
+    def recount(self, guest: Newcomer) -> bool:
         """Count *guest* under the address that it has now; where that has enough, out, and return False."""
         former, peer = self._guests.get(guest), guest.peer
         if former is None:

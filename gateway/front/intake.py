@@ -21,7 +21,6 @@ from gateway.errors import (
     RequestTimedOut,
     TargetTooLong,
 )
-from gateway.front.inflow import Inflow
 from gateway.front.limits import Limits
 
 _END_OF_HEAD = b"\r\n\r\n"
@@ -56,7 +55,6 @@ class Intake(RequestHandler):
     __slots__ = (
         "_deaf",
         "_discarded",
-        "_flow",
         "_framing",
         "_head_seen",
         "_head_timer",
@@ -84,7 +82,6 @@ class Intake(RequestHandler):
         self._head_timer: asyncio.TimerHandle | None = None
         self._framing = 0
         self._deaf = False
-        self._flow: Inflow | None = None
         self._discarded = 0
         self._lingering: asyncio.Future[None] | None = None
         self._max_msg_queue_size = limits.pipelined
@@ -110,7 +107,7 @@ class Intake(RequestHandler):
         if self._force_close or self._close:
             return
         if self._deaf:
-            self._pass_by(data)
+            self._discard(len(data))
         elif len(data) > self._limits.head and not self._body_open() and self._endless(data):
             self._refuse_head(HeadTooLarge("head without end"))
         else:
@@ -194,26 +191,20 @@ class Intake(RequestHandler):
         self._messages.append((refusal, EMPTY_PAYLOAD))
         self.arrived()
 
-    def leave_http(self) -> Inflow:
-        """Return what the client sends from now on, which nobody parses any more."""
+    def leave_http(self) -> bytes:
+        """Return what the client sent after its request, which nobody parses any more.
+
+        Raises RequestRejected where no upgrade was asked for, ConnectionResetError where the client is gone.
+        """
+        if self.transport is None:
+            raise ConnectionResetError("client is gone")
         if not self._deaf:
             super().data_received(b"")  # the parser stopped at the message's end, before the switch
         if self._deaf or not self._upgraded or self._messages:
             raise RequestRejected("the client's parser knows of no upgrade")
-        self._stop_head_timer()
         self._deaf = True
-        self._flow = flow = Inflow(pause=self._pause_transport_reading, resume=self._resume_transport_reading)
-        self._resume_transport_reading()
         early, self._message_tail = self._message_tail, b""
-        if early:
-            flow.put(early)
-        return flow
-
-    def _pass_by(self, data: bytes) -> None:
-        if self._flow is not None:
-            self._flow.put(data)
-        else:
-            self._discard(len(data))
+        return early
 
     def _discard(self, size: int) -> None:
         self._discarded += size
@@ -223,18 +214,8 @@ class Intake(RequestHandler):
         if self._lingering is not None and not self._lingering.done():
             self._lingering.set_result(None)
 
-    def eof_received(self) -> bool:  # type: ignore[override]
-        """Go on writing to a client that only stopped sending, where it has left HTTP."""
-        flow, transport = self._flow, self.transport
-        if flow is None or transport is None:
-            return False
-        flow.end()
-        return transport.can_write_eof()
-
     def connection_lost(self, exc: BaseException | None) -> None:
         self._stop_head_timer()
-        if self._flow is not None:
-            self._flow.end()
         payload = self._payload
         if payload is not None and not payload.is_eof() and payload.exception() is None:
             payload.set_exception(ConnectionResetError("client is gone"))

@@ -14,6 +14,7 @@ from gateway.pipeline import Passage
 
 # What nginx writes where nobody was left to answer.
 _CLIENT_GONE = 499
+_SWITCHING = 101
 
 
 class RequestLog(Protocol):
@@ -26,10 +27,19 @@ class RequestLog(Protocol):
 class RequestCounts(Protocol):
     def enter(self) -> None: ...
     def leave(self) -> None: ...
+    def websocket_opened(self) -> None: ...
+    def websocket_closed(self) -> None: ...
     def request(
-        self, *, route: str, method: str, status: int, duration: float, upstream: float | None = None
+        self,
+        *,
+        route: str,
+        method: str,
+        status: int,
+        duration: float,
+        upstream: float | None = None,
+        decision: str = "",
+        reason: str = "",
     ) -> None: ...
-    def decision(self, *, route: str, decision: str, reason: str) -> None: ...
 
 
 class RequestLedger:
@@ -61,6 +71,12 @@ class RequestLedger:
         self._counts.enter()
         self._current.set(passage)
 
+    def upgraded(self, passage: Passage) -> None:
+        """Count a request, which is answered, as an open WebSocket from now on."""
+        passage.status = _SWITCHING
+        self._counts.leave()
+        self._counts.websocket_opened()
+
     def audit(self, event: AuditEvent) -> None:
         """Write *event* with the route, the address and the request that it belongs to."""
         passage = self._current.get()
@@ -79,7 +95,10 @@ class RequestLedger:
         gone = error is not None and isinstance(error, ConnectionError | CancelledError)
         if not passage.status:
             passage.status = _CLIENT_GONE if gone else 500
-        self._counts.leave()
+        if passage.status == _SWITCHING:
+            self._counts.websocket_closed()
+        else:
+            self._counts.leave()
         duration = self._monotonic() - passage.started
         inbound = passage.inbound
         route = self._route(passage)
@@ -90,9 +109,9 @@ class RequestLedger:
             status=passage.status,
             duration=duration,
             upstream=passage.upstream_seconds,
+            decision=passage.decision,
+            reason=passage.reason,
         )
-        if passage.decision:
-            self._counts.decision(route=route, decision=passage.decision, reason=passage.reason)
         if self._log.takes(level_of(passage.status, route=route)):  # a line costs more than all the rest
             self._log.request(_line(passage, inbound, route, duration))
         if error is not None and not gone and not _refused(error):

@@ -11,15 +11,14 @@ from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Protocol
 
-from gateway.errors import StoreUnavailable, UpstreamBroken
+from gateway.errors import UpstreamBroken
 from gateway.flows.live import Stay
-from gateway.front.frames import GOING_AWAY, POLICY, TRY_AGAIN
+from gateway.front.ends import Near
 from gateway.front.limits import Limits
-from gateway.front.tunnel import Inflow, Tunnel
+from gateway.front.upgrade import Ended, Upgrade, stay_of
 from gateway.model.answer import Answer
 from gateway.model.event import AuditEvent
 from gateway.model.inbound import Inbound, RawHeaders
-from gateway.model.route import WebSocketTerms
 from gateway.pipeline import Passage
 from gateway.upstream.answer_head import AnswerHead
 from gateway.upstream.exchange import UpstreamAnswer
@@ -44,18 +43,16 @@ class Wire(Protocol):
     @property
     def backlog(self) -> int: ...
     def cut(self) -> None: ...
-    def leave_http(self) -> Inflow: ...
-    def dismiss(self, farewell: bytes) -> None: ...
-
-    farewell: Callable[[], bytes] | None
-
-    def write_eof(self) -> None: ...
+    def leave_http(self) -> bytes: ...
+    def give_way(self, near: Near) -> None: ...
 
 
 class Watch(Protocol):
     """Watches over what lasts."""
 
-    def lasting(self, stay: Stay, *, at_once: bool = False) -> AbstractContextManager[None]: ...
+    def lasting(self, stay: Stay) -> AbstractContextManager[None]: ...
+    def enter(self, stay: Stay) -> None: ...
+    def leave(self, stay: Stay) -> None: ...
 
 
 class RequestRest(Protocol):
@@ -70,7 +67,8 @@ class Manner:
     """What all answers of one configuration have in common.
 
     `live` watches over those that last, `owns_cookie` knows the names that no upstream may set, `audit`
-    hears of one that tried, `date` is the `Date` of answers of our own.
+    hears of one that tried, `date` is the `Date` of answers of our own. `upgraded` hears of a request whose
+    connection leaves HTTP, and `ended` when that is over.
     """
 
     live: Watch
@@ -78,6 +76,8 @@ class Manner:
     owns_cookie: Callable[[bytes], bool]
     audit: Callable[[AuditEvent], None]
     date: Callable[[], bytes]
+    upgraded: Callable[[Passage], None]
+    ended: Ended
 
 
 class ClientReply:
@@ -85,9 +85,10 @@ class ClientReply:
 
     After `relay` has written a head there is never a second answer: a broken body ends in `cut`.
     `keep_alive` says whether the connection can carry another request; the head tells the client.
+    `upgraded` says that the request is not over with its answer: `Manner.ended` hears when it is.
     """
 
-    __slots__ = ("_head_only", "_manner", "_rest", "_tunnel", "_version", "_wire", "begun", "keep_alive")
+    __slots__ = ("_head_only", "_manner", "_rest", "_version", "_wire", "begun", "keep_alive", "upgraded")
 
     def __init__(
         self,
@@ -104,9 +105,8 @@ class ClientReply:
         self._rest = rest
         self._head_only = method == "HEAD"
         self._version = version
-        self._tunnel: Tunnel | None = None
         self.keep_alive = keep_alive
-        self.begun = False
+        self.begun = self.upgraded = False
 
     def proceed(self) -> None:
         """Tell a waiting client to send its body."""
@@ -130,59 +130,46 @@ class ClientReply:
         """Write the upstream's answer as it comes, with backpressure, for as long as its session holds.
 
         A body that breaks cuts the connection, so that the client sees it incomplete. Where the upstream
-        left HTTP, so does the client, and the answer lasts until both have ended.
+        left HTTP, so does the client, and both are left to each other.
         """
+        if answer.upgraded:
+            self._upgrade(answer, passage)
+            return
         if self.relay_whole(answer, passage):
             await self.settle()
             return
         try:
-            with self._watched(passage, at_once=answer.upgraded):
-                if answer.upgraded:
-                    await self._carry(answer, passage)
-                else:
-                    chunked = self._chunked(answer.head)
-                    self._relay_head(answer.head, passage, framing=_CHUNKED if chunked else b"")
-                    await self._stream(answer, passage, chunked=chunked)
+            with self._watched(passage):
+                chunked = self._chunked(answer.head)
+                self._relay_head(answer.head, passage, framing=_CHUNKED if chunked else b"")
+                await self._stream(answer, passage, chunked=chunked)
         except BaseException:
             self.keep_alive = False
             self._wire.cut()
             raise
 
-    def _watched(self, passage: Passage, *, at_once: bool) -> AbstractContextManager[None]:
+    def _watched(self, passage: Passage) -> AbstractContextManager[None]:
         """Cut the answer off once its caller would no longer be let in."""
-        if passage.session is None or passage.route is None or passage.inbound is None:
-            return nullcontext()
 
         def end(why: str) -> None:
             passage.reason = why
-            code = TRY_AGAIN if why == StoreUnavailable.code else POLICY
-            self._wire.dismiss(b"" if self._tunnel is None else self._tunnel.farewell(code))
+            self._wire.cut()
 
-        stay = Stay(
-            route=passage.route,
-            session=passage.session,
-            method=passage.inbound.method,
-            client_ip=passage.inbound.client_ip,
-            request_id=passage.request_id,
-            end=end,
-            cookies=passage.inbound.cookies,
-        )
-        return self._manner.live.lasting(stay, at_once=at_once)
+        stay = stay_of(passage, end)
+        return nullcontext() if stay is None else self._manner.live.lasting(stay)
 
-    async def _carry(self, answer: UpstreamAnswer, passage: Passage) -> None:
+    def _upgrade(self, answer: UpstreamAnswer, passage: Passage) -> None:
+        """Let client and upstream go on without us; raises what makes that impossible."""
         self.keep_alive = False
-        inflow = self._wire.leave_http()
-        terms = WebSocketTerms() if passage.route is None else passage.route.websocket_terms
-        tunnel = self._tunnel = Tunnel(
-            self._wire, inflow, answer, settle=self.settle, terms=terms, limits=self._manner.limits
-        )
-        self._wire.farewell = lambda: tunnel.farewell(GOING_AWAY)
+        early = self._wire.leave_http()
+        manner = self._manner
+        upgrade = Upgrade(passage, watch=manner.live, limits=manner.limits, ended=manner.ended)
+        said = answer.leave_http(upgrade.tunnel.far)
+        manner.upgraded(passage)
         self._relay_head(answer.head, passage, framing=_UPGRADED)
-        try:
-            await tunnel.carry()
-        finally:
-            passage.sent = tunnel.sent
-            passage.reason = tunnel.refusal or passage.reason
+        self._wire.give_way(upgrade.tunnel.near)
+        self.upgraded = True
+        upgrade.begin(early, said)
 
     def relay_whole(self, answer: UpstreamAnswer, passage: Passage) -> bool:
         """Write an answer whose body is all here, in one write; say whether it is."""
@@ -282,6 +269,20 @@ class ClientReply:
                     continue  # slow, but reading
                 self._wire.cut()
                 raise ConnectionAbortedError("client stopped reading") from None
+
+
+def as_it_came(head: AnswerHead, passage: Passage) -> bytes | None:
+    """Return the opening of an upstream's answer to which nothing is added but whose request it answers.
+
+    That is so on a connection of HTTP/1.1 that lasts; None where there is more to say.
+    """
+    return None if head.length is None or passage.leave else head.laid_out
+
+
+def as_it_goes(opening: bytes, body: bytes, passage: Passage) -> bytes:
+    """Return what `ClientReply.relay` writes of a whole answer that goes `as_it_came`."""
+    passage.sent = len(body)
+    return b"%bX-Request-Id: %b\r\n\r\n%b" % (opening, passage.request_id.encode(), body)
 
 
 def reason(status: int) -> bytes:

@@ -8,7 +8,8 @@ from aiohttp.web_protocol import RequestHandler
 from aiohttp.web_request import BaseRequest
 
 from gateway.front.connection import Connection, FastLane, Refuse, Serve
-from gateway.front.crowd import BUSY, Crowd, Guest
+from gateway.front.crowd import BUSY, Crowd, Newcomer
+from gateway.front.ends import End, Near
 from gateway.front.intake import check_names
 from gateway.front.limits import Limits
 from gateway.model.turn import Turn
@@ -43,13 +44,13 @@ class Server(web.Server):
         self._certificate = certificate
         self._crowd = crowd
         self._turn = Turn()
-        self._open: dict[Connection, asyncio.Transport] = {}
+        self._open: dict[Connection | Near, asyncio.Transport] = {}
         self._all_gone: asyncio.Future[None] | None = None
 
     def __call__(self) -> Connection:
         return self.receive(None)
 
-    def receive(self, arrival: Guest | None) -> Connection:
+    def receive(self, arrival: Newcomer | None) -> Connection:
         """Return what serves a new connection; where it was counted as *arrival*, it takes its place."""
         loop = asyncio.get_running_loop()
         return Connection(
@@ -93,8 +94,23 @@ class Server(web.Server):
     def connection_lost(self, handler: RequestHandler, exc: BaseException | None = None) -> None:
         super().connection_lost(handler, exc)
         if isinstance(handler, Connection):
-            self._open.pop(handler, None)
-            self._crowd.leave(handler)
+            self._gone(handler)
+
+    def give_place(self, connection: Connection, near: Near, transport: asyncio.Transport) -> None:
+        """Count *near*, on *transport*, in the place of *connection*, which has left HTTP."""
+        self._open[near] = transport
+        self._crowd.hand_on(connection, near)
+        if self._all_gone is not None:
+            asyncio.get_running_loop().call_soon(near.wind_down)
+
+    def forget(self, end: End) -> None:
+        """Count *end* out: its connection is gone."""
+        if isinstance(end, Near):
+            self._gone(end)
+
+    def _gone(self, guest: Connection | Near) -> None:
+        self._open.pop(guest, None)
+        self._crowd.leave(guest)
         if not self._open and self._all_gone is not None and not self._all_gone.done():
             self._all_gone.set_result(None)
 
@@ -102,7 +118,8 @@ class Server(web.Server):
         """Close idle connections at once, the others after their answer, all after *seconds*."""
         self._all_gone = asyncio.get_running_loop().create_future()
         await asyncio.sleep(0)  # one that was just accepted is idle only after its first step
-        tasks = [task for each in self._open if (task := each.task) is not None]
+        serving = [each for each in self._open if isinstance(each, Connection)]
+        tasks = [task for each in serving if (task := each.task) is not None]
         for each in list(self._open):
             each.wind_down()
         if self._open:
@@ -111,6 +128,8 @@ class Server(web.Server):
             transport.abort()
         if tasks:
             await asyncio.wait(tasks, timeout=_CANCELLING)
+        if self._open:
+            await asyncio.wait((self._all_gone,), timeout=_CANCELLING)
 
 
 async def _never(_request: BaseRequest) -> web.StreamResponse:

@@ -1,6 +1,7 @@
 """A request as we understood it: the one canonical form that every later stage reads."""
 
 import msgspec
+from msgspec.structs import replace
 
 RawHeaders = tuple[tuple[bytes, bytes], ...]
 
@@ -70,6 +71,10 @@ class Inbound(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def has_body(self) -> bool:
         return self.chunked or bool(self.length)
+
+    def outline(self) -> "Inbound":
+        """Return what is still told of the request once it was served: all but its fields."""
+        return replace(self, headers=(), notes=Notes(), forwarded_for=(), client_cert=b"")
 
     @property
     def hostname(self) -> str:

@@ -73,26 +73,67 @@ def load(path: Path | None, *, environ: Mapping[str, str], flags: Mapping[str, s
     return _load(read(path), environ, flags)
 
 
+def consult(path: Path | None, *, environ: Mapping[str, str]) -> Settings:
+    """Return the configuration for whoever works beside the gateway and has no use for its secrets.
+
+    Those that cannot be had here are no fault, and no key can be made of `secret`, which is empty. Raises
+    as `load` does.
+    """
+    layers = _layered(read(path), environ, _NONE)
+    settings, found = _validated(layers.raw, layers.around)
+    absent = [each for each in found if each.absent]
+    wrong = [each for each in found if not each.absent]
+    if absent and not wrong:
+        settings, wrong = _validated(mended(layers.raw, absent), layers.around)
+        wrong = [each for each in wrong if not _rests_on(each, absent, layers.raw)]
+    return layers.sound(settings, wrong).model_copy(update={"secret": ()})
+
+
 def _load(document: Document, environ: Mapping[str, str], flags: Mapping[str, str]) -> Loaded:
+    layers = _layered(document, environ, flags)
+    settings = layers.sound(*_validated(layers.raw, layers.around))
+    above = {override.path: override.origin for override in layers.overrides}
+    known = _secrets(settings, layers.raw, above)
+    return Loaded(
+        settings=settings,
+        told=Told(settings, layers.raw, document=document, above=above),
+        warnings=tuple(cautions(settings, known)),
+        secrets=MappingProxyType(known),
+        files=layers.around.files,
+        again=partial(_load, document, environ, flags),
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Layers:
+    """What file, environment, flags and presets say together: *raw*. *astray* are those that name no key."""
+
+    document: Document
+    around: Surroundings
+    raw: dict[str, object] = field(repr=False)
+    overrides: Sequence[Override] = field(repr=False)
+    fills: Sequence[Override]
+    astray: Sequence[Finding]
+
+    def sound(self, settings: Settings | None, found: Sequence[Finding]) -> Settings:
+        """Return *settings*, or raise SettingsInvalid with all that was *found*."""
+        faults = [*self.astray, *told_once(found, self.fills)]
+        if settings is None or faults:
+            raise _invalid(faults, self.document, self.overrides)
+        return settings
+
+
+def _layered(document: Document, environ: Mapping[str, str], flags: Mapping[str, str]) -> _Layers:
     outside = [*from_environment(environ), *from_flags(flags)]
     overrides = [each for each in outside if isinstance(each, Override)]
     raw, fills = filled(_merged(document.values, overrides), PRESETS)
-    overrides += fills
-    around = Surroundings(directory=document.directory, environ=environ)
-    settings, found = _validated(raw, around)
-    found = told_once(found, fills)
-    found = [each for each in outside if isinstance(each, Finding)] + found
-    if settings is None or found:
-        raise _invalid(found, document, overrides)
-    above = {override.path: override.origin for override in overrides}
-    known = _secrets(settings, raw, above)
-    return Loaded(
-        settings=settings,
-        told=Told(settings, raw, document=document, above=above),
-        warnings=tuple(cautions(settings, known)),
-        secrets=MappingProxyType(known),
-        files=around.files,
-        again=partial(_load, document, environ, flags),
+    return _Layers(
+        document=document,
+        around=Surroundings(directory=document.directory, environ=environ),
+        raw=raw,
+        overrides=(*overrides, *fills),
+        fills=fills,
+        astray=[each for each in outside if isinstance(each, Finding)],
     )
 
 

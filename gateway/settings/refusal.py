@@ -13,12 +13,17 @@ class Refused(ValueError):
         self.suggestion = suggestion
 
 
+class Absent(Refused):
+    """A reference that is sound, to what cannot be had here."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Finding:
     """One thing wrong at *path*.
 
     `because` names the other keys it was concluded from: where one of them is itself broken, the
-    conclusion is dropped. `place` is set where the thing stands outside the file.
+    conclusion is dropped. `place` is set where the thing stands outside the file. `absent` says that
+    nothing is wrong but that what the value refers to cannot be had here.
     """
 
     path: KeyPath
@@ -26,6 +31,7 @@ class Finding:
     suggestion: str = ""
     because: tuple[KeyPath, ...] = ()
     place: str = ""
+    absent: bool = False
 
 
 def related(one: KeyPath, other: KeyPath) -> bool:

@@ -1,17 +1,20 @@
 """What pydantic found wrong, said in our words and at our key paths."""
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
 from gateway.settings.notation import KeyPath, nearest, one_of, toml
-from gateway.settings.refusal import Finding, Refused
+from gateway.settings.refusal import Absent, Finding, Refused
 from gateway.settings.shape import field_at, homes, is_hidden, model_at
 
 _KEY_MARK = "[key]"  # how pydantic says that a map's key is wrong, not its value
 _MUST = "must be "
+# Long enough for a secret, and all that a private key is known by here.
+_STAND_IN = f"{'x' * 64} PRIVATE KEY-----"
 _SENTENCES = {
     "missing": "is required, and not set",
     "extra_forbidden": "unknown key",
@@ -27,21 +30,21 @@ _SENTENCES = {
 
 def findings(error: ValidationError, raw: Mapping[str, object]) -> Iterator[Finding]:
     """Yield one finding for each value that is wrong, never with the input in it."""
-    told: dict[KeyPath, list[tuple[str, str]]] = {}
+    told: dict[KeyPath, list[Finding]] = {}
     for details in error.errors(include_url=False):
-        path = as_written(details["loc"], raw)
-        told.setdefault(path, []).append(_told(details, path))
-    for path, sentences in told.items():
-        for message, suggestion in _alternatives(sentences):
-            yield Finding(path=path, message=message, suggestion=suggestion)
+        found = _told(details, as_written(details["loc"], raw))
+        told.setdefault(found.path, []).append(found)
+    for alternatives in told.values():
+        yield from _in_one(alternatives)
 
 
-def _alternatives(sentences: Sequence[tuple[str, str]]) -> Sequence[tuple[str, str]]:
+def _in_one(found: Sequence[Finding]) -> Sequence[Finding]:
     """Say in one sentence what a value must be that may be of several kinds, and is of none."""
-    wanted = sorted({message.removeprefix(_MUST) for message, _ in sentences})
-    if len(sentences) == 1 or not all(message.startswith(_MUST) for message, _ in sentences):
-        return sentences
-    return [(_MUST + " or ".join(wanted), next((each for _, each in sentences if each), ""))]
+    if len(found) == 1 or not all(each.message.startswith(_MUST) for each in found):
+        return found
+    wanted = sorted({each.message.removeprefix(_MUST) for each in found})
+    suggestion = next((each.suggestion for each in found if each.suggestion), "")
+    return [replace(found[0], message=_MUST + " or ".join(wanted), suggestion=suggestion)]
 
 
 def mended(raw: Mapping[str, object], broken: Sequence[Finding]) -> dict[str, object]:
@@ -56,7 +59,13 @@ def mended(raw: Mapping[str, object], broken: Sequence[Finding]) -> dict[str, ob
     return copy
 
 
-def _told(details: ErrorDetails, path: KeyPath) -> tuple[str, str]:
+def _told(details: ErrorDetails, path: KeyPath) -> Finding:
+    cause = details.get("ctx", {}).get("error")
+    message, suggestion = _said(details, path)
+    return Finding(path=path, message=message, suggestion=suggestion, absent=isinstance(cause, Absent))
+
+
+def _said(details: ErrorDetails, path: KeyPath) -> tuple[str, str]:
     cause = details.get("ctx", {}).get("error")
     if isinstance(cause, Refused):
         return str(cause), cause.suggestion
@@ -149,7 +158,7 @@ def _fill(raw: Any, path: KeyPath) -> None:
     fields = model.model_fields.items() if model is not None else ()
     for name, field in fields:
         if field.is_required() and name not in raw:
-            raw[name] = "x" * 64 if is_hidden(field) else next(iter(field.examples or ()), "")
+            raw[name] = _STAND_IN if is_hidden(field) else next(iter(field.examples or ()), "")
     children = enumerate(raw) if isinstance(raw, list) else raw.items() if isinstance(raw, dict) else ()
     for key, each in list(children):
         if isinstance(each, dict | list):

@@ -128,6 +128,10 @@ class AnswerReader:
             return data
         self._accept(known)
         self._frame(known, chunked=False)
+        if self._framing is _BY_LENGTH and self._remaining == len(data) - end:
+            self._append(data[end:])  # all of it, and nothing else
+            self._end()
+            return b""
         return data[end:]
 
     def _feed_head(self, data: bytes) -> bytes:
@@ -278,6 +282,7 @@ class AnswerReader:
         self._accept(AnswerHead(status=101, reason=self._reason, headers=headers, length=None, lasting=False))
         self.upgraded = True
         self._framing = _Framing.UNTIL_EOF
+        self._parser = None  # as at an end: no answer follows
 
     def _check_coding(self, coding: bytes, version: str) -> None:
         if coding.strip(b" \t").lower() != b"chunked" or version != "1.1":

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import deque
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Protocol
 
@@ -10,11 +10,11 @@ from gateway.errors import GatewayError, UpstreamBroken, UpstreamBusy, UpstreamT
 from gateway.model.turn import Turn
 from gateway.model.upstream import Member, Upstream
 from gateway.upstream.answer_head import AnswerHeads
-from gateway.upstream.exchange import Exchange
+from gateway.upstream.exchange import Content, Exchange
 from gateway.upstream.headers import Outbound
 from gateway.upstream.names import Resolve, Whereabouts
 from gateway.upstream.trust import context_for
-from gateway.upstream.wire import Connection
+from gateway.upstream.wire import Connection, Released
 
 
 class Witness(Protocol):
@@ -60,26 +60,26 @@ class Pool:
         self._taken = 0
         self._idle: list[Connection] = []
         self._open: set[Connection] = set()
-        self._released: set[Connection] = set()
+        self._released: set[Released] = set()
         self._waiting: deque[asyncio.Future[Connection | None]] = deque()
         self._closing: asyncio.Future[None] | None = None
 
-    def send(
-        self, outbound: Outbound, body: AsyncIterator[bytes] | None = None, *, again: bool = False
-    ) -> Exchange:
+    def send(self, outbound: Outbound, body: Content | None = None, *, again: bool = False) -> Exchange:
         """Return the context in which *outbound* is sent and its answer read.
 
-        *body* is read where *outbound* announces one. *again* says that this is the one repetition,
-        which takes a new connection. Entering raises UpstreamUnreachable, UpstreamBroken,
-        UpstreamTimeout or UpstreamBusy, and what *body* raises.
+        *body* is sent, and before that read where it still comes, if *outbound* announces one. *again* says
+        that this is the one repetition, which takes a new connection. Entering raises UpstreamUnreachable,
+        UpstreamBroken, UpstreamTimeout or UpstreamBusy, and what *body* raises.
         """
         return Exchange(self, outbound, body, again=again)
 
     async def close(self) -> None:
         """Close every connection, at once, and return when they are gone."""
         self._closing = asyncio.get_running_loop().create_future()
-        for connection in (*self._open, *self._released):
+        for connection in tuple(self._open):
             connection.drop(UpstreamUnreachable("the gateway is closing"))
+        for end in tuple(self._released):
+            end.abort()
         await self._whereabouts.close()
         if self._open or self._released:
             await self._closing
@@ -175,11 +175,16 @@ class Pool:
         elif not self._hand(connection):
             self._idle.append(connection)
 
-    def release(self, connection: Connection) -> None:
+    def release(self, connection: Connection, successor: Released) -> None:
         """Let a connection that left HTTP, and may stay for hours, take nobody's place."""
         self._open.discard(connection)
-        self._released.add(connection)
+        self._released.add(successor)
         self._free()
+
+    def forget(self, end: Released) -> None:
+        """Forget what had left HTTP: its connection is gone."""
+        self._released.discard(end)
+        self._check_closed()
 
     def lose(self, connection: Connection) -> None:
         """Forget a connection that has ended."""
@@ -187,13 +192,12 @@ class Pool:
             self._witness.failed()
         if connection in self._idle:
             self._idle.remove(connection)
-        if connection in self._released:
-            self._released.remove(connection)
-        elif connection in self._open:
+        if connection in self._open:  # else it ended while it was being made, which `connect` sees for itself
             self._open.remove(connection)
             self._free()
-        else:
-            return  # it ended while it was being made, which `connect` sees for itself
+            self._check_closed()
+
+    def _check_closed(self) -> None:
         closing, left = self._closing, self._open or self._released
         if closing is not None and not left and not closing.done():
             closing.set_result(None)

@@ -21,15 +21,38 @@ HIGH_WATER = 256 * 1024
 LIFETIME = 30.0
 
 
-class Owner(Protocol):
-    """Who lends connections out, and gets each back exactly once: kept or lost.
+class Released(Protocol):
+    """What speaks on a connection that left HTTP."""
 
-    One that is released counts no more, and is still to be lost.
+    def abort(self) -> None:
+        """Close at once."""
+        ...
+
+
+class Owner(Protocol):
+    """Who lends connections out, and gets each back exactly once: kept, lost, or released.
+
+    What takes the place of a released one counts no more, and is still to be forgotten.
     """
 
     def keep(self, connection: "Connection") -> None: ...
     def lose(self, connection: "Connection") -> None: ...
-    def release(self, connection: "Connection") -> None: ...
+    def release(self, connection: "Connection", successor: Released) -> None: ...
+    def forget(self, end: Released) -> None: ...
+
+
+class Successor(Released, Protocol):
+    """A protocol that takes a connection over."""
+
+    def begin(
+        self, transport: asyncio.Transport, *, owner: Owner, patience: float, full: bool, ended: bool
+    ) -> None:
+        """Become the protocol of *transport*, and tell *owner* to forget it when the transport is gone.
+
+        *full* says that it takes nothing at the moment, *ended* that nothing more will come; for *patience*
+        seconds it may take nothing.
+        """
+        ...
 
 
 class Connection(asyncio.Protocol):
@@ -136,27 +159,27 @@ class Connection(asyncio.Protocol):
         for part in parts:
             self._outbox.write(part)
 
-    def leave_http(self, reader: AnswerReader) -> None:
-        """Carry bytes both ways from now on: no answer is due, and one end may end before the other."""
-        if self._reader is reader:
-            self._sent = False
-            self._deadline = None
-            self._owner.release(self)
+    def leave_http(self, reader: AnswerReader, successor: Successor) -> bytes:
+        """Leave the transport to *successor*; return what came after the 101. It carries no exchange more.
 
-    def write_eof(self, reader: AnswerReader) -> None:
-        """Say that nothing more will be sent, where the transport can say so without ending all."""
-        if self._reader is reader and self._transport.can_write_eof() and not self._transport.is_closing():
-            self._outbox.flush()
-            self._transport.write_eof()
-
-    def close(self, reader: AnswerReader) -> None:
-        """Close once everything written is taken, or *reader*'s upstream does not take it in time."""
-        if self._reader is reader:
-            self._reader = None
-            self.closed = True
-            self._arm(self._timeouts.idle)
-            self._outbox.flush()
-            self._transport.close()
+        Raises what ended the connection meanwhile.
+        """
+        if self._reader is not reader or self.closed:
+            raise self.failure or UpstreamBroken("the connection ended with the upgrade")
+        self._reader = None
+        self.closed = True
+        self._stop_timer()
+        self._outbox.flush()
+        full = self._writable is not None
+        self._owner.release(self, successor)
+        successor.begin(
+            self._transport,
+            owner=self._owner,
+            patience=self._timeouts.idle,
+            full=full,
+            ended=reader.complete,
+        )
+        return reader.take()
 
     def abandon(self, reader: AnswerReader, failure: BaseException | None = None) -> None:
         """Close the connection if it still carries *reader*'s exchange, which failed by *failure*."""
@@ -217,9 +240,7 @@ class Connection(asyncio.Protocol):
     def connection_lost(self, exc: Exception | None) -> None:
         self._end_of_stream(exc)
         self.closed = True
-        if self._timer is not None:
-            self._timer.cancel()
-            self._timer = None
+        self._stop_timer()
         self.resume_writing()
         self._owner.lose(self)
 
@@ -290,6 +311,11 @@ class Connection(asyncio.Protocol):
             self._timer.cancel()
         self._timer_at = at
         self._timer = self._loop.call_at(at, self._tick)
+
+    def _stop_timer(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
 
     def _tick(self) -> None:
         self._timer = None

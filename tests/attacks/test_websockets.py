@@ -1,6 +1,7 @@
 """Connections that leave HTTP: who may open one, what passes through it, and how it ends."""
 
 import asyncio
+import gc
 import zlib
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
@@ -8,13 +9,20 @@ from pathlib import Path
 
 import pytest
 
+from gateway.front.connection import Connection
 from gateway.front.frames import GOING_AWAY, PING, POLICY, TOO_BIG, closing
 from gateway.front.limits import Limits
+from gateway.front.reply import ClientReply
 from gateway.model.upstream import Limits as UpstreamLimits
+from gateway.upstream.answer import AnswerReader
+from gateway.upstream.wire import Connection as UpstreamConnection
+from tests.fakes.front import front
 from tests.fakes.gateway import HOST
 from tests.fakes.lasting_app import HANDSHAKE, SWITCHED, LastingApp, echoed, stream, tunnel
 from tests.fakes.raw_client import RawAnswer, RawConnection, get
 from tests.fakes.scene import COOKIE, Scene, scene
+from tests.fakes.tls import Certificates
+from tests.front.test_frames import frame
 
 STATEFUL = "session = { strategy = 'stateful' }\n"
 ROUTES = """
@@ -169,6 +177,70 @@ async def test_a_client_that_reads_nothing_holds_its_app_back(tmp_path: Path) ->
         assert not pushing.done()
         pushing.cancel()
         await asyncio.wait([pushing])
+
+
+async def test_an_app_that_ends_one_ends_it_for_a_client_that_speaks_tls(tmp_path: Path) -> None:
+    certificates = Certificates(tmp_path)
+    async with stage(tmp_path, top=certificates.toml + "\n") as (at, app):
+        connecting = RawConnection.open(at.gate.port, tls=certificates.context(), name=HOST)
+        async with await connecting as socket:
+            await socket.write(get("/open", *HANDSHAKE, host=HOST))
+            assert (await socket.answer(head_only=True)).status == 101
+            large = frame(0x2, 1 << 20)
+            writing = asyncio.ensure_future(socket.write(large))
+            async with asyncio.timeout(20):
+                assert await socket.reader.readexactly(len(large)) == large
+            await writing
+            await app.push(b"last")
+            for writer in app.writers:
+                writer.write_eof()
+            assert await socket.rest() == b"last"
+            await app.gone()
+
+
+# What one keeps
+
+
+def living(*kinds: type) -> set[int]:
+    gc.collect()
+    return {id(each) for each in gc.get_objects() if type(each) in kinds}
+
+
+async def test_an_open_one_keeps_nothing_of_its_request_and_nothing_waits_in_it(tmp_path: Path) -> None:
+    kinds = (Connection, UpstreamConnection, AnswerReader, ClientReply)
+    async with stage(tmp_path, top=STATEFUL) as (at, _):
+        cookie = await cookie_of(at)
+        async with await tunnel(at.gate.port, "/live", cookie=cookie) as first:
+            await echoed(first, b"\x81\x05hello")
+            before = living(*kinds)
+            async with (
+                await tunnel(at.gate.port, "/live", cookie=cookie) as second,
+                await tunnel(at.gate.port, "/open") as third,
+            ):
+                await echoed(second, b"\x81\x05hello")
+                await echoed(third, b"\x81\x05hello")
+                assert living(*kinds) <= before
+                serving = [task.get_coro().__qualname__ for task in asyncio.all_tasks()]  # type: ignore[union-attr]
+                assert not [name for name in serving if name.startswith("Connection.")]
+
+
+async def test_they_are_counted_while_they_are_open_and_are_no_requests_in_flight(tmp_path: Path) -> None:
+    async with stage(tmp_path) as (at, app):
+
+        def told() -> tuple[float, ...]:
+            lines = at.gate.app._metrics.exposition().decode().splitlines()
+            found = dict(line.split(" ") for line in lines if line[0] != "#" and "{" not in line)
+            names = ("websockets_open", "requests_in_flight", "connections_open")
+            return tuple(float(found[f"gateway_{name}"]) for name in names)
+
+        async with await tunnel(at.gate.port, "/open"), await tunnel(at.gate.port, "/open"):
+            assert told() == (2, 0, 2)
+        await app.gone()
+        async with asyncio.timeout(20):
+            while told() != (0, 0, 0):
+                await asyncio.sleep(0.01)
+    lines = [line for line in at.gate.events("request") if line["path"] == "/open"]
+    assert [line["status"] for line in lines] == [101, 101]
 
 
 # Who answers otherwise than with 101
@@ -350,6 +422,23 @@ async def test_C01_a_drain_does_not_wait_for_them(tmp_path: Path) -> None:
         await app.gone()
         async with asyncio.timeout(10):
             await stopping
+
+
+async def test_C01_one_that_opens_during_a_drain_is_closed_as_well(tmp_path: Path) -> None:
+    async with front(tmp_path, route_keys='access = "public"\nwebsocket = true') as door:
+        door.upstream.fault = "late"
+        door.upstream.answer_with(SWITCHED)
+        door.stopped = True
+        async with await door.open() as socket:
+            await socket.write(get("/", *HANDSHAKE, host=HOST))
+            await door.upstream.request()
+            stopping = asyncio.ensure_future(door.gateway.app.stop(drain=60))
+            await asyncio.sleep(0.05)
+            door.upstream.release.set()
+            assert (await socket.answer(head_only=True)).status == 101
+            assert await socket.rest() == closing(GOING_AWAY)
+            async with asyncio.timeout(20):
+                await stopping
 
 
 async def test_they_take_no_place_from_requests(tmp_path: Path) -> None:

@@ -47,6 +47,13 @@ def test_a_user_is_added_with_name_and_roles_before_the_first_start(run: Run) ->
     }
 
 
+def test_the_secrets_of_the_gateway_are_not_asked_for(tmp_path: Path) -> None:
+    elsewhere = SOUND.replace('"not-so-secret"', '{ credential = "company-secret" }')
+    config = write(tmp_path, elsewhere + DATABASE)
+    result = CliRunner().invoke(command, ["add", "--config", str(config), "ann@example.com"])
+    assert result.exit_code == 0, result.output
+
+
 def test_users_are_listed_for_people_and_for_programs(run: Run) -> None:
     ann = added(run, "ann@example.com", "--role", "admin")
     bob = added(run, "bob@example.com")

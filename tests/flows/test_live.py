@@ -1,7 +1,8 @@
 """What lasts is asked about again every moment, once a session, and closed where it would be refused."""
 
 import asyncio
-from contextlib import ExitStack
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -71,6 +72,15 @@ class Watch:
         )
         return stay
 
+    @contextmanager
+    def over(self, stay: Stay) -> Iterator[None]:
+        """Watch over *stay* from the block's beginning to its end."""
+        self.live.enter(stay)
+        try:
+            yield
+        finally:
+            self.live.leave(stay)
+
     async def looked(self, times: int = 2) -> None:
         """Return once each session was asked about *times* more often."""
         wanted = len(self.strategy.asked) + times
@@ -81,7 +91,7 @@ class Watch:
 
 async def test_B056_what_may_go_on_goes_on() -> None:
     watch = Watch()
-    with watch.live.lasting(watch.stay(), at_once=True):
+    with watch.over(watch.stay()):
         await watch.looked(3)
         assert (len(watch.live), watch.ended) == (1, {})
     assert len(watch.live) == 0
@@ -92,7 +102,7 @@ async def test_B056_what_may_go_on_goes_on() -> None:
 async def test_B056_a_session_that_is_refused_takes_all_of_its_own_along(reason: str) -> None:
     watch = Watch()
     stays = [watch.stay(), watch.stay()]
-    with watch.live.lasting(stays[0], at_once=True), watch.live.lasting(stays[1], at_once=True):
+    with watch.over(stays[0]), watch.over(stays[1]):
         await watch.looked(1)
         watch.strategy.verdict = SessionRejected(reason)
         await watch.looked(1)
@@ -109,10 +119,10 @@ async def test_B056_a_role_that_is_lost_closes_only_what_it_opened() -> None:
     watch = Watch()
     admins = Rules(roles=frozenset({"admin"}))
     strict, open_to_all = watch.stay(allow=admins, asks_for_roles=True), watch.stay()
-    with watch.live.lasting(open_to_all, at_once=True):
+    with watch.over(open_to_all):
         await watch.looked(1)
         assert watch.strategy.asked[-1][1] is False
-        with watch.live.lasting(strict, at_once=True):
+        with watch.over(strict):
             await watch.looked(1)
             assert watch.strategy.asked[-1][1] is True
             watch.strategy.roles = ()
@@ -126,7 +136,7 @@ async def test_a_session_is_asked_about_once_however_much_it_opened() -> None:
     stays = [watch.stay() for _ in range(5)] + [watch.stay(OTHER)]
     with ExitStack() as all_of_them:
         for stay in stays:
-            all_of_them.enter_context(watch.live.lasting(stay, at_once=True))
+            all_of_them.enter_context(watch.over(stay))
         await watch.looked(4)
     asked = [session.id for session, _ in watch.strategy.asked]
     assert abs(asked.count(SESSION.id) - asked.count(OTHER.id)) <= 1
@@ -137,7 +147,7 @@ async def test_a_session_is_asked_about_once_however_much_it_opened() -> None:
 async def test_B056_an_outage_closes_nothing_until_it_has_lasted_30_s(outage: type[Unavailable]) -> None:
     watch = Watch(strategy=Strategy(verdict=outage("down")))
     stay = watch.stay()
-    with watch.live.lasting(stay, at_once=True):
+    with watch.over(stay):
         await watch.looked(2)
         watch.now += 29
         await watch.looked(2)
@@ -157,11 +167,11 @@ async def test_B056_an_outage_closes_nothing_until_it_has_lasted_30_s(outage: ty
 async def test_what_nobody_foresaw_closes_and_the_others_are_watched_all_the_same() -> None:
     watch = Watch(strategy=Strategy(verdict=RuntimeError("a fault")))
     stay, later = watch.stay(), watch.stay(OTHER, access=Access.OPTIONAL)
-    with watch.live.lasting(stay, at_once=True):
+    with watch.over(stay):
         await watch.looked(1)
         assert watch.ended == {stay: "internal_error"}
         watch.strategy.verdict = None
-        with watch.live.lasting(later, at_once=True):
+        with watch.over(later):
             await watch.looked(2)
             assert later not in watch.ended
     await watch.live.close()
@@ -181,10 +191,10 @@ async def test_an_answer_that_is_over_soon_is_never_asked_about() -> None:
 async def test_beyond_the_bound_what_would_be_one_more_is_closed() -> None:
     watch = Watch(most=1)
     first, second = watch.stay(), watch.stay(OTHER)
-    with watch.live.lasting(first, at_once=True):
-        with watch.live.lasting(second, at_once=True):
+    with watch.over(first):
+        with watch.over(second):
             assert watch.ended == {second: "too_many"}
-        with watch.live.lasting(second, at_once=True):
+        with watch.over(second):
             assert len(watch.live) == 1
     await watch.live.close()
 
@@ -192,12 +202,12 @@ async def test_beyond_the_bound_what_would_be_one_more_is_closed() -> None:
 async def test_a_session_renewed_elsewhere_is_gone_by_from_then_on() -> None:
     watch = Watch()
     renewed = replace(SESSION, token_id="new", lease_until=SESSION.lease_until + 600)
-    with watch.live.lasting(watch.stay(), at_once=True):
+    with watch.over(watch.stay()):
         watch.live.renewed(renewed)
         watch.live.renewed(OTHER)
         await watch.looked(1)
         assert watch.strategy.asked[-1][0] is renewed
-        with watch.live.lasting(watch.stay(SESSION), at_once=True):
+        with watch.over(watch.stay(SESSION)):
             await watch.looked(1)
             assert watch.strategy.asked[-1][0] is renewed
     await watch.live.close()
@@ -206,7 +216,7 @@ async def test_a_session_renewed_elsewhere_is_gone_by_from_then_on() -> None:
 async def test_nothing_runs_where_nothing_lasts() -> None:
     watch = Watch()
     before = asyncio.all_tasks()
-    with watch.live.lasting(watch.stay(), at_once=True):
+    with watch.over(watch.stay()):
         assert len(asyncio.all_tasks()) == len(before) + 1
     async with asyncio.timeout(5):
         while asyncio.all_tasks() != before:
@@ -222,7 +232,7 @@ async def test_B056_one_that_cannot_be_closed_leaves_no_other_unwatched() -> Non
     watch = Watch()
     admins = Rules(roles=frozenset({"admin"}))
     one, other = replace(watch.stay(allow=admins), end=stuck), watch.stay(OTHER)
-    with watch.live.lasting(one, at_once=True), watch.live.lasting(other, at_once=True):
+    with watch.over(one), watch.over(other):
         await watch.looked(2)
         watch.strategy.roles = ()
         async with asyncio.timeout(5):
@@ -239,7 +249,7 @@ async def test_B056_B073_what_was_let_in_ends_when_its_proof_is_too_old() -> Non
     watch = Watch()
     proved = replace(SESSION, proved_at=int(watch.now))
     stay = watch.stay(proved, demand=Demand(max_age=60))
-    with watch.live.lasting(stay, at_once=True):
+    with watch.over(stay):
         await watch.looked(2)
         assert watch.ended == {}
         watch.now += 91
@@ -253,10 +263,10 @@ async def test_B130_what_no_longer_opens_is_closed_when_another_takes_over_and_l
     old, late, other = watch.stay(), watch.stay(), watch.stay(OTHER)
     with ExitStack() as lasting:
         for stay in (old, other):
-            lasting.enter_context(watch.live.lasting(stay, at_once=True))
+            lasting.enter_context(watch.over(stay))
         told = Strategy()
         watch.live.go_by(told, opens=lambda stay: stay is other)  # type: ignore[arg-type]
-        lasting.enter_context(watch.live.lasting(late, at_once=True))
+        lasting.enter_context(watch.over(late))
         assert watch.ended == {old: "invalid", late: "invalid"}
         before = len(watch.strategy.asked)
         async with asyncio.timeout(5):

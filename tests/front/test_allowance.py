@@ -1,6 +1,7 @@
 """What a client may send is counted by heads alone, however it is cut (row U17)."""
 
 from collections.abc import Sequence
+from math import inf
 
 import pytest
 from hypothesis import given
@@ -98,22 +99,38 @@ def test_a_frame_that_began_ends_whatever_the_rate() -> None:
 
 
 def test_U17_a_frame_that_dribbles_has_its_time() -> None:
-    followed = allowance()
+    now = Now()
+    followed = allowance(now=now)
     head = b"\x82\xfe\xff\xff" + b"mask"
-    assert not followed.under_way
+    followed.wait_for_more(on=True)
+    assert followed.overdue_at == inf
     followed.follow(head)
-    assert followed.under_way
-    assert followed.left_to_wait == pytest.approx(30.0)
-    followed.waited(29.0)
+    assert followed.overdue_at == now.time + 30
+    now.time += 29
     followed.follow(b"x")
-    assert followed.left_to_wait == pytest.approx(1.0)
+    assert followed.overdue_at == pytest.approx(now.time + 1)
     followed.follow(b"x" * 25_600)  # what came buys time at the least rate
-    assert followed.left_to_wait == pytest.approx(25_600 / 256 - 29.0, abs=0.1)
+    assert followed.overdue_at == pytest.approx(now.time + 25_600 / 256 - 29, abs=0.1)
     followed.follow(b"x" * (65_535 - 25_601))
-    assert not followed.under_way
+    assert followed.overdue_at == inf
     followed.follow(head[:1])
-    assert followed.left_to_wait == pytest.approx(30.0)
+    assert followed.overdue_at == now.time + 30
     assert (followed.overdue().code, followed.overdue().reason) == (POLICY, "websocket.slow_frame")
+
+
+def test_U17_time_for_which_nobody_waits_for_it_is_not_a_client_s_own() -> None:
+    now = Now()
+    followed = allowance(now=now)
+    followed.wait_for_more(on=True)
+    followed.follow(b"\x82")
+    now.time += 10
+    followed.wait_for_more(on=False)
+    followed.wait_for_more(on=False)
+    assert followed.overdue_at == inf
+    now.time += 3600
+    followed.wait_for_more(on=True)
+    followed.wait_for_more(on=True)
+    assert followed.overdue_at == now.time + 20
 
 
 @given(

@@ -43,8 +43,8 @@ class Counted:
     """What was counted."""
 
     inside: int = 0
+    websockets: int = 0
     requests: list[dict[str, object]] = field(default_factory=list)
-    decisions: list[dict[str, object]] = field(default_factory=list)
 
     def enter(self) -> None:
         self.inside += 1
@@ -52,11 +52,14 @@ class Counted:
     def leave(self) -> None:
         self.inside -= 1
 
+    def websocket_opened(self) -> None:
+        self.websockets += 1
+
+    def websocket_closed(self) -> None:
+        self.websockets -= 1
+
     def request(self, **labels: object) -> None:
         self.requests.append(labels)
-
-    def decision(self, **labels: object) -> None:
-        self.decisions.append(labels)
 
 
 def books() -> tuple[RequestLedger, Told, Counted]:
@@ -92,7 +95,7 @@ def test_a_request_that_went_well_is_one_line() -> None:
     assert line.sid_hash == short_hash("sid-1")
     assert told.events == []
     assert counted.requests[0]["route"] == "/wiki"
-    assert counted.decisions[0]["decision"] == "pass"
+    assert counted.requests[0]["decision"] == "pass"
 
 
 def test_no_line_is_made_that_nobody_writes() -> None:
@@ -110,7 +113,7 @@ def test_a_request_that_was_never_understood_is_told_by_its_peer() -> None:
     line = told.lines[0]
     assert (line.method, line.client_ip, line.reason, line.route) == ("-", "192.0.2.9", "bad_request", "")
     assert told.events == []
-    assert counted.decisions == []
+    assert counted.requests[0]["decision"] == ""
 
 
 def test_a_page_of_ours_has_a_route_of_its_own() -> None:
@@ -166,3 +169,13 @@ def test_B144_what_is_audited_goes_to_the_log_and_to_the_trail_alike() -> None:
     ledger.audit(AuditEvent(name="session.renewed", user_id="u-1"))
     assert told.trail == told.audited
     assert (told.trail[0].route, told.trail[0].request_id) == ("/wiki", "r-1")
+
+
+def test_an_upgraded_request_is_answered_and_counts_as_a_websocket_until_its_end() -> None:
+    ledger, told, counted = books()
+    on = passage(route=route("/live"), inbound=inbound())
+    ledger.began(on)
+    ledger.upgraded(on)
+    assert (counted.inside, counted.websockets, told.lines) == (0, 1, [])
+    ledger.ended(on, None)
+    assert (counted.inside, counted.websockets, told.lines[0].status) == (0, 0, 101)

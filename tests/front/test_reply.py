@@ -1,7 +1,7 @@
 """Answers as bytes: the upstream's fields untouched, the framing true, never a second answer."""
 
 import asyncio
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 
 from gateway.errors import UpstreamBroken
 from gateway.flows.live import Stay
-from gateway.front.inflow import Inflow
 from gateway.front.limits import Limits
 from gateway.front.reply import ClientReply, Manner
+from gateway.front.tunnel import Near
 from gateway.model.answer import Answer
 from gateway.model.cookies import CookieNames
 from gateway.model.event import AuditEvent
@@ -55,16 +55,11 @@ class Client:
     def cut(self) -> None:
         self.was_cut = True
 
-    def dismiss(self, farewell: bytes) -> None:
-        self.written += farewell
-        self.was_cut = True
-
-    farewell: Callable[[], bytes] | None = None
-
-    def leave_http(self) -> Inflow:
+    def leave_http(self) -> bytes:
         raise AssertionError("nobody asked for that")
 
-    def write_eof(self) -> None: ...
+    def give_way(self, near: Near) -> None:
+        raise AssertionError("nobody asked for that")
 
 
 class Watch:
@@ -75,11 +70,16 @@ class Watch:
         self.stays: list[Stay] = []
 
     @contextmanager
-    def lasting(self, stay: Stay, *, at_once: bool = False) -> Iterator[None]:
+    def lasting(self, stay: Stay) -> Iterator[None]:
+        self.enter(stay)
+        yield
+
+    def enter(self, stay: Stay) -> None:
         self.stays.append(stay)
         if self.closing:
             stay.end("revoked")
-        yield
+
+    def leave(self, stay: Stay) -> None: ...
 
 
 @dataclass
@@ -128,6 +128,8 @@ def reply(
             owns_cookie=NAMES.owns,
             audit=(audited if audited is not None else []).append,
             date=lambda: b"today",
+            upgraded=lambda _: None,
+            ended=lambda _, error: None,
         ),
         rest=client,
         keep_alive=True,

@@ -4,7 +4,8 @@ from pathlib import Path
 import pytest
 
 from gateway.errors import SettingsInvalid, SettingsUnreadable
-from gateway.settings.loader import load, ring
+from gateway.keys.keyring import KeyRing
+from gateway.settings.loader import consult, load, ring
 from tests.fakes.configuration import (
     PROVIDER,
     ROUTE,
@@ -189,3 +190,69 @@ def test_a_route_costs_the_same_however_many_there_are(tmp_path: Path) -> None:
         return lambda: load(path, environ={})
 
     assert growth(loading) < 1.05
+
+
+REFERENCES = """
+public_url = "https://gateway.example.com"
+secret = { credential = "gateway-secret" }
+[redis]
+password = { env = "REDIS_PASSWORD" }
+[[providers]]
+id = "company"
+issuer = "https://login.example.com"
+client_id = "wiki"
+client_secret = { env = "COMPANY_CLIENT_SECRET" }
+[[providers]]
+id = "partners"
+issuer = "https://partners.example.com"
+client_id = "wiki"
+client_auth = "private_key_jwt"
+keys = [{ key = { file = "partners.pem" } }]
+[upstreams.wiki]
+urls = ["http://10.0.0.1"]
+identity = { signature = "hmac-sha256" }
+signature_key = { file = "wiki.key" }
+[[routes]]
+upstream = "wiki"
+"""
+
+
+def test_who_needs_no_secret_is_not_asked_for_one(tmp_path: Path) -> None:
+    path = write(tmp_path, REFERENCES)
+    with pytest.raises(SettingsInvalid) as refused:
+        load(path, environ={})
+    assert len(refused.value.faults) == 5
+    settings = consult(path, environ={})
+    assert settings.providers[1].issuer == "https://partners.example.com"
+    assert settings.database.url.endswith("var/gateway.db")
+
+
+def test_no_key_is_made_where_secrets_are_not_asked_for(tmp_path: Path) -> None:
+    settings = consult(write(tmp_path, SOUND), environ={})
+    assert settings.secret == ()
+    with pytest.raises(SettingsInvalid):
+        KeyRing(settings.secret, scope=settings.public_url)
+
+
+@pytest.mark.parametrize(
+    ("wrong", "key"),
+    [
+        ('[session]\nlease = "1 day"\n', "session.lease"),
+        ('[session]\nlease = "10m"\nmax_age = "5m"\n', "session.lease"),
+        ('[redis]\npassword = { envv = "X" }\n', "redis.password"),
+        ("[sesion]\n", "sesion"),
+    ],
+)
+def test_what_is_wrong_is_told_to_them_too_and_nothing_else(tmp_path: Path, wrong: str, key: str) -> None:
+    text = REFERENCES.replace('[redis]\npassword = { env = "REDIS_PASSWORD" }\n', wrong)
+    with pytest.raises(SettingsInvalid) as refused:
+        consult(write(tmp_path, text), environ={})
+    assert [fault.key for fault in refused.value.faults] == [key]
+
+
+def test_C05_a_file_of_secrets_that_others_can_read_is_a_fault_to_everybody(tmp_path: Path) -> None:
+    (tmp_path / "wiki.key").write_text("x" * 40)
+    (tmp_path / "wiki.key").chmod(0o644)
+    with pytest.raises(SettingsInvalid) as refused:
+        consult(write(tmp_path, REFERENCES), environ={})
+    assert [fault.key for fault in refused.value.faults] == ["upstreams.wiki.signature_key"]

@@ -15,6 +15,7 @@ from gateway.upstream.answer_head import AnswerHeads
 from gateway.upstream.exchange import Exchange
 from gateway.upstream.pool import Pool
 from gateway.upstream.reserved import Reserved
+from gateway.upstream.wire import Owner
 from tests.fakes.dressing import asking, pool_at, upstream_at
 from tests.fakes.ports import free_port
 from tests.fakes.upstream import RecordingUpstream, ok
@@ -244,30 +245,59 @@ async def test_closing_ends_idle_and_busy_connections() -> None:
 SWITCHED = b"HTTP/1.1 101 X\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\r\n"
 
 
+class Successor(asyncio.Protocol):
+    """Takes a connection over, and remembers what it hears there."""
+
+    def __init__(self) -> None:
+        self.heard = b""
+        self.gone = asyncio.Event()
+
+    def begin(self, transport: asyncio.Transport, *, owner: Owner, **facts: object) -> None:
+        self.transport, self.owner, self.facts = transport, owner, facts
+        transport.set_protocol(self)
+
+    def data_received(self, data: bytes) -> None:
+        self.heard += data
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self.owner.forget(self)
+        self.gone.set()
+
+    def abort(self) -> None:
+        self.transport.abort()
+
+
 async def test_a_connection_that_left_http_takes_no_place_and_is_closed_with_the_pool() -> None:
     async with RecordingUpstream() as up:
-        pool = pool_to(up, limits=Limits(connections=1))
-        up.answer_with(SWITCHED, SWITCHED, ok(b"hello"))
+        pool = pool_to(up, limits=Limits(connections=1), timeouts=Timeouts(idle=7.0))
+        up.answer_with(SWITCHED + b"early", SWITCHED, ok(b"hello"))
         upgrade = replace(asking(), upgrade=True)
-        async with pool.send(upgrade) as first, pool.send(upgrade) as second:
-            assert first.upgraded
-            assert second.upgraded
+        first, second = Successor(), Successor()
+        async with pool.send(upgrade) as answer:
+            assert answer.upgraded
+            assert answer.leave_http(first) == b"early"
+        async with pool.send(upgrade) as answer:
+            assert answer.leave_http(second) == b""
             assert await ask(pool) == b"hello"
-            await pool.close()
-            with pytest.raises(UpstreamUnreachable):
-                [piece async for piece in first.chunks()]
+        assert first.facts == {"patience": 7.0, "full": False, "ended": False}
+        assert not first.gone.is_set()
+        await pool.close()
+        assert (first.gone.is_set(), second.gone.is_set()) == (True, True)
 
 
-async def test_a_connection_that_left_http_ends_once_it_has_taken_everything() -> None:
+async def test_what_has_left_http_is_no_more_of_the_exchange() -> None:
     async with RecordingUpstream() as up:
-        pool = pool_to(up)
-        up.answer_with(SWITCHED)
+        pool, successor = pool_to(up), Successor()
+        up.answer_with(SWITCHED, b"pong")
         async with pool.send(replace(asking(), upgrade=True)) as answer:
-            await answer.send(b"POST / HTTP/1.1\r\nContent-Length: 4\r\n\r\nlast")
-            answer.send_eof()
-            answer.close()
+            answer.leave_http(successor)
+        successor.transport.write(b"POST / HTTP/1.1\r\nContent-Length: 4\r\n\r\nlast")
         assert (await up.request()).startswith(b"GET")
         assert (await up.request()).endswith(b"last")
+        async with asyncio.timeout(10):
+            while successor.heard != b"pong":
+                await asyncio.sleep(0.001)
+        successor.abort()
         await pool.close()
 
 

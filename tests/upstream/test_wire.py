@@ -4,13 +4,14 @@ import asyncio
 
 import pytest
 
-from gateway.errors import UpstreamTimeout
+from gateway.errors import UpstreamBroken, UpstreamTimeout
 from gateway.model.turn import Turn
 from gateway.model.upstream import Timeouts
 from gateway.upstream import wire
+from gateway.upstream.answer import AnswerReader
 from gateway.upstream.answer_head import AnswerHeads
 from gateway.upstream.reserved import Reserved
-from gateway.upstream.wire import HIGH_WATER, Connection
+from gateway.upstream.wire import HIGH_WATER, Connection, Released
 from tests.fakes.dressing import asking
 from tests.fakes.upstream import RecordingUpstream, ok
 
@@ -26,6 +27,12 @@ class Owner:
         self.kept.append(connection)
 
     def lose(self, connection: Connection) -> None:
+        self.lost.set()
+
+    def release(self, connection: Connection, successor: Released) -> None:
+        self.released = connection, successor
+
+    def forget(self, end: Released) -> None:
         self.lost.set()
 
 
@@ -195,4 +202,64 @@ async def test_a_slow_client_does_not_run_down_the_upstreams_time() -> None:
             await connection.more()
         assert owner.kept == [connection]
         connection.drop()
+        await owner.lost.wait()
+
+
+class Deaf(asyncio.Protocol):
+    """Takes a connection over and does nothing with it."""
+
+    def begin(self, transport: asyncio.Transport, **facts: object) -> None:
+        self.transport, self.ended = transport, facts["ended"]
+        transport.set_protocol(self)
+
+    def abort(self) -> None:
+        self.transport.abort()
+
+
+SWITCHED = b"HTTP/1.1 101 X\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\r\n"
+
+
+async def switched(up: RecordingUpstream, owner: Owner, said: bytes) -> tuple[Connection, AnswerReader]:
+    up.answer_with(SWITCHED + said)
+    connection = await connected(up, owner)
+    reader = connection.begin("GET", asking().head, body_follows=False, upgrade=True)
+    while not reader.head_done:
+        await connection.more()
+    return connection, reader
+
+
+async def test_a_connection_is_left_once_with_what_has_come() -> None:
+    async with RecordingUpstream() as up:
+        owner, successor = Owner(), Deaf()
+        connection, reader = await switched(up, owner, b"welcome")
+        assert connection.leave_http(reader, successor) == b"welcome"
+        assert owner.released == (connection, successor)
+        assert not successor.ended
+        connection.abandon(reader)
+        assert not successor.transport.is_closing()
+        assert not connection.silent()
+        with pytest.raises(UpstreamBroken):
+            connection.leave_http(reader, successor)
+        successor.abort()
+
+
+async def test_what_an_upstream_says_before_it_ends_is_left_too() -> None:
+    async with RecordingUpstream() as up:
+        owner, successor = Owner(), Deaf()
+        connection, reader = await switched(up, owner, b"no")
+        up.hang_up()
+        while not reader.complete:
+            await connection.more()
+        assert connection.leave_http(reader, successor) == b"no"
+        assert successor.ended
+        successor.abort()
+
+
+async def test_one_that_broke_with_its_upgrade_is_left_to_nobody() -> None:
+    async with RecordingUpstream() as up:
+        owner = Owner()
+        connection, reader = await switched(up, owner, b"")
+        connection.drop(UpstreamTimeout("broken"))
+        with pytest.raises(UpstreamTimeout):
+            connection.leave_http(reader, Deaf())
         await owner.lost.wait()
