@@ -15,7 +15,7 @@ from importlib.util import find_spec
 import msgspec
 
 from gateway import __version__
-from gateway.assembly import build_routes
+from gateway.assembly import build_routes, role_rules
 from gateway.descriptors import raise_limit, room_for_connections
 from gateway.file_watch import FileWatch, pause_until_even
 from gateway.front.ledger import RequestLedger
@@ -153,7 +153,7 @@ class Gateway:
 
     async def _take_grants(self, settings: Settings, database: Database) -> None:
         """Take the roles that only the configurations before *settings* granted."""
-        rules = frozenset((rule.provider, rule.role) for rule in settings.roles)
+        rules = role_rules(settings)
         await database.first(partial(drop_grants_without, self._settings.database.url, rules))
 
     def _awaits(self, reason: str) -> None:

@@ -8,6 +8,7 @@ from gateway.errors import Fault, SettingsInvalid
 from gateway.model.bearer import HELD, Bearer, Callers, Introspection, Trusted
 from gateway.model.cookies import CookieNames
 from gateway.model.proof import Demand
+from gateway.model.role import EarnedRole
 from gateway.model.route import (
     Access,
     Forwarded,
@@ -328,6 +329,15 @@ def redis_account(settings: Settings) -> RedisAccount:
     )
 
 
+def role_rules(settings: Settings) -> frozenset[tuple[str, EarnedRole]]:
+    """Return the rules of `[[roles]]`: whose word grants which role."""
+    return frozenset((each.provider, _grant(each).earned) for each in settings.roles)
+
+
+def _grant(each: RoleGrantSettings) -> RoleGrant:
+    return RoleGrant(role=each.role, claim=each.claim, value=each.value)
+
+
 def resources_wanted(settings: Settings) -> tuple[str, ...]:
     """Return the resources for which access tokens will be asked at issuers, in the order of upstreams."""
     wanted = (each.resource for each in settings.upstreams.values() if each.exchange_audience is None)
@@ -370,11 +380,7 @@ def registration(
         claim_issuers=tuple(provider.claim_issuers),
         trusted_audiences=tuple(provider.trusted_audiences),
         groups_kept=(*groups, *provider.keep_groups),
-        roles=tuple(
-            RoleGrant(role=each.role, claim=each.claim, value=each.value)
-            for each in grants
-            if each.provider == provider.id
-        ),
+        roles=tuple(_grant(each) for each in grants if each.provider == provider.id),
         keys=client_keys(provider.keys, place=f"providers.{provider.id}"),
         response_mode=provider.response_mode,
         pushed_requests=provider.pushed_requests,

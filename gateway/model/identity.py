@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field
 
 from gateway.model.grant import ProviderTokens
+from gateway.model.role import EarnedRole
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,7 +85,7 @@ class VerifiedLogin:
     name: str | None = None
     image: str | None = None
     groups: tuple[str, ...] = ()
-    roles: tuple[str, ...] = ()
+    roles: tuple[EarnedRole, ...] = ()
     claims: tuple[tuple[str, tuple[str, ...]], ...] = ()
     issuer_sid: str | None = None
     acr: str | None = None

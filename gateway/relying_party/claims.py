@@ -12,6 +12,7 @@ from gateway.errors import LoginFailed
 from gateway.model.claim_path import find
 from gateway.model.email import email_key
 from gateway.model.identity import VerifiedLogin
+from gateway.model.role import EarnedRole
 from gateway.relying_party.registration import Registration, RoleGrant
 
 LONGEST_VALUE = 2048
@@ -139,9 +140,9 @@ def _values(claims: Claims, path: str, *, wanted: Callable[[str], bool] = lambda
     return tuple(kept)
 
 
-def _granted(claims: Claims, grants: tuple[RoleGrant, ...]) -> tuple[str, ...]:
-    """Return the roles that *claims* earn, sorted; a value of another kind earns none."""
-    return tuple(sorted({grant.role for grant in grants if _holds(find(claims, grant.claim), grant.value)}))
+def _granted(claims: Claims, grants: tuple[RoleGrant, ...]) -> tuple[EarnedRole, ...]:
+    """Return the roles that *claims* earn, each by every rule; a value of another kind earns none."""
+    return tuple(sorted(grant.earned for grant in grants if _holds(find(claims, grant.claim), grant.value)))
 
 
 def _holds(found: object, wanted: str) -> bool:

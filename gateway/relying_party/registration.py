@@ -7,6 +7,7 @@ from typing import Literal
 
 from gateway.errors import Fault, SettingsInvalid
 from gateway.model import claim_path
+from gateway.model.role import EarnedRole, rule_of
 from gateway.relying_party.client_keys import ClientKey
 from gateway.relying_party.client_tls import ClientTls
 from gateway.relying_party.endpoint import is_endpoint
@@ -106,6 +107,11 @@ class RoleGrant:
     role: str
     claim: str
     value: str
+
+    @property
+    def earned(self) -> EarnedRole:
+        """The role of whoever meets this rule."""
+        return EarnedRole(role=self.role, rule=rule_of(self.claim, self.value))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -16,6 +16,7 @@ from gateway.errors import StoreUnavailable
 from gateway.model.email import email_key
 from gateway.model.event import Clock
 from gateway.model.identity import Account, User, VerifiedLogin
+from gateway.model.role import EarnedRole
 from gateway.store.account_claims import as_kept
 from gateway.store.endings import raise_epoch
 from gateway.store.tables import BY_HAND, accounts, passwords, user_roles, users
@@ -168,7 +169,8 @@ class Ledger:
     async def grant(self, user_id: str, roles: Sequence[str]) -> None:
         """Give roles by hand; one that is there already stays."""
         await self.revoke(user_id, roles)
-        await self._add_roles(user_id, roles, source=BY_HAND)
+        by_hand = [EarnedRole(role=role, rule="") for role in roles]
+        await self._add_roles(user_id, by_hand, source=BY_HAND)
 
     async def revoke(self, user_id: str, roles: Sequence[str]) -> None:
         """Take roles that were given by hand."""
@@ -186,15 +188,15 @@ class Ledger:
         await self._transaction.change(delete(user_roles).where(granted))
         await self._add_roles(user_id, login.roles, source=login.provider)
 
-    async def _granted_by(self, provider: str, user_id: str) -> set[str]:
+    async def _granted_by(self, provider: str, user_id: str) -> set[EarnedRole]:
         granted = (user_roles.c.user_id == user_id) & (user_roles.c.source == provider)
-        return {row["role"] for row in await self._transaction.rows(select(user_roles.c.role).where(granted))}
+        rows = await self._transaction.rows(select(user_roles).where(granted))
+        return {EarnedRole(role=row["role"], rule=row["rule"]) for row in rows}
 
-    async def _add_roles(self, user_id: str, roles: Sequence[str], *, source: str) -> None:
-        for role in dict.fromkeys(roles):
-            await self._transaction.change(
-                insert(user_roles).values(user_id=user_id, role=role, source=source)
-            )
+    async def _add_roles(self, user_id: str, roles: Sequence[EarnedRole], *, source: str) -> None:
+        for each in dict.fromkeys(roles):
+            row = {"user_id": user_id, "role": each.role, "source": source, "rule": each.rule}
+            await self._transaction.change(insert(user_roles).values(row))
 
     async def _user_where(self, condition: ColumnElement[bool]) -> User | None:
         found = as_users(await self._transaction.rows(users_where(condition)))

@@ -30,6 +30,7 @@ REVISIONS = (
     "0007_grants",
     "0008_personal_tokens",
     "0009_account_claims",
+    "0010_rules",
 )
 """Every schema revision there has been, oldest first; a test holds it to the migrations."""
 
@@ -95,7 +96,9 @@ user_roles = Table(
     _owner(primary_key=True),
     Column("role", String(255), primary_key=True),
     Column("source", String(255), primary_key=True),
+    Column("rule", String(32), primary_key=True),
 )
+"""Who has which role: from `source`, and by which rule of the configuration (`rule_of`), empty by hand."""
 
 passwords = Table(
     "passwords",

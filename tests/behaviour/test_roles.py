@@ -157,6 +157,22 @@ async def test_B075_a_rule_that_left_the_file_grants_nothing_after_a_reload(tmp_
         assert await status(at, again) == 200
 
 
+async def test_B075_a_rule_that_asks_for_another_value_grants_nothing_to_those_of_the_old_one(
+    tmp_path: Path,
+) -> None:
+    async with scene(tmp_path, route_keys=EDITORS, tables=GRANTS) as at:
+        at.issuer.users["alice"]["groups"] = ["wiki-editors"]
+        at.issuer.users["bob"]["groups"] = ["wiki-editors", "wiki-owners"]
+        alice = await visited(at)
+        bob = await at.signed_in("bob")
+        assert [await status(at, each) for each in (alice, bob)] == [200, 200]
+        reload = reloading(at.gate, at.issuer)
+        assert await reload(lambda text: text.replace('"wiki-editors"', '"wiki-owners"'))
+        assert [await status(at, each) for each in (alice, bob)] == [403, 403]
+        await bob.navigate(f"{at.ours}/signin/issuer?return_to=/&login_hint=bob")
+        assert [await status(at, each) for each in (alice, bob)] == [403, 200]
+
+
 async def test_B144_the_audit_trail_goes_on_after_a_reload(tmp_path: Path) -> None:
     async with scene(tmp_path) as at:
         assert await reloading(at.gate, at.issuer)(lambda text: text + '\n[audit]\nkeep = "90d"\n')

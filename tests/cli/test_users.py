@@ -12,7 +12,7 @@ from click.testing import CliRunner, Result
 from gateway.cli.users import command
 from tests.fakes.configuration import SOUND, write
 from tests.fakes.databases import opened, raw
-from tests.fakes.logins import ANN
+from tests.fakes.logins import ANN, earned
 
 Run = Callable[..., Result]
 DATABASE = '\n[database]\nurl = "sqlite:///gateway.db"\n'
@@ -210,7 +210,7 @@ def test_a_user_is_deleted_only_when_asked_twice(run: Run) -> None:
 def test_B75_what_a_provider_grants_is_not_revoked_by_hand_and_that_is_said(run: Run, tmp_path: Path) -> None:
     async def by_provider() -> str:
         async with opened(tmp_path) as database, database.users.ledger() as ledger:
-            return (await ledger.create_user(replace(ANN, roles=("admin",)))).id
+            return (await ledger.create_user(replace(ANN, roles=earned("admin")))).id
 
     ann = asyncio.run(by_provider())
     result = run("roles", ann, "--revoke", "admin", "--json")

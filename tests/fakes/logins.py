@@ -4,6 +4,7 @@ from dataclasses import replace
 from typing import Any
 
 from gateway.model.identity import Identity, User, VerifiedLogin
+from gateway.model.role import EarnedRole
 from gateway.model.session import Session
 
 ANN = VerifiedLogin(
@@ -16,6 +17,11 @@ ANN = VerifiedLogin(
     scope="openid email",
 )
 BOB = replace(ANN, subject="bob-1", email="bob@example.com", name="Bob")
+
+
+def earned(*roles: str, rule: str = "r") -> tuple[EarnedRole, ...]:
+    """Return the roles that a login earned by one rule."""
+    return tuple(EarnedRole(role=role, rule=rule) for role in roles)
 
 
 def at_other_provider(login: VerifiedLogin, **changes: Any) -> VerifiedLogin:

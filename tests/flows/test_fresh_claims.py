@@ -18,9 +18,9 @@ from gateway.model.session import Session
 from gateway.store.database import Database
 from tests.fakes.clock import FakeClock
 from tests.fakes.databases import hand, locked, opened
-from tests.fakes.logins import ANN, session_of
+from tests.fakes.logins import ANN, earned, session_of
 
-LOGIN = replace(ANN, groups=("staff",), roles=("editor",))
+LOGIN = replace(ANN, groups=("staff",), roles=earned("editor"))
 OLD = ProviderTokens(access_token=Token(value="at-1", received_at=0), scope=ANN.scope)
 SESSION = session_of("u_1", authenticated_at=0)
 NEW = replace(OLD, access_token=Token(value="at-2", received_at=300))
@@ -119,7 +119,7 @@ async def bench(folder: Path) -> AsyncIterator[Bench]:
 
 async def test_B075_what_changed_is_taken_over_and_told_without_its_values(tmp_path: Path) -> None:
     async with bench(tmp_path) as at:
-        says = replace(LOGIN, groups=("guests",), roles=("reader",), name="Ann Lee")
+        says = replace(LOGIN, groups=("guests",), roles=earned("reader"), name="Ann Lee")
         assert await at.refreshed(says) == "changed"
         assert await at.known() == (("reader",), "Ann Lee")
         [event] = at.events
@@ -169,7 +169,7 @@ async def test_a_database_that_is_busy_changes_nothing_and_is_told(tmp_path: Pat
 
 async def test_what_a_login_brought_meanwhile_is_not_overwritten(tmp_path: Path) -> None:
     async with bench(tmp_path) as at:
-        at.issuer.says = replace(LOGIN, roles=("editor",))
+        at.issuer.says = replace(LOGIN, roles=earned("editor"))
         at.claims.take(at.grant(), NEW, SESSION)
         async with at.database.users.ledger() as ledger:
             account = await ledger.account(ANN.provider, ANN.issuer, ANN.subject)

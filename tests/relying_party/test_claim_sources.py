@@ -87,7 +87,7 @@ async def test_roles_are_earned_by_claims_of_a_source(issuer: ClaimsIssuer) -> N
     grants = (RoleGrant(role="admin", claim="realm.teams", value="ops"),)
     async with at(issuer, roles=grants) as login:
         issuer.distributed({"realm": {"teams": ["ops"]}})
-        assert (await login.run()).roles == ("admin",)
+        assert [each.role for each in (await login.run()).roles] == ["admin"]
 
 
 async def test_another_issuer_counts_where_it_is_listed(issuer: ClaimsIssuer) -> None:

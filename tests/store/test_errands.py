@@ -20,7 +20,7 @@ LONGER = update(denied_sessions).where(denied_sessions.c.session == bindparam("w
 LONGER = LONGER.values(until=bindparam("later"))
 SOME = denied_sessions.c.session == bindparam("which")
 FORGOTTEN = delete(denied_sessions).where(SOME)
-OF_NOBODY = (insert(user_roles), {"user_id": "u_0", "role": "a", "source": ""})
+OF_NOBODY = (insert(user_roles), {"user_id": "u_0", "role": "a", "source": "", "rule": ""})
 
 
 def denied(number: int) -> Step:

@@ -12,7 +12,7 @@ from gateway.model.identity import User, VerifiedLogin
 from gateway.store.database import Database
 from tests.fakes.clock import FakeClock
 from tests.fakes.databases import hand, opened
-from tests.fakes.logins import ANN, BOB, at_other_provider
+from tests.fakes.logins import ANN, BOB, at_other_provider, earned
 
 pytestmark = pytest.mark.usefixtures("kind")
 
@@ -111,10 +111,10 @@ async def restated(database: Database, login: VerifiedLogin) -> tuple[str, ...]:
 async def test_B075_between_logins_a_provider_s_word_replaces_what_it_said_and_granted_before(
     database: Database, clock: FakeClock, tmp_path: Path
 ) -> None:
-    user = await created(database, replace(ANN, groups=("staff",), roles=("editor", "reader")))
+    user = await created(database, replace(ANN, groups=("staff",), roles=earned("editor", "reader")))
     await database.users.change_roles(user.id, grant=["admin"])
     clock.advance(3600)
-    news = replace(ANN, roles=("reader",), claims=(("area", ("it",)),), scope="", access_expires_at=9)
+    news = replace(ANN, roles=earned("reader"), claims=(("area", ("it",)),), scope="", access_expires_at=9)
     assert await restated(database, news) == ("groups", "claims", "roles")
     assert await restated(database, news) == ()
     found = await database.users.find(user.id)
@@ -129,7 +129,7 @@ async def test_B075_between_logins_a_provider_s_word_replaces_what_it_said_and_g
 
 async def test_between_logins_another_account_than_the_leading_one_renames_nobody(database: Database) -> None:
     user = await created(database, ANN)
-    other = at_other_provider(ANN, roles=("editor",))
+    other = at_other_provider(ANN, roles=earned("editor"))
     async with database.users.ledger() as ledger:
         await ledger.link(user.id, other)
     assert await restated(database, replace(other, name="Somebody", roles=(), groups=("x",))) == (
@@ -148,7 +148,7 @@ async def test_an_account_that_is_gone_has_nothing_restated(database: Database, 
     assert account is not None
     hand(tmp_path, "DELETE FROM accounts")
     async with database.users.ledger() as ledger:
-        assert await ledger.restate(account, replace(ANN, roles=("editor",))) == ()
+        assert await ledger.restate(account, replace(ANN, roles=earned("editor"))) == ()
 
 
 async def test_the_leading_account_refreshes_the_profile(database: Database) -> None:
@@ -217,7 +217,7 @@ async def test_roles_given_by_hand_are_kept_apart_from_a_provider_s(
     database: Database, tmp_path: Path
 ) -> None:
     ann = await created(database, ANN)
-    hand(tmp_path, f"INSERT INTO user_roles VALUES ('{ann.id}', 'admin', 'corp')")
+    hand(tmp_path, f"INSERT INTO user_roles VALUES ('{ann.id}', 'admin', 'corp', '')")
     async with database.users.ledger() as ledger:
         await ledger.grant(ann.id, ["admin", "editor", "admin"])
         await ledger.revoke(ann.id, ["admin"])
@@ -257,11 +257,11 @@ async def test_values_come_back_as_they_went_in(tmp_path: Path, name: str, subje
 
 
 async def test_B75_a_login_replaces_what_its_provider_granted_and_nothing_else(database: Database) -> None:
-    ann = await created(database, replace(ANN, roles=("admin", "editor")))
+    ann = await created(database, replace(ANN, roles=earned("admin", "editor")))
     await database.users.change_roles(ann.id, grant=["editor", "guest"])
     async with database.users.ledger() as ledger:
-        await ledger.link(ann.id, at_other_provider(ANN, roles=("auditor", "admin")))
-    found = await signed_in(database, replace(ANN, roles=("reader",)))
+        await ledger.link(ann.id, at_other_provider(ANN, roles=earned("auditor", "admin")))
+    found = await signed_in(database, replace(ANN, roles=earned("reader")))
     assert found.roles == ("admin", "auditor", "editor", "guest", "reader")
     found = await signed_in(database, at_other_provider(ANN, roles=()))
     assert found.roles == ("editor", "guest", "reader")
@@ -270,8 +270,8 @@ async def test_B75_a_login_replaces_what_its_provider_granted_and_nothing_else(d
 
 
 async def test_B75_what_one_person_is_granted_is_nobody_else_s(database: Database) -> None:
-    ann = await created(database, replace(ANN, roles=("admin",)))
-    bob = await created(database, replace(BOB, roles=("admin",)))
+    ann = await created(database, replace(ANN, roles=earned("admin")))
+    bob = await created(database, replace(BOB, roles=earned("admin")))
     await signed_in(database, BOB)
     roles = {user.id: user.roles for user in await database.users.everyone()}
     assert roles == {ann.id: ("admin",), bob.id: ()}
@@ -290,7 +290,9 @@ async def unlinked(database: Database, user_id: str, provider: str) -> User:
 
 
 async def test_G114_unlinking_takes_the_account_its_roles_and_every_session(database: Database) -> None:
-    ann = await linked(database, replace(ANN, roles=("admin",)), at_other_provider(ANN, roles=("auditor",)))
+    ann = await linked(
+        database, replace(ANN, roles=earned("admin")), at_other_provider(ANN, roles=earned("auditor"))
+    )
     await database.users.change_roles(ann.id, grant=["guest"])
     after = await unlinked(database, ann.id, "other")
     assert (after.epoch, after.roles) == (ann.epoch + 1, ("admin", "guest"))

@@ -36,7 +36,7 @@ def test_work_is_one_transaction(tmp_path: Path) -> None:
 def test_a_row_without_its_user_is_found(tmp_path: Path) -> None:
     place = SqlitePlace(made_in(tmp_path))
     assert not place.run(place.has_orphans)
-    hand(tmp_path, "INSERT INTO user_roles VALUES ('u_nobody', 'admin', '')")
+    hand(tmp_path, "INSERT INTO user_roles VALUES ('u_nobody', 'admin', '', '')")
     assert place.run(place.has_orphans)
 
 

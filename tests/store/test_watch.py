@@ -67,7 +67,7 @@ async def test_D67_a_change_of_another_process_is_seen_as_soon_as_it_is_over(hom
     other = raw(home.directory)
     for _ in range(5):
         other.execute("DELETE FROM user_roles")
-        other.execute("INSERT INTO user_roles VALUES (?, 'editor', '')", (home.session.identity.user_id,))
+        other.execute("INSERT INTO user_roles VALUES (?, 'editor', '', '')", (home.session.identity.user_id,))
         remembered = await home.known()
         assert remembered is not None
         assert remembered.roles == ("editor",)

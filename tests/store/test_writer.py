@@ -59,7 +59,7 @@ async def test_a_read_sees_one_moment_beside_a_writer(writer: Writer) -> None:
 async def test_rows_of_nobody_are_refused(writer: Writer) -> None:
     with pytest.raises(StoreUnavailable, match="SQLITE_CONSTRAINT_FOREIGNKEY"):
         async with writer.write() as transaction:
-            await transaction.change(insert(user_roles).values(user_id="u_0", role="a", source=""))
+            await transaction.change(insert(user_roles).values(user_id="u_0", role="a", source="", rule=""))
 
 
 @pytest.mark.parametrize("steps", range(1, 40, 3))
