@@ -13,8 +13,8 @@ from gateway.store.tables import BY_HAND, user_roles
 def drop_grants_without(url: str, rules: Collection[tuple[str, EarnedRole]]) -> int:
     """Take the roles that providers granted by a rule that is not among *rules*; return how many.
 
-    A rule is a provider and the role that it grants. What was granted by hand stays. For a start: it blocks, and
-    writes only where there is something to take. Raises StoreUnavailable.
+    A rule is a provider and the role that it grants. What was granted by hand stays. For a start: it
+    blocks, and writes only where there is something to take. Raises StoreUnavailable.
     """
     kinds = (user_roles.c.source, user_roles.c.role, user_roles.c.rule)
     kept = {(provider, earned.role, earned.rule) for provider, earned in rules}

@@ -47,7 +47,10 @@ async def test_B75_a_rule_that_asks_for_something_else_takes_along_what_the_old_
     rules = [("corp", "admin"), ("corp", "editor")]
     assert await dropped(tmp_path, *rules, rule="other") == 3
     async with opened(tmp_path) as database:
-        assert [user.roles for user in await database.users.everyone()] == [("editor",), ()]
+        assert {user.name: user.roles for user in await database.users.everyone()} == {
+            "Ann": ("editor",),
+            "Bob": (),
+        }
 
 
 async def test_where_every_rule_is_still_there_nothing_is_written(tmp_path: Path) -> None:

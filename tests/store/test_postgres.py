@@ -16,6 +16,7 @@ from gateway.store.postgres import PostgresPlace
 from gateway.store.tables import metadata
 from tests.fakes.clock import FakeClock
 from tests.fakes.postgres_process import PASSWORD, PostgresDatabase, shared
+from tests.fakes.releases import schema_of
 
 
 @pytest.fixture
@@ -43,6 +44,21 @@ def test_an_empty_database_is_told_and_upgraded_once(empty: PostgresDatabase) ->
     assert schema.upgrade(empty.url) is None
     assert schema.upgrade(empty.url) == schema.HEAD
     assert schema.check(empty.url, thorough=True) == schema.HEAD
+
+
+def test_an_upgrade_keeps_roles_and_knows_their_rules_apart_from_then_on(
+    empty: PostgresDatabase, tmp_path: Path
+) -> None:
+    with schema_of("0009_account_claims", tmp_path):
+        schema.upgrade(empty.url)
+    empty.sql("INSERT INTO users VALUES ('u_1', NULL, NULL, FALSE, FALSE, 'Ann', NULL, TRUE, 0, 0)")
+    empty.sql("INSERT INTO user_roles VALUES ('u_1', 'admin', ''), ('u_1', 'admin', 'corp')")
+    assert schema.upgrade(empty.url) == "0009_account_claims"
+    empty.sql("INSERT INTO user_roles VALUES ('u_1', 'admin', 'corp', 'r')")
+    rows = [tuple(row.values()) for row in empty.sql("SELECT * FROM user_roles ORDER BY source, rule")]
+    assert rows == [("u_1", "admin", "", ""), ("u_1", "admin", "corp", ""), ("u_1", "admin", "corp", "r")]
+    with pytest.raises(Exception, match="null value"):
+        empty.sql("INSERT INTO user_roles VALUES ('u_1', 'admin', 'corp')")
 
 
 async def test_nodes_that_start_together_make_one_schema(empty: PostgresDatabase) -> None:

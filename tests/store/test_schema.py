@@ -8,7 +8,11 @@ import pytest
 
 from gateway.errors import SchemaMismatch, StoreUnavailable
 from gateway.store import schema
-from tests.fakes.databases import file_in, made_in, raw, url_in
+from tests.fakes.databases import file_in, hand, made_in, raw, url_in
+from tests.fakes.releases import schema_of
+
+USER = "INSERT INTO users VALUES ('u_1', NULL, NULL, FALSE, FALSE, 'Ann', NULL, TRUE, 0, 0)"
+ROLES = [("u_1", "admin", "", ""), ("u_1", "admin", "corp", ""), ("u_1", "admin", "corp", "r")]
 
 
 def test_upgrade_makes_a_private_database_and_its_directory(tmp_path: Path) -> None:
@@ -31,6 +35,20 @@ def test_upgrade_of_a_fitting_database_changes_nothing(tmp_path: Path) -> None:
     before = file_in(tmp_path).read_bytes()
     assert schema.upgrade(url) == schema.HEAD
     assert file_in(tmp_path).read_bytes() == before
+
+
+def test_an_upgrade_keeps_roles_and_knows_their_rules_apart_from_then_on(tmp_path: Path) -> None:
+    url = url_in(tmp_path)
+    with schema_of("0009_account_claims", tmp_path):
+        schema.upgrade(url)
+    for statement in (USER, "INSERT INTO user_roles VALUES ('u_1', 'admin', ''), ('u_1', 'admin', 'corp')"):
+        hand(tmp_path, statement)
+    assert schema.upgrade(url) == "0009_account_claims"
+    hand(tmp_path, "INSERT INTO user_roles VALUES ('u_1', 'admin', 'corp', 'r')")
+    assert sorted(hand(tmp_path, "SELECT * FROM user_roles")) == ROLES
+    [key] = hand(tmp_path, "SELECT \"table\", on_delete FROM pragma_foreign_key_list('user_roles')")
+    assert key == ("users", "CASCADE")
+    assert schema.check(url, thorough=True) == schema.HEAD
 
 
 @pytest.mark.parametrize("content", [None, b""])
