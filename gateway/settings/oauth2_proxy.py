@@ -16,6 +16,10 @@ from gateway.settings.oauth2_proxy_routes import Governed, routes_of
 WEEK = 168 * 3600
 """How long a session of theirs lives where `cookie_expire` does not say."""
 
+LEASE = 600
+"""Ours where nothing is said: a session has to last longer."""
+
+_ADMIN = 8081
 _EVERYWHERE = "0.0.0.0"  # noqa: S104 - as theirs listens where no address is named
 _PLACEHOLDER = "https://gateway.example.com"
 _SECONDS = {"h": 3600, "m": 60, "s": 1}
@@ -66,16 +70,22 @@ def migrate(values: Mapping[str, object], *, source: str) -> Migration:
     provider = _provider(theirs)
     headers = _headers(theirs, provider)
     governed = routes_of(theirs)
-    theirs.tell(
-        "",
-        f"register the redirect URI {top['public_url']}/.gateway/callback/{provider['id']} at the provider",
-    )
+    callback = f"{top['public_url']}/.gateway/callback/{provider['id']}"
+    theirs.tell("", f"register the redirect URI {callback} at the provider")
     if governed.asked and not top.get("trusted_proxies"):
         top["trusted_proxies"] = ["127.0.0.1/32"]
         theirs.tell("upstreams", "name the proxy that asks in trusted_proxies, and read docs/forward-auth.md")
+    if any(map(_is_ours, governed.origins)):
+        top["admin_listen"] = f"127.0.0.1:{_ADMIN + 1}"
     sections = [*_tables(session, redis), ("[[providers]]", provider), ("[identity.headers]", headers)]
     text = "\n".join(_written(source, top, sections, governed))
     return Migration(text=text, notes=tuple(Note(key=key, text=text) for key, text in theirs.told()))
+
+
+def _is_ours(origin: str) -> bool:
+    """Say whether an app listens where our admin port would."""
+    where = urlsplit(origin)
+    return where.port == _ADMIN and where.hostname in ("127.0.0.1", "localhost", "::1")
 
 
 def _top(theirs: Theirs) -> Table:
@@ -87,11 +97,7 @@ def _top(theirs: Theirs) -> Table:
         if theirs.text(key):
             theirs.tell(key, "stays behind: make var/secret.key, and everybody signs in once more")
     top: Table = {"public_url": origin, "listen": _listen(theirs), "secret": {"file": "var/secret.key"}}
-    proxies = [
-        each if "/" in each else f"{each}/{128 if ':' in each else 32}"
-        for each in theirs.words("trusted_proxy_ips")
-    ]
-    if proxies:
+    if proxies := [_network(each) for each in theirs.words("trusted_proxy_ips")]:
         top["trusted_proxies"] = proxies
     elif theirs.flag("reverse_proxy"):
         theirs.tell("reverse_proxy", "believes everybody: name the proxy's address in trusted_proxies")
@@ -120,6 +126,14 @@ def _session(theirs: Theirs) -> Table:
     lease = _seconds(theirs, "cookie_refresh")
     if 0 < lease < lasts:
         session["lease"] = lease
+    elif lasts <= LEASE:
+        session["lease"] = max(1, lasts // 2)
+    if cookie := _cookie(theirs):
+        session["cookie"] = cookie
+    return session
+
+
+def _cookie(theirs: Theirs) -> Table:
     cookie: Table = {}
     name = theirs.text("cookie_name").removeprefix("__Host-").removeprefix("__Secure-")
     if name and "." not in name:
@@ -131,9 +145,7 @@ def _session(theirs: Theirs) -> Table:
         cookie["domain"] = domains[0]
     elif domains:
         theirs.tell("cookie_domains", "are several, and a cookie has one: choose session.cookie.domain")
-    if cookie:
-        session["cookie"] = cookie
-    return session
+    return cookie
 
 
 def _seconds(theirs: Theirs, key: str) -> int:
@@ -162,7 +174,7 @@ def _redis(theirs: Theirs) -> Table:
 
 
 def _redis_url(theirs: Theirs) -> str:
-    master = theirs.text("redis_sentinel_master_name")
+    master = theirs.text("redis_sentinel_master_name") or "mymaster"
     sentinels = _places(theirs.words("redis_sentinel_connection_urls"))
     cluster = _places(theirs.words("redis_cluster_connection_urls"))
     if theirs.flag("redis_use_sentinel") and sentinels:
@@ -206,9 +218,7 @@ def _issuer(theirs: Theirs, kind: str) -> Table:
     if kind in ("azure", "entra-id"):
         tenant = theirs.text("azure_tenant") or urlsplit(issuer).path.strip("/").partition("/")[0]
         if not _TENANT.fullmatch(tenant):
-            theirs.tell(
-                "azure_tenant", "is no tenant's id: write it in tenant, or use the preset entra-multitenant"
-            )
+            theirs.tell("azure_tenant", "is no tenant's id: write it in tenant, or take entra-multitenant")
             tenant = "00000000-0000-0000-0000-000000000000"
         return {"preset": "entra", "tenant": tenant}
     place = issuer or _origin(theirs.text("login_url"))
@@ -246,6 +256,8 @@ def _headers(theirs: Theirs, provider: Table) -> Table:
         claims["groups"] = groups
     if email := theirs.text("oidc_email_claim"):
         claims["email"] = email
+    if claims and "preset" in provider:
+        theirs.tell("", "claims of theirs stay behind: the preset knows where they are")
     if "preset" in provider:  # a table of claims would take the place of the preset's
         fields = {name: "id" if field.startswith("claims.") else field for name, field in fields.items()}
         fields = {name: field for name, field in fields.items() if not name.endswith("-Username")}

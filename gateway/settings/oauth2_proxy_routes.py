@@ -23,6 +23,7 @@ _KEPT_OUT = (
     "bitbucket_team",
     "bitbucket_repository",
 )
+_WITHOUT_ID_TOKENS = ("github", "bitbucket", "digitalocean", "facebook")
 _FORWARDED = {
     "forward_token": "access_token",
     "token_header": "X-Forwarded-Access-Token",
@@ -37,6 +38,7 @@ class Governed:
     """Tables of upstreams and routes; *asked* says that a proxy in front sends the requests itself."""
 
     upstreams: tuple[tuple[str, Table], ...]
+    origins: tuple[str, ...]
     routes: tuple[Table, ...]
     asked: bool
 
@@ -47,10 +49,12 @@ def routes_of(theirs: Theirs) -> Governed:
     terms = _terms(theirs)
     told = _upstream_terms(theirs)
     upstreams: list[tuple[str, Table]] = []
+    origins: list[str] = []
     routes: list[Table] = []
     for path, origin in _places(theirs):
         name = "off" if origin is None else f"app{len(upstreams) + 1}"
         if origin is not None:
+            origins.append(origin)
             upstreams.append((f"[upstreams.{name}]", {"urls": [origin], **told}))
         routes.append({"path": path, "upstream": name, **rules, **(terms if origin else {})})
     if not routes:
@@ -59,6 +63,7 @@ def routes_of(theirs: Theirs) -> Governed:
     opened = list(_opened(theirs, routes))
     return Governed(
         upstreams=tuple(upstreams),
+        origins=tuple(origins),
         routes=(*routes, *opened),
         asked=any(route["upstream"] == "off" for route in routes),
     )
@@ -127,6 +132,8 @@ def _terms(theirs: Theirs) -> Table:
     if theirs.flag("pass_authorization_header"):
         if "forward_token" in terms:
             theirs.tell("pass_authorization_header", "stays behind: a route forwards one token")
+        elif theirs.text("provider") in _WITHOUT_ID_TOKENS:
+            theirs.tell("pass_authorization_header", "stays behind: this provider gives no ID token")
         else:
             terms |= {"forward_token": "id_token"}
     return terms
