@@ -28,7 +28,7 @@ from gateway.errors import (
     TooManyRequests,
 )
 from gateway.flows.bearer_session import is_bearers
-from gateway.flows.credentials import presented
+from gateway.flows.credentials import fingerprint, presented
 from gateway.flows.own_origin import acts_from_here, is_same_origin
 from gateway.flows.rates import Rates
 from gateway.flows.resume import Resume, Resumed
@@ -42,7 +42,7 @@ from gateway.model.session import Session
 from gateway.routing.policy import Outcome, admit, covers_method
 from gateway.routing.table import Table
 from gateway.upstream.exchange import UpstreamAnswer
-from gateway.upstream.headers import Dresser, Outbound
+from gateway.upstream.headers import Dresser, Mould, Outbound
 from gateway.upstream.wire import Connection
 
 _NO_TOKEN = "token"  # noqa: S105 - the reason of a decision
@@ -74,8 +74,33 @@ class Passage(msgspec.Struct, kw_only=True, eq=False):
     upstream_seconds: float | None = None
 
 
+class Course(msgspec.Struct, frozen=True, kw_only=True):
+    """How a request was decided, and what is sent for one more of its target and fields.
+
+    *inbound* is the request but for its id, *token* the fingerprint of what its caller presented, where
+    the route takes tokens and one came.
+    """
+
+    inbound: Inbound
+    route: Route
+    session: Session | None
+    token: bytes | None
+    decision: str
+    reason: str
+    mould: Mould
+    pool: "UpstreamPool"
+
+    def covers(self, inbound: Inbound) -> bool:
+        """Say whether *inbound* differs in its id alone: notes belong to one method, fields and peer."""
+        return inbound.notes is self.inbound.notes and inbound.target == self.inbound.target
+
+
 class Body(Protocol):
     """The request's body, read at most once."""
+
+    def at_hand(self, *, most: int | None) -> bytes | None:
+        """Return the body where all of it has come, else None; raise ContentTooLarge above *most* bytes."""
+        ...
 
     def chunks(self, *, most: int | None) -> AsyncIterator[bytes]:
         """Yield the body; raise ContentTooLarge at the first byte above *most*."""
@@ -92,7 +117,7 @@ class Reply(Protocol):
 
 class UpstreamPool(Protocol):
     def send(
-        self, outbound: Outbound, body: AsyncIterator[bytes] | None, *, again: bool = False
+        self, outbound: Outbound, body: AsyncIterator[bytes] | bytes | None, *, again: bool = False
     ) -> AbstractAsyncContextManager[UpstreamAnswer]: ...
     def idle(self, outbound: Outbound) -> Connection | None: ...
 
@@ -122,7 +147,7 @@ class NoTokens:
 class Bearers(Protocol):
     """Who calls with a token instead of a session."""
 
-    def at_hand(self, bearer: Bearer, token: str, *, asks_for_roles: bool) -> Session | None: ...
+    def at_hand(self, bearer: Bearer, token: bytes, *, asks_for_roles: bool) -> Session | None: ...
 
     async def caller(self, bearer: Bearer, token: str, *, asks_for_roles: bool) -> Session:
         """Return who calls. Raises BearerRefused, AccessDenied, IssuerUnavailable, StoreUnavailable."""
@@ -134,7 +159,7 @@ class Bearers(Protocol):
 class NoBearers:
     """There are none: no route takes any."""
 
-    def at_hand(self, _bearer: Bearer, _token: str, *, asks_for_roles: bool) -> Session | None:
+    def at_hand(self, _bearer: Bearer, _token: bytes, *, asks_for_roles: bool) -> Session | None:
         return None
 
     async def caller(self, _bearer: Bearer, _token: str, *, asks_for_roles: bool) -> Session:
@@ -193,7 +218,7 @@ class Pipeline:
         session = _told_of(route, passage)
         token = await self._token(passage, session, route.forwarding)
         outbound = self._dresser.dress(inbound, route, session, token)
-        content = body.chunks(most=route.max_body) if inbound.has_body else None
+        content = _content(body, most=route.max_body) if inbound.has_body else None
         began = self._monotonic()
         async with pool.send(outbound, content, again=again) as answer:
             passage.upstream_seconds = self._monotonic() - began
@@ -280,6 +305,7 @@ class Pipeline:
             return None
         self._decide(passage, inbound, route)
         pool = self._pool(route)
+        _check_length(route, inbound)
         session = _told_of(route, passage)
         token = None
         if route.forwarding is not None and session is not None and not is_bearers(session):
@@ -287,6 +313,48 @@ class Pipeline:
             if token is None:
                 return None
         return self._dresser.dress(inbound, route, session, token), pool
+
+    def course(self, passage: Passage) -> Course | None:
+        """Return what a request that `at_once` let pass has in common with others, None where nothing lasts.
+
+        What a route asks of time, or of a count, is asked of each request.
+        """
+        inbound, route, session = passage.inbound, passage.route, passage.session
+        if inbound is None or route is None or route.demand or route.rate:
+            return None
+        token = None if route.bearer is None else presented(inbound)
+        mould = self._dresser.mould(inbound, route, _told_of(route, passage))
+        if mould is None:
+            return None
+        return Course(
+            inbound=inbound,
+            route=route,
+            session=session,
+            token=None if token is None else fingerprint(token),
+            decision=passage.decision,
+            reason=passage.reason,
+            mould=mould,
+            pool=self._pool(route),
+        )
+
+    def again(self, course: Course, passage: Passage) -> Outbound | None:
+        """Return what is sent for one more request of *course*; None where its caller has to be known anew.
+
+        Whether the session or the token holds is asked each time, as `at_once` asks.
+        """
+        route = course.route
+        if route.access is not Access.PUBLIC and not self._still(course):
+            return None
+        passage.route, passage.session = route, course.session
+        passage.decision, passage.reason = course.decision, course.reason
+        return self._dresser.cast(course.mould, passage.request_id)
+
+    def _still(self, course: Course) -> bool:
+        """Say whether it is known, without asking anybody, that the same caller is behind it."""
+        bearer, roles = course.route.bearer, course.route.asks_for_roles
+        if bearer is None or course.token is None:
+            return self._resume.still(course.inbound, course.session)
+        return self._bearers.at_hand(bearer, course.token, asks_for_roles=roles) is course.session
 
     def _pool(self, route: Route) -> UpstreamPool:
         if route.upstream is None:
@@ -297,7 +365,8 @@ class Pipeline:
         """Say whether it is known who calls, and note who does, or that nobody does."""
         token = presented(inbound) if route.bearer is not None else None
         if route.bearer is not None and token is not None:
-            session = self._bearers.at_hand(route.bearer, token, asks_for_roles=route.asks_for_roles)
+            mark, roles = fingerprint(token), route.asks_for_roles
+            session = self._bearers.at_hand(route.bearer, mark, asks_for_roles=roles)
             passage.session = session
             return session is not None
         resumed = self._resume.warm(inbound, asks_for_roles=route.asks_for_roles)
@@ -381,6 +450,12 @@ class Pipeline:
         if route.demand is None or session is None:
             return UNPROVEN
         return session.proof(now=self._clock())
+
+
+def _content(body: Body, *, most: int | None) -> AsyncIterator[bytes] | bytes:
+    """Return the whole body where it has come, to be sent with its head; else the body as it comes."""
+    whole = body.at_hand(most=most)
+    return body.chunks(most=most) if whole is None else whole
 
 
 def _by_token(passage: Passage) -> bool:

@@ -32,7 +32,7 @@ from gateway.model.route import Access, IdentityHeaders, Route
 from gateway.model.session import Session
 from gateway.observe.trace import NewTraces
 from gateway.pipeline import Bearers, NoBearers, Passage, Pipeline
-from gateway.request_keys import request_keys
+from gateway.request_keys import request_keys, signing_keys
 from gateway.routing.explain import Explanation, explain
 from gateway.routing.policy import Outcome, Verdict
 from gateway.routing.table import Table
@@ -86,7 +86,7 @@ class Rehearsals:
         self._dresser = Dresser(
             reserved=reserved_by(self._table.ordered),
             cookies=cookie_names(settings),
-            assertions=Assertions(ring.signing_keys(), issuer=settings.public_url, clock=clock),
+            assertions=Assertions(signing_keys(settings, ring), issuer=settings.public_url, clock=clock),
             signatures=Signatures(request_keys(settings, ring), clock=clock),
             new_trace=NewTraces(secrets.token_bytes),
         )

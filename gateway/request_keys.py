@@ -1,9 +1,11 @@
-"""Which key signs the requests of which upstream, and what of the keys is published."""
+"""Which key signs assertions, which the requests of which upstream, and what of the keys is published."""
 
 from collections.abc import Iterable, Mapping
 
+from gateway.errors import Fault, SettingsInvalid
 from gateway.keys.keyring import KeyRing
 from gateway.keys.request_keys import Ed25519Key, SharedKey
+from gateway.keys.signing import SigningKey, SigningKeyRefused, SigningKeys, given
 from gateway.model.route import RequestAlgorithm, Route
 from gateway.model.upstream import Upstream
 from gateway.settings.schema import Settings
@@ -37,8 +39,8 @@ class RequestKeys:
 class Published:
     """The public keys of one configuration: those of assertions, then those of requests."""
 
-    def __init__(self, ring: KeyRing, requests: Iterable[Ed25519Key]) -> None:
-        self._assertions = ring.signing_keys()
+    def __init__(self, assertions: SigningKeys, requests: Iterable[Ed25519Key]) -> None:
+        self._assertions = assertions
         self._requests = tuple(requests)
 
     def jwks(self) -> dict[str, object]:
@@ -48,6 +50,27 @@ class Published:
     def pem(self) -> str:
         """Return the same keys, in the same order, as PEM."""
         return self._assertions.pem() + "".join(key.pem() for key in self._requests)
+
+
+def signing_keys(settings: Settings, ring: KeyRing) -> SigningKeys:
+    """Return the keys that sign assertions: those of *settings*, then those made of the ring, which go on
+    being published for what they signed. Raises SettingsInvalid."""
+    return ring.signing_keys().after(assertion_keys(settings))
+
+
+def assertion_keys(settings: Settings) -> tuple[SigningKey, ...]:
+    """Return the keys that *settings* give for assertions. Raises SettingsInvalid."""
+    pems = settings.identity.assertion_keys
+    return tuple(_given(pem.get_secret_value(), index) for index, pem in enumerate(pems))
+
+
+def _given(pem: str, index: int) -> SigningKey:
+    try:
+        return given(pem)
+    except SigningKeyRefused as refused:
+        raise SettingsInvalid(
+            [Fault(key=f"identity.assertion_keys[{index}]", message=str(refused))]
+        ) from refused
 
 
 def request_keys(settings: Settings, ring: KeyRing) -> RequestKeys:

@@ -41,7 +41,7 @@ from gateway.pipeline import Pipeline
 from gateway.pools import close_pool, pool_for
 from gateway.provider_tokens import TokenRooms, TokenTrade
 from gateway.rates import RateRooms
-from gateway.request_keys import Published, request_keys
+from gateway.request_keys import Published, request_keys, signing_keys
 from gateway.routing.table import Table
 from gateway.sessions.sightings import Sightings
 from gateway.settings.addresses import url
@@ -107,10 +107,10 @@ class Rooms:
         self._names = cookie_names(settings)
         self._root = settings.public_url + settings.prefix
         self._ring = KeyRing(settings.secret, scope=settings.public_url)
-        self._signing = self._ring.signing_keys()
+        self._signing = signing_keys(settings, self._ring)
         self.table = table
         self._request_keys = request_keys(settings, self._ring)
-        self._published = Published(self._ring, self._request_keys.published(self.table.ordered))
+        self._published = Published(self._signing, self._request_keys.published(self.table.ordered))
         self.jwks = self._published.jwks
         self._ledger = ledger
         self._word = Word(ledger.audit)

@@ -5,6 +5,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
 import pytest
+from msgspec.structs import replace
 
 from gateway.errors import (
     AccessDenied,
@@ -16,9 +17,11 @@ from gateway.errors import (
 )
 from gateway.flows.resume import NOBODY, Resumed
 from gateway.model.inbound import Inbound
-from gateway.model.route import Access, Route, Rules
+from gateway.model.proof import Demand
+from gateway.model.route import Access, Rate, Route, Rules
+from gateway.model.session import Session
 from gateway.model.upstream import Member, Upstream
-from gateway.pipeline import Passage, Pipeline
+from gateway.pipeline import Course, Passage, Pipeline
 from gateway.routing.table import Table
 from gateway.upstream.headers import Outbound
 from tests.fakes.dressing import dresser, inbound, session, told_route
@@ -44,6 +47,12 @@ class Known:
         self.asked.append("at once")
         return None if asks_for_roles else self.at_hand
 
+    def warm(self, inbound: Inbound, *, asks_for_roles: bool) -> Resumed | None:
+        return None if asks_for_roles else self.at_hand
+
+    def still(self, inbound: Inbound, session: Session | None) -> bool:
+        return self.at_hand is not None and self.at_hand.session is session
+
     async def resume(self, inbound: Inbound, *, asks_for_roles: bool) -> Resumed:
         self.asked.append("later")
         if self.down:
@@ -60,17 +69,27 @@ class Sent:
 
     @asynccontextmanager
     async def send(
-        self, outbound: Outbound, body: AsyncIterator[bytes] | None, *, again: bool = False
+        self, outbound: Outbound, body: AsyncIterator[bytes] | bytes | None, *, again: bool = False
     ) -> AsyncIterator[object]:
         self.outbound.append(outbound)
-        self.bodies.append(None if body is None else b"".join([chunk async for chunk in body]))
+        self.bodies.append(
+            body if body is None or isinstance(body, bytes) else b"".join([chunk async for chunk in body])
+        )
         yield object()
 
 
 class Body:
-    def __init__(self, content: bytes = b"") -> None:
+    """A body that is still to come; with *here* all of it has."""
+
+    def __init__(self, content: bytes = b"", *, here: bool = False) -> None:
         self.content = content
+        self.here = here
         self.most: list[int | None] = []
+
+    def at_hand(self, *, most: int | None) -> bytes | None:
+        if self.here:
+            self.most.append(most)
+        return self.content if self.here else None
 
     async def chunks(self, *, most: int | None) -> AsyncIterator[bytes]:
         self.most.append(most)
@@ -200,6 +219,14 @@ async def test_a_declared_body_is_measured_before_it_is_sent(length: int, passes
         await proxied(Known(), to)
 
 
+async def test_a_body_that_has_come_is_sent_whole_within_the_same_bound() -> None:
+    pipeline, sent = walk(Known(), SMALL)
+    body = Body(b"hello", here=True)
+    passage = Passage(request_id="r", peer="p", started=0.0, inbound=at("/small", method="POST", length=5))
+    await pipeline.proxy(passage, body, Reply())
+    assert (sent.bodies, body.most) == ([b"hello"], [5])
+
+
 async def test_a_request_without_a_body_sends_none() -> None:
     assert (await proxied(Known(SOMEBODY), at("/page", length=0)))[0].bodies == [None]
 
@@ -241,3 +268,70 @@ async def test_an_encoded_slash_never_leaves_what_a_wider_route_governs() -> Non
     to = inbound(target=b"/pub%2fx", path="/pub/x", spellings=frozenset({"%2f"}))
     with pytest.raises(RequestRejected):
         await proxied(Known(), to, root, inner)
+
+
+def decided(pipeline: Pipeline, to: Inbound) -> Course | None:
+    passage = Passage(request_id="r-1", peer="p", started=0.0, inbound=to)
+    assert pipeline.at_once(passage, to)
+    return pipeline.course(passage)
+
+
+@pytest.mark.parametrize("path", ["/", "/open", "/maybe"])
+def test_a_request_on_a_course_is_sent_as_one_that_was_decided(path: str) -> None:
+    known = Known(at_hand=Resumed(session=session()))
+    pipeline, _ = walk(known)
+    to = at(path)
+    course = decided(pipeline, to)
+    assert course is not None
+    again = Passage(request_id="r-2", peer="p", started=0.0, inbound=course.inbound)
+    outbound = pipeline.again(course, again)
+    alone = Passage(request_id="r-2", peer="p", started=0.0, inbound=replace(to, request_id="r-2"))
+    left = pipeline.at_once(alone, alone.inbound)  # type: ignore[arg-type]
+    assert left is not None
+    assert (outbound, course.pool) == left
+    for told in ("route", "session", "decision", "reason"):
+        assert getattr(again, told) == getattr(alone, told)
+
+
+@pytest.mark.parametrize("now", [None, NOBODY, Resumed(session=session())], ids=["cold", "nobody", "another"])
+def test_a_course_ends_with_the_very_session_that_it_began_with(now: Resumed | None) -> None:
+    known = Known(at_hand=Resumed(session=session()))
+    pipeline, _ = walk(known)
+    course = decided(pipeline, at("/"))
+    assert course is not None
+    known.at_hand = now
+    passage = Passage(request_id="r-2", peer="p", started=0.0, inbound=course.inbound)
+    assert pipeline.again(course, passage) is None
+    assert (passage.session, passage.decision) == (None, "")
+
+
+@pytest.mark.parametrize(
+    "route",
+    [
+        told_route("/", demand=Demand(max_age=60)),
+        told_route("/", rate=Rate(requests=1, per=1.0)),
+    ],
+    ids=["time", "count"],
+)
+def test_what_is_asked_of_each_request_has_no_course(route: Route) -> None:
+    pipeline, _ = walk(Known(at_hand=Resumed(session=session())), route)
+    to = at("/")
+    passage = Passage(request_id="r", peer="p", started=0.0, inbound=to, route=route, session=session())
+    assert pipeline.course(passage) is None
+
+
+def test_U10_a_body_above_the_limit_never_leaves_at_once() -> None:
+    pipeline, _ = walk(Known())
+    to = at("/small", length=6)
+    with pytest.raises(ContentTooLarge):
+        pipeline.at_once(Passage(request_id="r", peer="p", started=0.0, inbound=to), to)
+
+
+def test_a_course_covers_the_same_fields_and_target_alone() -> None:
+    pipeline, _ = walk(Known(at_hand=NOBODY))
+    to = at("/open")
+    course = decided(pipeline, to)
+    assert course is not None
+    assert course.covers(replace(to, request_id="r-9"))
+    assert not course.covers(replace(to, target=b"/open?x"))
+    assert not course.covers(at("/open"))

@@ -41,11 +41,11 @@ def test_public_keys_are_published_where_a_route_signs_with_them(tmp_path: Path)
 
 
 def test_what_is_published_are_public_halves_in_order() -> None:
-    published = Published(RING, RING.ed25519_keys())
+    published = Published(RING.signing_keys(), RING.ed25519_keys())
     kinds = [key["kty"] for key in published.jwks()["keys"]]  # type: ignore[attr-defined]
     assert kinds == ["EC", "EC", "OKP", "OKP"]
     assert published.pem().count("BEGIN PUBLIC KEY") == 4
-    assert Published(RING, ()).jwks() == RING.signing_keys().jwks()
+    assert Published(RING.signing_keys(), ()).jwks() == RING.signing_keys().jwks()
 
 
 def test_a_key_is_taken_from_where_the_configuration_says(tmp_path: Path) -> None:

@@ -38,13 +38,14 @@ def command() -> None:
 def list_keys(config: Path, *, as_json: bool) -> None:
     """List the keys by the ids that sessions and assertions carry; never the secrets.
 
-    The first seals and signs; all others only open, and are published for what they signed.
+    The first seals and signs; all others only open, and are published for what they signed. Those of
+    identity.assertion_keys come after them: then the first of these signs.
     """
     found = list(described(load_or_exit(config), config))
     if as_json:
         click.echo(json.dumps(found, indent=2))
         return
-    rows = [_COLUMNS, *(tuple(str(cell) for cell in each.values()) for each in found)]
+    rows = [_COLUMNS, *(tuple(str(cell or "-") for cell in each.values()) for each in found)]
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     for row in rows:
         click.echo("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
@@ -136,10 +137,15 @@ def _print_shared_keys(config: Path, settings: "Settings", upstream: str, *, pem
 
 def _published(settings: "Settings") -> "Published":
     from gateway.assembly import build_routes
-    from gateway.request_keys import Published, request_keys
+    from gateway.errors import SettingsInvalid
+    from gateway.request_keys import Published, request_keys, signing_keys
 
     ring = _ring(settings)
-    return Published(ring, request_keys(settings, ring).published(build_routes(settings)))
+    try:
+        signing = signing_keys(settings, ring)
+    except SettingsInvalid as error:
+        exit_with(error)
+    return Published(signing, request_keys(settings, ring).published(build_routes(settings)))
 
 
 def _shared(settings: "Settings", name: str) -> "Sequence[SharedKey]":
@@ -184,6 +190,27 @@ def described(loaded: "Loaded", config: Path) -> "Iterator[dict[str, object]]":
             "use": "seals" if position == 1 else "opens",
             "session_kid": name.session,
             "assertion_kid": name.assertion,
+            "source": place,
+        }
+    yield from _given(loaded, after=len(names))
+
+
+def _given(loaded: "Loaded", *, after: int) -> "Iterator[dict[str, object]]":
+    """Yield the keys that the configuration gives for assertions alone."""
+    from gateway.errors import SettingsInvalid
+    from gateway.request_keys import assertion_keys
+
+    try:
+        keys = assertion_keys(loaded.settings)
+    except SettingsInvalid as error:
+        exit_with(error)
+    places = [place for key, place in loaded.secrets.items() if key.startswith("identity.assertion_keys")]
+    for index, (key, place) in enumerate(zip(keys, places, strict=True)):
+        yield {
+            "position": after + index + 1,
+            "use": "signs" if index == 0 else "published",
+            "session_kid": None,
+            "assertion_kid": key.kid,
             "source": place,
         }
 

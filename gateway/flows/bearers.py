@@ -10,7 +10,6 @@ for what is live with it, and of those alone the token itself is kept in memory.
 import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from hashlib import sha256
 from typing import Protocol
 
 from gateway.errors import (
@@ -21,6 +20,7 @@ from gateway.errors import (
     StoreUnavailable,
 )
 from gateway.flows.bearer_session import Proved, as_user, session_for
+from gateway.flows.credentials import fingerprint
 from gateway.model.bearer import HELD, SESSION_PREFIX, Bearer, Callers, outsider
 from gateway.model.event import Audit, AuditEvent, Clock
 from gateway.model.personal import PREFIX, PROVIDER
@@ -113,9 +113,9 @@ class Bearers:
         self._held: dict[_Place, _Held] = {}
         self._flights: dict[_Place, asyncio.Task[_Held]] = {}
 
-    def at_hand(self, bearer: Bearer, token: str, *, asks_for_roles: bool) -> Session | None:
-        """Return who calls with *token*, where nobody has to be asked; tells nobody."""
-        held = self._held.get((id(bearer), sha256(token.encode()).digest()))
+    def at_hand(self, bearer: Bearer, token: bytes, *, asks_for_roles: bool) -> Session | None:
+        """Return who calls with the token of that fingerprint, where nobody has to be asked; tells nobody."""
+        held = self._held.get((id(bearer), token))
         now = self._clock()
         if held is None or now >= held.until:
             return None
@@ -181,7 +181,7 @@ class Bearers:
             return session
         if bearer not in self._verifiers:
             raise BearerRefused("issuer", "no issuer's tokens are taken")
-        place = (id(bearer), sha256(token.encode()).digest())
+        place = (id(bearer), fingerprint(token))
         held = self._held.get(place)
         now = self._clock()
         if held is not None and now < held.until:

@@ -47,6 +47,11 @@ class Resume:
             return None
         return Resumed(session=loaded.session)
 
+    def still(self, inbound: Inbound, session: Session | None) -> bool:
+        """Say whether `warm` would return *session*, the very same."""
+        loaded = self._strategy.warm(inbound.cookies)
+        return loaded is not None and loaded.session is session
+
     async def resume(self, inbound: Inbound, *, asks_for_roles: bool) -> Resumed:
         """Return who is calling, renewed where due, with roles as they are now where asked for.
 

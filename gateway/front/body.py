@@ -34,6 +34,20 @@ class RequestBody:
         """Whether bytes of the body are still to come."""
         return not self._payload.is_eof()
 
+    def at_hand(self, *, most: int | None) -> bytes | None:
+        """Return the body where all of it has come, and was not read yet; else None, and nothing is taken.
+
+        Nobody need be asked for it then. Raises ContentTooLarge for more than *most* bytes.
+        """
+        payload = self._payload
+        if not payload.is_eof() or payload.exception() is not None:
+            return None
+        self._proceed = None
+        body = payload.read_nowait()
+        if most is not None and len(body) > most:
+            raise ContentTooLarge(f"more than {most} bytes")
+        return body
+
     async def chunks(self, *, most: int | None) -> AsyncIterator[bytes]:
         """Yield the body as it comes.
 

@@ -13,7 +13,7 @@ from typing import Protocol, cast
 import msgspec
 from aiohttp import web
 from aiohttp.http import RawRequestMessage
-from aiohttp.streams import EMPTY_PAYLOAD, StreamReader
+from aiohttp.streams import StreamReader
 from aiohttp.web_protocol import _ErrInfo
 
 from gateway.errors import GatewayError
@@ -23,31 +23,38 @@ from gateway.front.intake import Intake
 from gateway.front.limits import Limits
 from gateway.model.inbound import Inbound
 from gateway.model.turn import Outbox, Turn
+from gateway.pipeline import Course
 
 # How long a connection may stay without a request once the gateway is to end, in seconds.
 _FIRST_REQUEST = 1.0
+
+# Bytes of a body that need not be streamed.
+_SMALL = 16 * 1024
 
 Refuse = Callable[[GatewayError, str], bytes]
 Serve = Callable[["Connection", RawRequestMessage, StreamReader], Awaitable[bool]]
 
 
-class Previous(msgspec.Struct, frozen=True, kw_only=True):
+class Previous(msgspec.Struct, kw_only=True, eq=False):
     """The last request that was understood on a connection, and who understood it.
 
     `rest` is what followed the target in a GET's head, where the head is known byte by byte; else empty.
+    `course` is what the fast lane passed on last of those that repeat it.
     """
 
     reader: object
     message: RawRequestMessage
     inbound: Inbound
     rest: bytes
+    course: Course | None = None
 
 
 class FastLane(Protocol):
     """Passes requests on without the connection's task."""
 
-    def take(self, connection: "Connection", message: RawRequestMessage) -> bool:
-        """Begin *message* and set `connection.passing`, or return False with nothing done."""
+    def take(self, connection: "Connection", message: RawRequestMessage, payload: StreamReader) -> bool:
+        """Begin *message*, all of whose *payload* is here, and set `connection.passing`, or return False
+        with nothing done."""
         ...
 
     def recall(self, connection: "Connection", data: bytes) -> Previous | None:
@@ -174,12 +181,17 @@ class Connection(Intake):
             return
         if self._lane is not None and len(self._messages) == 1:
             message, payload = self._messages[0]
-            bodiless = payload is EMPTY_PAYLOAD
-            if bodiless and not isinstance(message, _ErrInfo) and self._lane.take(self, message):
+            if not isinstance(message, _ErrInfo) and self._fits(self._lane, message, payload):
                 self._messages.popleft()
                 self._consumed()
                 return
         waiter.set_result(None)
+
+    def _fits(self, lane: FastLane, message: RawRequestMessage, payload: StreamReader) -> bool:
+        """Begin *message* in the *lane* where its body has come with its head and is small, and say whether
+        it fits there; chunks are for whoever streams."""
+        whole = payload.is_eof() and payload.total_bytes <= _SMALL and not message.chunked
+        return whole and lane.take(self, message, payload)
 
     def eof_received(self) -> None:
         self._flush()  # the transport closes by itself now
@@ -244,7 +256,8 @@ class Connection(Intake):
             self.force_close()
             return
         self._await_another()
-        self.arrived()
+        if self._messages:
+            self.arrived()
 
     def hand_over(self, work: Callable[[], Awaitable[bool]]) -> None:
         """Let the connection's task go on with the request under way, as soon as it runs."""

@@ -1,8 +1,9 @@
 """The fast lane: a request that needs no waiting is passed on inside its connection's own callback.
 
 No task, no future, no context: the decision is a handful of plain calls, the head goes to an idle
-upstream connection at once, and an answer that comes whole is written back as it comes. Whatever does
-not fit (a body, a cold session, our own pages, no idle connection, a refusal) is left untouched to
+upstream connection at once, and an answer that comes whole is written back as it comes. A request that
+repeats one goes the way that one took, where its caller is still the same. Whatever does not fit (a body
+that is still coming, a cold session, our own pages, no idle connection, a refusal) is left untouched to
 the ordinary lane; whatever turns out not to fit (a long answer, a failure) is handed over to it. Both
 lanes use the same validation, the same decision, the same dress, the same wire and the same reply.
 """
@@ -11,22 +12,25 @@ from collections.abc import Awaitable, Callable
 from typing import Protocol
 
 from aiohttp.http import RawRequestMessage
-from aiohttp.streams import EMPTY_PAYLOAD
+from aiohttp.streams import EMPTY_PAYLOAD, StreamReader
 
 from gateway.errors import UpstreamBroken
 from gateway.front.body import RequestBody
 from gateway.front.connection import Connection, Previous
 from gateway.front.limits import Limits
-from gateway.front.reply import ClientReply
+from gateway.front.reply import ClientReply, as_it_came, as_it_goes
 from gateway.model.inbound import Inbound
-from gateway.pipeline import Passage, Pipeline
+from gateway.pipeline import Course, Passage, Pipeline, UpstreamPool
 from gateway.upstream.answer import AnswerReader
 from gateway.upstream.exchange import UpstreamAnswer, may_repeat
 from gateway.upstream.headers import Outbound
 from gateway.upstream.wire import Connection as UpstreamConnection
 
-_METHODS = frozenset({"GET", "HEAD"})
+_REPEATABLE = frozenset({"GET", "HEAD"})
+_HTTP_1_1 = (1, 1)
 Work = Callable[[ClientReply], Awaitable[None]]
+Leaving = tuple[Passage, Outbound, UpstreamPool]
+"""What may leave at once: whose, what, and where to."""
 
 
 class OrdinaryLane(Protocol):
@@ -34,6 +38,8 @@ class OrdinaryLane(Protocol):
 
     def opened(self, connection: Connection, message: RawRequestMessage) -> Passage: ...
     def reopened(self, previous: Previous, target: bytes) -> Passage: ...
+    def resumed(self, course: Course) -> Passage: ...
+    def identified(self, passage: Passage) -> None: ...
     def ours(self, inbound: Inbound) -> bool: ...
     def reply(self, connection: Connection, message: RawRequestMessage, body: RequestBody) -> ClientReply: ...
     def began(self, passage: Passage) -> None: ...
@@ -54,44 +60,89 @@ class Lane:
         self.limits = limits
         self.monotonic = monotonic
 
-    def take(self, connection: Connection, message: RawRequestMessage) -> bool:
-        """Pass *message* on and return True, or return False with nothing done that anybody sees."""
-        if message.method not in _METHODS or message.should_close or message.upgrade:
+    def take(self, connection: Connection, message: RawRequestMessage, payload: StreamReader) -> bool:
+        """Pass *message* on, all of whose *payload* is here, and return True, or return False with nothing
+        done that anybody sees."""
+        if message.should_close or message.upgrade or connection.draining or connection.congested:
             return False
-        return self._pass_on(connection, message, lambda: self.ordinary.opened(connection, message))
+        try:
+            leaving = self._opened(connection, message)
+        except Exception:  # what nobody foresaw too: nothing is sent, and this is a callback of the loop's
+            return False  # the ordinary lane comes to the same, answers it and tells the log
+        return leaving is not None and self._pass_on(connection, message, leaving, payload)
 
     def repeat(self, connection: Connection, previous: Previous, target: bytes) -> bool:
         """Pass *previous* on again with another *target*, as `take` does."""
-        return self._pass_on(connection, previous.message, lambda: self.ordinary.reopened(previous, target))
-
-    def _pass_on(
-        self, connection: Connection, message: RawRequestMessage, understand: Callable[[], Passage]
-    ) -> bool:
         if connection.draining or connection.congested:
             return False
         try:
-            passage = understand()
-            inbound = passage.inbound
-            if inbound is None or inbound.has_body or self.ordinary.ours(inbound):
-                return False
-            leaving = self.pipeline.at_once(passage, inbound)
-        except Exception:  # what nobody foresaw too: nothing is sent, and this is a callback of the loop's
-            return False  # the ordinary lane comes to the same, answers it and tells the log
-        if leaving is None:
+            leaving = self._reopened(previous, target)
+        except Exception:
             return False
-        outbound, pool = leaving
+        return leaving is not None and self._pass_on(connection, previous.message, leaving)
+
+    def _opened(self, connection: Connection, message: RawRequestMessage) -> Leaving | None:
+        passage = self.ordinary.opened(connection, message)
+        return self._on_course(connection.previous, passage) or self._decided(connection.previous, passage)
+
+    def _reopened(self, previous: Previous, target: bytes) -> Leaving | None:
+        course = previous.course
+        if course is not None and course.inbound.target == target:
+            leaving = self._on_course(previous, self.ordinary.resumed(course))
+            if leaving is not None:
+                return leaving
+        return self._decided(previous, self.ordinary.reopened(previous, target))
+
+    def _on_course(self, previous: Previous | None, passage: Passage) -> Leaving | None:
+        """Return what leaves where the last request with this target and these fields went the same way."""
+        course = None if previous is None else previous.course
+        if course is None or passage.inbound is None or not course.covers(passage.inbound):
+            return None
+        outbound = self.pipeline.again(course, passage)
+        return None if outbound is None else (passage, outbound, course.pool)
+
+    def _decided(self, previous: Previous | None, passage: Passage) -> Leaving | None:
+        """Decide, and let those that repeat this request go the same way."""
+        inbound = passage.inbound
+        if inbound is None or inbound.expects_continue or self.ordinary.ours(inbound):
+            return None
+        leaving = self.pipeline.at_once(passage, inbound)
+        if leaving is None:
+            return None
+        if previous is not None:
+            previous.course = self.pipeline.course(passage)
+        return (passage, *leaving)
+
+    def _pass_on(
+        self,
+        connection: Connection,
+        message: RawRequestMessage,
+        leaving: Leaving,
+        payload: StreamReader = EMPTY_PAYLOAD,
+    ) -> bool:
+        passage, outbound, pool = leaving
         upstream = pool.idle(outbound)
         if upstream is None:
             return False
         self.ordinary.began(passage)
-        Passing(self, connection, message, passage, outbound=outbound, upstream=upstream)
+        body = payload.read_nowait() if outbound.has_body else b""
+        Passing(self, connection, message, passage, outbound=outbound, body=body, upstream=upstream)
         return True
 
 
 class Passing:
     """One request under way in the fast lane."""
 
-    __slots__ = ("_began", "_connection", "_lane", "_message", "_passage", "_reader", "_upstream")
+    __slots__ = (
+        "_began",
+        "_connection",
+        "_lane",
+        "_message",
+        "_passage",
+        "_reader",
+        "_repeatable",
+        "_upstream",
+    )
 
     def __init__(
         self,
@@ -101,6 +152,7 @@ class Passing:
         passage: Passage,
         *,
         outbound: Outbound,
+        body: bytes,
         upstream: UpstreamConnection,
     ) -> None:
         self._lane = lane
@@ -111,8 +163,9 @@ class Passing:
         self._began = lane.monotonic()
         connection.passing = self
         self._reader: AnswerReader = upstream.begin(
-            outbound.method, outbound.head, body_follows=False, told=self._moved
+            outbound.method, outbound.head + body, body_follows=False, told=self._moved
         )
+        self._repeatable = not body and outbound.method in _REPEATABLE
 
     def abandon(self) -> None:
         """The client is gone: nobody waits for the answer."""
@@ -128,13 +181,13 @@ class Passing:
         elif self._reader.head_done:
             self._hand_over(self._stream)
         else:
-            self._hand_over(self._again if may_repeat(self._upstream, self._reader) else self._fail)
+            again = self._repeatable and may_repeat(self._upstream, self._reader)
+            self._hand_over(self._again if again else self._fail)
 
     def _answer(self) -> None:
         connection = self._connection
-        reply = self._lane.ordinary.reply(connection, self._message, self._body())
         try:
-            reply.relay_whole(UpstreamAnswer(self._upstream, self._reader), self._passage)
+            reply = None if self._relayed_as_it_came() else self._relayed()
         except Exception as fault:  # never into the upstream's callback
             connection.passing = None
             self._lane.ordinary.ended(self._passage, fault)
@@ -144,7 +197,24 @@ class Passing:
             self._hand_over(_taken, reply)
             return
         self._lane.ordinary.ended(self._passage, None)
-        connection.passed(keep_alive=reply.keep_alive)
+        connection.passed(keep_alive=reply is None or reply.keep_alive)
+
+    def _relayed_as_it_came(self) -> bool:
+        """Write the answer where only the request's id is added to it, and say whether that was so."""
+        connection, reader = self._connection, self._reader
+        if connection.draining or self._message.version != _HTTP_1_1:
+            return False  # the client is to be told what becomes of the connection
+        opening = as_it_came(reader.head, self._passage)
+        if opening is None:
+            return False
+        self._passage.status = reader.head.status
+        connection.write(as_it_goes(opening, reader.take(), self._passage))
+        return True
+
+    def _relayed(self) -> ClientReply:
+        reply = self._lane.ordinary.reply(self._connection, self._message, self._body())
+        reply.relay_whole(UpstreamAnswer(self._upstream, self._reader), self._passage)
+        return reply
 
     def _body(self) -> RequestBody:
         return RequestBody(EMPTY_PAYLOAD, limits=self._lane.limits)
@@ -152,6 +222,7 @@ class Passing:
     def _hand_over(self, work: Work, begun: ClientReply | None = None) -> None:
         """Let the ordinary lane go on with *work*, by the reply that has *begun* or by a new one."""
         ordinary, connection, body = self._lane.ordinary, self._connection, self._body()
+        ordinary.identified(self._passage)
         reply = begun or ordinary.reply(connection, self._message, body)
         connection.hand_over(lambda: ordinary.conclude(connection, self._passage, body, reply, work))
 
@@ -169,5 +240,6 @@ class Passing:
 
 
 async def _taken(reply: ClientReply) -> None:
-    """Wait until the client has taken its answer."""
+    """Wait until the client has taken its answer, which is the only one."""
+    reply.begun = True
     await reply.settle()

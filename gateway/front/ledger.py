@@ -30,9 +30,16 @@ class RequestCounts(Protocol):
     def websocket_opened(self) -> None: ...
     def websocket_closed(self) -> None: ...
     def request(
-        self, *, route: str, method: str, status: int, duration: float, upstream: float | None = None
+        self,
+        *,
+        route: str,
+        method: str,
+        status: int,
+        duration: float,
+        upstream: float | None = None,
+        decision: str = "",
+        reason: str = "",
     ) -> None: ...
-    def decision(self, *, route: str, decision: str, reason: str) -> None: ...
 
 
 class RequestLedger:
@@ -102,9 +109,9 @@ class RequestLedger:
             status=passage.status,
             duration=duration,
             upstream=passage.upstream_seconds,
+            decision=passage.decision,
+            reason=passage.reason,
         )
-        if passage.decision:
-            self._counts.decision(route=route, decision=passage.decision, reason=passage.reason)
         if self._log.takes(level_of(passage.status, route=route)):  # a line costs more than all the rest
             self._log.request(_line(passage, inbound, route, duration))
         if error is not None and not gone and not _refused(error):

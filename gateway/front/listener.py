@@ -114,9 +114,9 @@ class Listener:
 
     # What connections ask.
 
-    def take(self, connection: Connection, message: RawRequestMessage) -> bool:
+    def take(self, connection: Connection, message: RawRequestMessage, payload: StreamReader) -> bool:
         """Pass *message* on in the fast lane, if it fits there."""
-        return self._snapshot.take(connection, message)
+        return self._snapshot.take(connection, message, payload)
 
     def recall(self, connection: Connection, data: bytes) -> Previous | None:
         """Return what *data* repeats but for its target, wherever that came, None where it is new."""

@@ -271,6 +271,20 @@ class ClientReply:
                 raise ConnectionAbortedError("client stopped reading") from None
 
 
+def as_it_came(head: AnswerHead, passage: Passage) -> bytes | None:
+    """Return the opening of an upstream's answer to which nothing is added but whose request it answers.
+
+    That is so on a connection of HTTP/1.1 that lasts; None where there is more to say.
+    """
+    return None if head.length is None or passage.leave else head.laid_out
+
+
+def as_it_goes(opening: bytes, body: bytes, passage: Passage) -> bytes:
+    """Return what `ClientReply.relay` writes of a whole answer that goes `as_it_came`."""
+    passage.sent = len(body)
+    return b"%bX-Request-Id: %b\r\n\r\n%b" % (opening, passage.request_id.encode(), body)
+
+
 def reason(status: int) -> bytes:
     """Return the registered phrase of *status*, or none."""
     return _REASONS.get(status, b"")

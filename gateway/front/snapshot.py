@@ -10,6 +10,7 @@ from typing import Protocol
 
 from aiohttp.http import RawRequestMessage
 from aiohttp.streams import StreamReader
+from msgspec.structs import replace
 
 from gateway.errors import GatewayError, RequestRejected
 from gateway.front.body import RequestBody
@@ -23,7 +24,7 @@ from gateway.front.reply import ClientReply, Manner, Watch, reason
 from gateway.model.answer import Answer
 from gateway.model.event import Audit, Clock
 from gateway.model.inbound import Inbound
-from gateway.pipeline import Passage, Pipeline
+from gateway.pipeline import Course, Passage, Pipeline
 
 _KEPT_HEAD = 4 * 1024
 
@@ -121,9 +122,9 @@ class Snapshot:
         self._known = KnownHeads()
         self.running = Running()
 
-    def take(self, connection: Connection, message: RawRequestMessage) -> bool:
+    def take(self, connection: Connection, message: RawRequestMessage, payload: StreamReader) -> bool:
         """Pass *message* on at once and return True, or return False with nothing done."""
-        return self._lane is not None and self._lane.take(connection, message)
+        return self._lane is not None and self._lane.take(connection, message, payload)
 
     def recall(self, connection: Connection, data: bytes) -> Previous | None:
         """Return what *data* repeats but for its target, wherever that came, None where it is new."""
@@ -223,14 +224,18 @@ class Snapshot:
             client_cert=connection.client_cert,
         )
         previous = connection.previous
-        known = previous.inbound if previous is not None and previous.reader is self else None
+        if previous is not None and previous.reader is not self:
+            previous = None
+        known = None if previous is None else previous.inbound
         try:
             inbound = self._receiver.receive(raw, passage.request_id, previous=known)
         except RequestRejected:
             passage.person = seen_by_a_person(raw.headers)
             raise
-        if known is None or previous is None or previous.message is not message:  # else read a second time
-            connection.previous = self._noted(connection, message, inbound)
+        if previous is None or previous.message is not message:  # else read a second time
+            noted = connection.previous = self._noted(connection, message, inbound)
+            if noted is not None and previous is not None:
+                noted.course = previous.course
         passage.inbound = inbound
         return inbound
 
@@ -263,6 +268,18 @@ class Snapshot:
         passage = self._new_passage(previous.inbound.peer)
         passage.inbound = self._receiver.again(previous.inbound, target, passage.request_id)
         return passage
+
+    def resumed(self, course: Course) -> Passage:
+        """Return the passage of one more request on *course*."""
+        passage = self._new_passage(course.inbound.peer)
+        passage.inbound = course.inbound
+        return passage
+
+    def identified(self, passage: Passage) -> None:
+        """Give what was received the id of its passage: on a course it still has another's."""
+        inbound = passage.inbound
+        if inbound is not None and inbound.request_id != passage.request_id:
+            passage.inbound = replace(inbound, request_id=passage.request_id)
 
     def trusts(self, peer: str) -> bool:
         """Say whether *peer* is a proxy whose word is taken: it speaks for many."""

@@ -16,7 +16,7 @@ from gateway.keys import base64url
 from gateway.keys.mac import Mac
 from gateway.keys.request_keys import ED25519_SEED, Ed25519Key, SharedKey
 from gateway.keys.seal import MAX_SEALED, Sealer, SealKey
-from gateway.keys.signing import SEED, SigningKey, SigningKeys
+from gateway.keys.signing import SEED, SigningKeys, derived
 
 MIN_SECRET = 32
 SESSION = "session"
@@ -59,7 +59,7 @@ class KeyRing:
     def signing_keys(self) -> SigningKeys:
         """Return the keys that sign assertions for upstreams."""
         seeds = (self._derive(secret, "es256", "assertion", SEED) for secret in self._secrets)
-        return SigningKeys([SigningKey(seed) for seed in seeds])
+        return SigningKeys([derived(seed) for seed in seeds])
 
     def shared_keys(self, audience: str) -> tuple[SharedKey, ...]:
         """Return the keys of requests to *audience* alone, the one that signs now first."""

@@ -5,6 +5,7 @@ session, so the number of series does not grow with what clients send.
 """
 
 from bisect import bisect_left
+from collections import Counter as Counts
 from collections.abc import Callable, Iterator
 
 from prometheus_client import (
@@ -43,7 +44,7 @@ class _Timing:
 
 
 class _Tally:
-    """How many requests came of one route, method and status; `duration` is the route's."""
+    """How many requests came of one route, method, status and decision; `duration` is the route's."""
 
     __slots__ = ("count", "duration")
 
@@ -69,8 +70,7 @@ class Metrics:
         self._configured_at = 0.0
         self._certificate_until: float | None = None
         self._configured_well = False
-        self._requests: dict[tuple[str, str, int], _Tally] = {}
-        self._decisions: dict[tuple[str, str, str], int] = {}
+        self._requests: dict[tuple[str, str, int, str, str], _Tally] = {}
         self._members: dict[tuple[str, str], bool] = {}
         self._duration: dict[str, _Timing] = {}
         self._upstream: dict[str, _Timing] = {}
@@ -146,23 +146,32 @@ class Metrics:
         self._flying -= 1
 
     def request(
-        self, *, route: str, method: str, status: int, duration: float, upstream: float | None = None
+        self,
+        *,
+        route: str,
+        method: str,
+        status: int,
+        duration: float,
+        upstream: float | None = None,
+        decision: str = "",
+        reason: str = "",
     ) -> None:
-        """Count one answered request; seconds, *upstream* None where none was asked."""
-        tally = self._requests.get((route, method, status)) or self._tally(route, method, status)
+        """Count one answered request; seconds, *upstream* None where none was asked.
+
+        *decision* and *reason* are the policy's words for its admission, empty where nothing was decided.
+        """
+        tally = self._requests.get((route, method, status, decision, reason))
+        if tally is None:
+            tally = self._tally(route, method, status, decision, reason)
         tally.count += 1
         tally.duration.observe(duration)
         if upstream is not None:
             _timing(self._upstream, route).observe(upstream)
 
-    def _tally(self, route: str, method: str, status: int) -> "_Tally":
-        key = (route, method if method in METHODS else "other", status if 100 <= status <= 599 else 0)
-        return self._requests.setdefault(key, _Tally(_timing(self._duration, route)))
-
-    def decision(self, *, route: str, decision: str, reason: str) -> None:
-        """Count one admission: *decision* and *reason* as the policy words them."""
-        key = (route, decision, reason)
-        self._decisions[key] = self._decisions.get(key, 0) + 1
+    def _tally(self, route: str, method: str, status: int, decision: str, reason: str) -> "_Tally":
+        known, code = method if method in METHODS else "other", status if 100 <= status <= 599 else 0
+        tally = _Tally(_timing(self._duration, route))
+        return self._requests.setdefault((route, known, code, decision, reason), tally)
 
     def login(self, *, provider: str, result: str) -> None:
         """Count one login that ended: `success`, or the stable code of its failure."""
@@ -273,14 +282,15 @@ class Metrics:
         yield from self._by_route()
 
     def _by_route(self) -> Iterator[bytes]:
+        answered, decided = self._counted()
         yield from series.values(
             "gateway_http_requests_total",
             "counter",
             "Requests answered.",
             ("route", "method", "code"),
             (
-                ((route or "none", method, str(status or "other")), tally.count)
-                for (route, method, status), tally in self._requests.copy().items()
+                ((route or "none", method, str(status or "other")), count)
+                for (route, method, status), count in answered.items()
             ),
         )
         yield from series.values(
@@ -290,7 +300,7 @@ class Metrics:
             ("route", "decision", "reason"),
             (
                 ((route or "none", decision, reason), count)
-                for (route, decision, reason), count in self._decisions.copy().items()
+                for (route, decision, reason), count in decided.items()
             ),
         )
         yield from series.values(
@@ -335,6 +345,16 @@ class Metrics:
         yield certificate
         yield CounterMetricFamily("gateway_log_dropped", "Log lines lost.", value=self._dropped())
         yield build
+
+    def _counted(self) -> tuple[Counts[tuple[str, str, int]], Counts[tuple[str, str, str]]]:
+        """Return how many requests there were, by method and status, and of those decided, by decision."""
+        answered: Counts[tuple[str, str, int]] = Counts()
+        decided: Counts[tuple[str, str, str]] = Counts()
+        for (route, method, status, decision, reason), tally in self._requests.copy().items():
+            answered[route, method, status] += tally.count
+            if decision:
+                decided[route, decision, reason] += tally.count
+        return answered, decided
 
 
 class _Read(Collector):

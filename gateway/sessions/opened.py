@@ -19,6 +19,8 @@ class Opened:
     pieces: int
     trusted: Loaded
     due: Loaded
+    trusted_from: float
+    trusted_until: float
 
 
 class OpenedCookies:
@@ -42,8 +44,9 @@ class OpenedCookies:
     def find(self, value: bytes) -> Opened | None:
         return self._opened.get(value)
 
-    def keep(self, value: bytes, session: Session, *, pieces: int) -> Opened:
-        """Remember, and return, what *value* opened to; the oldest makes room."""
+    def keep(self, value: bytes, session: Session, *, pieces: int, trusted: tuple[float, float]) -> Opened:
+        """Remember, and return, what *value* opened to, *trusted* from when until when; the oldest makes
+        room."""
         if len(self._opened) >= self._most:
             del self._opened[next(iter(self._opened))]
         opened = Opened(
@@ -51,6 +54,8 @@ class OpenedCookies:
             pieces=pieces,
             trusted=Loaded(session=session, presented=True),
             due=Loaded(session=session, due=True, presented=True),
+            trusted_from=trusted[0],
+            trusted_until=trusted[1],
         )
         self._opened[value] = opened
         return opened

@@ -83,13 +83,9 @@ class Stateless:
         if not lines:
             return _ABSENT
         opened = self._opened.in_line(lines[0]) if len(lines) == 1 else None
-        if opened is None:
+        if opened is None or not opened.trusted_from <= self._clock() < opened.trusted_until:
             return None
-        now = self._clock()
-        if self._fault(opened.session, now):
-            return None
-        answer = self._answer(opened, now)
-        return None if answer.due else answer
+        return None if opened.session.id in self._endings else opened.trusted
 
     async def renew(self, session: Session, *, fresh: bool = False) -> Session:
         """Return *session* while its lease runs, else the same session on a new lease.
@@ -129,7 +125,7 @@ class Stateless:
         """Return a new session of *user*: roles and profile are the user's, groups the login's."""
         now = int(self._clock())
         ends_at = now + self._policy.max_age
-        session = Session(
+        return Session(
             id=secrets.token_urlsafe(32),
             token_id=_token_id(),
             identity=identity_of(login, user),
@@ -147,15 +143,14 @@ class Stateless:
             persistent=persistent,
             proved_at=login.authenticated_at,
         )
-        self._tell("session.created", session)
-        return session
 
     async def identified(self, session: Session) -> Session:
         """Return *session*: the cookie says it all."""
         return session
 
     async def begin(self, session: Session, visitor: Visitor) -> None:
-        """Do nothing: what the cookie says is all there is."""
+        """Tell that *session* began: what the cookie says is all there is."""
+        self._tell("session.created", session)
 
     async def reissue(self, session: Session, user: User) -> Session:
         """Return *session* under a new token and the epoch that *user* has now; copies of it end."""
@@ -246,7 +241,8 @@ class Stateless:
                 session = claims.decode(payload, audience=self._policy.audience, pieces=whole.pieces)
             except (SealBroken, SessionRejected):
                 return None
-            opened = self._opened.keep(whole.value, session, pieces=whole.pieces)
+            trusted = self._policy.trusted(session)
+            opened = self._opened.keep(whole.value, session, pieces=whole.pieces, trusted=trusted)
         return None if self._policy.fault(opened.session, now=now) == "invalid" else opened
 
     def _answer(self, opened: Opened, now: float) -> Loaded:

@@ -79,5 +79,5 @@ def _side(loaded: Loaded, other: Loaded) -> _Side:
 def _differs(key: str, was: _Side, now: _Side) -> bool:
     if was.written.get(key) != now.written.get(key) or was.sources.get(key) != now.sources.get(key):
         return True
-    whole = key.partition("[")[0] if key.startswith("secret[") else key
+    whole = key.rpartition("[")[0] if key.endswith("]") else key  # of several in a list
     return was.secrets.get(whole) != now.secrets.get(whole)

@@ -31,6 +31,7 @@ SHORTEST = 32
 _LARGEST = 64 * 1024
 _FORM = 'write { env = "NAME" }, { file = "path" } or { credential = "name" }'
 _HOW_TO_MAKE = "umask 077; head -c 48 /dev/urandom | base64 > FILE"
+_HOW_TO_MAKE_A_KEY = "umask 077; openssl genpkey -algorithm EC -pkeyopt ec_paramgen_curve:P-256 > FILE"
 
 
 Mark = tuple[int, int, int, int]
@@ -68,8 +69,11 @@ class Hidden:
         return True
 
 
-def resolve(value: object, around: Surroundings) -> bytes:
-    """Return the secret that *value* is or refers to; raise Refused without repeating it."""
+def resolve(value: object, around: Surroundings, *, how: str = "") -> bytes:
+    """Return the secret that *value* is or refers to; raise Refused without repeating it.
+
+    *how* is the command that makes a `FILE` of its kind, empty where somebody else gives it.
+    """
     if isinstance(value, str):
         return value.encode()
     if not isinstance(value, dict) or len(value) != 1:
@@ -85,7 +89,7 @@ def resolve(value: object, around: Surroundings) -> bytes:
         raise Refused("must name where the secret is", _FORM)
     if kind == "env":
         return _from_environment(name, around)
-    return _from_file(name, around) if kind == "file" else _from_credential(name, around)
+    return _from_file(name, around, how) if kind == "file" else _from_credential(name, around)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -109,7 +113,7 @@ def sources(value: object, around: Surroundings) -> tuple[Source, ...]:
             key=f"secret[{index}]" if several else "secret",
             told=source(each),
             file=around.directory / each["file"] if isinstance(each, dict) and "file" in each else None,
-            keys=len(secrets_in(resolve(each, around))),
+            keys=len(secrets_in(resolve(each, around, how=_HOW_TO_MAKE))),
         )
         for index, each in enumerate(_listed(value))
     )
@@ -138,11 +142,11 @@ def _from_credential(name: str, around: Surroundings) -> bytes:
         )
     if "/" in name or name in (".", ".."):
         raise Refused("a credential is a plain name, without a path")
-    return _without_newline(_read(Path(directory) / name, around, private=False))
+    return _without_newline(_read(Path(directory) / name, around, private=False, how=""))
 
 
-def _from_file(name: str, around: Surroundings) -> bytes:
-    return _without_newline(_read(around.directory / name, around, private=True))
+def _from_file(name: str, around: Surroundings, how: str) -> bytes:
+    return _without_newline(_read(around.directory / name, around, private=True, how=how))
 
 
 def _without_newline(content: bytes) -> bytes:
@@ -153,7 +157,7 @@ def _without_newline(content: bytes) -> bytes:
     )
 
 
-def _read(path: Path, around: Surroundings, *, private: bool) -> bytes:
+def _read(path: Path, around: Surroundings, *, private: bool, how: str) -> bytes:
     """Return the content of a regular file; its mode is asked of the open file, so it cannot change."""
     try:
         descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
@@ -166,8 +170,8 @@ def _read(path: Path, around: Surroundings, *, private: bool) -> bytes:
         finally:
             os.close(descriptor)
     except OSError as error:
-        how = _HOW_TO_MAKE.replace("FILE", str(path)) if isinstance(error, FileNotFoundError) else ""
-        raise Absent(f"cannot read {path}: {error.strerror}", how) from None
+        made = how.replace("FILE", str(path)) if isinstance(error, FileNotFoundError) else ""
+        raise Absent(f"cannot read {path}: {error.strerror}", made) from None
     if len(content) > _LARGEST:
         raise Refused(f"{path} is larger than 64 KiB, so it is no secret")
     return content
@@ -181,7 +185,7 @@ def _inspect(path: Path, mode: int, *, private: bool) -> None:
 
 
 def _keys(value: object, info: ValidationInfo) -> tuple[bytes, ...]:
-    found = secrets_in(resolve(value, _surroundings(info)))
+    found = secrets_in(resolve(value, _surroundings(info), how=_HOW_TO_MAKE))
     if not found:
         raise Refused("holds no key", _HOW_TO_MAKE)
     for number, key in enumerate(found, start=1):
@@ -192,10 +196,12 @@ def _keys(value: object, info: ValidationInfo) -> tuple[bytes, ...]:
 
 
 def _client_secret(value: object, info: ValidationInfo) -> SecretStr | None:
-    if value is None:
-        return None
+    return None if value is None else _text(value, info, how="")
+
+
+def _text(value: object, info: ValidationInfo, *, how: str) -> SecretStr:
     try:
-        found = resolve(value, _surroundings(info)).decode()
+        found = resolve(value, _surroundings(info), how=how).decode()
     except UnicodeDecodeError:
         raise Refused("is not UTF-8 text") from None
     if not found:
@@ -206,18 +212,16 @@ def _client_secret(value: object, info: ValidationInfo) -> SecretStr | None:
 def _shared_secret(value: object, info: ValidationInfo) -> bytes | None:
     if value is None:
         return None
-    found = resolve(value, _surroundings(info))
+    found = resolve(value, _surroundings(info), how=_HOW_TO_MAKE)
     if len(found) < SHORTEST:
         raise Refused(f"must be at least {SHORTEST} bytes long, and is {len(found)}", _HOW_TO_MAKE)
     return found
 
 
 def _private_key(value: object, info: ValidationInfo) -> SecretStr:
-    found = _client_secret(value, info)
-    if found is None or "PRIVATE KEY-----" not in found.get_secret_value():
-        raise Refused(
-            "is not a private key in PEM", "openssl genpkey -algorithm EC -pkeyopt ec_paramgen_curve:P-256"
-        )
+    found = _text(value, info, how=_HOW_TO_MAKE_A_KEY)
+    if "PRIVATE KEY-----" not in found.get_secret_value():
+        raise Refused("is not a private key in PEM", _HOW_TO_MAKE_A_KEY)
     return found
 
 
@@ -238,6 +242,12 @@ def _surroundings(info: ValidationInfo) -> Surroundings:
     if not isinstance(info.context, Surroundings):
         raise TypeError("secrets are resolved by the loader")
     return info.context
+
+
+def _distinct(found: tuple[SecretStr, ...]) -> tuple[SecretStr, ...]:
+    if len({each.get_secret_value() for each in found}) != len(found):
+        raise Refused("holds the same key twice", "rotate by putting a new one first")
+    return found
 
 
 REFERENCE: dict[str, object] = {
@@ -275,3 +285,12 @@ SharedSecret = Annotated[
     WithJsonSchema(REFERENCE),
 ]
 PrivateKey = Annotated[SecretStr, BeforeValidator(_private_key), Hidden(), WithJsonSchema(REFERENCE)]
+
+_PrivateReferences = tuple[Annotated[SecretStr, BeforeValidator(_private_key)], ...]
+PrivateKeys = Annotated[
+    _PrivateReferences,
+    BeforeValidator(_listed),
+    AfterValidator(_distinct),
+    Hidden(usual=False),
+    WithJsonSchema({"anyOf": [REFERENCE, {"type": "array", "items": REFERENCE}]}),
+]

@@ -26,6 +26,7 @@ from gateway.settings.fields import (
     not_empty,
 )
 from gateway.settings.quantities import CountOrOff, Duration, DurationOrOff, LifetimeOrOff, SizeOrOff
+from gateway.settings.references import PrivateKeys
 from gateway.settings.table import Table, written
 
 PERSONAL = ("roles", "groups", "emails", "email_domains", "users", "claims")
@@ -40,6 +41,12 @@ class IdentitySettings(Table):
 
     assertion: HeaderOrOff = Field(
         default="X-Gateway-Assertion", description='The header of the signed assertion; "off" drops it.'
+    )
+    assertion_keys: PrivateKeys = Field(
+        default=(),
+        description="Private keys in PEM that sign assertions in place of the one made of `secret`: P-256 "
+        "(ES256), Ed25519 (EdDSA) or RSA (RS256). The first signs, all are published.",
+        examples=[{"file": "keys/assertion.pem"}],
     )
     signature: Signature = Field(
         default="off",
@@ -63,6 +70,7 @@ class IdentitySettings(Table):
         if own is None:
             return self
         return IdentitySettings.model_construct(
+            assertion_keys=self.assertion_keys,
             assertion=own.assertion if "assertion" in own.model_fields_set else self.assertion,
             signature=self.signature if own.signature is None else own.signature,
             headers=self.headers if own.headers is None else own.headers,

@@ -1,6 +1,7 @@
 """What must not be used again: sessions that ended early, login transactions that were redeemed.
 
-Law: whatever ends sessions does so in one transaction, together with the sign-ins that it ends.
+Law: whatever ends sessions does so in one transaction, together with the sign-ins that it ends and with
+what is kept here of those sessions; sessions that are kept elsewhere are refused all the same.
 
 Each row lives until its own `until` and a day more, so that a clock set wrong for an hour brings
 nothing back; every write sweeps a bounded number of older ones.
@@ -25,7 +26,7 @@ from sqlalchemy import (
 from gateway.model.event import Clock
 from gateway.model.session import session_key
 from gateway.store.session_keys import EVERYBODY, sid_key, subject_key
-from gateway.store.tables import cut_offs, denied_sessions, sign_ins, spent_logins, users
+from gateway.store.tables import cut_offs, denied_sessions, sessions, sign_ins, spent_logins, users
 from gateway.store.writer import Transaction, Writer
 
 SWEEP = 100  # rows removed by one write at most
@@ -92,6 +93,8 @@ class Endings:
             else:
                 key, begun_until, mine = subject_key(issuer, subject or ""), now, sign_ins.c.sub_key
             await self._cut_off(transaction, key, begun_until=begun_until, until=until)
+            ended = select(sign_ins.c.session).where(mine == key)
+            await transaction.change(delete(sessions).where(sessions.c.key.in_(ended)))
             return await transaction.change(delete(sign_ins).where(mine == key))
 
     async def spend(self, key: bytes, until: int) -> bool:
@@ -133,6 +136,7 @@ async def deny(transaction: Transaction, session: bytes, *, until: int) -> None:
     """Refuse the session of this key from now on, at least until Unix time *until*. Repeatable."""
     same: ColumnElement[bool] = denied_sessions.c.session == session
     await transaction.change(delete(sign_ins).where(sign_ins.c.session == session))
+    await transaction.change(delete(sessions).where(sessions.c.key == session))
     shorter = denied_sessions.c.until < until
     await transaction.change(update(denied_sessions).where(same, shorter).values(until=until))
     if await transaction.row(select(denied_sessions.c.session).where(same)) is None:
@@ -147,11 +151,13 @@ async def raise_epoch(transaction: Transaction, user_id: str, *, but: str | None
     this = users.c.id == user_id
     of_user = sign_ins.c.user_id == user_id
     kept = sign_ins.c.session == session_key(but or "")
+    others = (sessions.c.user_id == user_id) & (sessions.c.key != session_key(but or ""))
     await transaction.change(update(users).where(this).values(epoch=users.c.epoch + 1))
     row = await transaction.row(select(users.c.epoch).where(this))
     if row is None:
         return None
     epoch = int(row["epoch"])
+    await transaction.change(delete(sessions).where(others))
     await transaction.change(delete(sign_ins).where(of_user, ~kept))
     await transaction.change(update(sign_ins).where(of_user, kept).values(epoch=epoch))
     return epoch

@@ -63,8 +63,7 @@ class Passwords:
     async def change(self, user_id: str, new: str) -> User | None:
         """Give the user the password with the hash *new* and end their sessions; None: no such user."""
         async with self._writer.write() as transaction:
-            known = update(users).where(users.c.id == user_id).values(epoch=users.c.epoch + 1)
-            if not await transaction.change(known):
+            if await raise_epoch(transaction, user_id) is None:
                 return None
             await transaction.change(delete(passwords).where(passwords.c.user_id == user_id))
             await transaction.change(

@@ -8,6 +8,7 @@ from sqlalchemy import delete, select, update
 from gateway.model.email import email_key
 from gateway.model.event import Clock
 from gateway.model.identity import Account, User
+from gateway.store.endings import raise_epoch
 from gateway.store.ledger import Ledger, Randomness
 from gateway.store.tables import accounts, passwords, personal_tokens, users
 from gateway.store.user_rows import accounts_where_user, as_account, as_users, users_where
@@ -86,12 +87,10 @@ class Users:
         Shutting out raises the epoch and removes their personal tokens, so that enabling later revives
         neither sessions nor tokens.
         """
-        values: dict[str, object] = {"enabled": enabled}
-        if not enabled:
-            values["epoch"] = users.c.epoch + 1
         async with self._writer.write() as transaction:
-            await transaction.change(update(users).where(users.c.id == user_id).values(values))
+            await transaction.change(update(users).where(users.c.id == user_id).values(enabled=enabled))
             if not enabled:
+                await raise_epoch(transaction, user_id)
                 mine = personal_tokens.c.user_id == user_id
                 await transaction.change(delete(personal_tokens).where(mine))
             found = as_users(await transaction.rows(users_where(users.c.id == user_id)))

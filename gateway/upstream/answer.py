@@ -128,6 +128,10 @@ class AnswerReader:
             return data
         self._accept(known)
         self._frame(known, chunked=False)
+        if self._framing is _BY_LENGTH and self._remaining == len(data) - end:
+            self._append(data[end:])  # all of it, and nothing else
+            self._end()
+            return b""
         return data[end:]
 
     def _feed_head(self, data: bytes) -> bytes:

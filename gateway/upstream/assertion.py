@@ -60,7 +60,9 @@ class _Claims(msgspec.Struct, kw_only=True, omit_defaults=True):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Held:
+class Held:
+    """An assertion about one session, by which key and when it was made."""
+
     session: Session
     key: SigningKey
     signed_at: float
@@ -83,29 +85,28 @@ class Assertions:
         self._clock = clock
         self._random = random
         self._encoder = msgspec.json.Encoder()
-        self._held: dict[tuple[str, str], _Held] = {}
+        self._held: dict[tuple[str, str], Held] = {}
 
-    def assertion(self, session: Session, audience: str) -> bytes:
+    def about(self, session: Session, audience: str) -> Held:
         """Return a compact JWS about *session* for *audience*, with at least half its life left.
 
         Raises IdentityUnrepresentable where a claim is not Unicode or all exceed 16 KiB.
         """
-        now = self._clock()
-        key = self._signing.current
         place = (session.token_id, audience)
         held = self._held.get(place)
-        if (
-            held is not None
-            and 0 <= now - held.signed_at <= _REUSED_FOR
-            and held.key is key
-            and (held.session is session or held.session == session)
-        ):
-            return held.assertion
+        if held is not None and self.lasts(held) and (held.session is session or held.session == session):
+            return held
+        now, key = self._clock(), self._signing.current
         assertion = self._sign(session, audience, key, int(now))
-        self._hold(place, _Held(session=session, key=key, signed_at=now, assertion=assertion))
-        return assertion
+        held = Held(session=session, key=key, signed_at=now, assertion=assertion)
+        self._hold(place, held)
+        return held
 
-    def _hold(self, place: tuple[str, str], held: _Held) -> None:
+    def lasts(self, held: Held) -> bool:
+        """Say whether *held* still has half its life left, and the key that signs is still its own."""
+        return 0 <= self._clock() - held.signed_at <= _REUSED_FOR and held.key is self._signing.current
+
+    def _hold(self, place: tuple[str, str], held: Held) -> None:
         self._held.pop(place, None)
         if len(self._held) >= _KEPT:
             del self._held[next(iter(self._held))]

@@ -12,6 +12,9 @@ from gateway.upstream.wire import Connection, Successor
 
 _REPEATABLE = frozenset(("GET", "HEAD"))
 
+Content = AsyncIterator[bytes] | bytes
+"""A request's body: whole, which goes out with the head, or as it comes."""
+
 
 class Source(Protocol):
     """Where connections come from."""
@@ -75,19 +78,32 @@ def may_repeat(connection: Connection, reader: AnswerReader) -> bool:
 class Exchange:
     """The context in which an answer can be read; leaving it early closes the connection.
 
+    A body that is whole goes out with the head, so that no answer to it is an early one.
+
     `sent` says that the upstream may have received something of the request.
     """
 
-    __slots__ = ("_again", "_body", "_connection", "_outbound", "_reader", "_source", "_upload", "sent")
+    __slots__ = (
+        "_again",
+        "_body",
+        "_connection",
+        "_outbound",
+        "_reader",
+        "_source",
+        "_upload",
+        "_whole",
+        "sent",
+    )
 
     def __init__(
-        self, source: Source, outbound: Outbound, body: AsyncIterator[bytes] | None, *, again: bool = False
+        self, source: Source, outbound: Outbound, body: Content | None, *, again: bool = False
     ) -> None:
         self._source = source
         self._again = again
         self.sent = False
         self._outbound = outbound
         self._body = body if outbound.has_body else None
+        self._whole = _framed(outbound, self._body) if isinstance(self._body, bytes) else b""
         self._upload: asyncio.Task[None] | None = None
         self._connection: Connection
         self._reader: AnswerReader
@@ -125,9 +141,12 @@ class Exchange:
         self._connection = connection
         self.sent = True
         self._reader = reader = connection.begin(
-            outbound.method, outbound.head, body_follows=body is not None, upgrade=outbound.upgrade
+            outbound.method,
+            outbound.head + self._whole,
+            body_follows=body is not None and not self._whole,
+            upgrade=outbound.upgrade,
         )
-        if body is not None:
+        if body is not None and not isinstance(body, bytes):
             self._upload = asyncio.create_task(self._send_body(connection, reader, body))
         try:
             while not reader.head_done and connection.failure is None:
@@ -165,6 +184,15 @@ class Exchange:
         if upload is not None:
             upload.cancel()
             await asyncio.wait((upload,))
+
+
+def _framed(outbound: Outbound, body: bytes) -> bytes:
+    """Return a whole body as it goes out. Raises RequestRejected for another length than declared."""
+    if outbound.chunked:
+        return b"%x\r\n%b\r\n0\r\n\r\n" % (len(body), body) if body else b"0\r\n\r\n"
+    if len(body) != outbound.length:
+        raise RequestRejected("the body has another length than declared")
+    return body
 
 
 async def _send_chunked(connection: Connection, reader: AnswerReader, body: AsyncIterator[bytes]) -> None:

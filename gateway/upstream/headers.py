@@ -19,7 +19,7 @@ from gateway.model.inbound import UNIX_PEER, Inbound, RawHeaders
 from gateway.model.route import Forwarding, IdentityHeaders, Route
 from gateway.model.session import Session
 from gateway.model.upstream import Balance
-from gateway.upstream.assertion import Assertions
+from gateway.upstream.assertion import Assertions, Held
 from gateway.upstream.cookies import CookieKnife
 from gateway.upstream.identity import IdentityLines
 from gateway.upstream.reserved import PROTECTED, Fate, Reserved, fold, listed
@@ -74,6 +74,21 @@ class Outbound(msgspec.Struct, frozen=True, kw_only=True):
         return self if self.anew is None else self.anew()
 
 
+class Mould(msgspec.Struct, frozen=True, kw_only=True):
+    """A head as it goes to the upstream, but for the ids that each request has of its own.
+
+    They stand between *before* and *after*, in which *asserted* is told, where anything is asserted.
+    """
+
+    method: str
+    before: bytes
+    after: bytes
+    asserted: Held | None
+    traceparent: str | None
+    length: int | None
+    affinity: str
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Leg:
     """What a route's requests have in common, prepared once."""
@@ -97,6 +112,12 @@ class _Rendered:
     session: Session
     lines: bytes
     covered: Covered
+
+
+_Told = tuple[bytes, Covered, Held | None]
+"""The lines that tell of a session, how a signature covers them, and what is asserted in them."""
+
+_UNTOLD: _Told = (b"", NOTHING, None)
 
 
 @dataclass(slots=True)
@@ -140,24 +161,21 @@ class Dresser:
         does not end at a raw segment.
         """
         leg = self._legs.get(id(route)) or self._prepare(route)
-        lines = self._passed_on_but(leg.taken, inbound) if leg.taken else inbound.notes.outbound_lines
-        if lines is None:
-            lines = inbound.notes.outbound_lines = self._passed_on(inbound, inbound.headers)
         upgrade = inbound.websocket and route.websocket
         target = strip_prefix(inbound.target, route.path) if route.strip_prefix else inbound.target
-        method = inbound.method.encode("ascii")
-        told, what = (b"", NOTHING) if session is None else self._identity(leg, session, leg.audience)
+        told, what, _ = _UNTOLD if session is None else self._identity(leg, session, leg.audience)
         signer = leg.signer
         if signer is not None:
-            told += signer.lines(method=method, authority=_authority(leg, inbound), target=target, told=what)
+            told += signer.lines(
+                method=inbound.method.encode("ascii"),
+                authority=_authority(leg, inbound),
+                target=target,
+                told=what,
+            )
         head = b"".join(
             (
-                method,
-                b" ",
-                target,
-                leg.opening or b" HTTP/1.1\r\nHost: " + inbound.host.encode("ascii") + _CRLF,
-                lines,
-                self._request_ids(inbound),
+                self._opening(leg, inbound, target),
+                self._request_ids(inbound.request_id, inbound.traceparent),
                 told,
                 b"" if token is None or leg.forwarded is None else _forwarded(leg.forwarded, token),
                 _UPGRADE if upgrade else _framing(inbound),
@@ -172,6 +190,33 @@ class Dresser:
             affinity=_affinity(leg.balance, inbound, session) if leg.balance in _BY_AFFINITY else "",
             anew=None if signer is None else partial(self.dress, inbound, route, session, token),
         )
+
+    def mould(self, inbound: Inbound, route: Route, session: Session | None) -> Mould | None:
+        """Return what `dress` gives to each request like this one, None where no two are alike.
+
+        That is where they come in chunks, are signed, or carry a token. Raises as `dress` does.
+        """
+        leg = self._legs.get(id(route)) or self._prepare(route)
+        if inbound.chunked or inbound.websocket or leg.signer is not None or leg.forwarded is not None:
+            return None
+        target = strip_prefix(inbound.target, route.path) if route.strip_prefix else inbound.target
+        told, _, asserted = _UNTOLD if session is None else self._identity(leg, session, leg.audience)
+        return Mould(
+            method=inbound.method,
+            before=self._opening(leg, inbound, target),
+            after=told + _framing(inbound),
+            asserted=asserted,
+            traceparent=inbound.traceparent,
+            length=inbound.length,
+            affinity=_affinity(leg.balance, inbound, session) if leg.balance in _BY_AFFINITY else "",
+        )
+
+    def cast(self, mould: Mould, request_id: str) -> Outbound | None:
+        """Return one more request of *mould*; None where what it asserts has to be signed anew."""
+        if mould.asserted is not None and not self._assertions.lasts(mould.asserted):
+            return None
+        head = mould.before + self._request_ids(request_id, mould.traceparent) + mould.after
+        return Outbound(method=mould.method, head=head, length=mould.length, affinity=mould.affinity)
 
     def tell(
         self, inbound: Inbound, route: Route, session: Session | None, token: Token | None = None
@@ -216,9 +261,16 @@ class Dresser:
         self._legs[id(route)] = leg
         return leg
 
-    def _request_ids(self, inbound: Inbound) -> bytes:
-        trace = inbound.traceparent or self._new_trace()
-        return f"{inbound.request_id}\r\ntraceparent: {trace}\r\n".encode("ascii")
+    def _opening(self, leg: _Leg, inbound: Inbound, target: bytes) -> bytes:
+        """Return the head up to the ids of the request."""
+        lines = self._passed_on_but(leg.taken, inbound) if leg.taken else inbound.notes.outbound_lines
+        if lines is None:
+            lines = inbound.notes.outbound_lines = self._passed_on(inbound, inbound.headers)
+        host = leg.opening or b" HTTP/1.1\r\nHost: " + inbound.host.encode("ascii") + _CRLF
+        return b"".join((inbound.method.encode("ascii"), b" ", target, host, lines))
+
+    def _request_ids(self, request_id: str, traceparent: str | None) -> bytes:
+        return f"{request_id}\r\ntraceparent: {traceparent or self._new_trace()}\r\n".encode("ascii")
 
     def _passed_on(self, inbound: Inbound, headers: RawHeaders) -> bytes:
         """Return what of the client's *headers* goes on, and where it all came from, up to the request's id.
@@ -278,16 +330,17 @@ class Dresser:
         elif inbound.traceparent is not None:  # W3C Trace Context 3.3: one without the other means nothing
             client.kept += (name, _COLON, value, _CRLF)
 
-    def _identity(self, leg: _Leg, session: Session, audience: str) -> tuple[bytes, Covered]:
-        """Return the lines that tell of *session*, and how a signature covers them."""
+    def _identity(self, leg: _Leg, session: Session, audience: str) -> _Told:
         rendered = self._told(leg, session)
         if not leg.assertion:
-            return rendered.lines, rendered.covered
-        line = leg.assertion + self._assertions.assertion(session, audience) + _CRLF
+            return rendered.lines, rendered.covered, None
+        held = self._assertions.about(session, audience)
+        line = leg.assertion + held.assertion + _CRLF
         if leg.signer is None:
-            return rendered.lines + line, NOTHING
+            return rendered.lines + line, NOTHING, held
         also, first = covered(line), rendered.covered
-        return rendered.lines + line, Covered(base=first.base + also.base, names=first.names + also.names)
+        what = Covered(base=first.base + also.base, names=first.names + also.names)
+        return rendered.lines + line, what, held
 
     def _told(self, leg: _Leg, session: Session) -> _Rendered:
         place = (session.token_id, id(leg.lines))

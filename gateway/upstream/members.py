@@ -5,7 +5,7 @@ been received is repeated only where it is safe, has no body, and nothing of an 
 and never more than a fifth of all requests, so that an app in trouble is not asked twice as much.
 """
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
 from types import TracebackType
 
@@ -13,7 +13,7 @@ from gateway.errors import GatewayError, UpstreamBroken, UpstreamBusy, UpstreamT
 from gateway.model.upstream import Upstream
 from gateway.upstream.answer_head import AnswerHeads
 from gateway.upstream.balance import policy_for
-from gateway.upstream.exchange import Exchange, UpstreamAnswer
+from gateway.upstream.exchange import Content, Exchange, UpstreamAnswer
 from gateway.upstream.headers import Outbound
 from gateway.upstream.health import Checks, Heard, Vitals
 from gateway.upstream.pool import Pool
@@ -39,9 +39,7 @@ class Member:
     def share(self) -> float:
         return self.vitals.share
 
-    def send(
-        self, outbound: Outbound, body: AsyncIterator[bytes] | None = None, *, again: bool = False
-    ) -> Exchange:
+    def send(self, outbound: Outbound, body: Content | None = None, *, again: bool = False) -> Exchange:
         return self.pool.send(outbound, body, again=again)
 
 
@@ -94,7 +92,7 @@ class Members:
         return connection
 
     def send(
-        self, outbound: Outbound, body: AsyncIterator[bytes] | None = None, *, again: bool = False
+        self, outbound: Outbound, body: Content | None = None, *, again: bool = False
     ) -> AbstractAsyncContextManager[UpstreamAnswer]:
         """Return the context in which *outbound* is sent and its answer read; as `Pool.send`."""
         self._earn()
@@ -128,9 +126,7 @@ class Members:
 class _Attempts:
     """One request, at one member after another until one takes it."""
 
-    def __init__(
-        self, members: Members, outbound: Outbound, body: AsyncIterator[bytes] | None, *, again: bool
-    ) -> None:
+    def __init__(self, members: Members, outbound: Outbound, body: Content | None, *, again: bool) -> None:
         self._members = members
         self._outbound = outbound
         self._body = body

@@ -338,4 +338,4 @@ async def test_D07_a_refused_password_is_in_no_text(fresh: PostgresDatabase) -> 
     await database.close()
 
 
-_NAMES = ("user_id", "session", "everybody", "issuer_sid", "issuer_sub", "begun_at")
+_NAMES = tuple(LOOKUP.compile().params)

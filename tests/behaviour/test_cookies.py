@@ -98,6 +98,7 @@ async def test_B126_S05_what_needs_a_fourth_piece_fails_with_a_page_and_names_th
         assert at.app.requests == []
     assert "largest: groups" in at.gate.log
     assert [event["reason"] for event in at.gate.events("auth.login.failure")] == ["SessionTooLarge"]
+    assert at.gate.events("session.created") == [], "none began (rule B144)"
 
 
 async def test_B126_what_is_written_is_accepted_back_by_every_node(tmp_path: Path) -> None:

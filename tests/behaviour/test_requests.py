@@ -6,6 +6,7 @@ from collections.abc import Awaitable
 from pathlib import Path
 
 import pytest
+from joserfc.jwk import ECKey, OKPKey, RSAKey
 
 from gateway.flows.revocation import Revocations
 from gateway.keys.mac import Mac
@@ -126,6 +127,24 @@ async def test_B047_an_assertion_holds_at_its_app_for_a_minute(tmp_path: Path) -
         at.clock.advance(1)
         with pytest.raises(AssertionInvalid):
             verifier(at.app.url).verify(assertion)
+
+
+@pytest.mark.parametrize(("kind", "alg"), [("EC", "ES256"), ("OKP", "EdDSA"), ("RSA", "RS256")])
+async def test_B047_a_key_of_the_operator_s_own_signs_assertions(tmp_path: Path, kind: str, alg: str) -> None:
+    key = {
+        "EC": lambda: ECKey.generate_key("P-256"),
+        "OKP": lambda: OKPKey.generate_key("Ed25519"),
+        "RSA": lambda: RSAKey.generate_key(2048),
+    }[kind]()
+    pem = key.as_pem(private=True).decode()
+    async with scene(tmp_path, tables=f"[identity]\nassertion_keys = '''{pem}'''\n") as at:
+        alice = await at.signed_in()
+        assertion = seen(at.app.requests[-1], "X-Gateway-Assertion")[0]
+        jwks = json.loads((await alice.fetch(f"{at.ours}/jwks.json")).text)
+        assert [each["alg"] for each in jwks["keys"]] == [alg, "ES256"]
+        assert jwks["keys"][0]["kid"] == key.thumbprint()
+        there = Verifier(issuer=at.url, audience=at.app.url, jwks=jwks, algorithms=[alg], clock=at.clock)
+        assert there.verify(assertion).id == await at.user_id()
 
 
 async def test_B048_our_cookies_stop_here_and_others_pass_as_they_came(tmp_path: Path) -> None:

@@ -10,6 +10,7 @@ import pytest
 from click.testing import CliRunner, Result
 from cryptography.hazmat.primitives.serialization import load_pem_public_key
 
+from gateway.cli.check import command as check
 from gateway.cli.keys import command
 from gateway.keys.keyring import KeyRing
 from tests.fakes.client_keys import pem
@@ -311,3 +312,24 @@ def test_a_key_that_is_none_is_told_by_check_and_export(run: Run, tmp_path: Path
     result = run("export", "--client", "a")
     assert result.exit_code == 1
     assert "providers.a.keys[0].key" in result.stderr
+
+
+def test_keys_of_one_s_own_for_assertions_are_listed_exported_and_checked(run: Run, tmp_path: Path) -> None:
+    sound = (tmp_path / "gateway.toml").read_text()
+    own = "[identity]\nassertion_keys = ['''{}''']\n"
+    (tmp_path / "gateway.toml").write_text(sound + own.format(pem()))
+    made, given = listed(run("list", "--json"))
+    assert (given["use"], given["session_kid"], given["source"]) == ("signs", None, "literal")
+    assert run("list").stdout.splitlines()[2].split()[:3] == ["2", "signs", "-"]
+    exported = json.loads(run("export").stdout)["keys"]
+    assert [each["kid"] for each in exported] == [given["assertion_kid"], made["assertion_kid"]]
+    (tmp_path / "gateway.toml").write_text(sound + own.format(pem("X25519")))
+    for verb in ("list", "export"):
+        refused = run(verb)
+        assert refused.exit_code == 1
+        assert "identity.assertion_keys[0]: is none of P-256" in refused.stderr
+    checked = CliRunner().invoke(check, ["--config", str(tmp_path / "gateway.toml"), "--json"])
+    assert checked.exit_code == 1
+    (fault,) = json.loads(checked.stdout)["faults"]
+    line = len(sound.splitlines()) + 2
+    assert (fault["key"], fault["line"]) == ("identity.assertion_keys[0]", line)

@@ -14,6 +14,7 @@ from gateway.errors import (
     StoreUnavailable,
 )
 from gateway.flows.bearers import PAUSE, Bearers
+from gateway.flows.credentials import fingerprint
 from gateway.model.bearer import HELD, Bearer, Callers, Trusted
 from gateway.model.event import AuditEvent
 from gateway.model.identity import VerifiedLogin
@@ -119,7 +120,7 @@ class World:
         return await self.bearers.caller(self.bearer, "token", asks_for_roles=asks_for_roles)
 
     def at_hand(self, *, asks_for_roles: bool = False) -> Session | None:
-        return self.bearers.at_hand(self.bearer, "token", asks_for_roles=asks_for_roles)
+        return self.bearers.at_hand(self.bearer, fingerprint("token"), asks_for_roles=asks_for_roles)
 
 
 async def test_a_token_is_verified_once_a_minute_and_never_taken_past_its_end() -> None:

@@ -3,7 +3,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gateway.errors import BearerMalformed, BearerRefused
-from gateway.flows.credentials import presented
+from gateway.flows.credentials import fingerprint, presented
 from tests.fakes.dressing import inbound
 
 
@@ -38,3 +38,8 @@ def test_whatever_comes_is_a_token_or_refused(value: bytes) -> None:
     assert token is not None
     assert token.isascii()
     assert " " not in token
+
+
+def test_a_token_is_known_again_by_something_that_is_not_the_token() -> None:
+    assert fingerprint("token") == fingerprint("token") != fingerprint("tokem")
+    assert b"token" not in fingerprint("token")

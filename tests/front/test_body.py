@@ -99,3 +99,33 @@ async def test_broken_framing_is_a_refusal() -> None:
     stream.set_exception(RequestPayloadError("broken"))
     with pytest.raises(RequestRejected):
         await RequestBody(stream, limits=Limits()).read(10)
+
+
+async def test_a_body_that_has_come_is_at_hand_and_one_that_still_comes_is_not() -> None:
+    stream = payload(b"ab", whole=False)
+    body = RequestBody(stream, limits=Limits())
+    assert body.at_hand(most=None) is None
+    stream.feed_data(b"c")
+    stream.feed_eof()
+    assert body.at_hand(most=3) == b"abc"
+    assert not body.unread
+
+
+async def test_nobody_is_told_to_go_on_with_a_body_that_is_at_hand() -> None:
+    body = RequestBody(payload(b"ab"), limits=Limits())
+    body.ask_with(lambda: pytest.fail("it was not waiting"))
+    assert body.at_hand(most=None) == b"ab"
+
+
+async def test_a_body_at_hand_has_the_same_bound() -> None:
+    with pytest.raises(ContentTooLarge):
+        RequestBody(payload(b"ab", b"c"), limits=Limits()).at_hand(most=2)
+
+
+async def test_a_broken_body_is_never_at_hand() -> None:
+    stream = payload(b"ab")
+    stream.set_exception(RequestPayloadError("broken framing"))
+    body = RequestBody(stream, limits=Limits())
+    assert body.at_hand(most=None) is None
+    with pytest.raises(RequestRejected):
+        await body.read(9)

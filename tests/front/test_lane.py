@@ -11,7 +11,8 @@ import pytest
 
 from gateway.front.lane import Lane
 from gateway.front.limits import Limits
-from gateway.upstream.headers import Dresser
+from gateway.pipeline import Course, Passage, Pipeline
+from gateway.upstream.headers import Dresser, Outbound
 from tests.fakes.front import Door, ask, front
 from tests.fakes.raw_client import RawConnection
 from tests.fakes.upstream import ok
@@ -59,19 +60,74 @@ async def warm(tmp_path: Path, **more: object) -> AsyncIterator[tuple[Door, RawC
         yield door, client
 
 
-async def test_a_warm_request_takes_the_lane_and_a_body_does_not(tmp_path: Path, taken: Taken) -> None:
+async def test_a_warm_request_takes_the_lane_and_our_own_pages_do_not(tmp_path: Path, taken: Taken) -> None:
     async with warm(tmp_path) as (door, client):
         assert (taken.yes, taken.no) == (0, 1)  # no upstream connection was open yet
         for _ in range(3):
             await client.write(ask(GET))
             assert (await client.answer()).status == 200
         assert taken.yes == 3
-        await client.write(ask(b"POST /x HTTP/1.1", b"Content-Length: 2", body=b"hi"))
-        assert (await client.answer()).status == 200
         await client.write(ask(b"GET /.gateway/session HTTP/1.1"))
         assert (await client.answer()).body == b"null"
         assert taken.yes == 3
         assert door.upstream.connections == 1
+
+
+@pytest.mark.parametrize("method", [b"POST", b"PUT", b"GET"])
+async def test_a_small_body_that_comes_with_its_head_goes_with_it(
+    tmp_path: Path, taken: Taken, method: bytes
+) -> None:
+    async with warm(tmp_path) as (door, client):
+        for size in (0, 2, 16_384):
+            length = b"Content-Length: %d" % size
+            await client.write(ask(method + b" /x HTTP/1.1", length, body=b"x" * size))
+            assert (await client.answer()).status == 200
+        assert taken.yes >= 2  # the largest may come in pieces
+        assert [each.partition(b"\r\n\r\n")[2] for each in door.upstream.requests] == [
+            b"",
+            b"",
+            b"xx",
+            b"x" * 16_384,
+        ]
+        assert door.upstream.connections == 1
+
+
+@pytest.mark.parametrize(
+    ("fields", "body"),
+    [
+        ((b"Content-Length: 16385",), b"x" * 16_385),
+        ((b"Transfer-Encoding: chunked",), b"2\r\nhi\r\n0\r\n\r\n"),
+        ((b"Content-Length: 2", b"Expect: 100-continue"), b"hi"),
+    ],
+    ids=["large", "chunks", "expected"],
+)
+async def test_other_bodies_are_left_to_the_ordinary_lane(
+    tmp_path: Path, taken: Taken, fields: tuple[bytes, ...], body: bytes
+) -> None:
+    async with warm(tmp_path) as (door, client):
+        await client.write(ask(b"POST /x HTTP/1.1", *fields, body=body))
+        answer = await client.answer()
+        if answer.status == 100:
+            answer = await client.answer()
+        assert (answer.status, taken.yes) == (200, 0)
+        assert len(door.upstream.requests) == 2
+
+
+async def test_a_body_is_sent_once_whatever_became_of_its_connection(tmp_path: Path, taken: Taken) -> None:
+    async with warm(tmp_path) as (door, client):
+        door.upstream.fault = "hang up"
+        await client.write(ask(b"POST /x HTTP/1.1", b"Content-Length: 2", body=b"hi"))
+        assert (await client.answer()).status == 502
+        assert (taken.yes, door.upstream.connections) == (1, 1)
+
+
+async def test_U10_a_body_above_its_routes_limit_is_413_in_the_lane_too(tmp_path: Path, taken: Taken) -> None:
+    async with warm(tmp_path, route_keys='access = "public"\nmax_body = "1KiB"') as (door, client):
+        for size, status in ((1024, 200), (1025, 413)):
+            length = b"Content-Length: %d" % size
+            await client.write(ask(b"POST /x HTTP/1.1", length, body=b"x" * size))
+            assert (await client.answer()).status == status
+        assert (taken.yes, len(door.upstream.requests)) == (1, 2)
 
 
 def rest_of(head: bytes) -> bytes:
@@ -86,6 +142,33 @@ async def test_a_head_that_repeats_the_last_one_is_not_parsed_again(tmp_path: Pa
         assert taken.again == 4
         lines = [each.split(b"\r\n")[0] for each in door.upstream.requests[-4:]]
         assert lines == [b"GET /x HTTP/1.1", b"GET /y?z=1 HTTP/1.1", b"GET /x HTTP/1.1", b"GET /%41 HTTP/1.1"]
+
+
+async def test_a_request_that_repeats_one_goes_the_same_way_with_ids_of_its_own(
+    tmp_path: Path, taken: Taken, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    courses, again = [], Pipeline.again
+
+    def counting(self: Pipeline, course: Course, passage: Passage) -> Outbound | None:
+        courses.append(course.inbound.target)
+        return again(self, course, passage)
+
+    monkeypatch.setattr(Pipeline, "again", counting)
+    async with warm(tmp_path) as (door, client):
+        for target in (b"/x", b"/x", b"/x", b"/y", b"/x", b"/x"):
+            await client.write(b"GET %b%b" % (target, rest_of(ask(GET))))
+            assert (await client.answer()).status == 200
+        assert taken.again == 6
+        assert courses == [b"/x"] * 4  # not the one after another target
+        sent = [each.split(b"\r\n") for each in door.upstream.requests]
+        ids = [line for lines in sent for line in lines if line.startswith(b"X-Request-Id: ")]
+        traces = [line for lines in sent for line in lines if line.startswith(b"traceparent: ")]
+        assert len(set(ids)) == len(set(traces)) == len(sent) == 7
+        rest = [
+            [line for line in lines if not line.startswith((b"X-Request-Id", b"traceparent"))]
+            for lines in sent
+        ]
+        assert rest[1] == rest[2] == rest[3] == rest[5] == rest[6]
 
 
 async def test_a_head_is_known_again_on_another_connection_of_the_same_peer(
@@ -232,6 +315,21 @@ async def test_a_connection_found_dead_is_replaced_once(tmp_path: Path, taken: T
         assert (await client.answer()).status == 200
 
 
+async def test_what_is_handed_over_on_a_course_keeps_its_own_id(tmp_path: Path, taken: Taken) -> None:
+    async with warm(tmp_path) as (door, client):
+        for _ in range(2):
+            await client.write(ask(GET))
+            assert (await client.answer()).status == 200
+        door.upstream.fault = "hang up"
+        await client.write(ask(GET))
+        answer = await client.answer()
+        assert (answer.status, taken.again) == (502, 3)
+        (own,) = answer.values("x-request-id")
+        heads = [each for each in door.upstream.requests if b"X-Request-Id: %b\r\n" % own in each]
+        assert heads == door.upstream.requests[-2:]
+    assert door.gateway.events("request")[-1]["request_id"] == own.decode()
+
+
 @pytest.mark.parametrize(("fault", "status"), [("garbage", 502), ("two lengths", 502), ("huge head", 502)])
 async def test_an_answer_that_is_none_is_refused_and_the_client_served_on(
     tmp_path: Path, taken: Taken, fault: str, status: int
@@ -362,6 +460,7 @@ async def test_what_nobody_foresaw_is_left_to_the_ordinary_lane(
 
     async with warm(tmp_path) as (door, client):
         monkeypatch.setattr(Dresser, "dress", broken)
+        monkeypatch.setattr(Dresser, "cast", broken)
         before = len(door.upstream.requests)
         await client.write(ask(GET))
         answer = await client.answer()

@@ -45,7 +45,6 @@ class Counted:
     inside: int = 0
     websockets: int = 0
     requests: list[dict[str, object]] = field(default_factory=list)
-    decisions: list[dict[str, object]] = field(default_factory=list)
 
     def enter(self) -> None:
         self.inside += 1
@@ -61,9 +60,6 @@ class Counted:
 
     def request(self, **labels: object) -> None:
         self.requests.append(labels)
-
-    def decision(self, **labels: object) -> None:
-        self.decisions.append(labels)
 
 
 def books() -> tuple[RequestLedger, Told, Counted]:
@@ -99,7 +95,7 @@ def test_a_request_that_went_well_is_one_line() -> None:
     assert line.sid_hash == short_hash("sid-1")
     assert told.events == []
     assert counted.requests[0]["route"] == "/wiki"
-    assert counted.decisions[0]["decision"] == "pass"
+    assert counted.requests[0]["decision"] == "pass"
 
 
 def test_no_line_is_made_that_nobody_writes() -> None:
@@ -117,7 +113,7 @@ def test_a_request_that_was_never_understood_is_told_by_its_peer() -> None:
     line = told.lines[0]
     assert (line.method, line.client_ip, line.reason, line.route) == ("-", "192.0.2.9", "bad_request", "")
     assert told.events == []
-    assert counted.decisions == []
+    assert counted.requests[0]["decision"] == ""
 
 
 def test_a_page_of_ours_has_a_route_of_its_own() -> None:

@@ -42,6 +42,7 @@ GETTING_STARTED = ROOT / "docs/getting-started.md"
 RUNS = {
     "(umask 077; head -c 48 /dev/urandom | base64 > secret.key)": 0,
     "(umask 077; openssl genpkey -algorithm EC -pkeyopt ec_paramgen_curve:P-256 -out company.pem)": 0,
+    "(umask 077; openssl genpkey -algorithm RSA -pkeyopt rsa_keygen_bits:2048 -out assertion.pem)": 0,
     "(umask 077; openssl req -x509 -newkey rsa:2048 -nodes -days 365 -subj /CN=wiki -keyout login-gov.pem"
     " -out login-gov.crt)": 0,
     "gateway check": 0,

@@ -32,9 +32,25 @@ def test_B149_a_request_is_counted_and_timed(metrics: Metrics) -> None:
     assert value(metrics, "gateway_upstream_duration_seconds_count", route="app") == 1
 
 
+def test_B149_decisions_are_counted_by_their_words_and_requests_by_their_status(metrics: Metrics) -> None:
+    for status in (403, 401):
+        metrics.request(
+            route="app", method="GET", status=status, duration=0.01, decision="deny", reason="roles"
+        )
+    for reason in ("allowed", "public", ""):
+        decision = "pass" if reason else ""
+        metrics.request(
+            route="app", method="GET", status=200, duration=0.01, decision=decision, reason=reason
+        )
+    assert value(metrics, "gateway_auth_decisions_total", route="app", decision="deny", reason="roles") == 2
+    assert value(metrics, "gateway_auth_decisions_total", route="app", decision="pass", reason="public") == 1
+    assert value(metrics, "gateway_http_requests_total", route="app", method="GET", code="200") == 3
+    assert value(metrics, "gateway_http_request_duration_seconds_count", route="app") == 5
+    named = [labels for name, labels in read(metrics) if name == "gateway_auth_decisions_total"]
+    assert len(named) == 3
+
+
 def test_B149_sessions_logins_and_stores_are_counted(metrics: Metrics) -> None:
-    metrics.decision(route="app", decision="deny", reason="roles")
-    metrics.decision(route="app", decision="deny", reason="roles")
     metrics.login(provider="demo", result="success")
     metrics.renewed()
     metrics.rejected("epoch")
@@ -42,7 +58,6 @@ def test_B149_sessions_logins_and_stores_are_counted(metrics: Metrics) -> None:
     metrics.cookie_left(2)
     metrics.store_error()
     metrics.store_call(op="standing", duration=0.002)
-    assert value(metrics, "gateway_auth_decisions_total", route="app", decision="deny", reason="roles") == 2
     assert value(metrics, "gateway_logins_total", provider="demo", result="success") == 1
     assert value(metrics, "gateway_session_renewals_total") == 1
     assert value(metrics, "gateway_session_rejections_total", reason="epoch") == 1

@@ -1,5 +1,7 @@
 import asyncio
 
+import pytest
+
 from gateway.model.session import Session
 from gateway.sessions.cache import FRESH, QUIET, Held, SessionCache
 from gateway.sessions.records import unread
@@ -69,11 +71,16 @@ def test_a_session_that_is_kept_anew_has_its_new_names_alone() -> None:
     assert cache.find(KEY) is None
 
 
-def test_B065_an_older_ticket_keeps_nothing() -> None:
+@pytest.mark.parametrize("everything", [False, True])
+def test_B065_an_older_ticket_keeps_nothing(everything: bool) -> None:
     clock = FakeClock(100.0)
     cache = filled(clock)
     ticket = cache.ticket()
-    cache.channels[0].drop(b"anything")
+    channel = cache.channels[0]
+    if everything:
+        channel.drop_all()
+    else:
+        channel.drop(b"anything")
     cache.keep(b"new", Held(session(), seen_at=0), ticket)
     assert cache.find(b"new") is None
 

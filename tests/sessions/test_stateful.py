@@ -270,3 +270,62 @@ async def test_B056_a_session_that_ended_here_is_refused_before_the_store_is_ask
     with pytest.raises(SessionRejected, match="revoked"):
         await node.sessions.recheck(session, asks_for_roles=False)
     assert node.store.calls["find"] == 0
+
+
+@pytest.mark.parametrize("how", ["all", "others", "reissued", "distrusted"])
+async def test_B112_B114_what_others_ended_with_it_is_used_from_memory_no_more(how: str) -> None:
+    node = StatefulNode(pushed=True)
+    node.prove()
+    other = await node.sign_in()
+    mine = await node.sign_in()
+    for session in (other, mine):
+        await node.sessions.renew(session)
+        assert node.cache.find(session_key(session.id)) is not None
+    if how == "all":
+        await node.sessions.end_all(mine)
+    elif how == "others":
+        await node.sessions.end_others(mine)
+    elif how == "reissued":
+        await node.sessions.reissue(mine, ALICE)
+    else:
+        node.sessions.distrust()
+    assert node.cache.find(session_key(other.id)) is None
+
+
+async def test_B098_the_absolute_end_is_held_to_the_second_of_what_is_in_memory() -> None:
+    node = StatefulNode(pushed=True)
+    node.prove()
+    session = await node.sign_in()
+    node.clock.advance(POLICY.max_age - 1)
+    await node.request()
+    asked = node.store.calls["find"]
+    assert await node.request() == session
+    assert node.store.calls["find"] == asked
+    recheck = await node.sessions.recheck(session, asks_for_roles=False)
+    assert (recheck, node.store.calls["find"]) == (session, asked)
+    node.clock.advance(1)
+    assert node.load().due
+    with pytest.raises(SessionRejected, match="absolute"):
+        await node.sessions.recheck(session, asks_for_roles=False)
+
+
+async def test_B102_use_that_is_not_written_yet_counts_where_it_happened() -> None:
+    node, never = StatefulNode(policy=IDLE, pushed=True), asyncio.Event()
+    node.prove()
+
+    async def hang(_: object) -> None:
+        await never.wait()
+
+    node.sessions._touches._write = hang
+    session = await node.sign_in()
+    node.clock.advance(600)
+    await node.request()
+    node.cache.drop_all()
+    node.clock.advance(600)
+    await node.sessions.confirm(session)
+    await node.sessions.recheck(session, asks_for_roles=False)
+    node.clock.advance(1)
+    with pytest.raises(SessionRejected, match="idle"):
+        await node.sessions.recheck(session, asks_for_roles=False)
+    never.set()
+    await node.close()

@@ -5,6 +5,7 @@ import pytest
 
 from gateway.errors import SessionRejected, StoreUnavailable
 from gateway.model.identity import AccountClaims
+from gateway.model.session import Visitor
 from gateway.sessions.stateless import MOST_PAYLOAD
 from gateway.sessions.strategy import public_id
 from tests.fakes.sessions import ALICE, LOGIN, STRICT, Node, user_with_long_groups
@@ -160,6 +161,8 @@ async def test_a_session_that_ends_here_while_it_is_looked_up_is_refused() -> No
 async def test_B144_each_thing_that_happens_is_told_once_and_tells_no_secret() -> None:
     node = Node()
     session = node.sign_in()
+    assert node.events == [], "what was issued has not begun"
+    await node.sessions.begin(session, Visitor(address="", browser=""))
     node.clock.advance(600)
     renewed = await node.request()
     await node.sessions.end(renewed)

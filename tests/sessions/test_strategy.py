@@ -1,6 +1,8 @@
 from dataclasses import replace
 
 import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
 
 from gateway.sessions.strategy import Policy, public_id
 from tests.fakes.sessions import ALICE, LOGIN, POLICY, STRICT, Node
@@ -32,6 +34,21 @@ def test_B98_B100_B91_B93_a_session_holds_until_exactly_its_limits(
     policy: Policy, at: float, fault: str
 ) -> None:
     assert policy.fault(SESSION, now=at) == fault
+
+
+@pytest.mark.parametrize("policy", [POLICY, IDLE, STRICT, replace(IDLE, idle_timeout=0)], ids=range(4))
+@given(at=st.integers(T - 100, T + DAYS_30 + 100), quarter=st.sampled_from((0, 0.25, 0.75)))
+@example(at=T - 60, quarter=0)
+@example(at=T - 61, quarter=0.75)
+@example(at=T + 599, quarter=0.75)
+@example(at=T + 600, quarter=0)
+def test_a_session_is_trusted_while_it_holds_its_lease_runs_and_nobody_asks_at_each_request(
+    policy: Policy, at: int, quarter: float
+) -> None:
+    now = at + quarter
+    begins, ends = policy.trusted(SESSION)
+    unasked = not policy.fault(SESSION, now=now) and now < SESSION.lease_until and not policy.strict
+    assert (begins <= now < ends) is unasked
 
 
 def test_B93_a_login_more_than_60_s_ahead_is_invalid_whatever_iat_says() -> None:

@@ -85,6 +85,12 @@ def test_a_fixed_key_taken_out_is_a_fault_without_a_line(tmp_path: Path) -> None
     assert (fault.key, fault.file, fault.line) == ("listen", "", 0)
 
 
+def test_C05_a_key_of_several_is_told_where_it_changed_and_never_shown(tmp_path: Path) -> None:
+    text = SOUND + '[identity]\nassertion_keys = ["PRIVATE KEY----- {}"]\n'
+    found = told(tmp_path, text.format("canary-1"), text.format("canary-2"))
+    assert found == {"identity.assertion_keys[0]": ("******** (literal)", "******** (literal)")}
+
+
 @given(first=st.integers(61, 10**6), second=st.integers(61, 10**6))
 def test_a_difference_is_seen_from_both_sides(tmp_path_factory: object, first: int, second: int) -> None:
     folder = tmp_path_factory.mktemp("x")  # type: ignore[attr-defined]

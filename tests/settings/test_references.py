@@ -59,10 +59,22 @@ def test_C05_a_file_that_others_can_touch_is_refused(tmp_path: Path, mode: int) 
     assert CANARY not in f"{caught.value}{caught.value.suggestion}"
 
 
-def test_a_missing_file_is_told_with_how_to_make_one(tmp_path: Path) -> None:
+def test_a_missing_file_is_told_with_how_to_make_one_where_it_is_ours_to_make(tmp_path: Path) -> None:
     with pytest.raises(Refused, match="No such file") as caught:
-        resolve({"file": "nothing"}, around(tmp_path))
-    assert "umask 077" in caught.value.suggestion
+        resolve({"file": "nothing"}, around(tmp_path), how="touch FILE")
+    assert caught.value.suggestion == f"touch {tmp_path / 'nothing'}"
+    text = SOUND.replace(f'"{SECRET}"', '{ file = "a" }').replace('"not-so-secret"', '{ file = "b" }')
+    text += '[identity]\nassertion_keys = { file = "c" }\n'
+    told = {fault.key: fault.suggestion for fault in faults_of(tmp_path, text)}
+    assert "/dev/urandom" in told["secret"]
+    assert told["providers[0].client_secret"] == ""
+    assert "openssl genpkey" in told["identity.assertion_keys"]
+
+
+def test_a_key_given_twice_would_rotate_nothing(tmp_path: Path) -> None:
+    one = 'assertion_keys = ["PRIVATE KEY----- a", "PRIVATE KEY----- {}"]'
+    for other, faults in (("a", 1), ("b", 0)):
+        assert len(faults_of(tmp_path, f"{SOUND}[identity]\n{one.format(other)}\n")) == faults
 
 
 def test_what_is_no_regular_file_is_refused_without_waiting_for_it(tmp_path: Path) -> None:

@@ -7,14 +7,15 @@ from pathlib import Path
 import pytest
 
 from gateway.errors import StoreUnavailable
-from gateway.model.session import Session
+from gateway.model.session import Session, session_key
 from gateway.sessions.strategy import public_id
 from gateway.store import endings
 from gateway.store.database import Database
 from gateway.store.endings import KEPT
 from tests.fakes.clock import FakeClock
 from tests.fakes.databases import hand, made_in, opened
-from tests.fakes.logins import ANN, session_of
+from tests.fakes.logins import ANN, BOB, session_of
+from tests.fakes.records import record
 
 pytestmark = pytest.mark.usefixtures("kind")
 
@@ -171,6 +172,53 @@ async def test_B112_the_epoch_ends_all_and_spares_the_one_that_is_issued_anew(tm
         assert await database.end_sessions_of(user_id) == 2
         assert await database.sign_ins.listed() == ()
         assert await database.end_sessions_of("u_nobody") is None
+
+
+@pytest.mark.parametrize(
+    ("how", "left"),
+    [
+        ("id", {"sid-2", "bob-1"}),
+        ("public id", {"sid-2", "bob-1"}),
+        ("issuer's sid", {"bob-1"}),
+        ("all", {"bob-1"}),
+        ("others", {"sid-1", "bob-1"}),
+        ("disabled", {"bob-1"}),
+        ("password", {"bob-1"}),
+        ("deleted", {"bob-1"}),
+    ],
+)
+async def test_B112_what_ends_here_is_kept_no_longer_whoever_ends_it(
+    tmp_path: Path, how: str, left: set[str]
+) -> None:
+    clock = FakeClock()
+    async with opened(tmp_path, clock) as database:
+        ann = await ann_of(database)
+        async with database.users.ledger() as ledger:
+            bob = (await ledger.create_user(BOB)).id
+        kept = {}
+        for name, user_id in (("sid-1", ann), ("sid-2", ann), ("bob-1", bob)):
+            session = kept[name] = of_issuer(user_id, name, clock())
+            if user_id == bob:
+                session = replace(session, issuer_sid="op-bob", subject=BOB.subject)
+            facts = {"issuer_sid": session.issuer_sid, "subject": session.subject}
+            await database.sessions.add(record(name, user_id, **facts))
+            await database.sign_ins.record(session, address="", browser="")
+        until, issuer = kept["sid-1"].ends_at, kept["sid-1"].issuer
+        ending = {
+            "id": lambda: database.deny("sid-1", until),
+            "public id": lambda: database.endings.end(public_id("sid-1")),
+            "issuer's sid": lambda: database.endings.end_by_issuer(
+                issuer, sid="op-1", subject=None, notice=b"n", until=until
+            ),
+            "all": lambda: database.end_sessions_of(ann),
+            "others": lambda: database.end_sessions_of(ann, but="sid-1"),
+            "disabled": lambda: database.users.set_enabled(ann, enabled=False),
+            "password": lambda: database.passwords.change(ann, "a hash"),
+            "deleted": lambda: database.users.delete(ann),
+        }[how]
+        await ending()
+        found = {name for name in kept if await database.sessions.find(session_key(name)) is not None}
+    assert found == left
 
 
 async def test_B121_everybody_s_sessions_up_to_now_are_refused_and_later_ones_hold(tmp_path: Path) -> None:

@@ -70,6 +70,7 @@ async def test_B064_each_change_names_whom_it_is_about_before_a_later_moment_is_
         assert await told_of(news) == {user_name(ann)}
         await database.end_sessions_of(ann)
         assert await told_of(news) == {user_name(ann)}
+        await database.sessions.add(mine)
         await database.sessions.remove(mine.key)
         assert await told_of(news) == {user_name(ann)}
         await database.deny("sid", NOW + 900)

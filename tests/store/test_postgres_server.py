@@ -31,6 +31,9 @@ NOBODY = {
     "issuer_sid": b"",
     "issuer_sub": b"",
     "begun_at": 0,
+    "provider": "",
+    "issuer": "",
+    "subject": "",
 }
 
 

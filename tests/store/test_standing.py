@@ -127,7 +127,7 @@ async def test_S09_whatever_is_asked_of_a_session_is_one_question(
     async with opened(tmp_path) as database:
         named = {"provider": ANN.provider, "issuer": ANN.issuer, "subject": ANN.subject}
         kept = record("one", await signed_in(database, STAFF), **named)
-        await database.sessions.add(kept, most=0)
+        await database.sessions.add(kept)
         rows = database._lookup._reader.rows
 
         async def counted(query: Any, values: Any) -> Any:

@@ -35,7 +35,7 @@ def opened(assertion: bytes) -> jwt.Token:
 def test_it_verifies_with_the_published_keys_and_says_what_is_known() -> None:
     clock = FakeClock(1_800_000_000.7)
     told = session(acr="urn:mfa", amr=("pwd", "otp"), name="Zoé")
-    token = opened(assertions(clock).assertion(told, "wiki"))
+    token = opened(assertions(clock).about(told, "wiki").assertion)
     assert token.header == {"alg": "ES256", "kid": KEYS.current.kid, "typ": "JWT"}
     jti = token.claims.pop("jti")
     sid = token.claims.pop("sid")
@@ -50,18 +50,18 @@ def test_it_verifies_with_the_published_keys_and_says_what_is_known() -> None:
 
 
 def test_what_is_not_known_is_not_said() -> None:
-    claims = opened(assertions(FakeClock()).assertion(session(email=None, name=None), "wiki")).claims
+    claims = opened(assertions(FakeClock()).about(session(email=None, name=None), "wiki").assertion).claims
     assert not {"email", "name", "acr", "amr"} & claims.keys()
 
 
 def test_B63_it_is_used_again_for_half_its_life() -> None:
     clock = FakeClock()
     signer = assertions(clock)
-    first = signer.assertion(session(), "wiki")
+    first = signer.about(session(), "wiki").assertion
     clock.advance(30)
-    assert signer.assertion(session(), "wiki") == first
+    assert signer.about(session(), "wiki").assertion == first
     clock.advance(0.1)
-    second = signer.assertion(session(), "wiki")
+    second = signer.about(session(), "wiki").assertion
     assert second != first
     assert opened(second).claims["exp"] == int(clock.now) + 60
 
@@ -69,9 +69,9 @@ def test_B63_it_is_used_again_for_half_its_life() -> None:
 def test_B63_a_clock_that_jumps_back_makes_a_new_one() -> None:
     clock = FakeClock()
     signer = assertions(clock)
-    first = signer.assertion(session(), "wiki")
+    first = signer.about(session(), "wiki").assertion
     clock.advance(-5)
-    assert signer.assertion(session(), "wiki") != first
+    assert signer.about(session(), "wiki").assertion != first
 
 
 @pytest.mark.parametrize(
@@ -89,43 +89,55 @@ def test_B63_a_clock_that_jumps_back_makes_a_new_one() -> None:
 )
 def test_B63_never_for_another_session_or_claim(other: object) -> None:
     signer = assertions(FakeClock())
-    first = signer.assertion(session(), "wiki")
-    assert signer.assertion(other, "wiki") != first  # type: ignore[arg-type]
+    first = signer.about(session(), "wiki").assertion
+    assert signer.about(other, "wiki").assertion != first  # type: ignore[arg-type]
 
 
 def test_B63_never_for_another_audience_or_key() -> None:
     rotating = Rotating()
     signer = assertions(FakeClock(), rotating)
-    first = signer.assertion(session(), "wiki")
-    assert opened(signer.assertion(session(), "shop")).claims["aud"] == "shop"
+    first = signer.about(session(), "wiki").assertion
+    assert opened(signer.about(session(), "shop").assertion).claims["aud"] == "shop"
     rotating.current = OTHER_KEYS.current
-    assert signer.assertion(session(), "wiki") != first
+    assert signer.about(session(), "wiki").assertion != first
 
 
 def test_I10_a_lone_surrogate_stops_the_request() -> None:
     with pytest.raises(IdentityUnrepresentable):
-        assertions(FakeClock()).assertion(session(name="admin\ud800"), "wiki")
+        assertions(FakeClock()).about(session(name="admin\ud800"), "wiki")
+
+
+def test_an_assertion_lasts_for_30_s_and_while_its_key_signs() -> None:
+    clock = FakeClock()
+    signer = assertions(clock)
+    held = signer.about(session(), "wiki")
+    clock.advance(30)
+    assert signer.lasts(held)
+    clock.advance(1)
+    assert not signer.lasts(held)
+    clock.advance(-32)
+    assert not signer.lasts(held)
 
 
 def test_I12_an_assertion_over_16_kib_stops_the_request() -> None:
     with pytest.raises(IdentityUnrepresentable):
-        assertions(FakeClock()).assertion(session(groups=("g" * 16_384,)), "wiki")
+        assertions(FakeClock()).about(session(groups=("g" * 16_384,)), "wiki")
 
 
 def test_memory_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("gateway.upstream.assertion._KEPT", 3)
     signer = assertions(FakeClock())
     tokens = [replace(session(), token_id=str(number)) for number in range(5)]
-    made = [signer.assertion(token, "wiki") for token in tokens]
+    made = [signer.about(token, "wiki").assertion for token in tokens]
     assert len(signer._held) == 3
-    assert signer.assertion(tokens[4], "wiki") == made[4]
-    assert signer.assertion(tokens[0], "wiki") != made[0]
+    assert signer.about(tokens[4], "wiki").assertion == made[4]
+    assert signer.about(tokens[0], "wiki").assertion != made[0]
 
 
 def test_B101_auth_time_is_when_they_proved_it_where_that_is_known() -> None:
     signer = assertions(FakeClock())
     known = session(proved_at=1_799_000_000, acr="mfa", amr=("hwk",))
-    claims = opened(signer.assertion(known, "wiki")).claims
+    claims = opened(signer.about(known, "wiki").assertion).claims
     assert (claims["auth_time"], claims["acr"], claims["amr"]) == (1_799_000_000, "mfa", ["hwk"])
-    untold = opened(signer.assertion(session(), "wiki")).claims
+    untold = opened(signer.about(session(), "wiki").assertion).claims
     assert untold["auth_time"] == session().authenticated_at

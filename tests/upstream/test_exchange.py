@@ -2,15 +2,18 @@
 
 import asyncio
 from collections.abc import AsyncIterator
+from typing import Any
 
 import msgspec
 import pytest
 
 from gateway.errors import RequestRejected, UpstreamBroken, UpstreamTimeout
 from gateway.model.upstream import Timeouts
+from gateway.upstream.answer import AnswerReader
 from gateway.upstream.answer_head import AnswerHeads
 from gateway.upstream.pool import Pool
 from gateway.upstream.reserved import Reserved
+from gateway.upstream.wire import Connection
 from tests.fakes.dressing import TOLD, asking, pool_at, upstream_at
 from tests.fakes.upstream import RecordingUpstream, ok
 
@@ -87,6 +90,55 @@ async def test_a_chunked_body_is_sent_in_chunks_and_the_connection_kept() -> Non
                 assert answer.whole() == b"hello"
             assert up.requests[-1].endswith(b"\r\n\r\n1a\r\n" + b"a" * 26 + b"\r\n1\r\nb\r\n0\r\n\r\n")
         assert up.connections == 1
+        await pool.close()
+
+
+@pytest.mark.parametrize(("length", "framed"), [(3, b"abc"), (-1, b"3\r\nabc\r\n0\r\n\r\n")])
+async def test_a_whole_body_goes_out_with_its_head_so_that_no_answer_to_it_is_early(
+    monkeypatch: pytest.MonkeyPatch, length: int, framed: bytes
+) -> None:
+    begun: list[tuple[bytes, bool]] = []
+    begin = Connection.begin
+
+    def noted(
+        connection: Connection, method: str, head: bytes, *, body_follows: bool, **more: Any
+    ) -> AnswerReader:
+        begun.append((head, body_follows))
+        return begin(connection, method, head, body_follows=body_follows, **more)
+
+    monkeypatch.setattr(Connection, "begin", noted)
+    async with RecordingUpstream() as up:
+        pool = pool_to(up)
+        for _ in range(2):
+            outbound = asking("POST", body=length)
+            async with pool.send(outbound, b"abc") as answer:
+                assert answer.whole() == b"hello"
+            assert up.requests[-1] == outbound.head + framed
+        assert begun == [(outbound.head + framed, False)] * 2
+        assert up.connections == 1
+        await pool.close()
+
+
+async def test_a_whole_body_of_another_length_than_declared_is_never_sent() -> None:
+    async with RecordingUpstream() as up:
+        pool = pool_to(up)
+        for body in (b"ab", b"abcd"):
+            with pytest.raises(RequestRejected):
+                pool.send(asking("POST", body=3), body)
+        assert up.connections == 0
+        await pool.close()
+
+
+async def test_H43_a_whole_body_is_sent_once_also_where_its_connection_was_dead() -> None:
+    async with RecordingUpstream() as up:
+        pool = pool_to(up)
+        async with pool.send(asking()) as answer:
+            answer.whole()
+        up.fault = "no answer"
+        with pytest.raises(UpstreamBroken):
+            async with pool.send(asking("PUT", body=3), b"abc"):
+                pass
+        assert [request.split(b" ")[0] for request in up.requests] == [b"GET", b"PUT"]
         await pool.close()
 
 

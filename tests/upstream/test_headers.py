@@ -7,13 +7,16 @@ from itertools import permutations
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from gateway.errors import IdentityUnrepresentable, LoopDetected
 from gateway.model.grant import Token
-from gateway.model.route import Forwarded, Forwarding, IdentityHeaders
+from gateway.model.inbound import Inbound
+from gateway.model.route import Forwarded, Forwarding, IdentityHeaders, Route
 from gateway.model.session import Session
 from gateway.model.upstream import Member, Upstream
 from gateway.upstream.identity import IdentityLines
+from tests.fakes.clock import FakeClock
 from tests.fakes.dressing import (
     QUIET,
     TOLD,
@@ -328,6 +331,53 @@ def test_B063_without_an_upstream_the_audience_is_the_origin_asked_unless_the_ro
 def audience_of(assertion: bytes) -> object:
     part = assertion.split(b".")[1]
     return json.loads(base64.urlsafe_b64decode(part + b"=" * (-len(part) % 4)))["aud"]
+
+
+@pytest.mark.parametrize(
+    ("request_", "route"),
+    [
+        (inbound(), told_route()),
+        (inbound((b"Cookie", b"a=1"), (b"X-A", b"caf\xe9"), method="HEAD"), told_route()),
+        (inbound(target=b"/wiki/a%20b?x", path="/wiki/a b"), told_route("/wiki", strip_prefix=True)),
+        (inbound(traceparent=TRACE.decode()), told_route()),
+        (inbound(), told_route(identity=TOLD)),
+        (inbound(length=0), told_route()),
+        (inbound(length=3, method="POST"), told_route()),
+    ],
+    ids=["plain", "fields", "prefix", "trace", "assertion", "empty", "body"],
+)
+@pytest.mark.parametrize("who", [session(), None], ids=["somebody", "nobody"])
+def test_a_mould_gives_what_dressing_gives_each_request(
+    request_: Inbound, route: Route, who: Session | None
+) -> None:
+    made = dresser()
+    mould = made.mould(request_, route, who)
+    assert mould is not None
+    for number in ("req-1", "req-2"):
+        assert made.cast(mould, number) == made.dress(replace(request_, request_id=number), route, who)
+
+
+def test_a_mould_is_worn_out_with_its_assertion() -> None:
+    clock = FakeClock()
+    made = dresser(clock=clock)
+    mould = made.mould(inbound(), told_route(identity=TOLD), session())
+    assert mould is not None
+    assert made.cast(mould, "req-2") is not None
+    clock.advance(31)
+    assert made.cast(mould, "req-3") is None
+
+
+@pytest.mark.parametrize(
+    ("request_", "route"),
+    [
+        (inbound(chunked=True), told_route()),
+        (inbound(websocket=True), told_route(websocket=True)),
+        (inbound(), told_route(forwarding=FORWARDING)),
+    ],
+    ids=["chunks", "upgrade", "token"],
+)
+def test_what_no_two_requests_share_has_no_mould(request_: Inbound, route: Route) -> None:
+    assert dresser().mould(request_, route, session()) is None
 
 
 def test_what_a_session_is_told_as_is_rendered_once_for_all_routes_that_tell_the_same(

@@ -226,25 +226,46 @@ async def ended_by_issuer(at: Scene, sid: str) -> Page:
     )
 
 
-@pytest.mark.parametrize("by", ["owner", "issuer"])
-async def test_B064_B110_whoever_ends_it_here_it_is_refused_before_any_news_of_it(
-    kept: Keeping, by: str, monkeypatch: pytest.MonkeyPatch
+async def test_B064_B110_B112_whoever_ends_it_here_it_is_refused_before_any_news_of_it(
+    kept: Keeping, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    async with kept.scene() as at:
-        at.issuer.claims = {"sid": "op-1"}
+    async with kept.scene("max_sessions_per_user = 2") as at:
+
+        async def next_to(mine: Browser, sid: str = "op-2") -> Browser:
+            """Sign in somebody's other browser; both are known to the gateway then, which hears no news."""
+            at.issuer.claims = {"sid": sid}
+            other = await at.signed_in()
+            for browser in (mine, other) * 2:
+                assert (await browser.fetch(at.url + "/x")).status == 200
+            for news in ("drop", "drop_all"):
+                silenced.setattr(Channel, news, lambda *_: None)
+            return other
+
+        async def answers(*browsers: Browser) -> list[int]:
+            return [(await browser.fetch(at.url + "/x")).status for browser in browsers]
+
         mine = await at.signed_in()
-        at.issuer.claims = {"sid": "op-2"}
-        other = await at.signed_in()
-        for browser in (mine, other) * 2:
-            assert (await browser.fetch(at.url + "/x")).status == 200
-        for news in ("drop", "drop_all"):
-            monkeypatch.setattr(Channel, news, lambda *_: None)
-        if by == "owner":
+        at.clock.advance(1)
+        with monkeypatch.context() as silenced:
+            other = await next_to(mine)
             public = hashlib.sha256(value(other).partition(".")[0].encode()).hexdigest()[:16]
             assert (await ended_by_owner(at, mine, public)).status == 303
-        else:
+            assert await answers(other, mine) == [401, 200]
+        with monkeypatch.context() as silenced:
+            other = await next_to(mine)
             assert (await ended_by_issuer(at, "op-2")).status == 200
-        assert [(await browser.fetch(at.url + "/x")).status for browser in (other, mine)] == [401, 200]
+            assert await answers(other, mine) == [401, 200]
+        with monkeypatch.context() as silenced:
+            other = await next_to(mine, "op-3")
+            assert (await at.signed_out(mine, scope="others")).status == 303
+            assert await answers(other, mine) == [401, 200]
+        with monkeypatch.context() as silenced:
+            other = await next_to(mine, "op-4")
+            at.clock.advance(1)
+            third = await at.signed_in()
+            assert await answers(mine, other, third) == [401, 200, 200]
+            assert (await at.signed_out(third, scope="all")).status == 303
+            assert await answers(other, third) == [401, 401]
 
 
 async def test_B064_B065_hammered_while_it_ends_none_passes_later_than_allowed(kept: Keeping) -> None:
