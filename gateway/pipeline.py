@@ -40,6 +40,7 @@ from gateway.model.proof import UNPROVEN, Proof
 from gateway.model.route import Access, Forwarding, Rate, Route
 from gateway.model.session import Session
 from gateway.routing.policy import Outcome, admit, covers_method
+from gateway.routing.rate import Verdict
 from gateway.routing.table import Table
 from gateway.upstream.exchange import UpstreamAnswer
 from gateway.upstream.headers import Dresser, Mould, Outbound
@@ -51,7 +52,8 @@ _NO_TOKEN = "token"  # noqa: S105 - the reason of a decision
 class Passage(msgspec.Struct, kw_only=True, eq=False):
     """What is known of one request so far; its log line and every answer to it read this.
 
-    `leave` are the Set-Cookie values that any answer carries, `decision` is `pass`, `login`, `step_up`,
+    `leave` are the Set-Cookie values that any answer carries, `quota` what its caller may still ask where
+    the route counts, `decision` is `pass`, `login`, `step_up`,
     `deny` or empty before the decision, `ours` marks a page of our own, `person` that somebody reads what
     is answered where there is no `inbound`, `sent` counts body bytes, times are seconds. A struct, since
     every request makes one.
@@ -64,6 +66,7 @@ class Passage(msgspec.Struct, kw_only=True, eq=False):
     route: Route | None = None
     session: Session | None = None
     leave: tuple[bytes, ...] = ()
+    quota: tuple[Rate, Verdict] | None = None
     decision: str = ""
     reason: str = ""
     code: str = ""
@@ -387,6 +390,7 @@ class Pipeline:
                 retry_after=ceil(verdict.retry_after),
                 policy=f"q={rate.requests};w={ceil(rate.per)}",
             )
+        passage.quota = rate, verdict
 
     async def _token(
         self, passage: Passage, session: Session | None, forwarding: Forwarding | None

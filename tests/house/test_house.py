@@ -34,6 +34,7 @@ FLOORS = {
     "notify": 7,
     "request_keys": 7,
     "file_watch": 7,
+    "new_key": 7,
     "provider_tokens": 7,
     "password_rooms": 7.05,
     "issuers": 7.05,
