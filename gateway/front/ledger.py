@@ -9,8 +9,8 @@ from typing import Protocol
 from gateway.errors import GatewayError
 from gateway.model.event import Audit, AuditEvent
 from gateway.model.inbound import Inbound
+from gateway.model.passage import Passage
 from gateway.observe.request_line import RequestLine, level_of, short_hash
-from gateway.pipeline import Passage
 
 # What nginx writes where nobody was left to answer.
 _CLIENT_GONE = 499

@@ -19,7 +19,7 @@ from gateway.front.upgrade import Ended, Upgrade, stay_of
 from gateway.model.answer import Answer
 from gateway.model.event import AuditEvent
 from gateway.model.inbound import Inbound, RawHeaders
-from gateway.pipeline import Passage
+from gateway.model.passage import Passage
 from gateway.upstream.answer_head import AnswerHead
 from gateway.upstream.exchange import UpstreamAnswer
 
