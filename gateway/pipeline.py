@@ -34,10 +34,10 @@ from gateway.model.bearer import Bearer
 from gateway.model.event import Clock
 from gateway.model.grant import Token
 from gateway.model.inbound import Inbound, RawHeaders
-from gateway.model.passage import Passage
 from gateway.model.proof import UNPROVEN, Proof
 from gateway.model.route import Access, Forwarding, Rate, Route
 from gateway.model.session import Session
+from gateway.passage import Passage
 from gateway.routing.policy import Outcome, admit, covers_method
 from gateway.routing.spellings import check_spellings
 from gateway.routing.table import Table
@@ -361,6 +361,7 @@ class Pipeline:
                 retry_after=ceil(verdict.retry_after),
                 policy=f"q={rate.requests};w={ceil(rate.per)}",
             )
+        passage.quota = rate, verdict
 
     async def _token(
         self, passage: Passage, session: Session | None, forwarding: Forwarding | None

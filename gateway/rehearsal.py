@@ -27,11 +27,11 @@ from gateway.model.event import Clock
 from gateway.model.grant import Token
 from gateway.model.identity import Identity, User
 from gateway.model.inbound import Inbound
-from gateway.model.passage import Passage
 from gateway.model.proof import UNPROVEN
 from gateway.model.route import Access, IdentityHeaders, Route
 from gateway.model.session import Session
 from gateway.observe.trace import NewTraces
+from gateway.passage import Passage
 from gateway.pipeline import Bearers, NoBearers, Pipeline
 from gateway.request_keys import request_keys, signing_keys
 from gateway.routing.explain import Explanation, explain

@@ -17,10 +17,10 @@ from gateway.errors import (
 )
 from gateway.flows.resume import NOBODY, Resumed
 from gateway.model.inbound import Inbound
-from gateway.model.passage import Passage
 from gateway.model.proof import Demand
 from gateway.model.route import Access, Rate, Route, Rules
 from gateway.model.session import Session
+from gateway.passage import Passage
 from gateway.pipeline import Course, Pipeline
 from gateway.routing.table import Table
 from gateway.upstream.headers import Outbound

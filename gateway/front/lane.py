@@ -20,7 +20,7 @@ from gateway.front.connection import Connection, Previous
 from gateway.front.limits import Limits
 from gateway.front.reply import ClientReply, as_it_came, as_it_goes
 from gateway.model.inbound import Inbound
-from gateway.model.passage import Passage
+from gateway.passage import Passage
 from gateway.pipeline import Course, Pipeline, UpstreamPool
 from gateway.upstream.answer import AnswerReader
 from gateway.upstream.exchange import UpstreamAnswer, may_repeat

@@ -12,8 +12,8 @@ from gateway.flows.live import Stay
 from gateway.front.frames import POLICY, TRY_AGAIN
 from gateway.front.limits import Limits
 from gateway.front.tunnel import Tunnel
-from gateway.model.passage import Passage
 from gateway.model.route import WebSocketTerms
+from gateway.passage import Passage
 
 Ended = Callable[[Passage, BaseException | None], None]
 

@@ -39,8 +39,8 @@ from gateway.model.event import AuditEvent
 from gateway.model.identity import VerifiedLogin
 from gateway.model.inbound import Inbound
 from gateway.model.login import PendingLogin
-from gateway.model.passage import Passage
 from gateway.model.proof import Demand
+from gateway.passage import Passage
 from gateway.relying_party.authorization import CallbackResponse, read_response
 from gateway.relying_party.end_session import LogoutDeparture
 from gateway.relying_party.logout_token import LogoutNotice

@@ -11,7 +11,7 @@ import pytest
 
 from gateway.front.lane import Lane
 from gateway.front.limits import Limits
-from gateway.model.passage import Passage
+from gateway.passage import Passage
 from gateway.pipeline import Course, Pipeline
 from gateway.upstream.headers import Dresser, Outbound
 from tests.fakes.front import Door, ask, front

@@ -9,8 +9,8 @@ from msgspec.structs import replace
 from gateway.errors import AccessDenied, GatewayError, UpstreamBroken
 from gateway.front.ledger import RequestLedger
 from gateway.model.event import AuditEvent
-from gateway.model.passage import Passage
 from gateway.observe.request_line import RequestLine, short_hash
+from gateway.passage import Passage
 from tests.fakes.dressing import inbound, session
 from tests.fakes.routes import route
 

@@ -1,4 +1,4 @@
-from gateway.model.passage import Passage
+from gateway.passage import Passage
 
 
 def test_nothing_is_known_of_a_request_that_has_just_come() -> None:
