@@ -14,7 +14,7 @@ from importlib.util import find_spec
 
 import msgspec
 
-from gateway import __version__
+from gateway import __version__, new_key
 from gateway.assembly import build_routes
 from gateway.descriptors import raise_limit, room_for_connections
 from gateway.file_watch import FileWatch, pause_until_even
@@ -26,6 +26,7 @@ from gateway.front.snapshot import Snapshot
 from gateway.front.tls import server_context
 from gateway.keys.certificate import expires_at
 from gateway.lasting import Tenure
+from gateway.new_key import opening_only
 from gateway.observe.metrics import Metrics
 from gateway.observe.trail import Trail
 from gateway.reload import Reload
@@ -72,6 +73,8 @@ class Gateway:
         self._trail: Trail | None = None
         self._succession: Succession | None = None
         self._tls: ssl.SSLContext | None = None
+        self._turn = asyncio.Lock()
+        self._sealing_later: asyncio.Task[None] | None = None
 
     async def start(self) -> None:
         """Open the store and both ports.
@@ -93,6 +96,8 @@ class Gateway:
         A cancellation ends the waiting, not the closing.
         """
         self._stage.draining = True
+        if self._sealing_later is not None:
+            self._sealing_later.cancel()
         self._tell("gateway.draining", {"seconds": drain})
         try:
             if self._listener is not None:
@@ -107,16 +112,32 @@ class Gateway:
         Ports, database and log stay as they were opened. Raises whatever keeps *settings* from being
         served; then nothing has changed.
         """
+        async with self._turn:
+            await self._take_over(settings)
+
+    async def _take_over(self, settings: Settings) -> None:
         if self._succession is None or self._stage.draining:
             raise RuntimeError("there is no running gateway to reload")
         tls = None if settings.tls is None else _context(settings.tls)
         until = None if settings.tls is None else expires_at(settings.tls.cert)
-        await self._succession.take_over(settings)
+        many = self._around.workers > 1
+        at_first = opening_only(settings, former=self._settings) if many else None
+        await self._succession.take_over(at_first or settings)
         self._settings = settings
+        if at_first is not None:
+            self._sealing_later = asyncio.create_task(self._seal_by(settings, self._succession))
         self._tls = tls
         if self._trail is not None:
             self._trail.keep_for(settings.audit.keep)
         self._metrics.configuration_taken(at=self._around.clock(), certificate_until=until)
+
+    async def _seal_by(self, settings: Settings, succession: Succession) -> None:
+        """Let the new key of *settings* seal, once every worker knows it, where they still are in force."""
+        await asyncio.sleep(new_key.SETTLE)
+        async with self._turn:
+            if self._settings is settings and not self._stage.draining:
+                await succession.take_over(settings)
+                self._tell("configuration.new_key_seals", {})
 
     def keep(self) -> None:
         """Note that a new configuration was refused, and the one in force stays."""

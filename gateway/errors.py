@@ -139,6 +139,8 @@ class RequestTimedOut(RequestRejected):
 
 
 class Misdirected(RequestRejected):
+    """Its text is the host that was asked for."""
+
     code = "misdirected_request"
     status = 421
 

@@ -40,6 +40,7 @@ VERBS: Mapping[str, Verb] = {
     "tokens": _verb("tokens", "Make, list and revoke personal access tokens."),
     "db": _verb("db", "Create the database, bring it up to date, or copy it."),
     "schema": _verb("schema", "Print the JSON Schema of gateway.toml, or every key with its default."),
+    "migrate": _verb("migrate", "Say in our words what an oauth2-proxy's configuration says."),
     "healthcheck": _verb("healthcheck", "Ask a running gateway whether it is ready, for containers."),
 }
 

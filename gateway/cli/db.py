@@ -5,6 +5,7 @@ from pathlib import Path
 import click
 
 from gateway.cli.configuration import config_option, consult_or_exit
+from gateway.cli.layout import json_option
 
 
 @click.group("db", epilog="Example: gateway db upgrade")
@@ -16,9 +17,10 @@ def command() -> None:
     """
 
 
-@command.command(epilog="Example: gateway db upgrade --config /etc/gateway/gateway.toml")
+@command.command(epilog="Example: gateway db upgrade --config /etc/vestibule/gateway.toml")
+@json_option
 @config_option
-def upgrade(config: Path) -> None:
+def upgrade(config: Path, *, as_json: bool) -> None:
     """Bring the database to this release's schema, making it where there is none.
 
     All or nothing. Make a copy first: an upgraded database cannot be used by older releases.
@@ -31,6 +33,11 @@ def upgrade(config: Path) -> None:
         found = schema.upgrade(url)
     except (SchemaMismatch, StoreUnavailable) as error:
         raise click.ClickException(str(error)) from error
+    if as_json:
+        import json
+
+        click.echo(json.dumps({"was": found or None, "schema": schema.HEAD}))
+        return
     if found == schema.HEAD:
         click.echo(f"The schema was {found} already.")
         return

@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING
 
 import click
 
+from gateway.cli import layout
 from gateway.cli.configuration import config_option, load_or_exit
 from gateway.cli.desk import Refusal, nobody, record, visit
-from gateway.cli.layout import as_json, as_table, json_option
 
 if TYPE_CHECKING:
     from gateway.flows.personal import Minted
@@ -36,8 +36,9 @@ def command() -> None:
 @click.option("--name", required=True, help="What it is for, as lists show it.")
 @click.option("--route", "routes", multiple=True, required=True, help="A route by its name. Repeatable.")
 @click.option("--expires", default="90d", show_default=True, metavar="DURATION", help="At most 366 days.")
+@layout.json_option
 @config_option
-def add(config: Path, *, user: str, name: str, routes: tuple[str, ...], expires: str) -> None:
+def add(config: Path, *, user: str, name: str, routes: tuple[str, ...], expires: str, as_json: bool) -> None:
     """Make a token for a user and print it: it is shown this once, and only its hash is kept."""
     settings = load_or_exit(config).settings
     life = _life(expires)
@@ -45,7 +46,7 @@ def add(config: Path, *, user: str, name: str, routes: tuple[str, ...], expires:
     if not name.strip() or not name.isprintable() or len(name) > 100:
         raise click.BadParameter("must be 1 to 100 printable characters", param_hint="--name")
 
-    async def acted(database: "Database") -> str:
+    async def acted(database: "Database") -> "Minted":
         found = await database.users.find(user)
         if found is None:
             await record(database, reason="no_such_user", detail=user)
@@ -58,14 +59,15 @@ def add(config: Path, *, user: str, name: str, routes: tuple[str, ...], expires:
             await record(database, user_id=found.id, reason="too_many")
             raise Refusal("too_many", f"{user} has too many tokens: revoke some first")
         await record(database, user_id=found.id, detail=made.token.public_id)
-        return made.shown
+        return made
 
-    click.echo(visit(config, acted))
+    made = visit(config, acted)
+    click.echo(layout.as_json({"token": made.shown, **_described(made.token)}) if as_json else made.shown)
 
 
 @command.command("list", epilog="Example: gateway tokens list --user ann@example.com --json")
 @click.option("--user", metavar="ID|EMAIL", help="Those of one user.")
-@json_option
+@layout.json_option
 @config_option
 def list_tokens(config: Path, *, user: str | None, as_json: bool) -> None:
     """List tokens, expired ones too, the newest first; times are UTC. None can be told from this."""
@@ -80,24 +82,30 @@ def list_tokens(config: Path, *, user: str | None, as_json: bool) -> None:
         return list(await database.personal_tokens.listed(user_id))
 
     tokens = visit(config, acted)
-    click.echo(_document(tokens) if as_json else as_table(_COLUMNS, map(_row, tokens)))
+    click.echo(
+        layout.as_json(list(map(_described, tokens)))
+        if as_json
+        else layout.as_table(_COLUMNS, map(_row, tokens))
+    )
 
 
 @command.command("revoke", epilog="Example: gateway tokens revoke 0123456789abcdef")
 @click.argument("token", metavar="ID")
+@layout.json_option
 @config_option
-def revoke(config: Path, *, token: str) -> None:
+def revoke(config: Path, *, token: str, as_json: bool) -> None:
     """Revoke a token by the ID that `list` shows; it is refused from the next request on."""
 
-    async def acted(database: "Database") -> str:
+    async def acted(database: "Database") -> "PersonalToken":
         revoked = await database.personal_tokens.revoke(token)
         if revoked is None:
             await record(database, reason="no_such_token", detail=token[:64])
             raise Refusal("no_such_token", f"no token has the id {token}")
         await record(database, user_id=revoked.user_id, detail=token)
-        return f"The token {token} is revoked."
+        return revoked
 
-    click.echo(visit(config, acted))
+    gone = visit(config, acted)
+    click.echo(layout.as_json(_described(gone)) if as_json else f"The token {token} is revoked.")
 
 
 async def _made(
@@ -146,21 +154,16 @@ def _life(text: str) -> int:
     return life
 
 
-def _document(tokens: "list[PersonalToken]") -> str:
-    return as_json(
-        [
-            {
-                "id": token.public_id,
-                "user": token.user_id,
-                "name": token.name,
-                "routes": token.routes,
-                "created_at": token.created_at,
-                "expires_at": token.expires_at,
-                "used_at": token.used_at,
-            }
-            for token in tokens
-        ]
-    )
+def _described(token: "PersonalToken") -> dict[str, object]:
+    return {
+        "id": token.public_id,
+        "user": token.user_id,
+        "name": token.name,
+        "routes": token.routes,
+        "created_at": token.created_at,
+        "expires_at": token.expires_at,
+        "used_at": token.used_at,
+    }
 
 
 def _row(token: "PersonalToken") -> tuple[str, ...]:

@@ -25,7 +25,8 @@ if TYPE_CHECKING:
 def change_password(config: Path, *, user: str, from_stdin: bool, hash_stdin: bool, as_json: bool) -> None:
     """Give a user a new password and end their sessions.
 
-    Sessions end at their next renewal, at once where `revocation` is "strict".
+    Sessions end at once with `strategy = "stateful"` or `revocation = "strict"`, else at their next
+    renewal.
     """
     if from_stdin and hash_stdin:
         raise click.UsageError("standard input holds either a password or a hash")

@@ -106,8 +106,8 @@ def add_user(
 def disable_user(config: Path, *, user: str, as_json: bool) -> None:
     """Shut a user out and end their sessions.
 
-    Sessions end at their next renewal, at once where `revocation` is "strict"; enabling the user
-    later revives none of them.
+    Sessions end at once with `strategy = "stateful"` or `revocation = "strict"`, else at their next
+    renewal; enabling the user later revives none of them.
     """
     _change(config, user, lambda users, found: users.set_enabled(found, enabled=False), as_json=as_json)
 
@@ -129,9 +129,9 @@ def enable_user(config: Path, *, user: str, as_json: bool) -> None:
 def delete_user(config: Path, *, user: str, yes: bool, as_json: bool) -> None:
     """Remove a user for good, with their accounts and roles, and end their sessions.
 
-    Sessions end at their next renewal, at once where `revocation` is "strict" and on routes that ask
-    for roles. Whoever signs in with one of the accounts later is a new user, with another id. What
-    the audit trail says of them stays. With --json they are printed as they were.
+    Sessions end at once with `strategy = "stateful"` or `revocation = "strict"` and on routes that ask
+    for roles, else at their next renewal. Whoever signs in with one of the accounts later is a new user,
+    with another id. What the audit trail says of them stays. With --json they are printed as they were.
     """
     if not yes:
         click.confirm(f"Remove {user} for good?", abort=True, err=as_json)

@@ -6,11 +6,11 @@ from contextvars import ContextVar
 from dataclasses import replace
 from typing import Protocol
 
-from gateway.errors import GatewayError
+from gateway.errors import GatewayError, Misdirected
 from gateway.model.event import Audit, AuditEvent
 from gateway.model.inbound import Inbound
 from gateway.observe.request_line import RequestLine, level_of, short_hash
-from gateway.pipeline import Passage
+from gateway.passage import Passage
 
 # What nginx writes where nobody was left to answer.
 _CLIENT_GONE = 499
@@ -113,7 +113,7 @@ class RequestLedger:
             reason=passage.reason,
         )
         if self._log.takes(level_of(passage.status, route=route)):  # a line costs more than all the rest
-            self._log.request(_line(passage, inbound, route, duration))
+            self._log.request(_line(passage, inbound, route, duration, host=_host(inbound, error)))
         if error is not None and not gone and not _refused(error):
             self._log.event("warning", "request.fault", _cause(passage, error))
 
@@ -129,12 +129,21 @@ def _client(passage: Passage) -> str:
     return passage.inbound.client_ip if passage.inbound else passage.peer
 
 
-def _line(passage: Passage, inbound: Inbound | None, route: str, duration: float) -> RequestLine:
+def _host(inbound: Inbound | None, error: BaseException | None) -> str:
+    """Return the host that was asked for, ours or not: whoever set it up wrong finds it in the log."""
+    if isinstance(error, Misdirected):
+        return str(error)
+    return inbound.host if inbound else ""
+
+
+def _line(
+    passage: Passage, inbound: Inbound | None, route: str, duration: float, *, host: str
+) -> RequestLine:
     session = passage.session
     return RequestLine(
         request_id=passage.request_id,
         method=inbound.method if inbound else "-",
-        host=inbound.host if inbound else "",
+        host=host,
         target=inbound.target if inbound else b"",
         status=passage.status,
         client_ip=_client(passage),

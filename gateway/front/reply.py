@@ -1,7 +1,7 @@
 """Answers as bytes: ours whole, an upstream's as it comes, both past aiohttp's own writer.
 
-The upstream's header bytes pass untouched and in order; nothing is added but our cookies, the
-request id and what framing needs.
+The upstream's header bytes pass untouched and in order; nothing is added but our cookies, what the
+route's limit leaves to the caller, the request id and what framing needs.
 """
 
 import asyncio
@@ -9,6 +9,7 @@ from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from http import HTTPStatus
+from math import ceil
 from typing import Protocol
 
 from gateway.errors import UpstreamBroken
@@ -19,7 +20,9 @@ from gateway.front.upgrade import Ended, Upgrade, stay_of
 from gateway.model.answer import Answer
 from gateway.model.event import AuditEvent
 from gateway.model.inbound import Inbound, RawHeaders
-from gateway.pipeline import Passage
+from gateway.model.route import Rate
+from gateway.passage import Passage
+from gateway.routing.rate import Verdict
 from gateway.upstream.answer_head import AnswerHead
 from gateway.upstream.exchange import UpstreamAnswer
 
@@ -247,6 +250,8 @@ class ClientReply:
         cookies = (
             b"".join([_line(b"Set-Cookie", cookie) for cookie in passage.leave]) if passage.leave else b""
         )
+        if passage.quota is not None:
+            cookies += _quota(*passage.quota)
         connection = b""
         if status != _SWITCHING and not self.keep_alive:
             connection = b"Connection: close\r\n"
@@ -276,7 +281,7 @@ def as_it_came(head: AnswerHead, passage: Passage) -> bytes | None:
 
     That is so on a connection of HTTP/1.1 that lasts; None where there is more to say.
     """
-    return None if head.length is None or passage.leave else head.laid_out
+    return None if head.length is None or passage.leave or passage.quota else head.laid_out
 
 
 def as_it_goes(opening: bytes, body: bytes, passage: Passage) -> bytes:
@@ -288,6 +293,19 @@ def as_it_goes(opening: bytes, body: bytes, passage: Passage) -> bytes:
 def reason(status: int) -> bytes:
     """Return the registered phrase of *status*, or none."""
     return _REASONS.get(status, b"")
+
+
+def _quota(rate: Rate, verdict: Verdict) -> bytes:
+    """Return what is left to the caller, whom this spares a refusal (draft-ietf-httpapi-ratelimit-headers).
+
+    An app's own word stands beside it: both fields are lists.
+    """
+    return b'RateLimit-Policy: "route";q=%d;w=%d\r\nRateLimit: "route";r=%d;t=%d\r\n' % (
+        rate.requests,
+        ceil(rate.per),
+        verdict.remaining,
+        ceil(verdict.full_in),
+    )
 
 
 def _line(name: bytes, value: bytes) -> bytes:

@@ -15,11 +15,13 @@ _ROUNDING = 1e-6
 
 
 class Verdict(msgspec.Struct, frozen=True, kw_only=True):
-    """Whether a request may pass; `remaining` may follow at once, `retry_after` seconds until one may."""
+    """Whether a request may pass; `remaining` may follow at once, `retry_after` seconds until one may, and
+    all of them in `full_in` seconds."""
 
     passes: bool
     remaining: int
     retry_after: float
+    full_in: float
 
 
 def verdict(rate: Rate, ahead: float) -> Verdict:
@@ -27,9 +29,9 @@ def verdict(rate: Rate, ahead: float) -> Verdict:
     there was nothing left to take."""
     over = ahead - rate.per
     if over > _ROUNDING:
-        return Verdict(passes=False, remaining=0, retry_after=over)
+        return Verdict(passes=False, remaining=0, retry_after=over, full_in=rate.per)
     remaining = int((rate.per - ahead) * rate.requests / rate.per + _ROUNDING)
-    return Verdict(passes=True, remaining=remaining, retry_after=0.0)
+    return Verdict(passes=True, remaining=remaining, retry_after=0.0, full_in=ahead)
 
 
 class Buckets:

@@ -1,7 +1,7 @@
 """One request and its answer: sent, retried where that is harmless, and cleaned up after."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from types import TracebackType
 from typing import Protocol
 
@@ -75,18 +75,25 @@ def may_repeat(connection: Connection, reader: AnswerReader) -> bool:
     return connection.used and not reader.begun and isinstance(connection.failure, UpstreamBroken)
 
 
+def nowhere() -> bool:
+    """Say that no other place is better."""
+    return False
+
+
 class Exchange:
     """The context in which an answer can be read; leaving it early closes the connection.
 
     A body that is whole goes out with the head, so that no answer to it is an early one.
 
-    `sent` says that the upstream may have received something of the request.
+    `sent` says that the upstream may have received something of the request. What a connection found dead
+    did not carry is sent once more here, unless *elsewhere* says that there is a better place for it.
     """
 
     __slots__ = (
         "_again",
         "_body",
         "_connection",
+        "_elsewhere",
         "_outbound",
         "_reader",
         "_source",
@@ -96,9 +103,16 @@ class Exchange:
     )
 
     def __init__(
-        self, source: Source, outbound: Outbound, body: Content | None, *, again: bool = False
+        self,
+        source: Source,
+        outbound: Outbound,
+        body: Content | None,
+        *,
+        again: bool = False,
+        elsewhere: Callable[[], bool] = nowhere,
     ) -> None:
         self._source = source
+        self._elsewhere = elsewhere
         self._again = again
         self.sent = False
         self._outbound = outbound
@@ -116,7 +130,7 @@ class Exchange:
         connection = None if self._again else self._source.idle(self._outbound)
         connection = connection or await self._source.connect()
         await self._ask(connection)
-        if connection.failure is not None and may_repeat(connection, self._reader) and self._harmless():
+        if self.found_dead() and self._harmless() and not self._elsewhere():
             self._again = True
             connection = await self._source.connect()
             self._outbound = self._outbound.repeated()
@@ -163,6 +177,10 @@ class Exchange:
     def may_repeat_elsewhere(self) -> bool:
         """Say whether a request that failed may go to another upstream: harmless, and nothing came back."""
         return self._harmless() and not self._reader.begun
+
+    def found_dead(self) -> bool:
+        """Say whether its connection had carried others, and carried nothing of this one any more."""
+        return self._connection.failure is not None and may_repeat(self._connection, self._reader)
 
     # The request's body, sent while the answer is awaited.
 

@@ -7,13 +7,14 @@ and never more than a fifth of all requests, so that an app in trouble is not as
 
 from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
+from functools import partial
 from types import TracebackType
 
 from gateway.errors import GatewayError, UpstreamBroken, UpstreamBusy, UpstreamTimeout, UpstreamUnreachable
 from gateway.model.upstream import Upstream
 from gateway.upstream.answer_head import AnswerHeads
 from gateway.upstream.balance import policy_for
-from gateway.upstream.exchange import Content, Exchange, UpstreamAnswer
+from gateway.upstream.exchange import Content, Exchange, UpstreamAnswer, nowhere
 from gateway.upstream.headers import Outbound
 from gateway.upstream.health import Checks, Heard, Vitals
 from gateway.upstream.pool import Pool
@@ -39,8 +40,15 @@ class Member:
     def share(self) -> float:
         return self.vitals.share
 
-    def send(self, outbound: Outbound, body: Content | None = None, *, again: bool = False) -> Exchange:
-        return self.pool.send(outbound, body, again=again)
+    def send(
+        self,
+        outbound: Outbound,
+        body: Content | None = None,
+        *,
+        again: bool = False,
+        elsewhere: Callable[[], bool] = nowhere,
+    ) -> Exchange:
+        return self.pool.send(outbound, body, again=again, elsewhere=elsewhere)
 
 
 class Members:
@@ -108,6 +116,10 @@ class Members:
             return kept
         return self._choose(members, outbound.affinity) if members else None
 
+    def left(self, tried: tuple[Member, ...]) -> bool:
+        """Say whether there is a member that was not *tried*."""
+        return bool(self._eligible(tried))
+
     def spend_repeat(self) -> bool:
         """Say whether one more request may be repeated, and count it."""
         if self._repeats < 1:
@@ -138,7 +150,12 @@ class _Attempts:
         failure: GatewayError | None = None
         while member := self._members.next(self._outbound, tried):
             tried = (*tried, member)
-            self._exchange = member.send(self._outbound, self._body, again=self._again)
+            self._exchange = member.send(
+                self._outbound,
+                self._body,
+                again=self._again,
+                elsewhere=partial(self._members.left, tried),
+            )
             try:
                 return await self._exchange.__aenter__()
             except (UpstreamUnreachable, UpstreamTimeout, UpstreamBusy) as error:
@@ -154,7 +171,8 @@ class _Attempts:
             return False
         self._again = True
         self._outbound = self._outbound.repeated()
-        return self._members.spend_repeat()
+        # That a connection idled for too long proves nothing, so it costs nothing of the budget.
+        return self._exchange.found_dead() or self._members.spend_repeat()
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None

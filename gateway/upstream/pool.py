@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Protocol
 
@@ -10,7 +10,7 @@ from gateway.errors import GatewayError, UpstreamBroken, UpstreamBusy, UpstreamT
 from gateway.model.turn import Turn
 from gateway.model.upstream import Member, Upstream
 from gateway.upstream.answer_head import AnswerHeads
-from gateway.upstream.exchange import Content, Exchange
+from gateway.upstream.exchange import Content, Exchange, nowhere
 from gateway.upstream.headers import Outbound
 from gateway.upstream.names import Resolve, Whereabouts
 from gateway.upstream.trust import context_for
@@ -64,14 +64,22 @@ class Pool:
         self._waiting: deque[asyncio.Future[Connection | None]] = deque()
         self._closing: asyncio.Future[None] | None = None
 
-    def send(self, outbound: Outbound, body: Content | None = None, *, again: bool = False) -> Exchange:
+    def send(
+        self,
+        outbound: Outbound,
+        body: Content | None = None,
+        *,
+        again: bool = False,
+        elsewhere: Callable[[], bool] = nowhere,
+    ) -> Exchange:
         """Return the context in which *outbound* is sent and its answer read.
 
         *body* is sent, and before that read where it still comes, if *outbound* announces one. *again* says
-        that this is the one repetition, which takes a new connection. Entering raises UpstreamUnreachable,
-        UpstreamBroken, UpstreamTimeout or UpstreamBusy, and what *body* raises.
+        that this is the one repetition, which takes a new connection; *elsewhere* whether one that is due is
+        better made at another member. Entering raises UpstreamUnreachable, UpstreamBroken, UpstreamTimeout or
+        UpstreamBusy, and what *body* raises.
         """
-        return Exchange(self, outbound, body, again=again)
+        return Exchange(self, outbound, body, again=again, elsewhere=elsewhere)
 
     async def close(self) -> None:
         """Close every connection, at once, and return when they are gone."""

@@ -24,7 +24,7 @@ from gateway.web.pages import Pages
 from gateway.web.person import display_name
 from gateway.web.purpose import sign_in_again
 from gateway.web.query import Fields
-from gateway.web.replies import Replies
+from gateway.web.replies import FORGET, Replies
 from gateway.web.visit import Visit
 
 
@@ -215,7 +215,7 @@ class AccountPage:
         if not left.complete:
             visit.passage.leave = left.cookies
             raise SignOutIncomplete("the end of the session is not recorded")
-        return self._replies.redirect(self._signed_out, cookies=left.cookies)
+        return self._replies.redirect(self._signed_out, cookies=left.cookies, headers=FORGET)
 
     def _session_row(self, sign_in: SignIn, session: Session) -> dict[str, object]:
         names = self._names()

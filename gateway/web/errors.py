@@ -14,6 +14,7 @@ from gateway.errors import (
     LoginCancelled,
     LoginRequired,
     MethodRefused,
+    SignOutIncomplete,
     StepUpRequired,
     TooManyAttempts,
     TooManyRequests,
@@ -24,7 +25,7 @@ from gateway.model.answer import Answer
 from gateway.model.inbound import Inbound, RawHeaders
 from gateway.web.pages import Pages, Prepared
 from gateway.web.purpose import ROUTE
-from gateway.web.replies import Replies, set_cookies
+from gateway.web.replies import FORGET, Replies, set_cookies
 from gateway.web.resources import bearer_challenge
 from gateway.web.words import CANCELLED, Way, Words, words_for
 
@@ -140,7 +141,8 @@ def explaining(error: GatewayError) -> RawHeaders:
     if isinstance(error, TooManyAttempts):
         return ((b"Retry-After", str(error.retry_after).encode()),)
     if isinstance(error, Unavailable):
-        return ((b"Retry-After", RETRY_AFTER),)
+        wait = (b"Retry-After", RETRY_AFTER)
+        return (wait, *FORGET) if isinstance(error, SignOutIncomplete) else (wait,)
     if isinstance(error, MethodRefused) and error.allow:
         return ((b"Allow", _listed(error.allow)),)
     return ()

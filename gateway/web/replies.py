@@ -15,6 +15,9 @@ from gateway.model.answer import Answer
 from gateway.model.inbound import RawHeaders
 
 PRIVATE = b"private, no-store"
+FORGET: RawHeaders = ((b"Clear-Site-Data", b'"cache"'),)
+"""Has a browser that signed out drop what its back button could still show (rule S21)."""
+
 _YEAR = b"max-age=31536000"
 
 

@@ -8,17 +8,14 @@ from gateway.flows.logout import Logout
 from gateway.flows.resume import Resume
 from gateway.flows.targets import ReturnTargets
 from gateway.model.answer import Answer
-from gateway.model.inbound import RawHeaders
 from gateway.web.csrf import Csrf
 from gateway.web.destination import destination
 from gateway.web.pages import Pages
 from gateway.web.person import display_name
 from gateway.web.query import Fields
-from gateway.web.replies import Replies
+from gateway.web.replies import FORGET, Replies
 from gateway.web.visit import Visit
 
-# What the back button could still show is dropped (rule S21).
-_FORGET: RawHeaders = ((b"Clear-Site-Data", b'"cache"'),)
 # The issuer's to receive, and ours alone to say (rule R12).
 _OURS = ("post_logout_redirect_uri", "id_token_hint")
 
@@ -117,8 +114,8 @@ class SignOut:
 
     def _sent(self, visit: Visit, fields: Fields, onward: str, cookies: tuple[bytes, ...]) -> Answer:
         if visit.wants_url(fields):
-            return self._replies.next_url(self._absolute(visit, onward), cookies=cookies, headers=_FORGET)
-        return self._replies.redirect(onward, cookies=cookies, headers=_FORGET)
+            return self._replies.next_url(self._absolute(visit, onward), cookies=cookies, headers=FORGET)
+        return self._replies.redirect(onward, cookies=cookies, headers=FORGET)
 
     def _onward(self, visit: Visit, fields: Fields, *, otherwise: str) -> str:
         host = visit.inbound.host

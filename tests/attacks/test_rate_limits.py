@@ -20,9 +20,14 @@ GET = ask(b"GET /x HTTP/1.1")
 async def test_beyond_the_limit_nothing_reaches_the_app(tmp_path: Path, *, fast_lane: bool) -> None:
     async with front(tmp_path, route_keys=f'access = "public"\n{LIMIT}', fast_lane=fast_lane) as door:
         async with await door.open() as client:
-            for _ in range(3):
+            for left in (2, 1, 0):
                 await client.write(GET)
-                assert (await client.answer()).status == 200
+                passed = await client.answer()
+                assert passed.status == 200
+                assert passed.values("ratelimit-policy") == [b'"route";q=3;w=3600']
+                [told] = passed.values("ratelimit")
+                assert told.startswith(b'"route";r=%d;t=' % left)
+                assert 1200 * (3 - left) - 60 < int(told.rpartition(b"=")[2]) <= 1200 * (3 - left)
             for _ in range(3):
                 await client.write(GET)
                 refused = await client.answer()
@@ -32,6 +37,31 @@ async def test_beyond_the_limit_nothing_reaches_the_app(tmp_path: Path, *, fast_
                 assert 1100 < int(after) <= 1200
                 assert refused.values("ratelimit") == [b'"route";r=0;t=' + after]
         assert len(door.upstream.requests) == 3
+
+
+@pytest.mark.parametrize("fast_lane", [True, False])
+async def test_what_an_app_says_of_its_own_limits_stands_beside_ours(
+    tmp_path: Path, *, fast_lane: bool
+) -> None:
+    async with front(tmp_path, route_keys=f'access = "public"\n{LIMIT}', fast_lane=fast_lane) as door:
+        door.upstream.answer_with(
+            b'HTTP/1.1 200 OK\r\nRateLimit: "app";r=5\r\nContent-Length: 0\r\nConnection: close\r\n\r\n',
+            b"nonsense\r\n\r\n",
+        )
+        answer = await door.send(GET)
+        assert [value.partition(b";t=")[0] for value in answer.values("ratelimit")] == [
+            b'"app";r=5',
+            b'"route";r=2',
+        ]
+        answer = await door.send(GET)
+        assert answer.status == 502
+        assert [value.partition(b";t=")[0] for value in answer.values("ratelimit")] == [b'"route";r=1']
+
+
+async def test_a_route_without_a_limit_says_nothing_of_one(tmp_path: Path) -> None:
+    async with front(tmp_path) as door:
+        answer = await door.send(GET)
+        assert not answer.values("ratelimit") + answer.values("ratelimit-policy")
 
 
 async def test_users_are_counted_each_for_themselves_and_strangers_not_at_all(tmp_path: Path) -> None:

@@ -7,7 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from gateway.errors import StoreUnavailable
 from gateway.flows.revocation import Revocations
+from gateway.store.endings import Endings
 from tests.fakes.databases import file_in
 from tests.fakes.gateway import HOST
 from tests.fakes.issuer import HostileIssuer
@@ -160,6 +162,30 @@ async def test_S21_signing_out_makes_the_browser_forget(tmp_path: Path) -> None:
     async with scene(tmp_path) as at:
         alice = await at.signed_in()
         page = await at.signed_out(alice)
+        assert page.answer.values("clear-site-data") == [b'"cache"']
+
+
+async def test_S21_ending_one_s_own_session_in_the_list_makes_it_forget_too(tmp_path: Path) -> None:
+    async with scene(tmp_path) as at:
+        alice = await at.signed_in()
+        async with at.store() as store:
+            [mine] = await store.sign_ins.listed()
+        sent = {"csrfToken": await at.csrf(alice)}
+        page = await alice.submit(f"{at.ours}/account/sessions/{mine.public_id}", sent, follow=False)
+        assert page.answer.values("clear-site-data") == [b'"cache"']
+
+
+async def test_S21_B111_so_does_a_sign_out_that_the_store_missed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def down(*_: object) -> None:
+        raise StoreUnavailable("down")
+
+    monkeypatch.setattr(Endings, "deny", down)
+    async with scene(tmp_path, tables='[session]\nrevocation = "strict"\n') as at:
+        alice = await at.signed_in()
+        page = await at.signed_out(alice)
+        assert page.status == 503
         assert page.answer.values("clear-site-data") == [b'"cache"']
 
 

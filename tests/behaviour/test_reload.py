@@ -6,9 +6,11 @@ import re
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from gateway import new_key
 from tests.fakes.gateway import HOST, SECRET, RunningGateway, route, running_gateway
 from tests.fakes.lasting_app import LastingApp, echoed, stream, tunnel
 from tests.fakes.raw_client import RawConnection, get
@@ -28,7 +30,7 @@ def ring(*secrets: str) -> Callable[[str], str]:
 
 
 @asynccontextmanager
-async def reloadable(folder: Path, **keys: str) -> AsyncIterator[tuple[Scene, Reloading]]:
+async def reloadable(folder: Path, **keys: Any) -> AsyncIterator[tuple[Scene, Reloading]]:
     async with scene(folder, **keys) as at:
         yield at, reloading(at.gate, at.issuer)
 
@@ -93,6 +95,30 @@ class TestKeys:
             assert page.status == 302
             assert calls.total == before
             assert (await old.navigate(page.location)).status == 200
+
+    async def test_B129_B131_what_a_worker_seals_opens_at_one_that_has_not_reloaded_yet(
+        self, tmp_path: Path
+    ) -> None:
+        async with reloadable(tmp_path, workers=2) as (at, reload), at.node() as later:
+            assert await reload(ring(NEXT, SECRET))
+            alice = await at.signed_in()
+            form = {"csrfToken": await at.csrf(alice)}
+            nobody = at.gate.browser()
+            callback = await at.departed(nobody, "/x")
+            for browser in (alice, nobody):
+                at.visits(browser, later)
+            assert (await alice.fetch(at.url + "/x")).status == 200
+            assert (await nobody.navigate(callback)).status == 200
+            assert (await alice.submit(f"{at.ours}/signout", form, follow=False)).status == 303
+
+    async def test_B129_once_every_worker_knows_the_new_key_it_seals(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(new_key, "SETTLE", 0.0)
+        async with reloadable(tmp_path, workers=2) as (at, reload):
+            assert await reload(ring(NEXT, SECRET))
+            await until(lambda: at.gate.events("configuration.new_key_seals") != [])
+            assert at.claims(await at.signed_in(), secret=NEXT)["email"] == "alice@example.com"
 
     async def test_B131_both_ports_publish_the_keys_of_the_present_ring(self, tmp_path: Path) -> None:
         async with reloadable(tmp_path) as (at, reload):

@@ -387,7 +387,7 @@ VERBS = [
     (Mac, "tag"),
     (Mac, "holds"),
     (SigningKey, "sign"),
-    (Assertions, "assertion"),
+    (Assertions, "about"),
     (IdentityLines, "render"),
     (Stateless, "load"),
     (Stateless, "renew"),

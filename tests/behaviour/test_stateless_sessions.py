@@ -14,6 +14,7 @@ from gateway.model.cookies import CookieNames
 from gateway.model.identity import AccountClaims
 from gateway.model.session import Session
 from gateway.sessions import claims
+from gateway.sessions.strategy import Policy
 from tests.fakes.sessions import (
     ALICE,
     LOGIN,
@@ -453,14 +454,18 @@ async def test_B96_strict_during_an_outage_is_unavailable_and_a_copy_dies_with_i
     await refused(node, "revoked")
 
 
-async def test_B66_strict_never_uses_the_answer_to_an_earlier_question() -> None:
-    node = Node(policy=STRICT)
+@pytest.mark.parametrize(("policy", "verb"), [(STRICT, "renew"), (STRICT, "confirm"), (POLICY, "confirm")])
+async def test_B66_B67_what_must_be_true_now_is_no_answer_to_an_earlier_question(
+    policy: Policy, verb: str
+) -> None:
+    node = Node(policy=policy)
     session = node.sign_in()
     node.directory.gate.clear()
-    early = asyncio.create_task(node.sessions.renew(session))
+    ask = getattr(node.sessions, verb)
+    early = asyncio.create_task(ask(session))
     await node.directory.asked.wait()
     node.directory.denied[session.id] = session.ends_at
-    late = [asyncio.create_task(node.sessions.renew(session)) for _ in range(10)]
+    late = [asyncio.create_task(ask(session)) for _ in range(10)]
     await asyncio.sleep(0)
     node.directory.gate.set()
     await early

@@ -32,6 +32,11 @@ def test_upgrade_makes_the_database_and_then_has_nothing_to_do(run: Run) -> None
     assert second.stdout == f"The schema was {HEAD} already.\n"
 
 
+def test_upgrade_tells_programs_from_where_it_came(run: Run) -> None:
+    assert json.loads(run("upgrade", "--json").stdout) == {"was": None, "schema": HEAD}
+    assert json.loads(run("upgrade", "--json").stdout) == {"was": HEAD, "schema": HEAD}
+
+
 def test_check_of_a_sound_database(run: Run) -> None:
     run("upgrade")
     assert run("check").stdout == f"The database is sound and has schema {HEAD}.\n"

@@ -49,8 +49,8 @@ async def test_a_token_lives_from_add_to_revoke(tmp_path: Path) -> None:
         assert (told["name"], told["routes"]) == ("nightly", ["/api"])
         assert "nightly" in (await run(at, "list", "--user", "alice@example.com")).output
         assert raw[4:] not in (await run(at, "list")).output
-        revoked = await run(at, "revoke", str(told["id"]))
-        assert revoked.exit_code == 0
+        revoked = json.loads((await run(at, "revoke", str(told["id"]), "--json")).output)
+        assert revoked["id"] == told["id"]
         assert await call(at, raw) == 401
     assert raw not in at.gate.log
 
@@ -85,3 +85,13 @@ async def test_what_cannot_be_done_is_said(tmp_path: Path, arguments: tuple[str,
         await at.signed_in("alice")
         result = await run(at, *arguments)
         assert (result.exit_code, "vst_" in result.output) == (status, False)
+
+
+async def test_a_token_is_shown_once_to_programs_too(tmp_path: Path) -> None:
+    async with scene(tmp_path, tables=TABLE) as at:
+        await at.signed_in("alice")
+        asked = ("alice@example.com", "--name", "nightly", "--route", "/api", "--json")
+        made = json.loads((await run(at, "add", *asked)).output)
+        assert await call(at, made.pop("token")) == 200
+        [told] = json.loads((await run(at, "list", "--json")).output)
+        assert made == {**told, "used_at": None}

@@ -135,10 +135,12 @@ async def running_gateway(
     limits: Limits | None = None,
     fast_lane: bool | None = None,
     listen: str = "",
+    workers: int = 1,
 ) -> AsyncIterator[RunningGateway]:
     """Start a gateway on free ports; *top* and *tables* are more TOML before and after the tables.
 
-    With *listen* it binds that itself, and `port` is nobody's.
+    With *listen* it binds that itself, and `port` is nobody's. With *workers* it takes itself for one of
+    so many.
     """
     public, admin = listening_socket(), listening_socket()
     port, admin_port = public.getsockname()[1], admin.getsockname()[1]
@@ -169,6 +171,7 @@ async def running_gateway(
             fast_lane=FAST_LANE if fast_lane is None else fast_lane,
             public_socket=None if listen else public,
             admin_socket=admin,
+            workers=workers,
         ),
     )
     places = {url: port}

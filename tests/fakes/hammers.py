@@ -19,7 +19,6 @@ class Hammers:
 
     ended_at: float = float("inf")
     passed_at: dict[int, list[float]] = field(default_factory=dict)
-    refused: dict[int, int] = field(default_factory=dict)
 
     def late(self, port: int, *, allowed: float) -> list[float]:
         """Return how long after the end requests to *port* were sent that passed though they ought not.
@@ -31,16 +30,22 @@ class Hammers:
 
 
 @asynccontextmanager
-async def hammering(asked: Mapping[int, bytes]) -> AsyncIterator[Hammers]:
-    """Send what *asked* says to each port; the body runs once all pass, and is left once all refuse.
+async def hammering(asked: Mapping[int, bytes], *, connections: int = 1) -> AsyncIterator[Hammers]:
+    """Send what *asked* says to each port, on so many *connections*; the body runs once all pass, and is
+    left once all refuse.
 
     The body sets `ended_at` when it has ended what lets them pass.
     """
-    hammers = Hammers(passed_at={port: [] for port in asked}, refused=dict.fromkeys(asked, 0))
-    tasks = [asyncio.create_task(_hammer(port, request, hammers)) for port, request in asked.items()]
+    hammers = Hammers(passed_at={port: [] for port in asked})
+    tasks = [
+        asyncio.create_task(_hammer(port, request, hammers))
+        for port, request in asked.items()
+        for _ in range(connections)
+    ]
+    enough = BEFORE * connections
     try:
         async with asyncio.timeout(PATIENCE):
-            while min(map(len, hammers.passed_at.values())) < BEFORE and not any(t.done() for t in tasks):
+            while min(map(len, hammers.passed_at.values())) < enough and not any(t.done() for t in tasks):
                 await asyncio.sleep(0.01)
         yield hammers
         async with asyncio.timeout(PATIENCE):
@@ -52,11 +57,12 @@ async def hammering(asked: Mapping[int, bytes]) -> AsyncIterator[Hammers]:
 
 
 async def _hammer(port: int, request: bytes, hammers: Hammers) -> None:
+    refused = 0
     async with await RawConnection.open(port) as connection:
-        while hammers.refused[port] < REFUSALS:
+        while refused < REFUSALS:
             sent_at = time.monotonic()
             await connection.write(request)
             if (await connection.answer()).status == 200:
                 hammers.passed_at[port].append(sent_at)
             else:
-                hammers.refused[port] += 1
+                refused += 1

@@ -147,6 +147,10 @@ class RecordingUpstream:
             writer.write(data)
             await writer.drain()
 
+    def stop_listening(self) -> None:
+        """Take no new connections; those that are open stay."""
+        self._server.close()
+
     def hang_up(self) -> None:
         """End every open connection."""
         for writer in tuple(self._writers):

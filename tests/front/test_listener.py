@@ -191,6 +191,8 @@ async def test_a_person_gets_a_page_also_where_a_request_is_not_understood(
             assert program.values("content-type") == [b"application/json"]
             assert program.status == page.status
         assert door.upstream.requests == []
+    told = {line["host"] for line in door.gateway.events("request")}
+    assert told == ({"elsewhere.example"} if title == b"Wrong address" else {""})
 
 
 async def test_the_same_request_id_is_told_to_client_upstream_and_log(tmp_path: Path) -> None:

@@ -82,6 +82,7 @@ RUNS = {
 }
 # Commands that serve, or that run this very suite, and the file that stands for them.
 ELSEWHERE = {
+    "gateway migrate oauth2-proxy oauth2-proxy.cfg > gateway.toml": "tests/cli/test_migrate.py",
     "gateway run": "tests/journeys/test_process.py",
     **dict.fromkeys(
         (
@@ -99,6 +100,8 @@ ELSEWHERE = {
     "make help": "Makefile",
     "make bench": "tests/bench/__main__.py",
     "make bench-page": "tests/bench/test_page.py",
+    "tests/parts/install autobahn": "tests/parts/install",
+    "python -m tests.bench.autobahn": "tests/bench/test_autobahn.py",
 }
 
 

@@ -59,3 +59,9 @@ def test_never_more_in_any_time_than_a_bucket_and_what_refills_it(
     for start in range(len(passed)):
         within = passed[-1] - passed[start]
         assert len(passed) - start <= requests + within * requests / per + 1
+
+
+def test_a_caller_is_told_when_all_of_it_is_back() -> None:
+    buckets = Buckets()
+    told = [buckets.take(RATE, "ann", now=100.0) for _ in range(6)]
+    assert [round(verdict.full_in) for verdict in told] == [2, 4, 6, 8, 10, 10]

@@ -142,6 +142,35 @@ async def test_a_repetition_goes_to_another_member() -> None:
         assert of.counts[1] == 4
 
 
+@pytest.mark.parametrize("killed", [True, False])
+async def test_what_a_dead_connection_did_not_carry_goes_to_another_member(killed: bool) -> None:
+    async with two(balance=IN_TURN) as of:
+        for _ in range(4):
+            await ask(of.members)
+        before = of.counts
+        of.ups[0].fault = "no answer"
+        if killed:
+            of.ups[0].stop_listening()
+        for _ in range(4):
+            assert await ask(of.members) == b"hello"
+        assert of.counts[1] == before[1] + 4
+
+
+async def test_a_flood_of_dead_connections_costs_nothing_of_the_budget() -> None:
+    async with two(balance=IN_TURN, limits=Limits(connections=50)) as of:
+        of.both("late")
+        running = [asyncio.create_task(ask(of.members)) for _ in range(60)]
+        while sum(of.counts) < 60:
+            await asyncio.sleep(0.001)
+        for up in of.ups:
+            up.release.set()
+        await asyncio.gather(*running)
+        of.both("")
+        of.ups[0].fault = "no answer"
+        answers = await asyncio.gather(*(ask(of.members) for _ in range(60)), return_exceptions=True)
+        assert answers == [b"hello"] * 60
+
+
 async def test_repetitions_are_a_fifth_of_all_requests_at_most() -> None:
     async with two(balance=IN_TURN) as of:
         of.both("no answer")
