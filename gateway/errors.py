@@ -47,7 +47,8 @@
     ├── Unavailable                503  an outage: never a logout, never a pass
     │   ├── StoreUnavailable
     │   ├── IssuerUnavailable
-    │   │   └── IssuerBusy              it is asked too much already
+    │   │   ├── IssuerBusy              it is asked too much already
+    │   │   └── RefreshUnverified       what came cannot be verified yet
     │   ├── UpstreamBusy                too many requests wait for an upstream already
     │   └── SignOutIncomplete           the browser is signed out, the store does not know yet
     ├── UpstreamUnreachable        502  no connection, or none that spoke
@@ -375,6 +376,14 @@ class IssuerUnavailable(Unavailable):
 
 class IssuerBusy(IssuerUnavailable):
     """Too many calls to it are under way or were made a moment ago, so this one was not."""
+
+
+class RefreshUnverified(IssuerUnavailable):
+    """A refresh token was spent for tokens that nobody can verify yet: *refresh_token* came in its place."""
+
+    def __init__(self, message: str, *, refresh_token: str) -> None:
+        super().__init__(message)
+        self.refresh_token = refresh_token
 
 
 class UpstreamBusy(Unavailable):

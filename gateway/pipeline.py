@@ -4,12 +4,10 @@ Stages 1 to 4 are `authorize`; forward-auth and `gateway explain` are the same c
 is matched is the policy that is applied and the URL that is sent.
 """
 
-import re
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AbstractAsyncContextManager
 from math import ceil
 from typing import Protocol
-from urllib.parse import unquote
 
 import msgspec
 
@@ -39,42 +37,15 @@ from gateway.model.inbound import Inbound, RawHeaders
 from gateway.model.proof import UNPROVEN, Proof
 from gateway.model.route import Access, Forwarding, Rate, Route
 from gateway.model.session import Session
+from gateway.passage import Passage
 from gateway.routing.policy import Outcome, admit, covers_method
-from gateway.routing.rate import Verdict
+from gateway.routing.spellings import check_spellings
 from gateway.routing.table import Table
 from gateway.upstream.exchange import UpstreamAnswer
 from gateway.upstream.headers import Dresser, Mould, Outbound
 from gateway.upstream.wire import Connection
 
 _NO_TOKEN = "token"  # noqa: S105 - the reason of a decision
-
-
-class Passage(msgspec.Struct, kw_only=True, eq=False):
-    """What is known of one request so far; its log line and every answer to it read this.
-
-    `leave` are the Set-Cookie values that any answer carries, `quota` what its caller may still ask where
-    the route counts, `decision` is `pass`, `login`, `step_up`,
-    `deny` or empty before the decision, `ours` marks a page of our own, `person` that somebody reads what
-    is answered where there is no `inbound`, `sent` counts body bytes, times are seconds. A struct, since
-    every request makes one.
-    """
-
-    request_id: str
-    peer: str
-    started: float
-    inbound: Inbound | None = None
-    route: Route | None = None
-    session: Session | None = None
-    leave: tuple[bytes, ...] = ()
-    quota: tuple[Rate, Verdict] | None = None
-    decision: str = ""
-    reason: str = ""
-    code: str = ""
-    ours: bool = False
-    person: bool = False
-    status: int = 0
-    sent: int = 0
-    upstream_seconds: float | None = None
 
 
 class Course(msgspec.Struct, frozen=True, kw_only=True):
@@ -411,19 +382,8 @@ class Pipeline:
         """Return the route of a canonical request; refuse spellings that it does not allow."""
         route = self._table.match(inbound.host, inbound.path)
         if inbound.spellings:
-            self._check_spellings(inbound, route)
+            check_spellings(self._table, inbound, route)
         return route
-
-    def _check_spellings(self, inbound: Inbound, route: Route) -> None:
-        for spelling in inbound.spellings:
-            allowed = spelling in route.allow_in_path
-            if not allowed and spelling != ";":
-                raise RequestRejected(f"{spelling} in a path that does not allow it")
-            if allowed and spelling == ";":
-                continue
-            reading = _OTHERWISE_READ[spelling](inbound)
-            if next(self._table.candidates(inbound.host, reading), None) is not route:
-                raise RequestRejected(f"{spelling} read otherwise would choose another route")
 
     def _decide(self, passage: Passage, inbound: Inbound, route: Route) -> Route:
         if route.own_origin and not _by_token(passage) and not acts_from_here(inbound):
@@ -477,30 +437,6 @@ def _session_counts(route: Route, inbound: Inbound) -> bool:
     if route.access is Access.PUBLIC:
         return False
     return not (inbound.method == "OPTIONS" and inbound.values(b"access-control-request-method"))
-
-
-def _without_parameters(inbound: Inbound) -> str:
-    """Return the path with `;…` cut from every segment, as some servers read it."""
-    return "/".join([segment.partition(";")[0] for segment in inbound.path.split("/")])
-
-
-def _with_single_slashes(inbound: Inbound) -> str:
-    """Return the path with `//` read as one slash, as some servers do."""
-    return re.sub("/+", "/", inbound.path)
-
-
-def _with_opaque_slashes(inbound: Inbound) -> str:
-    """Return the path with `%2f` left alone: part of a segment's name, as some servers read it."""
-    raw = inbound.target.partition(b"?")[0].decode("ascii")
-    return unquote(re.sub("%2f", "%252f", raw, flags=re.IGNORECASE))
-
-
-# Whatever the app makes of a spelling, the same rule must govern what it then serves.
-_OTHERWISE_READ: Mapping[str, Callable[[Inbound], str]] = {
-    ";": _without_parameters,
-    "//": _with_single_slashes,
-    "%2f": _with_opaque_slashes,
-}
 
 
 def _note(passage: Passage, resumed: Resumed) -> None:

@@ -31,7 +31,8 @@ from gateway.model.proof import UNPROVEN
 from gateway.model.route import Access, IdentityHeaders, Route
 from gateway.model.session import Session
 from gateway.observe.trace import NewTraces
-from gateway.pipeline import Bearers, NoBearers, Passage, Pipeline
+from gateway.passage import Passage
+from gateway.pipeline import Bearers, NoBearers, Pipeline
 from gateway.request_keys import request_keys, signing_keys
 from gateway.routing.explain import Explanation, explain
 from gateway.routing.policy import Outcome, Verdict

@@ -30,6 +30,7 @@ from gateway.lasting import Tenure
 from gateway.login_rooms import LoginRooms, LoginTrade, parties
 from gateway.model.event import Clock
 from gateway.model.route import IdentityHeaders
+from gateway.model.session import Session
 from gateway.model.upstream import Upstream
 from gateway.notify import Notify
 from gateway.observe.log import Log
@@ -205,6 +206,7 @@ class Rooms:
                 watch=self._watch,
                 tenure=self._tenure,
                 seen=self._sightings.note,
+                reissued=self._goes_on,
                 clock=self._around.clock,
                 monotonic=self._around.monotonic,
                 audit=self._audit,
@@ -212,6 +214,10 @@ class Rooms:
                 log=self._around.log,
             )
         )
+
+    def _goes_on(self, session: Session) -> None:
+        """Go by *session* in what is live with it."""
+        self._live.renewed(session)
 
     def _token_rooms(self) -> TokenRooms:
         return TokenRooms(

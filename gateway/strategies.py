@@ -16,7 +16,7 @@ from gateway.sessions.cache import Channel, SessionCache
 from gateway.sessions.endings import Denylist, Endings
 from gateway.sessions.stateful import Removal, Stateful
 from gateway.sessions.stateless import Stateless
-from gateway.sessions.strategy import Seen, SessionStore, Strategy, Tally
+from gateway.sessions.strategy import Reissued, Seen, SessionStore, Strategy, Tally
 from gateway.settings.schema import Settings
 from gateway.store.database import Database
 from gateway.store.redis import RedisSessions
@@ -37,6 +37,7 @@ class Trade:
     watch: StoreWatch
     tenure: Tenure
     seen: Seen
+    reissued: Reissued
     clock: Clock
     monotonic: Callable[[], float]
     audit: Audit
@@ -154,6 +155,7 @@ def _stateless(trade: Trade) -> Stateless:
         audit=trade.audit,
         tally=trade.tally,
         seen=trade.seen,
+        reissued=trade.reissued,
         endings=_endings(trade, trade.store, place="cookies"),
     )
 

@@ -53,6 +53,7 @@ WIRE = {
     "StoreUnavailable": ("store_unavailable", 503),
     "IssuerUnavailable": ("issuer_unavailable", 503),
     "IssuerBusy": ("issuer_unavailable", 503),
+    "RefreshUnverified": ("issuer_unavailable", 503),
     "UpstreamBusy": ("upstream_busy", 503),
     "SignOutIncomplete": ("signout_incomplete", 503),
     "UpstreamUnreachable": ("upstream_unreachable", 502),

@@ -13,6 +13,7 @@ from gateway.observe.metrics import Metrics
 from gateway.observe.store_watch import StoreWatch, WatchedStore
 from gateway.sessions.stateful import Stateful
 from gateway.sessions.stateless import Stateless
+from gateway.sessions.strategy import unheard
 from gateway.strategies import Trade, chosen
 from tests.fakes.configuration import SOUND, loaded
 from tests.fakes.databases import opened
@@ -41,6 +42,7 @@ async def test_B041_B148_the_settings_choose_and_what_must_answer_is_named(
     async with opened(tmp_path) as store:
         keeping = chosen(
             Trade(
+                reissued=unheard,
                 settings=settings,
                 ring=KeyRing(settings.secret, scope=settings.public_url),
                 database=store,

@@ -144,10 +144,10 @@ class Forwards:
         """Return the issuer's token, refreshed where that is due and can be done."""
         now, resource = self._clock(), _resource(forwarding)
         old = _chosen(tokens, forwarding)
-        if old is not None and not _is_due(old, tokens, forwarding, now):
-            return old
         lives = old is not None and old.lives(now)
-        if tokens.refresh_token is None:
+        if lives and not _is_due(tokens, forwarding, now):
+            return old
+        if tokens.refresh_token is None or (not lives and _is_in_vain(tokens, forwarding, now)):
             why = LoginRequired("the token cannot be refreshed")
             return old if lives else self._without(session, forwarding, why)
         try:
@@ -235,7 +235,17 @@ def _chosen(tokens: ProviderTokens | None, forwarding: Forwarding) -> Token | No
     return tokens.access(_resource(forwarding))
 
 
-def _is_due(token: Token, tokens: ProviderTokens, forwarding: Forwarding, now: float) -> bool:
-    if forwarding.token is Forwarded.ID_TOKEN:
-        return token.is_due(now)
-    return tokens.is_due(_resource(forwarding), now)
+def _is_due(tokens: ProviderTokens, forwarding: Forwarding, now: float) -> bool:
+    """Say whether the token to forward is to be refreshed, where that can bring another."""
+    if forwarding.token is not Forwarded.ID_TOKEN:
+        return tokens.is_due(_resource(forwarding), now)
+    due = tokens.id_token is None or tokens.id_token.is_due(now)
+    return due and not _is_in_vain(tokens, forwarding, now)
+
+
+def _is_in_vain(tokens: ProviderTokens, forwarding: Forwarding, now: float) -> bool:
+    """Say whether a refresh only for an ID token would bring none, as the last one did (OpenID Connect Core
+    12.2 lets it be left out); with the next access token there may be one."""
+    if forwarding.token is not Forwarded.ID_TOKEN or tokens.is_due(None, now):
+        return False
+    return tokens.id_token is None or tokens.id_token.received_at < tokens.access_token.received_at

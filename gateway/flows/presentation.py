@@ -10,7 +10,14 @@ from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, replace
 from typing import Protocol
 
-from gateway.errors import GrantForeign, GrantRefused, IssuerUnavailable, StoreUnavailable, TokenRefused
+from gateway.errors import (
+    GrantForeign,
+    GrantRefused,
+    IssuerUnavailable,
+    RefreshUnverified,
+    StoreUnavailable,
+    TokenRefused,
+)
 from gateway.flows.grants import FOREIGN, Grant, Grants
 from gateway.model.event import Audit, AuditEvent, Clock
 from gateway.model.grant import GrantRecord, Lease, ProviderTokens
@@ -126,8 +133,11 @@ class Presentations:
                 await self._written(grant.record, lease)
                 self._count(grant.record, "no_such_token")
                 raise
+            except RefreshUnverified as error:
+                await self._unverified(grant, lease, error)
+                raise
             except IssuerUnavailable as error:
-                await self._postpone(grant, lease, why=str(error))
+                await self._postpone(grant.record, lease, why=str(error))
                 raise
             return await self._replace(grant, lease, session, new)
 
@@ -217,12 +227,26 @@ class Presentations:
         )
         return Grant(record=replace(record, version=record.version + 1), tokens=None)
 
-    async def _postpone(self, grant: Grant, lease: Lease, *, why: str) -> None:
+    async def _unverified(self, grant: Grant, lease: Lease, error: RefreshUnverified) -> None:
+        """Keep the refresh token that came in place of the spent one, and nothing else of that answer."""
+        if grant.tokens is None:
+            return
+        new = replace(grant.tokens, refresh_token=error.refresh_token)
+        tag = self._grants.tag_of(grant)
+        outcome = self._grants.sealed_outcome(tag, new)
+        record = self._grants.replaced(grant, new)
+        if not await self._postpone(record, lease, why=str(error), tag=tag, outcome=outcome):
+            await self._in_vain(grant, new)
+
+    async def _postpone(
+        self, record: GrantRecord, lease: Lease, *, why: str, tag: bytes | None = None, outcome: str = ""
+    ) -> bool:
         """Remember that the issuer failed, for every node: it is left alone for a while."""
-        record = replace(grant.record, retry_at=int(self._clock()) + self._pace.pause)
-        await self._written(record, lease)
+        record = replace(record, retry_at=int(self._clock()) + self._pace.pause)
+        written = await self._written(record, lease, tag=tag, outcome=outcome)
         self._count(record, "outage")
         self._tell("warning", "tokens.refresh_failed", {**_facts(record), "error": why})
+        return written
 
     async def _written(
         self, record: GrantRecord, lease: Lease, *, tag: bytes | None = None, outcome: str = ""

@@ -20,7 +20,8 @@ from gateway.front.connection import Connection, Previous
 from gateway.front.limits import Limits
 from gateway.front.reply import ClientReply, as_it_came, as_it_goes
 from gateway.model.inbound import Inbound
-from gateway.pipeline import Course, Passage, Pipeline, UpstreamPool
+from gateway.passage import Passage
+from gateway.pipeline import Course, Pipeline, UpstreamPool
 from gateway.upstream.answer import AnswerReader
 from gateway.upstream.exchange import UpstreamAnswer, may_repeat
 from gateway.upstream.headers import Outbound
@@ -83,21 +84,23 @@ class Lane:
 
     def _opened(self, connection: Connection, message: RawRequestMessage) -> Leaving | None:
         passage = self.ordinary.opened(connection, message)
-        return self._on_course(connection.previous, passage) or self._decided(connection.previous, passage)
+        previous, inbound = connection.previous, passage.inbound
+        course = None if previous is None else previous.course
+        leaving = None
+        if course is not None and inbound is not None and course.covers(inbound):
+            leaving = self._on_course(course, passage)
+        return leaving or self._decided(previous, passage)
 
     def _reopened(self, previous: Previous, target: bytes) -> Leaving | None:
         course = previous.course
         if course is not None and course.inbound.target == target:
-            leaving = self._on_course(previous, self.ordinary.resumed(course))
+            leaving = self._on_course(course, self.ordinary.resumed(course))
             if leaving is not None:
                 return leaving
         return self._decided(previous, self.ordinary.reopened(previous, target))
 
-    def _on_course(self, previous: Previous | None, passage: Passage) -> Leaving | None:
-        """Return what leaves where the last request with this target and these fields went the same way."""
-        course = None if previous is None else previous.course
-        if course is None or passage.inbound is None or not course.covers(passage.inbound):
-            return None
+    def _on_course(self, course: Course, passage: Passage) -> Leaving | None:
+        """Return what leaves where the request that *course* covers still goes that way."""
         outbound = self.pipeline.again(course, passage)
         return None if outbound is None else (passage, outbound, course.pool)
 

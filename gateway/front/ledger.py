@@ -10,7 +10,7 @@ from gateway.errors import GatewayError, Misdirected
 from gateway.model.event import Audit, AuditEvent
 from gateway.model.inbound import Inbound
 from gateway.observe.request_line import RequestLine, level_of, short_hash
-from gateway.pipeline import Passage
+from gateway.passage import Passage
 
 # What nginx writes where nobody was left to answer.
 _CLIENT_GONE = 499

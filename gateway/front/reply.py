@@ -21,7 +21,7 @@ from gateway.model.answer import Answer
 from gateway.model.event import AuditEvent
 from gateway.model.inbound import Inbound, RawHeaders
 from gateway.model.route import Rate
-from gateway.pipeline import Passage
+from gateway.passage import Passage
 from gateway.routing.rate import Verdict
 from gateway.upstream.answer_head import AnswerHead
 from gateway.upstream.exchange import UpstreamAnswer
@@ -281,7 +281,7 @@ def as_it_came(head: AnswerHead, passage: Passage) -> bytes | None:
 
     That is so on a connection of HTTP/1.1 that lasts; None where there is more to say.
     """
-    return None if head.length is None or passage.leave else head.laid_out
+    return None if head.length is None or passage.leave or passage.quota else head.laid_out
 
 
 def as_it_goes(opening: bytes, body: bytes, passage: Passage) -> bytes:

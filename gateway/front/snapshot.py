@@ -24,7 +24,8 @@ from gateway.front.reply import ClientReply, Manner, Watch, reason
 from gateway.model.answer import Answer
 from gateway.model.event import Audit, Clock
 from gateway.model.inbound import Inbound
-from gateway.pipeline import Course, Passage, Pipeline
+from gateway.passage import Passage
+from gateway.pipeline import Course, Pipeline
 
 _KEPT_HEAD = 4 * 1024
 

@@ -13,7 +13,7 @@ from gateway.front.frames import POLICY, TRY_AGAIN
 from gateway.front.limits import Limits
 from gateway.front.tunnel import Tunnel
 from gateway.model.route import WebSocketTerms
-from gateway.pipeline import Passage
+from gateway.passage import Passage
 
 Ended = Callable[[Passage, BaseException | None], None]
 

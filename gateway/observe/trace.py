@@ -49,18 +49,19 @@ class NewTraces:
 
     def __init__(self, random: RandomBytes) -> None:
         self._random = random
-        self._drawn = ""
-        self._place = 0
+        self._drawn: list[str] = []
 
     def __call__(self) -> str:
         """Return a new `traceparent`."""
-        place = self._place
-        if place >= len(self._drawn):
-            self._drawn = self._random(_DRAW).hex()
-            place = 0
-        self._place = place + _HEX
-        trace_id = self._drawn[place : place + 32]
-        span_id = self._drawn[place + 32 : place + _HEX]
-        if not trace_id.strip("0") or not span_id.strip("0"):
-            return self()  # all zeros mean that there is none (section 3.2.2)
-        return f"00-{trace_id}-{span_id}-01"
+        while not self._drawn:
+            self._drawn = self._draw()
+        return self._drawn.pop()
+
+    def _draw(self) -> list[str]:
+        digits = self._random(_DRAW).hex()
+        ids = [
+            (digits[place : place + 32], digits[place + 32 : place + _HEX])
+            for place in range(0, len(digits), _HEX)
+        ]
+        # All zeros mean that there is none (section 3.2.2).
+        return [f"00-{trace}-{span}-01" for trace, span in ids if trace.strip("0") and span.strip("0")]

@@ -5,6 +5,8 @@ from ipaddress import ip_address
 from urllib.parse import urlsplit
 
 _WRITTEN = re.compile(r"https?://[!-~]+")
+# A host as every parser reads it: what stands round a bracket is a fault, and in a name no escapes.
+_AUTHORITY = re.compile(r"(?:[A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(?::[0-9]*)?")
 _LONGEST = 2048
 
 
@@ -23,7 +25,7 @@ def is_endpoint(url: object, *, plain_http: bool) -> bool:
         port = parts.port
     except ValueError:
         return False
-    if not parts.hostname or "@" in parts.netloc or port == 0:
+    if not parts.hostname or not _AUTHORITY.fullmatch(parts.netloc) or port == 0:
         return False
     return parts.scheme == "https" or (plain_http and is_loopback(parts.hostname))
 

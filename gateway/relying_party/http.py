@@ -112,7 +112,7 @@ class IssuerHttp:
         limit: int,
         deadline: float,
     ) -> IssuerAnswer:
-        address = URL(url, encoded=True)
+        address = _address(url)
         with _outage_at(address):
             async with (
                 asyncio.timeout(min(deadline, self._deadline)),
@@ -173,6 +173,13 @@ async def _read(response: aiohttp.ClientResponse, limit: int) -> bytes:
         if len(body) > limit:
             raise IssuerUnavailable(f"an answer of more than {limit} bytes")
     return bytes(body)
+
+
+def _address(url: str) -> URL:
+    try:
+        return URL(url, encoded=True)
+    except ValueError:
+        raise IssuerUnavailable("an address that cannot be read") from None
 
 
 @contextmanager

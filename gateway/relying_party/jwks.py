@@ -62,19 +62,27 @@ class KeyPlaces(Protocol):
         ...
 
 
+@dataclass(frozen=True, slots=True)
+class FormerKey:
+    """A key that left the set, and the Unix time until which it still counts."""
+
+    key: Key
+    until: float
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PublishedKeys:
-    """The usable keys of an issuer. `former` left the set with the last fetch and still count until
-    `former_until`, for tokens that were under way (OpenID Connect Core 10.1.1)."""
+    """The usable keys of an issuer. `former` left the set lately and still count for their time, for
+    tokens that were under way (OpenID Connect Core 10.1.1)."""
 
     keys: tuple[Key, ...]
-    former: tuple[Key, ...] = ()
-    former_until: float = 0.0
+    former: tuple[FormerKey, ...] = ()
     clock: Clock
 
     def matching(self, kid: str | None, algorithm: str) -> tuple[Key, ...]:
-        keys = self.keys + self.former if self.clock() < self.former_until else self.keys
-        return tuple(key for key in keys if kid in (None, key.kid) and serves(key, algorithm))
+        now = self.clock()
+        known = self.keys + tuple(each.key for each in self.former if now < each.until)
+        return tuple(key for key in known if kid in (None, key.kid) and serves(key, algorithm))
 
 
 class IssuerKeys:
@@ -85,6 +93,7 @@ class IssuerKeys:
         self._http = http
         self._clock = clock
         self._last: tuple[Key, ...] = ()
+        self._former: tuple[FormerKey, ...] = ()
         self._fetched: Fetched[Keys] = Fetched(self._fetch, clock=clock)
 
     async def current(self) -> Keys:
@@ -99,9 +108,16 @@ class IssuerKeys:
         if answer.status != 200:
             raise IssuerUnavailable(f"{metadata.issuer}: its JWKS answered {answer.status}")
         keys = read_keys(answer.body)
-        former = tuple(key for key in self._last if key not in keys)
+        self._former = self._still_former(keys)
         self._last = keys
-        return PublishedKeys(keys=keys, former=former, former_until=self._clock() + GRACE, clock=self._clock)
+        return PublishedKeys(keys=keys, former=self._former, clock=self._clock)
+
+    def _still_former(self, keys: tuple[Key, ...]) -> tuple[FormerKey, ...]:
+        """Return which keys count beside *keys*, each until its time, however often others are fetched."""
+        now = self._clock()
+        before = [each for each in self._former if now < each.until and each.key not in keys]
+        left = [FormerKey(key, now + GRACE) for key in self._last if key not in keys]
+        return tuple([*before, *left][-MOST_KEYS:])
 
 
 class ClientSecretKey:

@@ -3,7 +3,14 @@
 from collections.abc import Sequence
 from dataclasses import replace
 
-from gateway.errors import GrantForeign, GrantRefused, IssuerUnavailable, LoginFailed, TokenRefused
+from gateway.errors import (
+    GrantForeign,
+    GrantRefused,
+    IssuerUnavailable,
+    LoginFailed,
+    RefreshUnverified,
+    TokenRefused,
+)
 from gateway.model.grant import ProviderTokens, Token
 from gateway.relying_party import id_token, tokens, twitch
 from gateway.relying_party.authorization import plain_word
@@ -36,7 +43,7 @@ async def refreshed(
     Raises GrantRefused where the issuer says `invalid_grant`, GrantForeign where what it gave does not
     verify or is about another than *subject*, TokenRefused where it gives no token for *resource*,
     IssuerUnavailable for every other answer and for none: a fault of our registration ends nobody's
-    grant.
+    grant. That is RefreshUnverified where the keys cannot be had and another refresh token came.
     """
     if kept.refresh_token is None:
         raise GrantRefused("there is no refresh token")
@@ -57,6 +64,10 @@ async def refreshed(
         )
     except LoginFailed as error:
         raise GrantForeign(str(error)) from None
+    except IssuerUnavailable as error:
+        if refresh_token is None:
+            raise
+        raise RefreshUnverified(str(error), refresh_token=refresh_token) from None
     return replace(
         kept.with_access(resource, access_token),
         refresh_token=refresh_token or kept.refresh_token,

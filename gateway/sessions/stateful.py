@@ -172,7 +172,7 @@ class Stateful:
             address=found.record.address if found else "", browser=found.record.browser if found else ""
         )
         reissued = replace(session, epoch=user.epoch, identity=as_read(session.identity, user))
-        record = self._records.record(reissued, visitor)
+        record = replace(self._records.record(reissued, visitor), seen_at=int(self._clock()))
         await self._store.add(record)
         with suppress(StoreUnavailable):  # the epoch refuses what is left
             await self._store.remove_all(record.user_id, but=record.key)

@@ -22,7 +22,17 @@ from gateway.sessions.endings import Endings
 from gateway.sessions.lookups import Answer, Lookups
 from gateway.sessions.opened import Opened, OpenedCookies
 from gateway.sessions.pieces import MOST_PIECES, SessionCookie, Shown, Whole
-from gateway.sessions.strategy import Directory, Loaded, Policy, Seen, Tally, public_id, unseen
+from gateway.sessions.strategy import (
+    Directory,
+    Loaded,
+    Policy,
+    Reissued,
+    Seen,
+    Tally,
+    public_id,
+    unheard,
+    unseen,
+)
 from gateway.sessions.verdicts import as_read, identity_of, refusal
 
 MOST_PAYLOAD = 8 * 1024
@@ -34,7 +44,8 @@ _ABSENT = Loaded()
 class Stateless:
     """Keeps sessions in sealed cookies and asks *directory* at the end of each lease.
 
-    *seen* hears of each renewal, by the session's id. *patience* is how many seconds a lookup may
+    *seen* hears of each renewal, by the session's id, *reissued* of each session that goes on where its
+    user's others ended. *patience* is how many seconds a lookup may
     take before it counts as an outage. *endings*, where they are lent, are shared with whatever
     serves the same sessions, and closed by their owner.
     """
@@ -50,6 +61,7 @@ class Stateless:
         audit: Audit,
         tally: Tally,
         seen: Seen = unseen,
+        reissued: Reissued = unheard,
         patience: float = 1.0,
         endings: Endings | None = None,
     ) -> None:
@@ -60,6 +72,7 @@ class Stateless:
         self._tally = tally
         self._directory = directory
         self._seen = seen
+        self._reissued = reissued
         self._cookie = SessionCookie(names)
         self._opened = OpenedCookies()
         self._lookups = Lookups(directory.standing, clock=clock, tally=tally, patience=patience)
@@ -164,6 +177,7 @@ class Stateless:
             identity=as_read(session.identity, user),
         )
         self._tell("session.reissued", reissued)
+        self._reissued(reissued)
         return reissued
 
     def cookies(self, session: Session, headers: RawHeaders) -> tuple[bytes, ...]:
@@ -196,7 +210,9 @@ class Stateless:
         if epoch is None:
             raise self._rejection(session, "user_missing")
         self._tell("session.ended", session, reason="others")
-        return replace(session, token_id=_token_id(), epoch=epoch)
+        kept = replace(session, token_id=_token_id(), epoch=epoch)
+        self._reissued(kept)
+        return kept
 
     async def let_go(self, keys: Sequence[bytes]) -> None:
         """Do nothing: nothing is kept."""

@@ -137,6 +137,14 @@ Seen = Callable[[str, int], None]
 """Hears the id of a session and when it was seen, in Unix seconds."""
 
 
+Reissued = Callable[[Session], None]
+"""Hears of a session as it goes on, under another epoch."""
+
+
+def unheard(_session: Session) -> None:
+    """Nobody goes by sessions beside the requests."""
+
+
 def unseen(_session_id: str, _moment: int) -> None:
     """Nobody wants to know when sessions were seen."""
 

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from gateway.errors import MethodRefused, NoSuchPage, RequestRejected
 from gateway.model.answer import Answer
 from gateway.model.inbound import Inbound
-from gateway.pipeline import Passage
+from gateway.passage import Passage
 from gateway.web.account import AccountPage
 from gateway.web.client_jwks import ClientJwks
 from gateway.web.forward_auth import ForwardAuth

@@ -19,7 +19,7 @@ from gateway.errors import (
 from gateway.model.answer import Answer
 from gateway.model.inbound import Inbound, RawHeaders
 from gateway.model.original import Original
-from gateway.pipeline import Passage
+from gateway.passage import Passage
 from gateway.web.errors import ErrorPages, explaining
 from gateway.web.own_paths import OwnPaths
 from gateway.web.replies import Replies

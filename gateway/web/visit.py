@@ -7,7 +7,7 @@ import msgspec
 
 from gateway.errors import MediaTypeRefused, RequestRejected
 from gateway.model.inbound import Inbound
-from gateway.pipeline import Passage
+from gateway.passage import Passage
 from gateway.web.query import Fields, parse_fields
 
 LARGEST_BODY = 64 * 1024

@@ -507,6 +507,28 @@ async def test_T20_a_token_signed_just_before_the_rotation_still_holds(login: Lo
         await login.run()
 
 
+async def test_T20_T21_a_flood_of_kids_takes_no_grace_from_a_former_key(login: Login) -> None:
+    issuer = login.issuer
+    await login.run()
+    old = issuer.key
+    issuer.rotate()
+    await login.run()
+    for _ in range(3):
+        login.clock.now += 61
+        issuer.fault = "unknown_kid"
+        with pytest.raises(LoginFailed):
+            await login.run()
+        issuer.fault = ""
+        new, issuer.key = issuer.key, old
+        assert await login.run()
+        issuer.key = new
+    assert issuer.seen["jwks"] == 5
+    issuer.key = old
+    login.clock.now += 301 - 3 * 61
+    with pytest.raises(LoginFailed):
+        await login.run()
+
+
 async def test_T20_a_rotation_without_kids_is_found_too(login: Login) -> None:
     login.issuer.header = {"kid": ABSENT}
     await login.run()

@@ -238,6 +238,12 @@ async def test_A16_an_older_login_is_asked_to_be_made_anew(world: World) -> None
         await refused(world, FreshLoginRequired, login, live=live, intent=intent_of(live))
 
 
+async def test_A16_a_login_that_an_issuer_only_remembered_is_as_old_as_its_proof(world: World) -> None:
+    ann = (await world.settle(ANN)).user
+    live = replace(world.session(ann), proved_at=int(world.clock()) - FRESH - 1)
+    await refused(world, FreshLoginRequired, at_other_provider(BOB), live=live, intent=intent_of(live))
+
+
 async def test_A16_without_intent_nothing_is_linked_to_the_session(world: World) -> None:
     ann = (await world.settle(ANN)).user
     settled = await world.settle(at_other_provider(BOB), live=world.session(ann))
@@ -259,7 +265,9 @@ async def test_A16_linking_one_s_own_account_again_is_a_login(world: World) -> N
     assert await world.settle(ANN, live=live, intent=intent_of(live)) == Settled(user=ann)
 
 
-@pytest.mark.parametrize("case", ["gone", "another session", "another user", "disabled", "deleted", "epoch"])
+@pytest.mark.parametrize(
+    "case", ["gone", "another session", "another user", "disabled", "disabled by hand", "deleted", "epoch"]
+)
 async def test_A17_intent_of_a_session_that_is_not_live_links_nothing(world: World, case: str) -> None:
     ann = (await world.settle(ANN)).user
     session = world.session(ann)
@@ -275,9 +283,10 @@ async def test_A17_intent_of_a_session_that_is_not_live_links_nothing(world: Wor
         await world.database.users.delete(ann.id)
     elif case == "disabled":
         await world.database.users.set_enabled(ann.id, enabled=False)
-    elif case == "epoch":
+    else:
+        change = "epoch = epoch + 1" if case == "epoch" else "enabled = FALSE"
         connection = raw(world.directory)
-        connection.execute("UPDATE users SET epoch = epoch + 1")
+        connection.execute(f"UPDATE users SET {change}")
         connection.close()
     settled = await world.settle(at_other_provider(BOB), live=live, intent=intent)
     assert settled.created

@@ -13,6 +13,7 @@ from tests.fakes.databases import file_in
 from tests.fakes.gateway import HOST
 from tests.fakes.issuer import ABSENT, HostileIssuer
 from tests.fakes.issuer_logout import logout_token, offers_logout
+from tests.fakes.lasting_app import LastingApp, echoed, tunnel
 from tests.fakes.scene import COOKIE, Scene, scene, second_provider
 from tests.fakes.store_calls import watched
 
@@ -85,6 +86,24 @@ async def test_B112_scope_others_issues_this_one_anew_and_ends_the_rest(tmp_path
         assert [await status(each, at) for each in (mine, other, copy)] == [200, 401, 401]
 
 
+async def test_B056_B112_what_is_live_with_the_session_that_goes_on_is_not_closed(tmp_path: Path) -> None:
+    async with LastingApp() as app:
+        live = f'[[routes]]\npath = "/live"\nupstream = "{app.url}"\nwebsocket = true\n'
+        async with scene(tmp_path, tables=live) as at:
+            mine, other = [await at.signed_in() for _ in range(2)]
+            opened = [
+                await tunnel(at.gate.port, "/live", cookie=f"{COOKIE}={browser.cookies[HOST][COOKIE]}")
+                for browser in (mine, other)
+            ]
+            assert (await at.signed_out(mine, scope="others")).status == 303
+            at.clock.advance(600)
+            await opened[1].rest()
+            assert await echoed(opened[0], b"hello") == b"hello"
+            for each in opened:
+                each.close()
+    assert [event["reason"] for event in at.gate.events("session.cut")] == ["epoch"]
+
+
 @pytest.mark.parametrize("scope", ["all", "others"])
 async def test_B112_a_copy_that_ended_ends_nobody_else(tmp_path: Path, scope: str) -> None:
     async with scene(tmp_path) as at, at.node() as second:
@@ -104,11 +123,14 @@ async def test_B107_B112_an_outage_ends_this_one_says_so_and_keeps_the_others(
     calls = watched(monkeypatch)
     async with scene(tmp_path) as at:
         mine, other = [await at.signed_in() for _ in range(2)]
+        copy = at.gate.browser()
+        copy.cookies[HOST] = dict(mine.cookies[HOST])
         tokens = [await at.csrf(each) for each in (mine, other)]
         calls.down = True
         page = await mine.submit(f"{at.ours}/signout", {"csrfToken": tokens[0], "scope": "all"}, follow=False)
         assert page.status == 503
         assert mine.cookie(at.url, COOKIE) is None
+        assert await status(copy, at) == 401, "this node knows, whatever the database says"
         page = await other.submit(
             f"{at.ours}/signout", {"csrfToken": tokens[1], "scope": "others"}, follow=False
         )

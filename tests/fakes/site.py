@@ -40,7 +40,7 @@ from gateway.model.identity import VerifiedLogin
 from gateway.model.inbound import Inbound
 from gateway.model.login import PendingLogin
 from gateway.model.proof import Demand
-from gateway.pipeline import Passage
+from gateway.passage import Passage
 from gateway.relying_party.authorization import CallbackResponse, read_response
 from gateway.relying_party.end_session import LogoutDeparture
 from gateway.relying_party.logout_token import LogoutNotice

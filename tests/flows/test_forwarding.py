@@ -113,6 +113,47 @@ async def test_the_id_token_is_given_where_the_route_wants_it() -> None:
     assert value(await given.token(SESSION, ACCESS)) == "at-1"
 
 
+@pytest.mark.parametrize("on_error", [OnRefreshError.KEEP, OnRefreshError.LOGIN])
+async def test_B134_an_issuer_whose_refreshes_bring_no_id_token_is_asked_once_and_not_at_each_request(
+    on_error: OnRefreshError,
+) -> None:
+    clock = FakeClock()
+    given, beside = forwards(clock)
+    wanted = Forwarding(token=Forwarded.ID_TOKEN, on_error=on_error)
+    clock.advance(550)  # the ID token is due, and lives
+    beside.brings = refreshed_without(beside, clock)
+    assert value(await given.token(SESSION, wanted)) == "idt-1"
+    assert beside.flights == 1
+    beside.grant = beside.brings
+    for _ in range(3):
+        assert value(await given.token(SESSION, wanted)) == "idt-1"
+    clock.advance(60)  # it is over, and the access token is not due
+    for _ in range(3):
+        if on_error is OnRefreshError.KEEP:
+            assert await given.token(SESSION, wanted) is None
+        else:
+            with pytest.raises(LoginRequired):
+                await given.token(SESSION, wanted)
+    assert beside.flights == 1
+    clock.advance(3500)  # with the next access token there may be another
+    beside.brings = refreshed_without(beside, clock)
+    if on_error is OnRefreshError.KEEP:
+        assert await given.token(SESSION, wanted) is None
+    else:
+        with pytest.raises(LoginRequired):
+            await given.token(SESSION, wanted)
+    assert beside.flights == 2
+
+
+def refreshed_without(beside: Beside, clock: FakeClock) -> Grant:
+    """Return what is kept, after a refresh of now that brought an access token alone."""
+    assert beside.grant is not None
+    assert beside.grant.tokens is not None
+    now = int(clock())
+    access = Token(value="at-2", received_at=now, expires_at=now + 3600)
+    return replace(beside.grant, tokens=replace(beside.grant.tokens, access_token=access))
+
+
 async def test_O25_a_request_waits_for_a_refresh_only_so_long_while_its_token_lives() -> None:
     clock = FakeClock()
     given, beside = forwards(clock)

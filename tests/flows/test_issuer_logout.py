@@ -133,3 +133,29 @@ async def test_B144_a_notice_that_met_an_outage_is_told(
         told = gate.events[-1]
         assert (told.name, told.outcome, told.provider) == ("logout.backchannel", "failure", "demo")
         assert told.reason == StoreUnavailable.code
+
+
+async def test_B122_B144_a_frame_that_met_an_outage_is_no_success(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with site(tmp_path) as gate:
+        await signed_in(gate)
+
+        async def down(_session: Session) -> Session:
+            raise StoreUnavailable("down")
+
+        monkeypatch.setattr(gate.sessions, "identified", down)
+        left = await gate.issuer_logout.framed(
+            "demo", issuer="https://demo.example", sid="op-1", inbound=gate.inbound("/")
+        )
+        assert (left.complete, left.cookies) == (False, ())
+        assert (gate.events[-1].name, gate.events[-1].outcome) == ("logout.frontchannel", "failure")
+
+
+async def test_S17_what_one_issuer_called_a_notice_uses_up_no_other_issuer_s(tmp_path: Path) -> None:
+    async with site(tmp_path, providers=("demo", "corp")) as gate:
+        for name in ("demo", "corp"):
+            issuer = gate.issuers[name]
+            issuer.notices["n-1"] = LogoutNotice(issuer=issuer.url, id="n-1", sid="op-1", subject=None)
+            await gate.issuer_logout.announced(name, "n-1")
+        assert [event.outcome for event in gate.events] == ["success", "success"]

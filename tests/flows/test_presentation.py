@@ -1,11 +1,12 @@
 """What comes of a refresh token that is presented, and what of a presenter that dies."""
 
 import asyncio
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from gateway.errors import GrantForeign, GrantRefused, IssuerUnavailable
+from gateway.errors import GrantForeign, GrantRefused, IssuerUnavailable, RefreshUnverified
 from tests.fakes.databases import hand, locked
 from tests.fakes.refreshes import SESSION, nodes, tokens
 
@@ -80,6 +81,39 @@ async def test_B140_an_outage_is_remembered_for_every_node(tmp_path: Path) -> No
         result = await node.refreshed(after)
         assert result is not None
         assert result.tokens == tokens(2)
+
+
+async def test_B136_of_a_refresh_that_cannot_be_verified_yet_only_the_refresh_token_is_kept(
+    tmp_path: Path,
+) -> None:
+    async with nodes(tmp_path) as (issuer, (node,)):
+        issuer.fault = RefreshUnverified("its JWKS answered 503", refresh_token="rt-2")
+        first = await node.grant()
+        with pytest.raises(IssuerUnavailable):
+            await node.refreshed(first)
+        after = await node.grant()
+        assert after.tokens == replace(tokens(1), refresh_token="rt-2")
+        assert after.record.retry_at > 0
+        assert (node.counted, node.told, node.written) == (["outage"], ["tokens.refresh_failed"], [])
+        issuer.fault = None
+        result = await node.refreshed(after)
+        assert result is not None
+        assert result.tokens == tokens(3)
+        assert issuer.presented == ["rt-1", "rt-2"]
+
+
+async def test_B117_a_refresh_token_that_cannot_be_kept_is_given_back(tmp_path: Path) -> None:
+    async with nodes(tmp_path) as (issuer, (node,)):
+        issuer.gate.clear()
+        issuer.fault = RefreshUnverified("its JWKS answered 503", refresh_token="rt-2")
+        grant = await node.grant()
+        flight = node.flight(grant)
+        await issuer.asked.wait()
+        await node.database.provider_grants.forget(grant.record.key)
+        issuer.gate.set()
+        with pytest.raises(IssuerUnavailable):
+            await flight
+        assert issuer.revoked == [replace(tokens(1), refresh_token="rt-2")]
 
 
 async def test_B143_O28_foreign_tokens_end_the_session_and_nothing_of_them_is_kept(tmp_path: Path) -> None:

@@ -11,7 +11,8 @@ import pytest
 
 from gateway.front.lane import Lane
 from gateway.front.limits import Limits
-from gateway.pipeline import Course, Passage, Pipeline
+from gateway.passage import Passage
+from gateway.pipeline import Course, Pipeline
 from gateway.upstream.headers import Dresser, Outbound
 from tests.fakes.front import Door, ask, front
 from tests.fakes.raw_client import RawConnection

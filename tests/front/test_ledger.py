@@ -10,7 +10,7 @@ from gateway.errors import AccessDenied, GatewayError, UpstreamBroken
 from gateway.front.ledger import RequestLedger
 from gateway.model.event import AuditEvent
 from gateway.observe.request_line import RequestLine, short_hash
-from gateway.pipeline import Passage
+from gateway.passage import Passage
 from tests.fakes.dressing import inbound, session
 from tests.fakes.routes import route
 

@@ -17,7 +17,7 @@ from gateway.front.tunnel import Near
 from gateway.model.answer import Answer
 from gateway.model.cookies import CookieNames
 from gateway.model.event import AuditEvent
-from gateway.pipeline import Passage
+from gateway.passage import Passage
 from gateway.upstream.answer import AnswerReader
 from gateway.upstream.answer_head import AnswerHeads
 from gateway.upstream.exchange import UpstreamAnswer

@@ -9,7 +9,7 @@ from gateway.flows.live import Stay
 from gateway.front.frames import POLICY, TRY_AGAIN, closing
 from gateway.front.limits import Limits
 from gateway.front.upgrade import Upgrade, stay_of
-from gateway.pipeline import Passage
+from gateway.passage import Passage
 from tests.fakes.dressing import inbound
 from tests.fakes.routes import route
 from tests.fakes.sessions import Node

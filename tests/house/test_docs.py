@@ -100,6 +100,8 @@ ELSEWHERE = {
     "make help": "Makefile",
     "make bench": "tests/bench/__main__.py",
     "make bench-page": "tests/bench/test_page.py",
+    "tests/parts/install autobahn": "tests/parts/install",
+    "python -m tests.bench.autobahn": "tests/bench/test_autobahn.py",
 }
 
 

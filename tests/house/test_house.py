@@ -22,6 +22,7 @@ FLOORS = {
     "routing": 3,
     "upstream": 3,
     "flows": 4,
+    "passage": 4,
     "pipeline": 5,
     "front": 6,
     "web": 6,

@@ -1,3 +1,4 @@
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -27,3 +28,11 @@ def test_B129_tags_of_an_old_key_hold_and_new_ones_are_under_the_first() -> None
     assert after.holds(before.tag(b"form"), b"form")
     assert Mac([NEW]).holds(after.tag(b"form"), b"form")
     assert not Mac([NEW]).holds(before.tag(b"form"), b"form")
+
+
+@pytest.mark.parametrize("place", [0, 1, 2])
+def test_B129_a_tag_of_any_key_of_the_ring_holds_wherever_it_stands(place: int) -> None:
+    keys = [bytes([number]) * 32 for number in range(3)]
+    tag = Mac([keys[place]]).tag(b"part")
+    assert Mac(keys).holds(tag, b"part")
+    assert not Mac([key for key in keys if key != keys[place]]).holds(tag, b"part")

@@ -47,6 +47,10 @@ def test_plain_http_is_one_on_this_machine_where_allowed(host: str) -> None:
         "https://issuer.example:99999",
         "https://issuer.example:0",
         "https://[::1",
+        "https://[::1]evil.example/token",
+        "http://[::1]evil.example/token",
+        "https://issuer%2eexample",
+        "https://issuer.example,evil.example",
         "https://issuer.example/" + "x" * 2048,
     ],
 )

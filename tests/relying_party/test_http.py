@@ -93,6 +93,11 @@ async def test_a_broken_answer_is_an_outage_that_tells_no_secret(http: IssuerHtt
     assert caught.value.__cause__ is None
 
 
+async def test_O20_an_address_that_cannot_be_read_is_an_outage(http: IssuerHttp) -> None:
+    with pytest.raises(IssuerUnavailable):
+        await http.get("https://[::1]evil.example/token")
+
+
 async def test_nobody_listening_is_an_outage(http: IssuerHttp) -> None:
     async with listening(saying(b"")) as url:
         pass

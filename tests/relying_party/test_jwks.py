@@ -10,6 +10,7 @@ from gateway.errors import IssuerUnavailable
 from gateway.relying_party.jwks import (
     MOST_KEYS,
     ClientSecretKey,
+    FormerKey,
     PublishedKeys,
     read_key,
     read_keys,
@@ -130,7 +131,7 @@ def test_T20_former_keys_count_for_a_while() -> None:
     clock = Hands()
     key = read_key(EC)
     assert key is not None
-    keys = PublishedKeys(keys=(), former=(key,), former_until=clock() + 300, clock=clock)
+    keys = PublishedKeys(keys=(), former=(FormerKey(key, clock() + 300),), clock=clock)
     assert keys.matching("ec-1", "ES256")
     clock.now += 300
     assert not keys.matching("ec-1", "ES256")

@@ -7,7 +7,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.errors import GrantForeign, GrantRefused, IssuerUnavailable, LoginFailed, TokenRefused
+from gateway.errors import (
+    GrantForeign,
+    GrantRefused,
+    IssuerUnavailable,
+    LoginFailed,
+    RefreshUnverified,
+    TokenRefused,
+)
 from gateway.model.grant import ProviderTokens
 from gateway.relying_party.refresh import read_tokens
 from tests.fakes.login import NOON, Login, at
@@ -98,6 +105,33 @@ async def test_B143_O28_an_id_token_about_somebody_else_is_foreign(login: Login,
     issuer_of(login).refresh_faults = {fault}
     with pytest.raises(GrantForeign):
         await login.party.refresh(old, subject=ALICE)
+
+
+async def test_B136_O26_a_refresh_token_that_came_is_not_lost_where_the_keys_cannot_be_had(
+    login: Login,
+) -> None:
+    issuer, old = issuer_of(login), await granted(login)
+    issuer.rotate()  # signed by a key that we do not know yet
+    issuer.faults = {"jwks_down"}
+    with pytest.raises(RefreshUnverified) as caught:
+        await login.party.refresh(old, subject=ALICE)
+    assert "canary" not in repr(caught.value)
+    issuer.faults = set()
+    login.clock.now += 61
+    kept = replace(old, refresh_token=caught.value.refresh_token)
+    new = await login.party.refresh(kept, subject=ALICE)
+    assert new.access_token.value == issuer.current
+    assert issuer.revoked == set()
+
+
+async def test_O23_without_another_refresh_token_it_is_an_outage_like_any(login: Login) -> None:
+    issuer, old = issuer_of(login), await granted(login)
+    issuer.rotating = False
+    issuer.rotate()
+    issuer.faults = {"jwks_down"}
+    with pytest.raises(IssuerUnavailable) as caught:
+        await login.party.refresh(old, subject=ALICE)
+    assert not isinstance(caught.value, RefreshUnverified)
 
 
 VALUES = st.none() | st.booleans() | st.integers() | st.text() | st.just("Bearer") | st.lists(st.text())

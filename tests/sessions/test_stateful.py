@@ -329,3 +329,13 @@ async def test_B102_use_that_is_not_written_yet_counts_where_it_happened() -> No
         await node.sessions.recheck(session, asks_for_roles=False)
     never.set()
     await node.close()
+
+
+async def test_B102_a_session_that_is_reissued_was_in_use_then() -> None:
+    node = StatefulNode(policy=IDLE)
+    session = await node.sign_in()
+    node.clock.advance(500)
+    await node.request()
+    node.clock.advance(50)
+    await node.sessions.reissue(session, ALICE)
+    assert node.store.records[session_key(session.id)].seen_at == int(node.clock())

@@ -232,6 +232,17 @@ async def test_B121_everybody_s_sessions_up_to_now_are_refused_and_later_ones_ho
         assert not await is_denied(database, of_issuer(user_id, "sid-2", clock() + 1))
 
 
+async def test_B119_a_later_word_lets_an_earlier_one_count_no_shorter(tmp_path: Path) -> None:
+    clock = FakeClock()
+    async with opened(tmp_path, clock) as database:
+        before = of_issuer(await ann_of(database), "sid-1", clock())
+        for until in (before.ends_at, int(clock()) + 10):
+            await database.endings.end_everybody(until=until)
+        clock.advance(11 + KEPT)
+        await database.endings.end_by_issuer("i", sid="s", subject=None, notice=b"n", until=int(clock()))
+        assert await is_denied(database, before), "whoever swept found it still of use"
+
+
 async def test_B119_B120_the_issuer_s_sid_ends_a_set_and_no_other_issuer_s(tmp_path: Path) -> None:
     clock = FakeClock()
     async with opened(tmp_path, clock) as database:
@@ -248,6 +259,7 @@ async def test_B119_B120_the_issuer_s_sid_ends_a_set_and_no_other_issuer_s(tmp_p
         )
         assert ended == 2
         assert [await is_denied(database, each) for each in everything] == [True, True, False, False, False]
+        assert await is_denied(database, of_issuer(user_id, "sid-6", clock() + 30)), "by a fast node's clock"
 
 
 async def test_B119_B120_a_sub_ends_what_began_up_to_now_and_hides_no_newer_one(tmp_path: Path) -> None:

@@ -7,7 +7,7 @@ import msgspec
 import pytest
 
 from gateway.errors import IssuerUnavailable, Unavailable
-from gateway.pipeline import Passage
+from gateway.passage import Passage
 from tests.fakes.passwords import RIGHT, hash_of
 from tests.fakes.site import FETCH, NAVIGATION, PREFIX, URL, Site, header, site
 

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from gateway.errors import MediaTypeRefused, RequestRejected
 from gateway.model.inbound import Inbound
-from gateway.pipeline import Passage
+from gateway.passage import Passage
 from gateway.web.query import Fields
 from gateway.web.visit import LARGEST_BODY, Visit
 
