@@ -93,14 +93,22 @@ async def test_B112_all_of_a_user_go_but_the_one_that_is_kept(database: Database
     assert await database.sessions.find(session_key("two")) is None
 
 
-@pytest.mark.parametrize("how", ["denied", "issuer's sid", "issuer's subject", "everybody", "another's"])
+async def test_B112_a_session_that_is_denied_goes_with_its_row_and_stays_denied(database: Database) -> None:
+    mine = record("one", await user_in(database))
+    await database.sessions.add(mine)
+    await database.deny("one", NOW + 1000)
+    assert await database.sessions.find(mine.key) is None
+    standing = await database.standing_of(mine)
+    assert standing is not None
+    assert standing.denied
+
+
+@pytest.mark.parametrize("how", ["issuer's sid", "issuer's subject", "everybody", "another's"])
 async def test_B116_B119_B121_whatever_ends_sessions_is_found_with_them(database: Database, how: str) -> None:
     mine = record("one", await user_in(database), issuer_sid="op-1")
     await database.sessions.add(mine)
     endings, until = database.endings, NOW + 1000
-    if how == "denied":
-        await database.deny("one", until)
-    elif how == "everybody":
+    if how == "everybody":
         await endings.end_everybody(until)
     else:
         sid = {"issuer's sid": "op-1", "another's": "op-2"}.get(how)

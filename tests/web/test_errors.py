@@ -18,7 +18,7 @@ KINDS = [
     for kind in vars(errors).values()
     if isinstance(kind, type)
     and issubclass(kind, errors.GatewayError)
-    and kind not in (errors.SessionRejected, errors.SettingsInvalid)
+    and kind not in (errors.SessionRejected, errors.SettingsInvalid, errors.RefreshUnverified)
 ]
 
 
