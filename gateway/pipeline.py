@@ -319,9 +319,11 @@ class Pipeline:
         route = course.route
         if route.access is not Access.PUBLIC and not self._still(course):
             return None
-        passage.route, passage.session = route, course.session
-        passage.decision, passage.reason = course.decision, course.reason
-        return self._dresser.cast(course.mould, passage.request_id)
+        outbound = self._dresser.cast(course.mould, passage.request_id)
+        if outbound is not None:
+            passage.route, passage.session = route, course.session
+            passage.decision, passage.reason = course.decision, course.reason
+        return outbound
 
     def _still(self, course: Course) -> bool:
         """Say whether it is known, without asking anybody, that the same caller is behind it."""

@@ -124,6 +124,10 @@ class Lane:
         payload: StreamReader = EMPTY_PAYLOAD,
     ) -> bool:
         passage, outbound, pool = leaving
+        if payload.total_bytes != (outbound.length or 0):
+            return (
+                False  # what is missing would be taken from the next request, which may be another person's
+            )
         upstream = pool.idle(outbound)
         if upstream is None:
             return False

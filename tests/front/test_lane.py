@@ -8,7 +8,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from aiohttp.streams import EMPTY_PAYLOAD
 
+from gateway.front.connection import Connection
 from gateway.front.lane import Lane
 from gateway.front.limits import Limits
 from gateway.passage import Passage
@@ -112,6 +114,19 @@ async def test_other_bodies_are_left_to_the_ordinary_lane(
             answer = await client.answer()
         assert (answer.status, taken.yes) == (200, 0)
         assert len(door.upstream.requests) == 2
+
+
+async def test_a_head_never_leaves_without_the_body_that_it_declares(
+    tmp_path: Path, taken: Taken, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fits = Connection._fits
+    monkeypatch.setattr(
+        Connection, "_fits", lambda self, lane, message, _: fits(self, lane, message, EMPTY_PAYLOAD)
+    )
+    async with warm(tmp_path) as (door, client):
+        await client.write(ask(b"POST /x HTTP/1.1", b"Content-Length: 2", body=b"hi"))
+        assert ((await client.answer()).status, taken.yes) == (200, 0)
+        assert door.upstream.requests[-1].endswith(b"\r\n\r\nhi")
 
 
 async def test_a_body_is_sent_once_whatever_became_of_its_connection(tmp_path: Path, taken: Taken) -> None:
