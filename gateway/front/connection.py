@@ -205,6 +205,7 @@ class Connection(Intake):
             passing.abandon()
         self._outbox = None
         super().connection_lost(exc)
+        self._keepalive_handle = None  # even cancelled it leads back here: nothing would be freed at once
 
     # What is served.
 

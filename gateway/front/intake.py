@@ -219,6 +219,7 @@ class Intake(RequestHandler):
         payload = self._payload
         if payload is not None and not payload.is_eof() and payload.exception() is None:
             payload.set_exception(ConnectionResetError("client is gone"))
+        self._payload = None
         super().connection_lost(exc)
 
     def _consumed(self) -> None:

@@ -185,7 +185,7 @@ class Snapshot:
             await work(reply)
         except GatewayError as error:
             await self._apologise(error, passage, reply)
-            return error
+            return _without_its_way(error)
         except ConnectionError:
             raise
         except Exception as fault:
@@ -331,6 +331,17 @@ class Snapshot:
             method=message.method,
             version=message.version,
         )
+
+
+def _without_its_way(error: GatewayError) -> GatewayError:
+    """Return *error* without the frames that it came through, of which nothing is told.
+
+    One that names it would hold itself, and all that the request held, until the collector comes.
+    """
+    for each in (error, error.__cause__, error.__context__):
+        if each is not None:
+            each.__traceback__ = None
+    return error
 
 
 def _can_carry_another(message: RawRequestMessage) -> bool:

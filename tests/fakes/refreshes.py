@@ -62,11 +62,12 @@ class Issuer:
 
 
 class Node:
-    """One process's refreshes."""
+    """One process's refreshes; `ahead` are seconds that it believes to have passed besides."""
 
     def __init__(self, database: Database, clock: FakeClock, issuer: Issuer) -> None:
         ring = KeyRing([b"s" * 32], scope="https://gate.example.com")
         self.database = database
+        self.ahead = 0.0
         self.counted: list[str] = []
         self.events: list[AuditEvent] = []
         self.told: list[str] = []
@@ -96,7 +97,7 @@ class Node:
             store=database.provider_grants,
             places=Places(["corp"], monotonic=monotonic),
             clock=clock,
-            monotonic=monotonic,
+            monotonic=lambda: monotonic() + self.ahead,
             counts=self,
             pace=QUICK,
         )
