@@ -106,6 +106,12 @@ class Metrics:
             ("provider", "outcome"),
             registry=registry,
         )
+        self._administered = Counter(
+            "gateway_admin_actions",
+            "Changes that administrators asked the console for.",
+            ("action", "outcome"),
+            registry=registry,
+        )
         self._bearers = Counter(
             "gateway_bearer_tokens",
             "Tokens in Authorization that were looked at.",
@@ -206,6 +212,10 @@ class Metrics:
     def token_revocation(self, *, provider: str, outcome: str) -> None:
         """Count one session's tokens given up: `revoked`, `refused`, `outage`, or only `wiped`."""
         self._revocations.labels(provider, outcome).inc()
+
+    def administered(self, *, action: str, outcome: str) -> None:
+        """Count an *action* in the console, such as `users.disable`, with its outcome."""
+        self._administered.labels(action=action, outcome=outcome).inc()
 
     def bearer(self, *, result: str) -> None:
         """Count one token that was verified: `accepted`, `outage`, `stranger`, or why it was refused."""
