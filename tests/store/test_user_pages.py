@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from gateway.model.cursor import Cursor
+from gateway.model.identity import User
 from gateway.model.role import HeldRole, rule_of
 from tests.fakes.clock import FakeClock
 from tests.fakes.databases import opened
@@ -20,7 +21,8 @@ async def test_users_come_by_pages_each_once_the_newest_first(tmp_path: Path) ->
         for number in range(5):
             await database.users.add(f"u{number}@example.com", roles=["a", "b"])
             clock.advance(number % 2)
-        seen, after = [], None
+        seen: list[User] = []
+        after = None
         while found := await database.user_pages.page(after=after, limit=2):
             seen += found
             after = Cursor(moment=found[-1].created_at, id=found[-1].id)
