@@ -49,7 +49,7 @@
     │   ├── StoreUnavailable
     │   ├── IssuerUnavailable
     │   │   ├── IssuerBusy              it is asked too much already
-    │   │   └── RefreshUnverified       what came cannot be verified yet
+    │   │   └── RefreshUnverified       what came cannot be used or verified
     │   ├── UpstreamBusy                too many requests wait for an upstream already
     │   └── SignOutIncomplete           the browser is signed out, the store does not know yet
     ├── UpstreamUnreachable        502  no connection, or none that spoke
@@ -385,7 +385,8 @@ class IssuerBusy(IssuerUnavailable):
 
 
 class RefreshUnverified(IssuerUnavailable):
-    """A refresh token was spent for tokens that nobody can verify yet: *refresh_token* came in its place."""
+    """A refresh token was spent for tokens that nobody can use, or verify yet: *refresh_token* came in its
+    place."""
 
     def __init__(self, message: str, *, refresh_token: str) -> None:
         super().__init__(message)

@@ -1,6 +1,7 @@
 """Issuers, joined: our registrations as configured, and the keys of ours that they are told."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 from gateway.assembly import groups_named, registration, resources_wanted
 from gateway.errors import Fault, SettingsInvalid
@@ -14,16 +15,21 @@ def registrations(settings: Settings) -> list[Registration]:
     made: list[Registration] = []
     faults: list[Fault] = []
     resources, groups = resources_wanted(settings), groups_named(settings)
-    for each in settings.providers:
+    for index, each in enumerate(settings.providers):
         if each.type == "password":
             continue
         try:
             made.append(registration(each, grants=settings.roles, resources=resources, groups=groups))
         except SettingsInvalid as error:
-            faults.extend(error.faults)
+            faults.extend(_at(index, each.id, fault) for fault in error.faults)
     if faults:
         raise SettingsInvalid(faults)
     return made
+
+
+def _at(index: int, provider: str, fault: Fault) -> Fault:
+    """Return *fault* of a provider, told by the index that it has in the configuration."""
+    return replace(fault, key=fault.key.replace(f"providers.{provider}.", f"providers[{index}].", 1))
 
 
 def client_key_sets(made: list[Registration]) -> Mapping[str, dict[str, object]]:

@@ -70,7 +70,7 @@ class Reload:
             loaded = await asyncio.to_thread(read)
             if faults := fixed_faults(self._in_force, loaded):
                 raise SettingsInvalid(faults)
-            await self._gateway.take_over(loaded.settings)
+            await self._take_over(loaded)
         except SettingsInvalid as error:
             return self._kept(error.faults)
         except Exception as error:  # whatever is wrong with the new one, the old one serves
@@ -78,6 +78,13 @@ class Reload:
             return self._kept(())
         await self._taken(loaded)
         return True
+
+    async def _take_over(self, loaded: Loaded) -> None:
+        """Hand *loaded* to the gateway. Raises what that raises, faults at the places of their keys."""
+        try:
+            await self._gateway.take_over(loaded.settings)
+        except SettingsInvalid as error:
+            raise SettingsInvalid(loaded.placed(error.faults)) from error
 
     def _kept(self, faults: Sequence[Fault]) -> bool:
         self._gateway.keep()

@@ -138,23 +138,16 @@ def _own_place(listen: str, stack: AsyncExitStack) -> socket.socket | tuple[str,
 def _listen_to_signals(supervisor: Supervisor) -> asyncio.Event:
     """Pass signals on, and return what is set once the gateway is to stop; a second one ends at once."""
     loop, asked = asyncio.get_running_loop(), asyncio.Event()
-    replacing: set[asyncio.Task[None]] = set()
 
     def stop() -> None:
         if asked.is_set():
-            supervisor.tell(signal.SIGTERM)
+            supervisor.end_at_once()
         asked.set()
-
-    def replace() -> None:
-        if not replacing:
-            task = loop.create_task(supervisor.replace())
-            replacing.add(task)
-            task.add_done_callback(replacing.discard)
 
     for number in _STOP:
         loop.add_signal_handler(number, stop)
-    loop.add_signal_handler(signal.SIGHUP, supervisor.tell, signal.SIGHUP)
-    loop.add_signal_handler(signal.SIGUSR2, replace)
+    loop.add_signal_handler(signal.SIGHUP, supervisor.reload)
+    loop.add_signal_handler(signal.SIGUSR2, supervisor.replace)
     return asked
 
 

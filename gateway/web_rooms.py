@@ -119,7 +119,9 @@ class WebRooms:
             prefix=self._prefix,
             home=self._home,
             signin=self._sign_in(),
-            initiation=Initiation(logins=self._logins, targets=self._targets, replies=self._replies),
+            initiation=Initiation(
+                logins=self._logins, targets=self._targets, home=self._home, replies=self._replies
+            ),
             signout=self._sign_out(),
             account=self._account(),
             password=self._password_page(),

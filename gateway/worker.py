@@ -55,6 +55,8 @@ class Worker:
         self._process = process
         self._port = port
         self.served = False
+        self._owed_a_reload = False
+        self._draining = False
 
     @classmethod
     async def start(
@@ -91,16 +93,30 @@ class Worker:
         """Return whether it serves, as soon as it does or has ended."""
         while self.status is None:
             if self.served or await self.answers("/startupz"):
-                self.served = True
+                self._serves()
                 return True
             with suppress(TimeoutError):
                 async with asyncio.timeout(_SOON):
                     await self.ended()
         return False
 
+    def _serves(self) -> None:
+        self.served = True
+        if self._owed_a_reload:
+            self._owed_a_reload = False
+            self.signal(signal.SIGHUP)
+
+    def reload(self) -> None:
+        """Have it read its configuration again, as soon as it serves: before, the signal might end it."""
+        self._owed_a_reload = True
+        if self.served:
+            self._serves()
+
     async def drain(self) -> None:
-        """Let it finish what runs; kill it where it takes too long."""
-        self.signal(signal.SIGTERM)
+        """Let it finish what runs, whoever else waits for that; kill it where it takes too long."""
+        if not self._draining:  # a second signal would end it at once
+            self._draining = True
+            self.signal(signal.SIGTERM)
         try:
             async with asyncio.timeout(DRAIN):
                 await self.ended()

@@ -9,7 +9,7 @@ import asyncio
 import os
 import signal
 import socket
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -48,16 +48,21 @@ class Plan:
 
 
 class Place:
-    """Where one worker after another serves a socket of the supervisor's."""
+    """Where one worker after another serves a socket of the supervisor's.
+
+    `worker` serves or is to serve; beside it there may be one that is to take over from it, or that
+    finishes what it had begun.
+    """
 
     def __init__(self, number: int, plan: Plan, *, lifeline: int, log: Log) -> None:
         self.name = f"worker-{number}"
         self._plan = plan
         self._lifeline = lifeline
         self._log = log
-        self._public = plan.listening()
+        self._public: socket.socket | None = plan.listening()
         self._taken = 0
-        self._ending = False
+        self._turn = asyncio.Lock()
+        self._beside: Worker | None = None
         self.worker: Worker | None = None
         self.restarts = 0
 
@@ -66,27 +71,35 @@ class Place:
         """The worker, if one runs."""
         return self.worker if self.worker is not None and self.worker.status is None else None
 
+    @property
+    def running(self) -> Iterator[Worker]:
+        """Every process here."""
+        return (each for each in (self.worker, self._beside) if each is not None and each.status is None)
+
     async def start(self) -> Worker:
-        """Start a worker here, beside the one that may still run, and return it."""
+        """Start the first worker, and return it. Raises OSError."""
+        self.worker = await self._another()
+        return self.worker
+
+    async def _another(self) -> Worker:
+        if self._public is None:
+            self._public = self._plan.listening()
         self._taken += 1
-        self.worker = await Worker.start(
+        return await Worker.start(
             self._plan.command,
             public=self._public,
             port=self._plan.folder / f"{self.name}.{self._taken}",
             lifeline=self._lifeline,
             workers=self._plan.workers,
         )
-        return self.worker
 
     async def keep(self) -> None:
-        """Replace the worker whenever it ends, until `end`: the less it lasted, the later."""
+        """Replace the worker whenever it ends, until cancelled: the less it lasted, the later."""
         loop, pause = asyncio.get_running_loop(), _SHORTEST
         while (worker := self.worker) is not None:
             began = loop.time()
             await self._until_started(worker)
             status = await self._watched(worker)
-            if self._ending:
-                return
             if worker is not self.worker:
                 continue  # it was replaced
             self.restarts += 1
@@ -94,26 +107,43 @@ class Place:
             self._log.event(
                 "error", "worker.ended", {"worker": self.name, "status": status, "again_in": pause}
             )
-            await self._revive(pause, serves=worker.served)
+            async with self._turn:
+                while worker is self.worker and not await self._revived(pause, serves=worker.served):
+                    pause = min(_LONGEST, 2 * pause)
 
-    async def _revive(self, pause: float, *, serves: bool) -> None:
-        """Start anew after *pause*. Where the last one never served, nobody is to wait in its queue."""
+    async def _revived(self, pause: float, *, serves: bool) -> bool:
+        """Start anew after *pause*, and say whether that was possible.
+
+        Where the last one never served, nobody is to wait in its queue.
+        """
         if not serves:
-            self._public.close()
+            self._turn_away()
         await asyncio.sleep(pause)
-        if self._ending:
-            return
-        if not serves:
-            self._public = self._plan.listening()
-        await self.start()
+        try:
+            await self.start()
+        except OSError as error:
+            self._tell_that_none_started(error)
+            return False
+        return True
 
-    async def _until_started(self, worker: Worker) -> None:
-        """Wait until *worker* serves or has ended; kill one that takes too long."""
+    def _tell_that_none_started(self, error: OSError) -> None:
+        reason = error.strerror or type(error).__name__
+        self._log.event("error", "worker.not_started", {"worker": self.name, "reason": reason})
+
+    def _turn_away(self) -> None:
+        if self._public is not None:
+            self._public.close()
+            self._public = None
+
+    async def _until_started(self, worker: Worker) -> bool:
+        """Return whether *worker* serves, as soon as it does or has ended; kill one that takes too long."""
         try:
             async with asyncio.timeout(_START):
-                await worker.until_started()
+                return await worker.until_started()
         except TimeoutError:
             worker.signal(signal.SIGKILL)
+            await worker.ended()
+            return False
 
     async def _watched(self, worker: Worker) -> int:
         """Return how *worker* ended; kill it where it answers no more."""
@@ -129,21 +159,31 @@ class Place:
 
     async def replace(self) -> bool:
         """Let a new worker take over the socket, and the old one finish; say whether the new one serves."""
-        former, worker = self.worker, await self.start()
-        if not await worker.until_started():
-            self._log.event("error", "worker.not_replaced", {"worker": self.name, "status": worker.status})
-            self.worker = former
-            return False
-        if former is not None:
-            await former.drain()
+        async with self._turn:
+            if not await self._taken_over():
+                return False
+        if self._beside is not None:
+            await self._beside.drain()
+            self._beside = None
         return True
 
+    async def _taken_over(self) -> bool:
+        try:
+            successor = self._beside = await self._another()
+        except OSError as error:
+            self._tell_that_none_started(error)
+            return False
+        if await self._until_started(successor):
+            self.worker, self._beside = successor, self.worker
+            return True
+        self._beside = None
+        self._log.event("error", "worker.not_replaced", {"worker": self.name, "status": successor.status})
+        return False
+
     async def end(self) -> None:
-        """Take no more connections, and let the worker finish."""
-        self._ending = True
-        self._public.close()
-        if self.worker is not None:
-            await self.worker.drain()
+        """Take no more connections, and let every process here finish, which nobody keeps any more."""
+        self._turn_away()
+        await asyncio.gather(*[each.drain() for each in self.running])
 
 
 class Supervisor:
@@ -156,6 +196,7 @@ class Supervisor:
             Place(number, plan, lifeline=self._lifeline, log=log) for number in range(1, plan.workers + 1)
         ]
         self._keeping: list[asyncio.Task[None]] = []
+        self._replacing: asyncio.Task[None] | None = None
 
     async def start(self) -> int:
         """Start every worker, and return 0 once all serve, or the status of one that could not."""
@@ -168,14 +209,27 @@ class Supervisor:
         self._log.event("info", "workers.started", {"workers": len(workers)})
         return 0
 
-    def tell(self, number: signal.Signals) -> None:
-        """Send a signal to every worker."""
+    def reload(self) -> None:
+        """Have every worker read the configuration again."""
         for place in self.places:
-            if place.serving is not None:
-                place.serving.signal(number)
+            for worker in place.running:
+                worker.reload()
 
-    async def replace(self) -> None:
-        """Replace one worker after the other, and stop at the first whose successor does not serve."""
+    def end_at_once(self) -> None:
+        """Have workers that finish what runs do so no longer."""
+        for place in self.places:
+            for worker in place.running:
+                worker.signal(signal.SIGTERM)
+
+    def replace(self) -> None:
+        """Replace one worker after the other, and stop at the first whose successor does not serve.
+
+        Nothing where all are being replaced, or the first ones are not up yet.
+        """
+        if self._keeping and (self._replacing is None or self._replacing.done()):
+            self._replacing = asyncio.create_task(self._replace())
+
+    async def _replace(self) -> None:
         for place in self.places:
             if not await place.replace():
                 return
@@ -183,10 +237,11 @@ class Supervisor:
 
     async def end(self) -> None:
         """Let every worker finish, and return when all have ended."""
-        await asyncio.gather(*[place.end() for place in self.places])
-        for task in self._keeping:
+        tasks = [*self._keeping, *filter(None, [self._replacing])]
+        for task in tasks:
             task.cancel()
-        await asyncio.gather(*self._keeping, return_exceptions=True)
+        await asyncio.gather(*tasks, return_exceptions=True)
+        await asyncio.gather(*[place.end() for place in self.places])
         os.close(self._held)
         os.close(self._lifeline)
 

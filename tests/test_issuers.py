@@ -28,10 +28,11 @@ def test_each_provider_with_keys_has_its_set(tmp_path: Path) -> None:
 
 
 def test_C04_every_key_that_cannot_be_used_is_told_at_once(tmp_path: Path) -> None:
-    text = TOP + KEYED.format(id="a", pem=pem("X25519")) + KEYED.format(id="b", pem=pem("RSA1024")) + ROUTE
+    keyed = KEYED.format(id="a", pem=pem("X25519")) + KEYED.format(id="b", pem=pem("RSA1024"))
+    text = TOP + PROVIDER + keyed + ROUTE
     with pytest.raises(SettingsInvalid) as caught:
         registrations(loaded(tmp_path, text).settings)
     assert [fault.key for fault in caught.value.faults] == [
-        "providers.a.keys[0].key",
-        "providers.b.keys[0].key",
+        "providers[1].keys[0].key",
+        "providers[2].keys[0].key",
     ]

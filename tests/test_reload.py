@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from gateway.errors import Fault, SettingsInvalid
 from gateway.observe.log import configure
 from gateway.reload import Reload
 from gateway.settings.loader import Loaded, load
@@ -140,6 +141,14 @@ async def test_whatever_the_gateway_cannot_take_over_is_told_and_kept_away(stage
     [fault] = stage.events("configuration.fault")
     assert "LookupError" in str(fault["fault"])
     assert "canary-text" not in str(fault)
+
+
+async def test_C04_what_the_rooms_refuse_is_told_with_file_and_line(stage: Stage) -> None:
+    stage.gateway.fault = SettingsInvalid([Fault(key="providers[0].client_id", message="is nobody's")])
+    assert not await stage.attempt(SOUND)
+    [fault] = stage.events("configuration.fault")
+    assert (fault["setting"], fault["detail"]) == ("providers[0].client_id", "is nobody's")
+    assert (fault["file"], fault["line"]) == (str(stage.path), 7)
 
 
 async def test_the_next_is_compared_with_what_is_in_force(stage: Stage) -> None:

@@ -5,7 +5,7 @@ import json
 import os
 import signal
 from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from pathlib import Path
 
 from tests.fakes.process import GatewayProcess
@@ -78,6 +78,82 @@ async def logged(gateway: GatewayProcess, event: str, times: int) -> None:
     async with asyncio.timeout(30):
         while gateway.log.count(f'"event":"{event}"') < times:
             await asyncio.sleep(0.02)
+
+
+async def asking(gateway: GatewayProcess, app: RecordingUpstream, count: int) -> list[RawConnection]:
+    """Return so many connections, each with a request under way that *app* answers once released."""
+    app.fault = "late"
+    clients = await knocking(gateway, count)
+    for _ in clients:
+        await app.request()
+    app.fault = ""
+    return clients
+
+
+async def knocking(gateway: GatewayProcess, count: int) -> list[RawConnection]:
+    """Return so many connections, each of which has asked."""
+    clients = [await RawConnection.open(gateway.port) for _ in range(count)]
+    for client in clients:
+        await client.write(ask(gateway))
+    return clients
+
+
+async def until_both_serve(gateway: GatewayProcess) -> None:
+    async with asyncio.timeout(30):
+        while (await gateway.admin("/readyz?verbose")).text.count("[+] worker-") < 2:
+            await asyncio.sleep(0.02)
+
+
+async def until_refused(gateway: GatewayProcess) -> None:
+    async with asyncio.timeout(20):
+        with suppress(ConnectionRefusedError):
+            while True:
+                (await RawConnection.open(gateway.port)).close()
+                await asyncio.sleep(0.02)
+
+
+async def outcome(client: RawConnection) -> int:
+    """Return the status that comes, 0 where the connection ends instead."""
+    try:
+        return (await client.answer()).status
+    except (ConnectionError, asyncio.IncompleteReadError):
+        return 0
+
+
+async def test_C07_a_crash_of_a_worker_ends_its_own_connections_and_no_others(tmp_path: Path) -> None:
+    async with two_workers(tmp_path) as (gateway, app), AsyncExitStack() as stack:
+        under_way = await asking(gateway, app, 24)
+        os.kill(children(gateway.pid)[0], signal.SIGKILL)
+        await logged(gateway, "worker.ended", 1)
+        newcomers = await knocking(gateway, 24)
+        for client in (*under_way, *newcomers):
+            stack.callback(client.close)
+        await until_both_serve(gateway)
+        assert [await outcome(client) for client in newcomers] == [200] * 24
+        app.release.set()
+        kept = [client for client in under_way if await outcome(client) == 200]
+        assert 0 < len(kept) < len(under_way)
+        for client in kept:
+            await client.write(ask(gateway))
+            assert await outcome(client) == 200
+        metrics = (await gateway.admin("/metrics")).text
+        assert "gateway_worker_restarts_total 1.0" in metrics
+        assert "gateway_workers 2.0" in metrics
+
+
+async def test_C01_sigterm_drains_every_worker(tmp_path: Path) -> None:
+    async with two_workers(tmp_path) as (gateway, app), AsyncExitStack() as stack:
+        clients = await asking(gateway, app, 8)
+        for client in clients:
+            stack.callback(client.close)
+        gateway.signal()
+        await gateway.until("/readyz", 503)
+        await logged(gateway, "gateway.draining", 2)
+        assert "[-] draining" in (await gateway.admin("/readyz?verbose")).text
+        await until_refused(gateway)
+        app.release.set()
+        assert [await outcome(client) for client in clients] == [200] * 8
+        assert await gateway.ended() == 0
 
 
 async def test_workers_end_with_a_supervisor_that_is_killed(tmp_path: Path) -> None:

@@ -53,6 +53,42 @@ async def test_it_ends_when_its_supervisor_is_gone(tmp_path: Path) -> None:
             assert await made.ended() == 0
 
 
+async def test_C02_a_reload_waits_until_it_serves(tmp_path: Path) -> None:
+    async with worker(tmp_path, "ready") as (made, _, held):
+        made.reload()  # now the signal would be its end
+        assert await made.until_started()
+        await reloaded(made, 1)
+        made.reload()
+        await reloaded(made, 2)
+        os.close(held)
+
+
+async def reloaded(made: Worker, times: int) -> None:
+    async with asyncio.timeout(20):
+        while await made.ask("/reloads") != (200, b"%d" % times):
+            await asyncio.sleep(0.02)
+
+
+async def test_C01_who_waits_for_its_end_beside_another_does_not_hasten_it(tmp_path: Path) -> None:
+    async with worker(tmp_path, "patient") as (made, _, held):
+        assert await made.until_started()
+        waiting = [asyncio.create_task(made.drain()) for _ in range(2)]
+        assert await made.answers("/livez")
+        assert await made.answers("/finish")
+        await asyncio.gather(*waiting)
+        assert made.status == 0
+        os.close(held)
+
+
+async def test_C01_one_that_takes_too_long_is_killed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("gateway.worker.DRAIN", 0.05)
+    async with worker(tmp_path, "patient") as (made, _, held):
+        assert await made.until_started()
+        await made.drain()
+        assert made.status == -signal.SIGKILL
+        os.close(held)
+
+
 async def test_one_that_dies_did_not_start(tmp_path: Path) -> None:
     async with worker(tmp_path, "dies") as (made, _, held):
         assert not await made.until_started()

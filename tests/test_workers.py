@@ -2,7 +2,7 @@ import asyncio
 import io
 import signal
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
 
@@ -10,16 +10,19 @@ import pytest
 
 from gateway import workers
 from gateway.observe.log import configure
-from gateway.workers import Plan, Supervisor
+from gateway.worker import Worker
+from gateway.workers import Place, Plan, Supervisor
 from tests.fakes.ports import free_port
 
 STAND_IN = (sys.executable, "-m", "tests.fakes.stand_in")
 
 
 @asynccontextmanager
-async def supervised(folder: Path, how: str, count: int = 2) -> AsyncIterator[tuple[Supervisor, int]]:
+async def supervised(
+    folder: Path, how: str, count: int = 2, *, told: io.BytesIO | None = None
+) -> AsyncIterator[tuple[Supervisor, int]]:
     port = free_port()
-    log = configure(form="json", level="info", stream=io.BytesIO(), clock=lambda: 0.0)
+    log = configure(form="json", level="info", stream=told or io.BytesIO(), clock=lambda: 0.0)
     plan = Plan(command=(*STAND_IN, how), where=("127.0.0.1", port), workers=count, folder=folder)
     supervisor = Supervisor(plan, log=log)
     try:
@@ -81,30 +84,140 @@ async def test_C07_one_that_answers_no_more_is_killed_and_replaced(
         assert await answered(port) != hung.pid
 
 
-async def test_all_are_replaced_one_after_the_other_and_nobody_is_refused(tmp_path: Path) -> None:
+async def replaced(supervisor: Supervisor, before: set[int]) -> bool:
+    """Say whether each place has one process, and none of those *before*."""
+    return before.isdisjoint(running(supervisor)) and len(running(supervisor)) == len(supervisor.places)
+
+
+def running(supervisor: Supervisor) -> list[int]:
+    return [worker.pid for place in supervisor.places for worker in place.running]
+
+
+async def test_C07_all_are_replaced_one_after_the_other_and_nobody_is_refused(tmp_path: Path) -> None:
     async with supervised(tmp_path, "ready") as (supervisor, port):
         assert await supervisor.start() == 0
         before = pids(supervisor)
-        replacing = asyncio.create_task(supervisor.replace())
+        supervisor.replace()
+        supervisor.replace()  # once is enough
         seen = set()
-        while not replacing.done():
-            seen.add(await answered(port))
-        await replacing
-        assert before.isdisjoint(pids(supervisor))
+        async with asyncio.timeout(30):
+            while not await replaced(supervisor, before):
+                seen.add(await answered(port))
         assert seen <= before | pids(supervisor)
         assert {await answered(port) for _ in range(64)} == pids(supervisor)
         assert [place.restarts for place in supervisor.places] == [0, 0]
 
 
-async def test_a_successor_that_does_not_serve_takes_nobodys_place(tmp_path: Path) -> None:
+async def test_nothing_is_replaced_before_all_serve(tmp_path: Path) -> None:
+    async with supervised(tmp_path, "ready") as (supervisor, _):
+        supervisor.replace()
+        assert await supervisor.start() == 0
+        assert len(running(supervisor)) == 2
+
+
+@pytest.mark.parametrize("how", ["dies", "mute"])
+async def test_C07_a_successor_that_does_not_serve_takes_nobodys_place(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, how: str
+) -> None:
     async with supervised(tmp_path, "ready", count=1) as (supervisor, port):
         assert await supervisor.start() == 0
         before = pids(supervisor)
-        place = supervisor.places[0]
-        object.__setattr__(place._plan, "command", (*STAND_IN, "dies"))
+        [place] = supervisor.places
+        monkeypatch.setattr(workers, "_START", 0.3)
+        become(place, how)
         assert not await place.replace()
-        assert pids(supervisor) == before
+        assert running(supervisor) == list(before)
         assert await answered(port) in before
+
+
+def become(place: Place, how: str) -> None:
+    """Have the next process at *place* be of that kind."""
+    object.__setattr__(place._plan, "command", (*STAND_IN, how))
+
+
+async def test_C01_the_end_waits_for_one_that_is_being_replaced(tmp_path: Path) -> None:
+    async with supervised(tmp_path, "ready", count=1) as (supervisor, _):
+        assert await supervisor.start() == 0
+        [place] = supervisor.places
+        former = place.worker
+        become(place, "mute")
+        supervisor.replace()
+        await until(lambda: len(running(supervisor)) == 2)
+    assert former is not None
+    assert former.status == 0
+    assert running(supervisor) == []
+
+
+async def test_C01_the_end_lets_one_finish_that_was_replaced(tmp_path: Path) -> None:
+    async with supervised(tmp_path, "patient", count=1) as (supervisor, _):
+        assert await supervisor.start() == 0
+        [place] = supervisor.places
+        former = place.worker
+        become(place, "ready")
+        supervisor.replace()
+        await until(lambda: place.worker is not former)
+        assert former is not None
+        assert place.worker is not None
+        finishing = asyncio.create_task(finish(former, once_ended=place.worker))
+    await finishing
+    assert (former.status, running(supervisor)) == (0, [])
+
+
+async def finish(worker: Worker, *, once_ended: Worker) -> None:
+    async with asyncio.timeout(20):
+        await once_ended.ended()
+        assert await worker.answers("/finish")
+
+
+async def test_C07_one_that_dies_while_its_successor_starts_is_replaced_by_that(tmp_path: Path) -> None:
+    async with supervised(tmp_path, "ready", count=1) as (supervisor, port):
+        assert await supervisor.start() == 0
+        [place] = supervisor.places
+        former = place.worker
+        assert former is not None
+        supervisor.replace()
+        await until(lambda: len(running(supervisor)) == 2)
+        former.signal(signal.SIGKILL)
+        await until(lambda: place.worker is not former)
+        [successor] = running(supervisor)
+        assert await answered(port) == successor
+        assert running(supervisor) == [successor]
+
+
+async def test_C07_where_no_process_can_be_started_it_is_tried_again(tmp_path: Path) -> None:
+    told = io.BytesIO()
+    async with supervised(tmp_path, "ready", count=1, told=told) as (supervisor, port):
+        assert await supervisor.start() == 0
+        [place] = supervisor.places
+        object.__setattr__(place._plan, "command", (str(tmp_path / "nowhere"),))
+        assert not await place.replace()
+        assert place.worker is not None
+        place.worker.signal(signal.SIGKILL)
+        await until(lambda: told.getvalue().count(b'"event":"worker.not_started"') > 1)
+        assert b'"reason":"No such file or directory"' in told.getvalue()
+        become(place, "ready")
+        assert await answered(port) in running(supervisor)
+        assert place.restarts == 1
+
+
+async def test_C07_a_crash_loop_ends_with_a_process_that_serves(tmp_path: Path) -> None:
+    async with supervised(tmp_path, "ready", count=1) as (supervisor, port):
+        assert await supervisor.start() == 0
+        [place] = supervisor.places
+        become(place, "dies")
+        assert place.worker is not None
+        place.worker.signal(signal.SIGKILL)
+        await until(lambda: place.restarts > 1)
+        become(place, "ready")
+        assert await place.replace()
+        [serving] = running(supervisor)
+        assert await answered(port) == serving
+
+
+async def until(holds: Callable[[], bool]) -> None:
+    async with asyncio.timeout(20):
+        while not holds():
+            await asyncio.sleep(0.01)
 
 
 async def test_after_the_end_nobody_listens(tmp_path: Path) -> None:

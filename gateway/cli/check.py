@@ -40,16 +40,11 @@ def command(config: Path, *, production: bool, as_json: bool) -> None:
         clients(loaded.settings)
         assertion_keys(loaded.settings)
     except SettingsInvalid as error:
-        _tell(None, [loaded.fault(*_words(each)) for each in error.faults], as_json=as_json)
+        _tell(None, loaded.placed(error.faults), as_json=as_json)
         sys.exit(exit_code(error))
     faults = production_faults(loaded) if production else ()
     _tell(loaded, faults, as_json=as_json)
     sys.exit(FAULTS if faults else 0)
-
-
-def _words(fault: Fault) -> tuple[str, str, str]:
-    """Return *fault* without its place, which those that the rooms find do not have."""
-    return fault.key, fault.message, fault.suggestion
 
 
 def _tell(loaded: "Loaded | None", faults: Sequence[Fault], *, as_json: bool) -> None:

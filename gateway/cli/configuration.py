@@ -80,9 +80,12 @@ def consult_or_exit(path: Path) -> "Settings":
         exit_with(error)
 
 
-def exit_with(error: SettingsInvalid) -> NoReturn:
-    """Print every fault on standard error and end with the code that its kind has."""
-    print_faults(error.faults)
+def exit_with(error: SettingsInvalid, *, loaded: "Loaded | None" = None) -> NoReturn:
+    """Print every fault on standard error and end with the code that its kind has.
+
+    Faults that were found in *loaded* later are told at their places in it.
+    """
+    print_faults(error.faults if loaded is None else loaded.placed(error.faults))
     sys.exit(exit_code(error))
 
 

@@ -168,7 +168,7 @@ def _print_client_keys(loaded: "Loaded", provider: str, *, pem: bool) -> None:
     try:
         found = client_key_sets(registrations(loaded.settings)).get(provider)
     except SettingsInvalid as error:
-        exit_with(error)
+        exit_with(error, loaded=loaded)
     if found is None:
         raise click.ClickException(f"no provider {provider} has keys in the configuration")
     click.echo(json.dumps(found, indent=2))

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from gateway.cli.configuration import config_option, load_or_exit
+from gateway.cli.configuration import config_option, exit_with, load_or_exit
 
 if TYPE_CHECKING:
     from gateway.activation import Activation
@@ -49,7 +49,7 @@ def command(config: Path) -> None:
     forbid_dumps()
     loaded = load_or_exit(config)
     from gateway.activation import Activation
-    from gateway.errors import GatewayError
+    from gateway.errors import GatewayError, SettingsInvalid
     from gateway.notify import Notify
     from gateway.observe.log import configure
     from gateway.worker import Inheritance
@@ -68,6 +68,8 @@ def command(config: Path) -> None:
             status = _supervise(settings, config, log, activation, notify)
         else:
             _serve(loaded, config, log, inherited or activation, notify)
+    except SettingsInvalid as error:
+        exit_with(error, loaded=loaded)
     except GatewayError as error:
         fail(f"the gateway cannot start: {error}")
     except OSError as error:

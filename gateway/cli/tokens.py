@@ -157,7 +157,7 @@ def _life(text: str) -> int:
 def _described(token: "PersonalToken") -> dict[str, object]:
     return {
         "id": token.public_id,
-        "user": token.user_id,
+        "user_id": token.user_id,
         "name": token.name,
         "routes": token.routes,
         "created_at": token.created_at,

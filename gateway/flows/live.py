@@ -66,7 +66,7 @@ class _Guest:
 
     def __init__(self, session: Session) -> None:
         self.session = session
-        self.stays: list[Stay] = []
+        self.stays: dict[Stay, None] = {}
         self.silent_since: float | None = None
 
 
@@ -122,7 +122,7 @@ class Live:
         guest = self._guests.setdefault(stay.session.id, _Guest(stay.session))
         if stay.session.lease_until > guest.session.lease_until:
             guest.session = stay.session
-        guest.stays.append(stay)
+        guest.stays[stay] = None
         self._count += 1
         if self._rounds is None or self._rounds.done():
             # What it finds out is about none of the requests that are under way.
@@ -133,7 +133,7 @@ class Live:
         guest = self._guests.get(stay.session.id)
         if guest is None or stay not in guest.stays:
             return
-        guest.stays.remove(stay)
+        del guest.stays[stay]
         self._count -= 1
         if not guest.stays:
             del self._guests[stay.session.id]

@@ -163,6 +163,7 @@ class Logins:
             persistent=persistent,
             restarted=restarted,
             link=link,
+            route=route,
             step_up=step_up,
         )
         demand = self._step_ups.demand(step_up.route if step_up else route)
@@ -268,6 +269,7 @@ class Logins:
             return_to=return_to,
             persistent=pending.persistent if pending else True,
             restarted=True,
+            route=pending.route if pending else "",
             step_up=pending.step_up if pending else None,
         )
         return self._swept(departure, inbound, state=response.state or "")

@@ -65,6 +65,7 @@ class _Record(msgspec.Struct, array_like=True, frozen=True, kw_only=True, forbid
     restarted: bool
     link: tuple[str, str] | None
     step_up: tuple[str, str, bool] | None = None
+    route: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -181,6 +182,7 @@ def _pack(pending: PendingLogin, binding: Binding) -> bytes:
         restarted=pending.restarted,
         link=(pending.link.user_id, pending.link.session_id) if pending.link else None,
         step_up=_packed_step_up(pending.step_up),
+        route=pending.route,
     )
     return msgspec.msgpack.encode(record)
 
@@ -201,6 +203,7 @@ def _unpacked(record: _Record, state: str, binding: Binding) -> PendingLogin:
         restarted=record.restarted,
         link=link,
         step_up=_unpacked_step_up(record.step_up),
+        route=record.route,
     )
 
 

@@ -205,6 +205,7 @@ class Connection(Intake):
             passing.abandon()
         self._outbox = None
         super().connection_lost(exc)
+        self._keepalive_handle = None  # even cancelled it leads back here: nothing would be freed at once
 
     # What is served.
 
@@ -292,7 +293,7 @@ class Connection(Intake):
     @property
     def congested(self) -> bool:
         """Whether the client reads slower than we write."""
-        return self.writing_paused
+        return self._paused
 
     @property
     def backlog(self) -> int:

@@ -38,6 +38,7 @@ _RELIED_ON = (
     "_messages",
     "_next_keepalive_close_time",
     "_pause_transport_reading",
+    "_paused",
     "_process_keepalive",
     "_request_count",
     "_resume_reading_if_drained",
@@ -219,6 +220,7 @@ class Intake(RequestHandler):
         payload = self._payload
         if payload is not None and not payload.is_eof() and payload.exception() is None:
             payload.set_exception(ConnectionResetError("client is gone"))
+        self._payload = None
         super().connection_lost(exc)
 
     def _consumed(self) -> None:

@@ -18,8 +18,6 @@ from gateway.front.snapshot import Snapshot
 from gateway.front.threshold import Log, Threshold, bound_to
 from gateway.model.inbound import UNIX_PEER
 
-_BACKLOG = 1024
-
 Address = tuple[str, int]
 
 
@@ -44,7 +42,6 @@ class Listener:
             counts=counts,
         )
         self._server: Server | None = None
-        self._listening: asyncio.Server | None = None
         self._threshold: Threshold | None = None
 
     async def start(
@@ -65,14 +62,6 @@ class Listener:
             lane=self,
             certificate=None if tls is None else self._certificate,
         )
-        if tls is None and not self._proxy_protocol and not _is_unix(where):
-            loop = asyncio.get_running_loop()
-            self._listening = await (
-                loop.create_server(server, sock=where, backlog=_BACKLOG)
-                if isinstance(where, socket.socket)
-                else loop.create_server(server, *where, backlog=_BACKLOG)
-            )
-            return
         self._threshold = Threshold(
             server.receive,
             demands=self._demands_header,
@@ -90,8 +79,6 @@ class Listener:
 
     async def drain(self, seconds: float) -> None:
         """Stop accepting, let running requests finish for at most *seconds*, then close."""
-        if self._listening is not None:
-            self._listening.close()
         if self._threshold is not None:
             await self._threshold.close(seconds)
         if self._server is not None:
@@ -133,7 +120,3 @@ class Listener:
 
     def _refuse(self, error: GatewayError, peer: str) -> bytes:
         return self._snapshot.refuse(error, peer)
-
-
-def _is_unix(where: Address | socket.socket) -> bool:
-    return isinstance(where, socket.socket) and where.family == socket.AF_UNIX

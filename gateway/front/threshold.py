@@ -1,8 +1,9 @@
-"""From the listening socket to HTTP, where there is something before it: a PROXY header, a TLS handshake.
+"""From the listening socket to HTTP, and what may stand before it: a PROXY header, a TLS handshake.
 
 Laws: a connection is counted from its first moment, under its client's address as soon as that is known;
-what comes before HTTP is bounded in time; whoever is not let in costs no handshake. Where HTTP begins at once
-there is no threshold: the event loop accepts, and nobody pays for this one.
+what comes before HTTP is bounded in time; whoever is not let in costs no handshake. All who wait come in
+together: the event loop's own server accepts one in a turn, which under load is one in several milliseconds,
+and lets a thousand wait for seconds.
 """
 
 import asyncio

@@ -28,8 +28,9 @@ class PendingLogin:
     """Everything the callback must match (RFC 9700 4.7), bound to one browser and one provider.
 
     `state`, `nonce` and `verifier` are 256 random bits each, base64url. `return_to` is a checked
-    target. `restarted` marks a login that the gateway began again by itself. `step_up` is there where
-    a signed-in user has to prove once more who they are.
+    target. `restarted` marks a login that the gateway began again by itself. `route` is the name of the
+    one whose demands the issuer was asked for, empty for none; `step_up` is there where a signed-in user
+    has to prove once more who they are, and names a route of its own.
     """
 
     provider: str
@@ -44,4 +45,5 @@ class PendingLogin:
     persistent: bool = True
     restarted: bool = False
     link: LinkIntent | None = None
+    route: str = ""
     step_up: StepUp | None = None

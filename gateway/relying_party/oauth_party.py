@@ -106,7 +106,8 @@ class OAuthParty:
     ) -> ProviderTokens:
         """Return *kept* with what its refresh token brought, presented exactly once.
 
-        An ID token in the answer is not looked at. Raises GrantRefused, TokenRefused, IssuerUnavailable.
+        An ID token in the answer is not looked at. Raises GrantRefused, TokenRefused, IssuerUnavailable;
+        that is RefreshUnverified where another refresh token came beside an access token of no use.
         """
         if kept.refresh_token is None:
             raise GrantRefused("there is no refresh token")

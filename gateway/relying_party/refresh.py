@@ -43,7 +43,8 @@ async def refreshed(
     Raises GrantRefused where the issuer says `invalid_grant`, GrantForeign where what it gave does not
     verify or is about another than *subject*, TokenRefused where it gives no token for *resource*,
     IssuerUnavailable for every other answer and for none: a fault of our registration ends nobody's
-    grant. That is RefreshUnverified where the keys cannot be had and another refresh token came.
+    grant. That is RefreshUnverified where another refresh token came, but the keys cannot be had or the
+    access token is of another type.
     """
     if kept.refresh_token is None:
         raise GrantRefused("there is no refresh token")
@@ -98,12 +99,20 @@ async def answered(
 def read_tokens(
     document: dict[str, object], issuer: str, *, now: float, bound: bool = False
 ) -> tuple[Token, str | None]:
-    """Return access and refresh token of *issuer*'s answer. Raises IssuerUnavailable for one of no use."""
+    """Return access and refresh token of *issuer*'s answer.
+
+    Raises IssuerUnavailable for one of no use; that is RefreshUnverified where another refresh token came.
+    """
     try:
-        value = tokens.read_access_token(document, bound=bound)
         refresh_token = tokens.read_refresh_token(document)
     except LoginFailed as error:
         raise IssuerUnavailable(f"{issuer}: {error}") from None
+    try:
+        value = tokens.read_access_token(document, bound=bound)
+    except LoginFailed as error:
+        if refresh_token is None:
+            raise IssuerUnavailable(f"{issuer}: {error}") from None
+        raise RefreshUnverified(f"{issuer}: {error}", refresh_token=refresh_token) from None
     return tokens.access_token(value, tokens.lifetime(document), now=now), refresh_token
 
 

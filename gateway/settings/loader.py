@@ -55,13 +55,23 @@ class Loaded:
         return self.told.written
 
     def fault(self, key: str, message: str, suggestion: str) -> Fault:
-        """Return a fault of *key* at the place where it was set."""
-        origin = self.origins.get(key, "")
+        """Return a fault of *key* at the place where it was set, a table's is that of the first."""
+        origin = self.origins.get(key) or self._first_within(key)
         file, _, line = origin.rpartition(":")
         if file and line.isdigit():
             return Fault(message=message, key=key, file=file, line=int(line), suggestion=suggestion)
         place = "" if origin == "default" else origin
         return Fault(message=message, key=key, file=place, suggestion=suggestion)
+
+    def _first_within(self, table: str) -> str:
+        keys = (key for key in self.origins if key.startswith((f"{table}.", f"{table}[")))
+        return next((self.origins[key] for key in keys if self.origins[key] != "default"), "")
+
+    def placed(self, faults: Iterable[Fault]) -> tuple[Fault, ...]:
+        """Return *faults* that rooms found, which do not know the file, where their keys were set."""
+        return tuple(
+            each if each.file else self.fault(each.key, each.message, each.suggestion) for each in faults
+        )
 
 
 def load(path: Path | None, *, environ: Mapping[str, str], flags: Mapping[str, str] = _NONE) -> Loaded:

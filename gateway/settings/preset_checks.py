@@ -38,13 +38,14 @@ def _issuer(path: Path, provider: ProviderSettings, preset: Preset) -> Iterator[
     """Yield what is missing for the issuer, or what an issuer of the operator's own makes idle."""
     given = given_parameters(provider)
     made = preset.issuer_of(given)
-    if provider.issuer is None:
-        for name in (each for each in preset.needs if each not in given and each not in preset.usual):
+    signed = set(preset.signed.values())
+    for name in (each for each in preset.needs if each not in given and each not in preset.usual):
+        if provider.issuer is None or name in signed:  # of whichever issuer, its tokens must name it
             yield Finding(
                 path=(*path, name), message=f"is needed {_beside(provider)}", because=((*path, "preset"),)
             )
-    elif provider.issuer != made:
-        for name in (each for each in preset.needs if each in given and each not in preset.signed.values()):
+    if provider.issuer is not None and provider.issuer != made:
+        for name in (each for each in preset.needs if each in given and each not in signed):
             yield Finding(
                 path=(*path, name),
                 message="means nothing beside an issuer that is written",

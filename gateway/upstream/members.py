@@ -159,9 +159,9 @@ class _Attempts:
             try:
                 return await self._exchange.__aenter__()
             except (UpstreamUnreachable, UpstreamTimeout, UpstreamBusy) as error:
-                failure = error
                 if not self._may_go_on(error):
                     raise
+                failure = error.with_traceback(None)
         raise failure or UpstreamUnreachable("no member is well")
 
     def _may_go_on(self, error: Exception) -> bool:

@@ -188,8 +188,9 @@ class Connection(asyncio.Protocol):
 
     def drop(self, failure: BaseException | None = None) -> None:
         """Close at once, without a terminator; an exchange that runs has failed by *failure*."""
-        if self._reader is not None and self.failure is None:
-            self.failure = failure
+        if self._reader is not None and self.failure is None and failure is not None:
+            # Without the frames it came through, which hold this connection: nothing would be freed at once.
+            self.failure = failure.with_traceback(None)
         self._reader = None
         self._deadline = None
         self.closed = True

@@ -89,10 +89,10 @@ class Endpoints:
         """Answer *inbound*. Raises GatewayErrors; cookies that any answer must carry are in *passage*."""
         if self._forward_auth.is_asked(inbound):  # what follows its path is another request's
             return await self._forward_auth.answer(inbound, passage)
+        if self._resources.covers(inbound.path):  # a route's path may hold what is escaped in a target
+            return self._resources.handle(inbound)
         if inbound.spellings or inbound.target.partition(b"?")[0] != inbound.path.encode():
             raise RequestRejected("our own paths have one spelling")
-        if self._resources.covers(inbound.path):
-            return self._resources.handle(inbound)
         methods, tail = self._find(inbound.path)
         method = "GET" if inbound.method == "HEAD" else inbound.method
         handler = methods.get(method)

@@ -3,7 +3,7 @@
 Whoever asks for one of its pages on another host of ours is led there first, the way back kept.
 """
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from urllib.parse import urlencode
 
 from gateway.flows.targets import ReturnTargets
@@ -40,6 +40,10 @@ class Home:
         query = urlencode({**dict(kept), NAMES[0]: return_to})
         tail = f"/{visit.tail}" if visit.tail else ""
         return f"{self._origin}{self._prefix}/signin{tail}?{query}"
+
+    def address(self, visit: Visit, pairs: Sequence[tuple[str, str]]) -> str:
+        """Return the address there of the page that *visit* came to, with *pairs* for its query."""
+        return f"{self._origin}{visit.inbound.path}?{urlencode(pairs)}"
 
     def starts(self, handler: Handler) -> Handler:
         """Return *handler* for a page that starts a login, served at home only."""

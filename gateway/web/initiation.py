@@ -14,18 +14,22 @@ from gateway.flows.login import Logins
 from gateway.flows.targets import ReturnTargets
 from gateway.model.answer import Answer
 from gateway.model.inbound import Inbound
+from gateway.web.home import Home
 from gateway.web.query import Fields
 from gateway.web.replies import Replies
 from gateway.web.visit import Visit
+
+_NAMES = frozenset({"iss", "target_link_uri", "login_hint"})
 
 
 class Initiation:
     """`/initiate/{provider}`, by GET or POST."""
 
-    def __init__(self, *, logins: Logins, targets: ReturnTargets, replies: Replies) -> None:
+    def __init__(self, *, logins: Logins, targets: ReturnTargets, home: Home, replies: Replies) -> None:
         self._logins = logins
         self._issuers: Mapping[str, str] = {each.id: each.issuer for each in logins.providers}
         self._targets = targets
+        self._home = home
         self._replies = replies
 
     async def follow(self, visit: Visit) -> Answer:
@@ -33,8 +37,15 @@ class Initiation:
         return await self._begin(visit, visit.query)
 
     async def receive(self, visit: Visit) -> Answer:
-        """POST /initiate/{provider}: a form was sent, from wherever; there is no token to ask for."""
-        return await self._begin(visit, await visit.fields())
+        """POST /initiate/{provider}: a form was sent, from wherever; there is no token to ask for.
+
+        On another host of ours it goes on at home, as a link does.
+        """
+        fields = await visit.fields()
+        if self._home.is_here(visit):
+            return await self._begin(visit, fields)
+        known = [pair for pair in fields.pairs if pair[0] in _NAMES]
+        return self._replies.redirect(self._home.address(visit, known))
 
     async def _begin(self, visit: Visit, fields: Fields) -> Answer:
         issuer = self._issuers.get(visit.tail)
@@ -49,7 +60,7 @@ class Initiation:
         departure = await self._logins.start(
             visit.tail,
             inbound=visit.inbound,
-            return_to=self._targets.check(target, host=visit.inbound.host) if target is not None else "/",
+            return_to=self._targets.check(target) if target is not None else "/",
             hints={"login_hint": hint} if hint else {},
         )
         return self._replies.redirect(departure.location, cookies=departure.cookies)

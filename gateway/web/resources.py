@@ -7,7 +7,7 @@ its metadata is at `/.well-known/oauth-protected-resource` followed by that path
 from collections.abc import Mapping
 from urllib.parse import quote
 
-from gateway.errors import MethodRefused, NoRoute, NoSuchPage, Resource
+from gateway.errors import MethodRefused, NoRoute, NoSuchPage, RequestRejected, Resource
 from gateway.model.answer import Answer
 from gateway.model.inbound import Inbound
 from gateway.model.route import Route, covers
@@ -33,10 +33,16 @@ class ProtectedResources:
         return self._any and path.startswith(WELL_KNOWN) and covers(WELL_KNOWN, path)
 
     def handle(self, inbound: Inbound) -> Answer:
-        """Return the metadata of the resource asked about. Raises NoSuchPage, MethodRefused."""
+        """Return the metadata of the resource asked about.
+
+        Raises NoSuchPage, MethodRefused, and RequestRejected for another spelling than a challenge has.
+        """
         if inbound.method not in ("GET", "HEAD"):
             raise MethodRefused(inbound.method, allow=("GET", "HEAD"))
-        path = inbound.path.removeprefix(WELL_KNOWN) or "/"
+        path = inbound.path.removeprefix(WELL_KNOWN)
+        if inbound.target.partition(b"?")[0] != (WELL_KNOWN + quote(path, safe=_AS_IT_IS)).encode("ascii"):
+            raise RequestRejected("our own paths have one spelling")
+        path = path or "/"
         return self._replies.public_document(
             self._metadata(inbound, self._route(inbound, path)), seconds=_KEPT
         )
@@ -51,13 +57,15 @@ class ProtectedResources:
         return route
 
     def _metadata(self, inbound: Inbound, route: Route) -> dict[str, object]:
-        """Return what RFC 9728 2 wants told, nothing that is not in a challenge or a token anyway."""
+        """Return what RFC 9728 2 wants told, nothing that is not in a challenge or a token anyway; lists
+        that would be empty are left out (3.2)."""
         told: dict[str, object] = {
             "resource": f"{inbound.scheme}://{inbound.host}{_tail(route.path)}",
             "bearer_methods_supported": ["header"],
         }
         if route.bearer is not None:
-            told["authorization_servers"] = [each.issuer for each in route.bearer.issuers]
+            if route.bearer.issuers:
+                told["authorization_servers"] = [each.issuer for each in route.bearer.issuers]
             if route.bearer.scopes:
                 told["scopes_supported"] = list(route.bearer.scopes)
         return told

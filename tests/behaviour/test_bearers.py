@@ -159,6 +159,20 @@ async def test_nobody_is_told_where_tokens_come_from(at: Scene) -> None:
     assert (await call(at, None, path="/.well-known/oauth-protected-resource")).status == 404
 
 
+async def test_what_a_challenge_names_is_there_also_for_a_path_that_is_escaped(tmp_path: Path) -> None:
+    table = '[[routes]]\npath = "/büro"\nupstream = "{app}"\npersonal_tokens = true\n'
+    async with scene(tmp_path, tables=table) as at:
+        told = challenge(await call(at, None, path="/b%C3%BCro/x"))
+        path = told.partition(f'resource_metadata="https://{HOST}')[2].rstrip('"')
+        page = await call(at, None, path=path)
+        assert json.loads(page.body) == {
+            "resource": f"https://{HOST}/b%C3%BCro",
+            "bearer_methods_supported": ["header"],
+        }
+        other = await call(at, None, path=path.replace("known", "%6bnown"))
+        assert (other.status, at.app.requests) == (400, [])
+
+
 async def test_an_issuer_that_is_down_is_503_for_cold_tokens_and_nothing_for_warm_ones(at: Scene) -> None:
     warm = access_token(at.issuer)
     assert (await call(at, warm)).status == 200

@@ -309,9 +309,11 @@ def test_the_keys_for_an_issuer_are_a_set_to_register_there(run: Run, tmp_path: 
 def test_a_key_that_is_none_is_told_by_check_and_export(run: Run, tmp_path: Path) -> None:
     configuration = (tmp_path / "gateway.toml").read_text()
     (tmp_path / "gateway.toml").write_text(configuration + CLIENT.format(pem("X25519")))
-    result = run("export", "--client", "a")
-    assert result.exit_code == 1
-    assert "providers.a.keys[0].key" in result.stderr
+    line = len(configuration.splitlines()) + CLIENT[: CLIENT.index("key =")].count("\n") + 1
+    checked = CliRunner().invoke(check, ["--config", str(tmp_path / "gateway.toml")])
+    for result in (run("export", "--client", "a"), checked):
+        assert result.exit_code == 1
+        assert f"gateway.toml:{line}: providers[1].keys[0].key: is of a curve" in result.stderr
 
 
 def test_keys_of_one_s_own_for_assertions_are_listed_exported_and_checked(run: Run, tmp_path: Path) -> None:

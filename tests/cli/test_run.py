@@ -7,6 +7,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from gateway.cli.run import command
+from tests.fakes.client_keys import pem
 from tests.fakes.configuration import PROVIDER, ROUTE, SOUND, TOP, write
 from tests.fakes.ports import free_port
 
@@ -42,6 +43,16 @@ def test_a_taken_port_is_one_sentence(tmp_path: Path, taken: str) -> None:
         result = run(tmp_path, TOP + listening(*ports) + database + PROVIDER + ROUTE)
     assert result.exit_code == 1
     assert result.stderr.startswith("the gateway cannot listen on 127.0.0.1:")
+    assert len(result.stderr.splitlines()) == 1
+
+
+def test_C04_a_key_that_is_of_no_use_is_told_with_its_line(tmp_path: Path) -> None:
+    client = 'client_auth = "private_key_jwt"\n[[providers.keys]]\nkey = """' + pem("X25519") + '"""\n'
+    provider = PROVIDER.replace('client_secret = "not-so-secret"\n', client)
+    database = f'[database]\nurl = "sqlite:///{tmp_path}/gateway.db"\n'
+    result = run(tmp_path, TOP + listening(free_port(), free_port()) + database + provider + ROUTE)
+    assert result.exit_code == 1
+    assert result.stderr.startswith(f"{tmp_path}/gateway.toml:14: providers[0].keys[0].key: is of a curve")
     assert len(result.stderr.splitlines()) == 1
 
 

@@ -47,6 +47,7 @@ async def test_a_token_lives_from_add_to_revoke(tmp_path: Path) -> None:
         assert await call(at, raw[:-1] + ("A" if raw[-1] != "A" else "B")) == 401
         [told] = json.loads((await run(at, "list", "--json")).output)
         assert (told["name"], told["routes"]) == ("nightly", ["/api"])
+        assert told["user_id"] == await at.user_id()
         assert "nightly" in (await run(at, "list", "--user", "alice@example.com")).output
         assert raw[4:] not in (await run(at, "list")).output
         revoked = json.loads((await run(at, "revoke", str(told["id"]), "--json")).output)

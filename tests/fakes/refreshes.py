@@ -21,7 +21,7 @@ from tests.fakes.logins import session_of
 
 SESSION = session_of("u-1", authenticated_at=100)
 PATIENCE = 60.0
-QUICK = Pace(life=2.0, beat=0.05, look=0.02, doubt=0.05, writing=5.0)
+QUICK = Pace(life=2.0, beat=0.05, look=0.02, doubt=0.07, writing=5.0)
 
 
 def tokens(number: int) -> ProviderTokens:
@@ -62,11 +62,12 @@ class Issuer:
 
 
 class Node:
-    """One process's refreshes."""
+    """One process's refreshes; `ahead` are seconds that it believes to have passed besides."""
 
     def __init__(self, database: Database, clock: FakeClock, issuer: Issuer) -> None:
         ring = KeyRing([b"s" * 32], scope="https://gate.example.com")
         self.database = database
+        self.ahead = 0.0
         self.counted: list[str] = []
         self.events: list[AuditEvent] = []
         self.told: list[str] = []
@@ -76,7 +77,7 @@ class Node:
             database.provider_grants, sealer=ring.sealer("provider-tokens"), mac=ring.mac("refresh-token")
         )
         monotonic = asyncio.get_running_loop().time
-        presentations = Presentations(
+        self.presentations = Presentations(
             self.grants,
             store=database.provider_grants,
             locks=database.locks,
@@ -92,11 +93,11 @@ class Node:
         )
         self.refreshes = Refreshes(
             self.grants,
-            presentations,
+            self.presentations,
             store=database.provider_grants,
             places=Places(["corp"], monotonic=monotonic),
             clock=clock,
-            monotonic=monotonic,
+            monotonic=lambda: monotonic() + self.ahead,
             counts=self,
             pace=QUICK,
         )

@@ -381,7 +381,7 @@ def _composed(
             replies=replies,
             root=URL + PREFIX,
         ),
-        initiation=Initiation(logins=logins, targets=targets, replies=replies),
+        initiation=Initiation(logins=logins, targets=targets, home=home, replies=replies),
         signout=SignOut(
             logout=logout,
             departures=departures,

@@ -199,6 +199,29 @@ async def test_beyond_the_bound_what_would_be_one_more_is_closed() -> None:
     await watch.live.close()
 
 
+async def test_who_leaves_is_not_looked_for_among_all_others_of_the_session() -> None:
+    compared: list[Stay] = []
+
+    class Compared(Stay):
+        def __eq__(self, other: object) -> bool:
+            compared.append(self)
+            return self is other
+
+        __hash__ = Stay.__hash__
+
+    watch = Watch()
+    plain = watch.stay()
+    facts = {name: getattr(plain, name) for name in Stay.__dataclass_fields__}
+    stays = [Compared(**facts) for _ in range(50)]
+    for stay in stays:
+        watch.live.enter(stay)
+    for stay in reversed(stays):
+        watch.live.leave(stay)
+    watch.live.leave(plain)
+    assert (len(watch.live), compared) == (0, [])
+    await watch.live.close()
+
+
 async def test_a_session_renewed_elsewhere_is_gone_by_from_then_on() -> None:
     watch = Watch()
     renewed = replace(SESSION, token_id="new", lease_until=SESSION.lease_until + 600)

@@ -5,7 +5,9 @@ from pathlib import Path
 import pytest
 
 from gateway.errors import IssuerUnavailable, LoginExpired, NoSuchPage, SessionTooLarge, StoreUnavailable
+from gateway.flows.transactions import LIFE
 from gateway.model.login import PendingLogin
+from gateway.model.proof import Demand
 from tests.fakes.site import FETCH, PREFIX, header, site
 
 
@@ -80,6 +82,16 @@ async def test_the_restart_is_marked_in_the_state_and_in_the_transaction(tmp_pat
         again: PendingLogin = gate.issuers["demo"].begun[-1]
         assert again.restarted
         assert again.state.endswith(".again")
+
+
+async def test_B073_a_login_that_restarts_asks_for_what_its_route_demands(tmp_path: Path) -> None:
+    demand = Demand(max_age=300)
+    async with site(tmp_path, demands={"/payroll": demand}) as gate:
+        await gate.get(f"{PREFIX}/signin?return_to=/payroll&route=/payroll")
+        gate.clock.advance(LIFE + 1)
+        await gate.come_back()
+        assert gate.issuers["demo"].begun[-1].restarted
+        assert gate.issuers["demo"].demands == [demand, demand]
 
 
 async def test_an_error_from_the_issuer_without_a_transaction_does_not_restart(tmp_path: Path) -> None:

@@ -3,13 +3,16 @@
 import asyncio
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from gateway.errors import IssuerUnavailable, StoreUnavailable, TokenRefused
 from gateway.flows.places import FAILURES
+from gateway.flows.refresh import ATTEMPTS
+from gateway.model.grant import Lease
 from tests.fakes.databases import hand, locked
-from tests.fakes.refreshes import QUICK, SESSION, nodes, tokens
+from tests.fakes.refreshes import PATIENCE, QUICK, SESSION, nodes, tokens
 
 
 async def test_B135_requests_on_two_nodes_share_one_call(tmp_path: Path) -> None:
@@ -35,6 +38,30 @@ async def test_B138_a_slow_issuer_causes_no_second_call_while_its_caller_beats(t
         assert (await first, issuer.presented) == (await second, ["rt-1"])
 
 
+async def test_B138_a_store_that_misses_a_beat_hears_the_next_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with nodes(tmp_path) as (issuer, (node,)):
+        issuer.gate.clear()
+        beats, heard, extend = [0], asyncio.Event(), node.database.locks.extend
+
+        async def missed(lease: Lease) -> Lease | None:
+            beats[0] += 1
+            if beats[0] == 1:
+                raise StoreUnavailable("busy")
+            longer = await extend(lease)
+            heard.set()
+            return longer
+
+        monkeypatch.setattr(node.database.locks, "extend", missed)
+        flight = node.flight(await node.grant())
+        await asyncio.wait_for(heard.wait(), 30)
+        issuer.gate.set()
+        result = await flight
+        assert result is not None
+        assert result.tokens == tokens(2)
+
+
 async def test_B138_B142_O26_a_dead_holder_is_followed_and_its_token_tried_once_more(tmp_path: Path) -> None:
     async with nodes(tmp_path) as (issuer, (node,)):
         grant = await node.grant()
@@ -45,6 +72,29 @@ async def test_B138_B142_O26_a_dead_holder_is_followed_and_its_token_tried_once_
         assert result is not None
         assert result.tokens == tokens(2)
         assert issuer.presented == ["rt-1"]
+
+
+async def test_B138_a_holder_that_dies_after_a_beat_was_seen_is_followed_too(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with nodes(tmp_path) as (issuer, (node,)):
+        grant = await node.grant()
+        store, held = node.database.provider_grants, asyncio.Event()
+        turn = await store.begin(grant.record, spent=node.grants.tag_of(grant), holder="slow, then dead")
+        begin = store.begin
+
+        async def seen(*given: Any, **facts: Any) -> Any:
+            found = await begin(*given, **facts)
+            held.set()
+            return found
+
+        monkeypatch.setattr(store, "begin", seen)
+        flight = node.flight(grant)
+        await held.wait()
+        await node.database.locks.extend(turn.lease)
+        result = await asyncio.wait_for(flight, 30)
+        assert result is not None
+        assert (result.tokens, issuer.presented) == (tokens(2), ["rt-1"])
 
 
 async def test_B136_a_token_known_to_be_spent_is_never_presented(tmp_path: Path) -> None:
@@ -134,6 +184,37 @@ async def test_O25_nobody_waits_for_work_that_is_older_than_their_patience(tmp_p
         result = await first
         assert result is not None
         assert result.tokens == tokens(2)
+
+
+async def test_O25_the_time_that_work_took_before_somebody_came_counts_for_them(tmp_path: Path) -> None:
+    async with nodes(tmp_path) as (issuer, (node,)):
+        issuer.gate.clear()
+        grant = await node.grant()
+        first = node.flight(grant)
+        await issuer.asked.wait()
+        node.ahead = PATIENCE + 1
+        with pytest.raises(IssuerUnavailable, match="takes long"):
+            await asyncio.wait_for(node.refreshed(grant), 30)
+        issuer.gate.set()
+        assert await first is not None
+
+
+async def test_a_store_that_is_busy_for_a_moment_before_is_asked_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with nodes(tmp_path) as (issuer, (node,)):
+        grant, store = await node.grant(), node.database.provider_grants
+        begin, busy = store.begin, [StoreUnavailable("busy")] * (ATTEMPTS - 1)
+
+        async def begun(*given: Any, **facts: Any) -> Any:
+            if busy:
+                raise busy.pop()
+            return await begin(*given, **facts)
+
+        monkeypatch.setattr(store, "begin", begun)
+        result = await node.refreshed(grant)
+        assert result is not None
+        assert (result.tokens, issuer.presented) == (tokens(2), ["rt-1"])
 
 
 async def test_an_issuer_that_is_left_alone_is_asked_for_nobody(tmp_path: Path) -> None:

@@ -51,6 +51,7 @@ def test_what_was_left_in_the_browser_is_found_again_whole() -> None:
         restarted=True,
         link=LinkIntent(user_id="u", session_id="s"),
         return_to="/" * 1,
+        route="/payroll",
     )
     jar.take(kept.begin(login, BINDING, jar.headers()))
     assert kept.find(login.state, BINDING, jar.headers()) == login

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from gateway.front.limits import Limits
-from gateway.front.threshold import Threshold, bound_to
+from gateway.front.threshold import Arrival, Threshold, bound_to
 from gateway.front.tls import server_context
 from gateway.observe.metrics import Metrics
 from tests.fakes.front import Door, anybody, front
@@ -262,10 +262,16 @@ class Told:
 
 
 @asynccontextmanager
-async def threshold(tls: Callable[[], ssl.SSLContext] | None, listening: socket.socket) -> AsyncIterator[int]:
+async def threshold(
+    tls: Callable[[], ssl.SSLContext] | None,
+    listening: socket.socket,
+    *,
+    demands: bool = True,
+    receive: Callable[[Arrival], asyncio.Protocol] = lambda arrival: Greeter(arrival.peer),
+) -> AsyncIterator[int]:
     made = Threshold(
-        lambda arrival: Greeter(arrival.peer),
-        demands=lambda _: True,
+        receive,
+        demands=lambda _: demands,
         tls=tls,
         crowd=anybody(),
         counts=Metrics(version="1"),
@@ -349,6 +355,24 @@ async def test_U04_who_finds_no_descriptor_waits_and_is_served() -> None:
         await client.write(CLIENT + b"hello")
         assert await client.rest() == b"203.0.113.9 hello"
         assert listening.refusals == 0
+
+
+async def test_U04_all_who_wait_come_in_together() -> None:
+    waiting, came = 100, []
+
+    def receive(arrival: Arrival) -> Greeter:
+        came.append(arrival)
+        return Greeter(arrival.peer)
+
+    async with threshold(None, bound_to("127.0.0.1", 0)[0], demands=False, receive=receive) as port:
+        clients = [socket.create_connection(("127.0.0.1", port)) for _ in range(waiting)]
+        turns = 0
+        while len(came) < waiting and turns < waiting:
+            turns += 1
+            await asyncio.sleep(0)
+        for client in clients:
+            client.close()
+    assert turns < waiting / 4
 
 
 def test_a_host_is_bound_by_each_of_its_addresses_or_not_at_all() -> None:

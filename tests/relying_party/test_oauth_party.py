@@ -12,6 +12,7 @@ from gateway.errors import (
     LoginCancelled,
     LoginFailed,
     LogoutRefused,
+    RefreshUnverified,
     TokenRefused,
 )
 from gateway.relying_party.oauth_party import LONGEST_SUBJECT, subject_in
@@ -164,6 +165,19 @@ async def test_a_grant_is_refreshed_without_an_id_token(provider: OAuthProvider)
         provider.tokens, provider.status["/token"] = {"error": "invalid_grant"}, 400
         with pytest.raises(GrantRefused):
             await party.refresh(kept, subject="7")
+
+
+async def test_O31_B136_a_refresh_token_that_came_beside_a_token_of_no_use_is_not_lost(
+    provider: OAuthProvider,
+) -> None:
+    provider.tokens |= {"refresh_token": "first"}
+    async with party_at(provider) as (party, pending):
+        login = await party.redeem(pending, response_to(pending))
+        assert login.tokens is not None
+        provider.tokens |= {"token_type": "mac", "refresh_token": "second"}
+        with pytest.raises(RefreshUnverified) as caught:
+            await party.refresh(login.tokens, subject="7")
+        assert caught.value.refresh_token == "second"
 
 
 async def test_what_needs_a_signature_or_discovery_is_not_there(provider: OAuthProvider) -> None:

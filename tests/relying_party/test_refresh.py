@@ -124,6 +124,27 @@ async def test_B136_O26_a_refresh_token_that_came_is_not_lost_where_the_keys_can
     assert issuer.revoked == set()
 
 
+async def test_O31_B136_a_refresh_token_that_came_beside_a_token_of_another_type_is_not_lost(
+    login: Login,
+) -> None:
+    issuer, old = issuer_of(login), await granted(login)
+    issuer.refresh_faults = {"dpop"}
+    with pytest.raises(RefreshUnverified, match="not of type Bearer") as caught:
+        await login.party.refresh(old, subject=ALICE)
+    assert "canary" not in repr(caught.value)
+    issuer.refresh_faults = set()
+    new = await login.party.refresh(replace(old, refresh_token=caught.value.refresh_token), subject=ALICE)
+    assert (new.access_token.value, issuer.revoked) == (issuer.current, set())
+
+
+async def test_O31_a_token_of_another_type_alone_is_an_outage_like_any(login: Login) -> None:
+    issuer, old = issuer_of(login), await granted(login)
+    issuer.rotating, issuer.refresh_faults = False, {"dpop"}
+    with pytest.raises(IssuerUnavailable) as caught:
+        await login.party.refresh(old, subject=ALICE)
+    assert not isinstance(caught.value, RefreshUnverified)
+
+
 async def test_O23_without_another_refresh_token_it_is_an_outage_like_any(login: Login) -> None:
     issuer, old = issuer_of(login), await granted(login)
     issuer.rotating = False

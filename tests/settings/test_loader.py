@@ -3,7 +3,7 @@ from pathlib import Path
 
 import pytest
 
-from gateway.errors import SettingsInvalid, SettingsUnreadable
+from gateway.errors import Fault, SettingsInvalid, SettingsUnreadable
 from gateway.keys.keyring import KeyRing
 from gateway.settings.loader import consult, load, ring
 from tests.fakes.configuration import (
@@ -171,6 +171,18 @@ def test_a_fault_can_be_told_where_its_key_was_set(tmp_path: Path) -> None:
         "admin_listen: no (do)",
         "nothing: no (do)",
     ]
+
+
+def test_faults_of_rooms_are_told_where_their_keys_were_set_and_others_stay(tmp_path: Path) -> None:
+    text = SOUND.replace(PROVIDER, PROVIDER + 'tls = { ca = "ca.pem" }\n')
+    (tmp_path / "ca.pem").write_text("any")
+    found = loaded(tmp_path, text)
+    known = Fault(key="secret", message="no", file="elsewhere", line=7)
+    client, tls = (Fault(key=f"providers[0].{key}", message="no") for key in ("client_id", "tls"))
+    [client, tls, other] = found.placed([client, tls, known])
+    assert (client.file, client.line) == (str(tmp_path / "gateway.toml"), 7)
+    assert (tls.key, tls.line) == ("providers[0].tls", 9)
+    assert other is known
 
 
 def test_what_a_preset_set_says_so_and_stands_below_what_is_written(tmp_path: Path) -> None:

@@ -18,6 +18,11 @@ def provider(keys: str) -> str:
         ('preset = "gogle"', "preset", 'did you mean "google"'),
         ('preset = "entra"', "tenant", 'is needed with preset = "entra"'),
         ('preset = "entra"\ntenant = "common"', "tenant", "must be the id of one tenant"),
+        (
+            f'preset = "entra"\nissuer = "https://login.microsoftonline.us/{TENANT}/v2.0"',
+            "tenant",
+            'is needed with preset = "entra"',
+        ),
         ('preset = "okta"\ndomain = "https://a.okta.com"', "domain", "without https://"),
         ('preset = "okta"\ndomain = "a.okta.com"\nrealm = "b"', "realm", "means nothing"),
         ('preset = "keycloak"\nbase_url = "https://a.example"', "realm", "is needed"),
@@ -50,6 +55,15 @@ def test_presets_are_for_issuers_alone(tmp_path: Path) -> None:
 def test_an_issuer_of_ones_own_stands_without_the_parameters(tmp_path: Path) -> None:
     text = provider('preset = "okta"\nissuer = "https://a.okta.com/oauth2/default"')
     assert faults_by_key(tmp_path, text) == {}
+
+
+def test_an_issuer_of_a_national_cloud_stands_beside_the_tenant_that_its_tokens_must_name(
+    tmp_path: Path,
+) -> None:
+    issuer = f"https://login.microsoftonline.us/{TENANT}/v2.0"
+    text = provider(f'preset = "entra"\nissuer = "{issuer}"\ntenant = "{TENANT}"')
+    made = registration(loaded(tmp_path, text).settings.providers[0])
+    assert (made.issuer, made.signed_claims) == (issuer, (("tid", TENANT),))
 
 
 def test_the_steps_of_a_login_are_those_of_its_preset(tmp_path: Path) -> None:

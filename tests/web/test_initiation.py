@@ -152,3 +152,18 @@ async def test_on_another_host_of_ours_a_link_is_led_home_first(tmp_path: Path) 
         asked = f"{PREFIX}/initiate/demo?{urlencode({'iss': DEMO})}"
         answer = await gate.send(gate.inbound(asked, host="wiki.example.com"))
         assert (answer.status, header(answer, b"Location")) == (302, URL + asked)
+
+
+async def test_on_another_host_of_ours_a_form_goes_on_at_home(tmp_path: Path) -> None:
+    async with site(tmp_path) as gate:
+        sent = {"iss": DEMO, "target_link_uri": "/wiki?x=1&y=ü", "scope": "all"}
+        inbound = gate.inbound(
+            f"{PREFIX}/initiate/demo?z=1", method="POST", headers=FORM, host="wiki.example.com"
+        )
+        answer = await gate.send(inbound, urlencode(sent).encode())
+        location = header(answer, b"Location")
+        assert (answer.status, gate.issuers["demo"].begun, gate.transactions) == (303, [], [])
+        del sent["scope"]
+        assert location == f"{URL}{PREFIX}/initiate/demo?{urlencode(sent)}"
+        on = await gate.get(location.removeprefix(URL).replace("%C3%BC", "u"))
+        assert (on.status, gate.issuers["demo"].begun[0].return_to) == (303, "/wiki?x=1&y=u")

@@ -1,10 +1,11 @@
 """What programs are told about routes that take bearers."""
 
 import json
+from urllib.parse import unquote
 
 import pytest
 
-from gateway.errors import MethodRefused, NoSuchPage, Resource
+from gateway.errors import MethodRefused, NoSuchPage, RequestRejected, Resource
 from gateway.model.bearer import Bearer, Trusted
 from gateway.routing.table import Table
 from gateway.web.replies import Replies
@@ -49,6 +50,24 @@ def test_the_root_is_named_by_the_origin_alone() -> None:
     root = told_route("/", bearer=BEARER)
     told = json.loads(resources(root).handle(at(WELL_KNOWN, scheme="https", host="a.example")).body)  # type: ignore[arg-type]
     assert told["resource"] == "https://a.example"
+
+
+@pytest.mark.parametrize("path", ["/büro", "/a b", '/a"b', "/a:b@c"])
+def test_what_a_challenge_names_is_there_however_the_path_is_spelled(path: str) -> None:
+    found = resources(told_route(path, bearer=BEARER))
+    challenge = bearer_challenge(Resource(path=path, scopes=()), inbound(), {}).decode()
+    address = challenge.partition('resource_metadata="https://wiki.example.com')[2].rstrip('"')
+    path = unquote(address)
+    told = json.loads(found.handle(inbound(target=address.encode(), path=path, query=None)).body)
+    assert told["resource"] == f"https://wiki.example.com{address.removeprefix(WELL_KNOWN)}"
+    with pytest.raises(RequestRejected):
+        found.handle(inbound(target=address.replace("known", "%6bnown").encode(), path=path, query=None))
+
+
+def test_a_route_for_personal_tokens_alone_names_no_issuer() -> None:
+    route = told_route("/api", bearer=Bearer(issuers=(), personal="/api"))
+    told = json.loads(resources(route).handle(at(f"{WELL_KNOWN}/api")).body)  # type: ignore[arg-type]
+    assert told == {"resource": "https://wiki.example.com/api", "bearer_methods_supported": ["header"]}
 
 
 @pytest.mark.parametrize("tail", ["", "/", "/api/", "/api/x", "/api/open", "/nothing"])
