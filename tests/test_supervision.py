@@ -156,6 +156,19 @@ async def test_C01_sigterm_drains_every_worker(tmp_path: Path) -> None:
         assert await gateway.ended() == 0
 
 
+async def test_C01_a_second_sigterm_ends_every_worker_at_once(tmp_path: Path) -> None:
+    async with two_workers(tmp_path) as (gateway, app):
+        clients = await asking(gateway, app, 8)
+        gateway.signal()
+        await logged(gateway, "gateway.draining", 2)
+        gateway.signal()
+        assert await gateway.ended() == 0
+        assert gateway.log.count('"event":"gateway.stopped_at_once"') == 2
+        assert "Traceback" not in gateway.complaints
+        for client in clients:
+            client.close()
+
+
 async def test_workers_end_with_a_supervisor_that_is_killed(tmp_path: Path) -> None:
     async with two_workers(tmp_path) as (gateway, _):
         gateway.signal(signal.SIGKILL)
