@@ -26,6 +26,7 @@
     ├── FormRefused                403  a form without a valid CSRF token, or from another origin
     ├── PasswordRefused            400  a new password that is not taken; `fault` says why
     ├── AccountKept                409  the last way to sign in, or the one in use, is not given up
+    ├── OwnAccessKept              409  administrators do not shut themselves out
     ├── TargetRefused              400  a return target that could leave the gateway
     ├── LoginFailed                400  the issuer's answer, or the browser's, did not hold
     │   ├── LoginCancelled         403  the person or the issuer said no
@@ -254,6 +255,11 @@ class PasswordRefused(GatewayError):
 
 class AccountKept(GatewayError):
     code = "account_kept"
+    status = 409
+
+
+class OwnAccessKept(GatewayError):
+    code = "own_access_kept"
     status = 409
 
 

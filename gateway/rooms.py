@@ -318,6 +318,7 @@ class Rooms:
                 audit=self._audit,
                 clock=self._around.clock,
                 log=self._around.log,
+                counts=self._metrics,
             )
         )
 

@@ -4,6 +4,7 @@ import secrets
 from dataclasses import dataclass
 
 from gateway.bearer_rooms import PURPOSE, BearerRooms
+from gateway.console_rooms import ConsoleRooms, ConsoleTrade
 from gateway.flows.logout import Logout
 from gateway.flows.personal import Mint
 from gateway.flows.resume import Resume
@@ -19,6 +20,7 @@ from gateway.login_rooms import LoginRooms
 from gateway.model.cookies import CookieNames
 from gateway.model.event import Audit, Clock
 from gateway.observe.log import Log
+from gateway.observe.metrics import Metrics
 from gateway.observe.store_watch import StoreWatch, WatchedBooks
 from gateway.password_rooms import PasswordRooms
 from gateway.pipeline import Pipeline
@@ -30,6 +32,7 @@ from gateway.settings.addresses import url
 from gateway.settings.schema import Settings
 from gateway.store.database import Database
 from gateway.web.account import AccountPage
+from gateway.web.again import SignInAgain
 from gateway.web.client_jwks import ClientJwks
 from gateway.web.csrf import Csrf
 from gateway.web.endpoints import Endpoints
@@ -72,6 +75,7 @@ class WebTrade:
     audit: Audit
     clock: Clock
     log: Log
+    counts: Metrics
 
 
 class WebRooms:
@@ -96,6 +100,7 @@ class WebRooms:
         self._pages = Pages(
             replies=self._replies, prefix=self._prefix, issuers=[each.issuer for each in trade.issuers]
         )
+        self._again = SignInAgain(logins=self._logins, replies=self._replies, prefix=self._prefix)
         self._csrf = Csrf(
             mac=trade.ring.mac("csrf"), names=trade.names, scheme=url(settings.public_url).scheme
         )
@@ -126,6 +131,28 @@ class WebRooms:
             forward_auth=self._forward_auth(receiver, proxies, pipeline),
             resources=ProtectedResources(trade.table, replies=self._replies),
             client_jwks=ClientJwks(client_key_sets(trade.issuers), replies=self._replies),
+            console=self._console_rooms().console(),
+        )
+
+    def _console_rooms(self) -> ConsoleRooms:
+        trade = self._trade
+        return ConsoleRooms(
+            ConsoleTrade(
+                settings=trade.settings,
+                ring=trade.ring,
+                names=trade.names,
+                database=trade.database,
+                watch=trade.watch,
+                strategy=trade.strategy,
+                resume=trade.resume,
+                home=self._home,
+                again=self._again,
+                pages=self._pages,
+                replies=self._replies,
+                audit=trade.audit,
+                counts=trade.counts,
+                clock=trade.clock,
+            )
         )
 
     def _forward_auth(self, receiver: Receiver, proxies: TrustedProxies, pipeline: Pipeline) -> ForwardAuth:
@@ -178,6 +205,7 @@ class WebRooms:
             max_age=int(trade.settings.session.max_age),
             audit=trade.audit,
             logins=self._logins,
+            again=self._again,
             unlinking=Unlinking(
                 WatchedBooks(trade.database.users, trade.watch), passwords=self._passwords is not None
             ),

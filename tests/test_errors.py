@@ -30,6 +30,7 @@ WIRE = {
     "ProxyUntrusted": ("proxy_not_trusted", 403),
     "PasswordRefused": ("password_refused", 400),
     "AccountKept": ("account_kept", 409),
+    "OwnAccessKept": ("own_access_kept", 409),
     "FormRefused": ("csrf_failed", 403),
     "TargetRefused": ("bad_return_target", 400),
     "LoginFailed": ("OAuthCallbackError", 400),

@@ -83,7 +83,7 @@ async def _registered(asked: Asked) -> "Registered":
 def _token(path: Path | None) -> str | None:
     if path is None:
         return None
-    token = path.read_text(encoding="utf-8").strip()
+    token = path.read_text(encoding="utf-8", errors="replace").strip()
     if not token.isascii() or not token.isprintable() or not token:
         raise click.BadParameter("the file holds no token", param_hint="--registration-token")
     return token

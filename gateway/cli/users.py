@@ -1,6 +1,5 @@
 """`gateway users`: who may sign in, and with which roles."""
 
-import re
 from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -19,12 +18,12 @@ if TYPE_CHECKING:
     from gateway.store.database import Database
     from gateway.store.users import Users
 
-_ROLE = re.compile(r"[^\s,\x00-\x1f\x7f]{1,255}")
-
 
 def _checked_roles(_: click.Context, __: click.Parameter, roles: tuple[str, ...]) -> tuple[str, ...]:
+    from gateway.model.role import is_role
+
     for role in roles:
-        if _ROLE.fullmatch(role) is None or not role.isprintable():
+        if not is_role(role):
             raise click.BadParameter("a role is up to 255 printable characters without spaces and commas")
     return roles
 

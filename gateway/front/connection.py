@@ -293,7 +293,7 @@ class Connection(Intake):
     @property
     def congested(self) -> bool:
         """Whether the client reads slower than we write."""
-        return self.writing_paused
+        return self._paused
 
     @property
     def backlog(self) -> int:

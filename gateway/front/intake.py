@@ -38,6 +38,7 @@ _RELIED_ON = (
     "_messages",
     "_next_keepalive_close_time",
     "_pause_transport_reading",
+    "_paused",
     "_process_keepalive",
     "_request_count",
     "_resume_reading_if_drained",

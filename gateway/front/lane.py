@@ -124,15 +124,14 @@ class Lane:
         payload: StreamReader = EMPTY_PAYLOAD,
     ) -> bool:
         passage, outbound, pool = leaving
-        if payload.total_bytes != (outbound.length or 0):
-            return (
-                False  # what is missing would be taken from the next request, which may be another person's
-            )
+        length = outbound.length or 0
+        if payload.total_bytes != length:
+            return False  # what is missing would be taken from the next request, maybe another person's
         upstream = pool.idle(outbound)
         if upstream is None:
             return False
         self.ordinary.began(passage)
-        body = payload.read_nowait() if outbound.has_body else b""
+        body = payload.read_nowait() if length else b""
         Passing(self, connection, message, passage, outbound=outbound, body=body, upstream=upstream)
         return True
 
@@ -141,7 +140,6 @@ class Passing:
     """One request under way in the fast lane."""
 
     __slots__ = (
-        "_began",
         "_connection",
         "_lane",
         "_message",
@@ -167,7 +165,6 @@ class Passing:
         self._message = message
         self._passage = passage
         self._upstream = upstream
-        self._began = lane.monotonic()
         connection.passing = self
         self._reader: AnswerReader = upstream.begin(
             outbound.method, outbound.head + body, body_follows=False, told=self._moved
@@ -182,7 +179,7 @@ class Passing:
 
     def _moved(self) -> None:
         """The answer is here, or has begun, or will not come."""
-        self._passage.upstream_seconds = self._lane.monotonic() - self._began
+        self._passage.upstream_seconds = self._lane.monotonic() - self._passage.started
         if self._reader.complete:
             self._answer()
         elif self._reader.head_done:

@@ -66,9 +66,12 @@ class RequestLedger:
         # Whoever acts on behalf of a request runs in its task, or in one that it began.
         self._current: ContextVar[Passage | None] = ContextVar("passage", default=None)
 
-    def began(self, passage: Passage) -> None:
-        """Count a request in; what is audited from here on in this task is about it."""
+    def began(self) -> None:
+        """Count a request in."""
         self._counts.enter()
+
+    def concerns(self, passage: Passage) -> None:
+        """Take what is audited from here on in this task to be about *passage*."""
         self._current.set(passage)
 
     def upgraded(self, passage: Passage) -> None:
@@ -93,9 +96,8 @@ class RequestLedger:
     def ended(self, passage: Passage, error: BaseException | None) -> None:
         """Count a request out and write its line; *error* is what ended it other than well."""
         gone = error is not None and isinstance(error, ConnectionError | CancelledError)
-        if not passage.status:
-            passage.status = _CLIENT_GONE if gone else 500
-        if passage.status == _SWITCHING:
+        status = passage.status = passage.status or (_CLIENT_GONE if gone else 500)
+        if status == _SWITCHING:
             self._counts.websocket_closed()
         else:
             self._counts.leave()
@@ -106,13 +108,13 @@ class RequestLedger:
         self._counts.request(
             route=route,
             method=method,
-            status=passage.status,
+            status=status,
             duration=duration,
             upstream=passage.upstream_seconds,
             decision=passage.decision,
             reason=passage.reason,
         )
-        if self._log.takes(level_of(passage.status, route=route)):  # a line costs more than all the rest
+        if self._log.takes(level_of(status, route=route)):  # a line costs more than all the rest
             self._log.request(_line(passage, inbound, route, duration, host=_host(inbound, error)))
         if error is not None and not gone and not _refused(error):
             self._log.event("warning", "request.fault", _cause(passage, error))

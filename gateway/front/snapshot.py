@@ -48,9 +48,10 @@ class OwnEndpoints(Protocol):
 
 
 class Ledger(Protocol):
-    """Told of every request when it begins and when it is over, and of an upgrade in between."""
+    """Told of every request: when it begins, leaves HTTP, is over; and which one a task is serving."""
 
-    def began(self, passage: Passage) -> None: ...
+    def began(self) -> None: ...
+    def concerns(self, passage: Passage) -> None: ...
     def upgraded(self, passage: Passage) -> None: ...
     def ended(self, passage: Passage, error: BaseException | None) -> None: ...
 
@@ -160,6 +161,7 @@ class Snapshot:
         self, connection: Connection, passage: Passage, body: RequestBody, reply: ClientReply, work: Work
     ) -> bool:
         """See a request that has begun through to its end by *work*; say whether another may follow."""
+        self._ledger.concerns(passage)
         error: BaseException | None = None
         try:
             error = await self._worked(passage, body, reply, work)
@@ -272,9 +274,10 @@ class Snapshot:
 
     def resumed(self, course: Course) -> Passage:
         """Return the passage of one more request on *course*."""
-        passage = self._new_passage(course.inbound.peer)
-        passage.inbound = course.inbound
-        return passage
+        inbound = course.inbound
+        return Passage(
+            request_id=self._receiver.next_id(), peer=inbound.peer, started=self._monotonic(), inbound=inbound
+        )
 
     def identified(self, passage: Passage) -> None:
         """Give what was received the id of its passage: on a course it still has another's."""
@@ -292,7 +295,7 @@ class Snapshot:
 
     def began(self, passage: Passage) -> None:
         self.running.enter(passage)
-        self._ledger.began(passage)
+        self._ledger.began()
 
     def ended(self, passage: Passage, error: BaseException | None) -> None:
         self.running.leave(passage)

@@ -102,14 +102,11 @@ def _r_and_s(signature: bytes) -> bytes:
 
 
 class SigningKeys:
-    """The signing keys of a gateway: the first signs, all are published."""
+    """The signing keys of a gateway, of which `current` signs, the first; all are published."""
 
     def __init__(self, keys: Sequence[SigningKey]) -> None:
         self._keys = tuple(keys)
-
-    @property
-    def current(self) -> SigningKey:
-        return self._keys[0]
+        self.current = self._keys[0]
 
     @property
     def kids(self) -> tuple[str, ...]:

@@ -56,23 +56,25 @@ class Outbox:
 
     def write(self, data: bytes) -> None:
         """Send *data*, after whatever was written before."""
-        self.size += len(data)
-        if not self._held:
-            if self.size > MOST or self._transport.get_write_buffer_size():
-                self.size = 0
-                self._transport.write(data)
-                return
+        if self._held:
+            self._held.append(data)
+            self.size += len(data)
+            if self.size > MOST:
+                self.flush()
+        elif len(data) > MOST or self._transport.get_write_buffer_size():
+            self._transport.write(data)
+        else:
+            self._held.append(data)
+            self.size = len(data)
             self._turn.add(self)
-        self._held.append(data)
-        if self.size > MOST:
-            self.flush()
 
     def flush(self) -> None:
         """Hand over everything that is held back; a transport that is closing takes nothing more."""
         held = self._held
         if not held:
             return
-        self._held = []
+        data = held[0] if len(held) == 1 else b"".join(held)
+        held.clear()
         self.size = 0
         if not self._transport.is_closing():
-            self._transport.write(held[0] if len(held) == 1 else b"".join(held))
+            self._transport.write(data)

@@ -44,13 +44,14 @@ class _Timing:
 
 
 class _Tally:
-    """How many requests came of one route, method, status and decision; `duration` is the route's."""
+    """How many requests came of one route, method, status and decision; the timings are the route's."""
 
-    __slots__ = ("count", "duration")
+    __slots__ = ("count", "duration", "upstream")
 
     def __init__(self, duration: _Timing) -> None:
         self.count = 0
         self.duration = duration
+        self.upstream: _Timing | None = None  # a route without any upstream has no series
 
 
 class Metrics:
@@ -104,6 +105,12 @@ class Metrics:
             "gateway_token_revocations",
             "Provider tokens given up with their session.",
             ("provider", "outcome"),
+            registry=registry,
+        )
+        self._administered = Counter(
+            "gateway_admin_actions",
+            "Changes that administrators asked the console for.",
+            ("action", "outcome"),
             registry=registry,
         )
         self._bearers = Counter(
@@ -166,7 +173,10 @@ class Metrics:
         tally.count += 1
         tally.duration.observe(duration)
         if upstream is not None:
-            _timing(self._upstream, route).observe(upstream)
+            timing = tally.upstream
+            if timing is None:
+                timing = tally.upstream = _timing(self._upstream, route)
+            timing.observe(upstream)
 
     def _tally(self, route: str, method: str, status: int, decision: str, reason: str) -> "_Tally":
         known, code = method if method in METHODS else "other", status if 100 <= status <= 599 else 0
@@ -206,6 +216,10 @@ class Metrics:
     def token_revocation(self, *, provider: str, outcome: str) -> None:
         """Count one session's tokens given up: `revoked`, `refused`, `outage`, or only `wiped`."""
         self._revocations.labels(provider, outcome).inc()
+
+    def administered(self, *, action: str, outcome: str) -> None:
+        """Count an *action* in the console, such as `users.disable`, with its outcome."""
+        self._administered.labels(action=action, outcome=outcome).inc()
 
     def bearer(self, *, result: str) -> None:
         """Count one token that was verified: `accepted`, `outage`, `stranger`, or why it was refused."""

@@ -17,6 +17,7 @@ from gateway.relying_party.strict_json import JsonRefused, read_object
 
 _LARGEST = 256 * 1024
 _METHODS = ("client_secret_basic", "client_secret_post")
+_LAST_MOMENT = 253_402_300_799  # of the year 9999
 _PRINTABLE = re.compile(r"[\x20-\x7e]{1,1024}")
 
 
@@ -110,12 +111,11 @@ def _read(document: dict[str, object], issuer: str, wishes: Wishes) -> Registere
     method = document.get("token_endpoint_auth_method", "client_secret_basic")
     if method not in _METHODS:
         raise IssuerUnavailable(f"{issuer}: registered us with an authentication that was not asked for")
-    expires = document.get("client_secret_expires_at")
     return Registered(
         client_id=_text(document, "client_id", issuer),
         client_secret=_text(document, "client_secret", issuer),
         client_auth=str(method),
-        expires_at=expires if isinstance(expires, int) and expires > 0 else None,
+        expires_at=_end(document.get("client_secret_expires_at")),
         management=_management(document),
     )
 
@@ -125,6 +125,13 @@ def _text(document: dict[str, object], name: str, issuer: str) -> str:
     if not isinstance(value, str) or not _PRINTABLE.fullmatch(value) or value != value.strip():
         raise IssuerUnavailable(f"{issuer}: registration brought no usable {name}")
     return value
+
+
+def _end(expires: object) -> int | None:
+    """Return when a secret ends; 0 is never (3.2.1), and so is what no calendar has."""
+    if isinstance(expires, bool) or not isinstance(expires, int):
+        return None
+    return expires if 0 < expires <= _LAST_MOMENT else None
 
 
 def _management(document: dict[str, object]) -> dict[str, str] | None:

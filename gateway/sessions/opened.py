@@ -30,10 +30,8 @@ class OpenedCookies:
         self._most = most
         self._opened: dict[bytes, Opened] = {}
         self._lines: dict[bytes, Opened] = {}
-
-    def in_line(self, line: bytes) -> Opened | None:
-        """Return what a whole `Cookie` line was found to hold before, and nothing else of ours."""
-        return self._lines.get(line)
+        self.in_line = self._lines.get
+        """Return what a whole `Cookie` line was found to hold before, and nothing else of ours, or None."""
 
     def keep_line(self, line: bytes, opened: Opened) -> None:
         """Remember that *line* holds exactly one cookie of ours, which opened."""

@@ -50,13 +50,22 @@ class AuditTrail:
                 return await writing.change(delete(audit).where(audit.c.id.in_(gone)))
 
     async def entries(
-        self, *, user_id: str = "", event: str = "", since: int = 0, limit: int = 100
+        self,
+        *,
+        user_id: str = "",
+        event: str = "",
+        since: int = 0,
+        before: int | None = None,
+        limit: int = 100,
     ) -> tuple[AuditEntry, ...]:
         """Return the newest *limit* entries that fit, the oldest of them first.
 
-        *event* is a name, or the beginning of names up to a dot; *since* a Unix second.
+        *event* is a name, or the beginning of names up to a dot; *since* a Unix second; *before* the id of
+        an entry, of which only older ones fit.
         """
         query = select(audit).where(audit.c.ts >= since).order_by(audit.c.id.desc()).limit(limit)
+        if before is not None:
+            query = query.where(audit.c.id < before)
         if user_id:
             query = query.where(audit.c.user_id == user_id)
         if event:

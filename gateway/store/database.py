@@ -21,6 +21,7 @@ from gateway.store.provider_grants import ProviderGrants
 from gateway.store.sessions import Sessions
 from gateway.store.sign_ins import SignIns
 from gateway.store.standing import Lookup
+from gateway.store.user_pages import UserPages
 from gateway.store.users import Users
 from gateway.store.writer import Writer
 
@@ -52,6 +53,7 @@ class Database:
         self.sessions = Sessions(writer, lookup)
         self.audit = AuditTrail(engine, of_audit)
         self.users = Users(writer, clock=clock, randomness=randomness)
+        self.user_pages = UserPages(writer)
         self.known = standings.known
         self.version = standings.version
         self.standing = standings.standing

@@ -19,7 +19,7 @@ from gateway.model.identity import Account, User, VerifiedLogin
 from gateway.model.role import EarnedRole
 from gateway.store.account_claims import as_kept
 from gateway.store.endings import raise_epoch
-from gateway.store.tables import BY_HAND, accounts, passwords, user_roles, users
+from gateway.store.tables import BY_HAND, accounts, passwords, personal_tokens, user_roles, users
 from gateway.store.user_rows import accounts_where_user, as_account, as_users, users_where
 from gateway.store.writer import Transaction
 
@@ -52,6 +52,20 @@ class Ledger:
         """Say whether the user can sign in with a password."""
         query = select(passwords.c.user_id).where(passwords.c.user_id == user_id)
         return await self._transaction.row(query) is not None
+
+    async def set_enabled(self, user_id: str, *, enabled: bool) -> User | None:
+        """Let the user in again, or shut them out; return them, None where they are gone.
+
+        Shutting out raises the epoch and removes their personal tokens, so that enabling later revives
+        neither sessions nor tokens.
+        """
+        await self._transaction.change(update(users).where(users.c.id == user_id).values(enabled=enabled))
+        if not enabled:
+            await raise_epoch(self._transaction, user_id)
+            await self._transaction.change(
+                delete(personal_tokens).where(personal_tokens.c.user_id == user_id)
+            )
+        return await self.user(user_id)
 
     async def set_password(self, user_id: str, new: str) -> None:
         """Give a user who has none the password with the hash *new*."""

@@ -9,9 +9,11 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, RowMapping, Select, bindparam, delete, insert, select, update
 
+from gateway.model.cursor import Cursor
 from gateway.model.event import Clock
 from gateway.model.session import Session, SignIn, public_name, session_key
 from gateway.store.endings import SWEEP, deny
+from gateway.store.keyset import following
 from gateway.store.session_keys import issuer_keys
 from gateway.store.tables import denied_sessions, sign_ins, users
 from gateway.store.writer import Transaction, Writer
@@ -70,6 +72,20 @@ class SignIns:
         async with self._writer.read() as transaction:
             rows = await transaction.rows(query.order_by(*_NEWEST_FIRST))
         return tuple(map(_as_sign_in, rows))
+
+    async def page(
+        self, *, after: Cursor | None = None, limit: int, begun_after: int = 0
+    ) -> tuple[SignIn, ...]:
+        """Return *limit* of everybody's sessions that hold, the newest first, those that follow *after*.
+
+        A cursor names a session by when it began and its public id.
+        """
+        query = self._holding().where(sign_ins.c.started_at > begun_after)
+        if after is not None:
+            query = query.where(following(after, sign_ins.c.started_at, sign_ins.c.public_id))
+        query = query.order_by(sign_ins.c.started_at.desc(), sign_ins.c.public_id).limit(limit)
+        async with self._writer.read() as transaction:
+            return tuple(map(_as_sign_in, await transaction.rows(query)))
 
     async def named(self, beginning: str) -> tuple[SignIn, ...]:
         """Return the sessions that hold and whose public id begins with *beginning*, the newest first."""

@@ -3,14 +3,13 @@
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 
-from sqlalchemy import delete, select, update
+from sqlalchemy import delete, select
 
 from gateway.model.email import email_key
 from gateway.model.event import Clock
 from gateway.model.identity import Account, User
-from gateway.store.endings import raise_epoch
 from gateway.store.ledger import Ledger, Randomness
-from gateway.store.tables import accounts, passwords, personal_tokens, users
+from gateway.store.tables import accounts, passwords, users
 from gateway.store.user_rows import accounts_where_user, as_account, as_users, users_where
 from gateway.store.writer import Writer
 
@@ -84,17 +83,10 @@ class Users:
     async def set_enabled(self, user_id: str, *, enabled: bool) -> User | None:
         """Let the user in again, or shut them out and end their sessions; None where they are gone.
 
-        Shutting out raises the epoch and removes their personal tokens, so that enabling later revives
-        neither sessions nor tokens.
+        Enabling later revives neither sessions nor personal tokens.
         """
-        async with self._writer.write() as transaction:
-            await transaction.change(update(users).where(users.c.id == user_id).values(enabled=enabled))
-            if not enabled:
-                await raise_epoch(transaction, user_id)
-                mine = personal_tokens.c.user_id == user_id
-                await transaction.change(delete(personal_tokens).where(mine))
-            found = as_users(await transaction.rows(users_where(users.c.id == user_id)))
-        return found[0] if found else None
+        async with self.ledger() as ledger:
+            return await ledger.set_enabled(user_id, enabled=enabled)
 
     async def change_roles(
         self, user_id: str, *, grant: Sequence[str] = (), revoke: Sequence[str] = ()

@@ -126,13 +126,16 @@ class AnswerReader:
             self._parser = HttpResponseParser(self)
             self._forget_head()
             return data
-        self._accept(known)
+        self.head = known
+        self.head_done = True
+        self.reusable = known.lasting
         self._frame(known, chunked=False)
-        if self._framing is _BY_LENGTH and self._remaining == len(data) - end:
-            self._append(data[end:])  # all of it, and nothing else
-            self._end()
+        rest = data[end:]
+        if self._framing is _BY_LENGTH and self._remaining == len(rest):  # all of it, and nothing else
+            self.chunks.append(rest)
+            self.complete = True
             return b""
-        return data[end:]
+        return rest
 
     def _feed_head(self, data: bytes) -> bytes:
         """Read *data* as far as the head goes, and return the rest."""

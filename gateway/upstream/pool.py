@@ -180,7 +180,7 @@ class Pool:
         self._witness.fared_well()
         if self._closing is not None:
             connection.drop()
-        elif not self._hand(connection):
+        elif not (self._waiting and self._hand(connection)):
             self._idle.append(connection)
 
     def release(self, connection: Connection, successor: Released) -> None:

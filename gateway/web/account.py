@@ -2,7 +2,6 @@
 
 import re
 from collections.abc import Sequence
-from datetime import UTC, datetime
 from typing import Protocol
 
 from gateway.errors import LoginRequired, NoSuchPage, SignOutIncomplete
@@ -18,11 +17,12 @@ from gateway.model.identity import Account
 from gateway.model.login import LinkIntent
 from gateway.model.session import Session, SignIn
 from gateway.sessions.strategy import Strategy, public_id
+from gateway.web.again import SignInAgain
 from gateway.web.browsers import described
 from gateway.web.csrf import Csrf
+from gateway.web.moments import moment_told
 from gateway.web.pages import Pages
 from gateway.web.person import display_name
-from gateway.web.purpose import sign_in_again
 from gateway.web.query import Fields
 from gateway.web.replies import FORGET, Replies
 from gateway.web.visit import Visit
@@ -66,6 +66,7 @@ class AccountPage:
         max_age: int,
         audit: Audit,
         logins: Logins,
+        again: SignInAgain,
         unlinking: Unlinking,
         strategy: Strategy,
         passwords: PasswordProvider | None,
@@ -84,6 +85,7 @@ class AccountPage:
         self._max_age = max_age
         self._audit = audit
         self._logins = logins
+        self._again = again
         self._unlinking = unlinking
         self._strategy = strategy
         self._passwords = passwords
@@ -95,7 +97,6 @@ class AccountPage:
         self._clock = clock
         self._here = f"{prefix}/account"
         self._signed_out = f"{prefix}/signout"
-        self._signin = f"{prefix}/signin?return_to={self._here}"
 
     async def show(self, visit: Visit) -> Answer:
         """GET /account. Raises LoginRequired where nobody is signed in."""
@@ -129,7 +130,7 @@ class AccountPage:
         """POST /account/link/{provider}: add a way to sign in, after a new login if this one is old."""
         session, _ = await self._asked_by(visit)
         if self._is_stale(session):
-            return await self._sign_in_again(visit, session)
+            return await self._again.lead(visit, session, back=self._here)
         intent = LinkIntent(user_id=session.identity.user_id, session_id=session.id)
         departure = await self._logins.start(
             visit.tail,
@@ -147,7 +148,7 @@ class AccountPage:
         """
         session, fields = await self._asked_by(visit)
         if self._is_stale(session):
-            return await self._sign_in_again(visit, session)
+            return await self._again.lead(visit, session, back=self._here)
         user_id = session.identity.user_id
         handle = fields.one("account") or ""
         unlinked = await self._unlinking.unlink(user_id, handle, in_use=_key_in_use(session), but=session.id)
@@ -167,18 +168,6 @@ class AccountPage:
         if session is None:
             raise LoginRequired("account page")
         return session, fields
-
-    async def _sign_in_again(self, visit: Visit, session: Session) -> Answer:
-        if session.provider not in {provider.id for provider in self._logins.providers}:
-            return self._replies.redirect(sign_in_again(self._signin, session))
-        departure = await self._logins.start(
-            session.provider,
-            inbound=visit.inbound,
-            return_to=self._here,
-            persistent=session.persistent,
-            hints={"prompt": "login"},
-        )
-        return self._replies.redirect(departure.location, cookies=departure.cookies)
 
     def _tell(self, session: Session, unlinked: Unlinked) -> None:
         self._audit(
@@ -224,8 +213,8 @@ class AccountPage:
             "browser": described(sign_in.browser),
             "address": sign_in.address,
             "provider": names.get(sign_in.provider, sign_in.provider),
-            "started": _told(sign_in.started_at),
-            "seen": _told(sign_in.last_seen_at),
+            "started": moment_told(sign_in.started_at),
+            "seen": moment_told(sign_in.last_seen_at),
             "current": sign_in.public_id == public_id(session.id),
         }
 
@@ -269,8 +258,3 @@ class AccountPage:
 
 def _key_in_use(session: Session) -> tuple[str, str, str]:
     return session.provider, session.issuer, session.subject
-
-
-def _told(moment: int) -> str:
-    """Return a time as people read it; which zone theirs is, nobody here knows."""
-    return datetime.fromtimestamp(moment, UTC).strftime("%-d %b %Y, %H:%M UTC")

@@ -8,6 +8,7 @@ from gateway.model.inbound import Inbound
 from gateway.passage import Passage
 from gateway.web.account import AccountPage
 from gateway.web.client_jwks import ClientJwks
+from gateway.web.console import Console
 from gateway.web.forward_auth import ForwardAuth
 from gateway.web.home import Handler, Home
 from gateway.web.initiation import Initiation
@@ -44,6 +45,7 @@ class Endpoints:
         forward_auth: ForwardAuth,
         resources: ProtectedResources,
         client_jwks: ClientJwks,
+        console: Console,
     ) -> None:
         self._resources = resources
         self._prefix = prefix
@@ -61,8 +63,9 @@ class Endpoints:
             "/providers": {"GET": programs.providers},
             "/jwks.json": {"GET": programs.jwks},
             "/error": {"GET": programs.error},
+            **console.exact,
         }
-        self._with_provider: Mapping[str, Methods] = {
+        self._named: Mapping[str, Methods] = {
             "/signin": {"GET": home.starts(signin.follow), "POST": signin.start},
             "/callback": {"GET": home.only(signin.callback), "POST": signin.receive},
             "/initiate": {"GET": home.only(initiation.follow), "POST": initiation.receive},
@@ -72,6 +75,7 @@ class Endpoints:
             "/backchannel-logout": {"POST": issuer_logout.backchannel},
             "/client-jwks": {"GET": client_jwks.show},
             "/frontchannel-logout": {"GET": issuer_logout.frontchannel},
+            **console.named,
         }
 
     def covers(self, path: str) -> bool:
@@ -109,7 +113,7 @@ class Endpoints:
         if methods is not None:
             return methods, ""
         head, _, tail = local.rpartition("/")
-        methods = self._with_provider.get(head)
+        methods = self._named.get(head)
         if local == path or methods is None or not tail:
             raise NoSuchPage(path)
         return methods, tail

@@ -53,6 +53,7 @@ class ErrorPages:
             Way.HOME: "/",
             Way.LOGIN: self._signin,
             Way.ACCOUNT: f"{prefix}/account",
+            Way.CONSOLE: f"{prefix}/admin/",
             Way.NONE: "",
         }
 

@@ -13,7 +13,7 @@ from gateway.model.answer import Answer
 from gateway.model.inbound import RawHeaders
 from gateway.web.replies import Replies, set_cookies
 
-_STYLE = "style.css"
+_STYLES = ("style.css", "console.css")
 _TEMPLATES = (
     "signin.html",
     "signout.html",
@@ -22,6 +22,9 @@ _TEMPLATES = (
     "tokens.html",
     "error.html",
     "cancelled.html",
+    "console_users.html",
+    "console_user.html",
+    "console_sessions.html",
 )
 _NOTHING = '<!doctype html><html lang="en"><meta charset="utf-8"><title>Sign-out</title></html>'
 _LATER = "8d1c5ab2-said-later"
@@ -55,14 +58,13 @@ class Pages:
         )
         environment.globals["prefix"] = prefix
         self._templates = {name: environment.get_template(name) for name in _TEMPLATES}
-        style = environment.get_template(_STYLE).render().encode()
-        digest = base64.b64encode(hashlib.sha256(style).digest()).decode()
-        self._closed = _policy(digest, "'none'")
-        self._forms = _policy(digest, "'self'")
+        styles = " ".join(f"'sha256-{_digest(environment.get_template(each).render())}'" for each in _STYLES)
+        self._closed = _policy(styles, "'none'")
+        self._forms = _policy(styles, "'self'")
         # Browsers hold every redirect that follows a form to form-action (CSP 3, 4.2.6), so also those
         # by which an issuer hands on to another one, whose address nobody here knows: all of https.
         self._framing = {issuer: _framing_policy(issuer) for issuer in issuers}
-        self._departures = _policy(digest, " ".join(["'self'", "https:", *_plain_origins(issuers)]))
+        self._departures = _policy(styles, " ".join(["'self'", "https:", *_plain_origins(issuers)]))
 
     def prepared(self, name: str, facts: Mapping[str, object], *, but: str) -> Prepared:
         """Return a page without forms in which everything is said *but* the fact of that name."""
@@ -95,9 +97,13 @@ class Pages:
         return self._replies.page(html, policy=policy, status=status, headers=headers)
 
 
-def _policy(digest: str, form_action: str) -> bytes:
+def _digest(style: str) -> str:
+    return base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()
+
+
+def _policy(styles: str, form_action: str) -> bytes:
     return (
-        f"default-src 'none'; style-src 'sha256-{digest}'; form-action {form_action}; "
+        f"default-src 'none'; style-src {styles}; form-action {form_action}; "
         "frame-ancestors 'none'; base-uri 'none'"
     ).encode()
 

@@ -10,6 +10,7 @@ class Way(StrEnum):
     HOME = "home"
     LOGIN = "login"
     ACCOUNT = "account"
+    CONSOLE = "console"
     NONE = ""
 
 
@@ -136,6 +137,13 @@ _BY_CODE = {
         "another way first, then repeat it from your account page.",
         way=Way.ACCOUNT,
         label="Go to your account",
+    ),
+    "own_access_kept": Words(
+        title="You cannot shut yourself out",
+        text="Nothing was changed. Who is an administrator neither disables themselves nor takes the role "
+        "admin from themselves, so that there is always one left: ask another administrator to do it.",
+        way=Way.CONSOLE,
+        label="Back to the console",
     ),
     "bad_return_target": _home(
         "This link leads elsewhere",

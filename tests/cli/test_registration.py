@@ -69,6 +69,19 @@ async def test_a_secret_that_ends_is_told(tmp_path: Path) -> None:
     assert "ends on 15 January 2027" in result.output
 
 
+async def test_a_file_that_holds_no_token_is_wrong_usage(tmp_path: Path) -> None:
+    async with RegisteringIssuer() as issuer:
+        for content in (b"", b"\xff\xfe", "ü".encode(), b"a\x00b"):
+            (tmp_path / "token").write_bytes(content)
+            result = await init(
+                tmp_path / "new",
+                *("--register", issuer.url, "--public-url", URL),
+                *("--registration-token", str(tmp_path / "token")),
+            )
+            assert (result.exit_code, "holds no token" in result.output) == (2, True)
+        assert issuer.registered == []
+
+
 async def test_wrong_usage_is_2(tmp_path: Path) -> None:
     (tmp_path / "token").touch()
     for arguments in (

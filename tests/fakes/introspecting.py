@@ -13,6 +13,8 @@ import secrets
 from typing import Any
 
 from aiohttp import web
+from joserfc import jwe
+from joserfc.jwk import OctKey
 
 from tests.fakes.issuer import ABSENT, FAULTS, Claims, HostileIssuer, b64, public_key_as_secret, rsa_key, sign
 
@@ -37,6 +39,7 @@ INTROSPECTION_FAULTS = {
     "asked_unsigned_as_signed": "JSON that calls itself signed",
     "asked_alg_none": "signed by nothing",
     "asked_foreign_key": "signed by a key that is not published, under the published kid",
+    "asked_encrypted": "signed, and encrypted round that (RFC 9701 5), which nobody asked for",
     "asked_hs256": "HS256 with the public key as the secret",
     "no_introspection": "the metadata has no introspection_endpoint",
     "http_introspection": "the endpoint is plain http beyond this machine",
@@ -105,7 +108,9 @@ class IntrospectingIssuer(HostileIssuer):
         if "asked_active_missing" in self.faults:
             del answer["active"]
         if self.signs and "asked_unsigned" not in self.faults:
-            return web.Response(text=self._signed(answer), content_type=SIGNED)
+            text = self._signed(answer)
+            encrypted = "asked_encrypted" in self.faults
+            return web.Response(text=_encrypted(text) if encrypted else text, content_type=SIGNED)
         return self._plain(answer)
 
     def _plain(self, answer: Claims) -> web.Response:
@@ -162,3 +167,8 @@ class IntrospectingIssuer(HostileIssuer):
             return sign({**header, "alg": "HS256"}, payload, public_key_as_secret(self.key))
         key = rsa_key("foreign") if "asked_foreign_key" in self.faults else self.key
         return sign(header, payload, key)
+
+
+def _encrypted(text: str) -> str:
+    header = {"alg": "dir", "enc": "A256GCM", "typ": "token-introspection+jwt", "cty": "JWT"}
+    return jwe.encrypt_compact(header, text, OctKey.generate_key(256))

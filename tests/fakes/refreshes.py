@@ -21,7 +21,7 @@ from tests.fakes.logins import session_of
 
 SESSION = session_of("u-1", authenticated_at=100)
 PATIENCE = 60.0
-QUICK = Pace(life=2.0, beat=0.05, look=0.02, doubt=0.05, writing=5.0)
+QUICK = Pace(life=2.0, beat=0.05, look=0.02, doubt=0.07, writing=5.0)
 
 
 def tokens(number: int) -> ProviderTokens:
@@ -77,7 +77,7 @@ class Node:
             database.provider_grants, sealer=ring.sealer("provider-tokens"), mac=ring.mac("refresh-token")
         )
         monotonic = asyncio.get_running_loop().time
-        presentations = Presentations(
+        self.presentations = Presentations(
             self.grants,
             store=database.provider_grants,
             locks=database.locks,
@@ -93,7 +93,7 @@ class Node:
         )
         self.refreshes = Refreshes(
             self.grants,
-            presentations,
+            self.presentations,
             store=database.provider_grants,
             places=Places(["corp"], monotonic=monotonic),
             clock=clock,

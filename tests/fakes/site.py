@@ -49,6 +49,7 @@ from gateway.sessions.stateless import Stateless
 from gateway.sessions.strategy import Policy
 from gateway.store.database import Database
 from gateway.web.account import AccountPage
+from gateway.web.again import SignInAgain
 from gateway.web.client_jwks import ClientJwks
 from gateway.web.csrf import Csrf
 from gateway.web.endpoints import Endpoints
@@ -65,6 +66,7 @@ from gateway.web.resources import ProtectedResources
 from gateway.web.signin import SignIn
 from gateway.web.signout import SignOut
 from tests.fakes.clock import FakeClock
+from tests.fakes.console import console
 from tests.fakes.databases import opened
 from tests.fakes.forward_auth import forward_auth
 from tests.fakes.jar import Jar
@@ -213,9 +215,9 @@ class Site:
         inbound = self.inbound(target, method="POST", headers=(*form, *headers))
         return await self.send(inbound, urlencode(sent).encode())
 
-    def token(self) -> str:
-        """Return a CSRF token for the browser, as any page of ours carries one."""
-        csrf = Csrf(mac=self.ring.mac("csrf"), names=self.names, scheme="https")
+    def token(self, purpose: str = "csrf") -> str:
+        """Return a CSRF token for the browser, as any page of ours carries one, or those of *purpose*."""
+        csrf = Csrf(mac=self.ring.mac(purpose), names=self.names, scheme="https")
         token = csrf.issue(self.browser.headers())
         self.browser.take(token.cookies)
         return token.text
@@ -362,6 +364,7 @@ def _composed(
     pages = Pages(replies=replies, prefix=PREFIX, issuers=[issuer.url for issuer in issuers.values()])
     csrf = Csrf(mac=ring.mac("csrf"), names=names, scheme="https")
     errors = ErrorPages(pages=pages, replies=replies, targets=targets, public_url=URL, prefix=PREFIX)
+    again = SignInAgain(logins=logins, replies=replies, prefix=PREFIX)
     home = Home(targets=targets, replies=replies, public_url=URL, prefix=PREFIX)
     endpoints = Endpoints(
         prefix=PREFIX,
@@ -397,6 +400,7 @@ def _composed(
             max_age=policy.max_age,
             audit=events.append,
             logins=logins,
+            again=again,
             unlinking=Unlinking(database.users, passwords=by_password is not None),
             strategy=sessions,
             passwords=by_password.provider if by_password else None,
@@ -463,6 +467,19 @@ def _composed(
         ),
         forward_auth=forward_auth(errors=errors, replies=replies, resume=resume, clock=clock),
         client_jwks=ClientJwks({"demo": {"keys": []}}, replies=replies),
+        console=console(
+            database=database,
+            sessions=sessions,
+            again=again,
+            home=home,
+            ring=ring,
+            names=names,
+            pages=pages,
+            replies=replies,
+            events=events,
+            clock=clock,
+            prefix=PREFIX,
+        ),
     )
     return Site(
         clock=clock,

@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 
+import msgspec
 import pytest
 
 from gateway.flows.grants import BookWithGrants, Grant, Grants
@@ -48,6 +49,18 @@ async def test_B044_a_sealed_grant_opens_in_its_own_row_and_column_alone() -> No
     assert kept.with_outcome(record, tag, outcome).tokens == TOKENS
     assert kept.with_outcome(record, b"u" * 32, outcome).tokens is None
     assert kept.with_outcome(record, tag, record.sealed).tokens is None
+
+
+async def test_B133_what_a_newer_release_sealed_does_not_open() -> None:
+    kept, store = grants()
+    await kept.keep(SESSION, TOKENS)
+    (record,) = store.records.values()
+    sealer = KeyRing([b"s" * 32], scope="https://gate.example.com").sealer("provider-tokens")
+    row = b"provider_grants.sealed\0" + record.key
+    for content in ([1, None], [2, None], [2, None, "more"], [1, {"access_token": 7}], {"form": 1}):
+        sealed = sealer.seal(msgspec.msgpack.encode(content), bound=row)
+        opens = kept.opened(replace(record, sealed=sealed)) is not None
+        assert opens is (content == [1, None])
 
 
 async def test_B130_under_a_retired_key_there_is_no_grant() -> None:

@@ -8,7 +8,7 @@ import pytest
 
 from gateway.errors import GrantForeign, GrantRefused, IssuerUnavailable, RefreshUnverified
 from tests.fakes.databases import hand, locked
-from tests.fakes.refreshes import SESSION, nodes, tokens
+from tests.fakes.refreshes import QUICK, SESSION, nodes, tokens
 
 
 async def test_B142_a_token_whose_presenters_died_twice_is_not_presented_again(tmp_path: Path) -> None:
@@ -65,6 +65,54 @@ async def test_B137_a_refusal_is_not_believed_where_another_has_won(tmp_path: Pa
         assert result is not None
         assert result.tokens == tokens(9)
         assert (fast.counted, fast.written) == (["overtaken"], [])
+
+
+@pytest.mark.parametrize("comes", [True, False])
+async def test_B137_a_refusal_of_a_token_that_another_presented_is_doubted_for_a_while(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, comes: bool
+) -> None:
+    async with nodes(tmp_path) as (issuer, (node,)):
+        grant, store, sleep = await node.grant(), node.database.provider_grants, asyncio.sleep
+        tag = node.grants.tag_of(grant)
+        slow = await store.begin(grant.record, spent=tag, holder="slow, and taken for dead")
+        ours = await store.begin(grant.record, spent=tag, holder="ours", dead=slow.lease)
+        issuer.presented.append("rt-1")  # by the slow one
+        doubts: list[float] = []
+
+        async def slept(seconds: float) -> None:
+            if seconds != QUICK.doubt:
+                await sleep(seconds)
+                return
+            doubts.append(seconds)
+            if comes:
+                assert await store.finish(node.grants.replaced(grant, tokens(9)), slow.lease)
+
+        monkeypatch.setattr("gateway.flows.presentation.asyncio.sleep", slept)
+        assert ours.record is not None
+        found = node.grants.opened(ours.record)
+        assert found is not None
+        result = await node.presentations.present(found, ours.lease, SESSION, None)
+        assert result is not None
+        assert (result.tokens, len(doubts)) == (tokens(9) if comes else None, 1)
+        assert node.counted == ["overtaken" if comes else "refused"]
+
+
+async def test_B137_a_refusal_of_a_token_that_nobody_else_presented_is_believed_at_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with nodes(tmp_path) as (issuer, (node,)):
+        grant, sleep, doubts = await node.grant(), asyncio.sleep, []
+        issuer.fault = GrantRefused("no")
+
+        async def slept(seconds: float) -> None:
+            if seconds == QUICK.doubt:
+                doubts.append(seconds)
+            await sleep(seconds)
+
+        monkeypatch.setattr("gateway.flows.presentation.asyncio.sleep", slept)
+        result = await node.refreshed(grant)
+        assert result is not None
+        assert (result.tokens, doubts) == (None, [])
 
 
 async def test_B140_an_outage_is_remembered_for_every_node(tmp_path: Path) -> None:

@@ -10,6 +10,7 @@ import pytest
 from gateway.errors import IssuerUnavailable, StoreUnavailable, TokenRefused
 from gateway.flows.places import FAILURES
 from gateway.flows.refresh import ATTEMPTS
+from gateway.model.grant import Lease
 from tests.fakes.databases import hand, locked
 from tests.fakes.refreshes import PATIENCE, QUICK, SESSION, nodes, tokens
 
@@ -35,6 +36,30 @@ async def test_B138_a_slow_issuer_causes_no_second_call_while_its_caller_beats(t
         await asyncio.wait([second], timeout=1.5 * QUICK.life)
         issuer.gate.set()
         assert (await first, issuer.presented) == (await second, ["rt-1"])
+
+
+async def test_B138_a_store_that_misses_a_beat_hears_the_next_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with nodes(tmp_path) as (issuer, (node,)):
+        issuer.gate.clear()
+        beats, heard, extend = [0], asyncio.Event(), node.database.locks.extend
+
+        async def missed(lease: Lease) -> Lease | None:
+            beats[0] += 1
+            if beats[0] == 1:
+                raise StoreUnavailable("busy")
+            longer = await extend(lease)
+            heard.set()
+            return longer
+
+        monkeypatch.setattr(node.database.locks, "extend", missed)
+        flight = node.flight(await node.grant())
+        await asyncio.wait_for(heard.wait(), 30)
+        issuer.gate.set()
+        result = await flight
+        assert result is not None
+        assert result.tokens == tokens(2)
 
 
 async def test_B138_B142_O26_a_dead_holder_is_followed_and_its_token_tried_once_more(tmp_path: Path) -> None:

@@ -85,7 +85,7 @@ def test_a_request_that_went_well_is_one_line() -> None:
         inbound=inbound(), route=route("/wiki"), session=session(), status=200, sent=5, decision="pass",
         upstream_seconds=0.25,
     )  # fmt: skip
-    ledger.began(on)
+    ledger.began()
     assert counted.inside == 1
     ledger.ended(on, None)
     assert counted.inside == 0
@@ -150,7 +150,7 @@ async def test_an_audit_event_is_told_with_the_request_that_it_belongs_to() -> N
     event = AuditEvent(name="login")
 
     async def one(request_id: str) -> None:
-        ledger.began(replace(passage(inbound=inbound(), route=route("/wiki")), request_id=request_id))
+        ledger.concerns(replace(passage(inbound=inbound(), route=route("/wiki")), request_id=request_id))
         await asyncio.sleep(0)
         await asyncio.create_task(_say())
 
@@ -165,7 +165,7 @@ async def test_an_audit_event_is_told_with_the_request_that_it_belongs_to() -> N
 
 def test_B144_what_is_audited_goes_to_the_log_and_to_the_trail_alike() -> None:
     ledger, told, _ = books()
-    ledger.began(passage(inbound=inbound(), route=route("/wiki")))
+    ledger.concerns(passage(inbound=inbound(), route=route("/wiki")))
     ledger.audit(AuditEvent(name="session.renewed", user_id="u-1"))
     assert told.trail == told.audited
     assert (told.trail[0].route, told.trail[0].request_id) == ("/wiki", "r-1")
@@ -174,7 +174,7 @@ def test_B144_what_is_audited_goes_to_the_log_and_to_the_trail_alike() -> None:
 def test_an_upgraded_request_is_answered_and_counts_as_a_websocket_until_its_end() -> None:
     ledger, told, counted = books()
     on = passage(route=route("/live"), inbound=inbound())
-    ledger.began(on)
+    ledger.began()
     ledger.upgraded(on)
     assert (counted.inside, counted.websockets, told.lines) == (0, 1, [])
     ledger.ended(on, None)

@@ -48,6 +48,7 @@ FLOORS = {
     "introspection_rooms": 7.05,
     "bearer_rooms": 7.06,
     "login_rooms": 7.05,
+    "console_rooms": 7.07,
     "web_rooms": 7.08,
     "rooms": 7.1,
     "rehearsal": 7.1,

@@ -2,10 +2,11 @@
 
 import asyncio
 import json
+import os
 import signal
 from base64 import urlsafe_b64decode
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from pathlib import Path
 
 import pytest
@@ -16,7 +17,7 @@ from tests.fakes.databases import hand, made_in, url_in, use
 from tests.fakes.foreign_issuer import ForeignIssuer, foreign_issuer
 from tests.fakes.gateway import provider, route
 from tests.fakes.ports import free_port
-from tests.fakes.process import GatewayProcess
+from tests.fakes.process import GatewayProcess, gateway_process
 from tests.fakes.raw_client import RawConnection, get
 from tests.fakes.refreshing import RefreshingIssuer
 from tests.fakes.scene import seen
@@ -92,11 +93,36 @@ async def asked(gateway: GatewayProcess, public: GatewayProcess, alice: Browser)
         return 0
 
 
-async def signed_in(gateway: GatewayProcess, issuer: RefreshingIssuer) -> Browser:
+async def signed_in(gateway: GatewayProcess, issuer: RefreshingIssuer, *, path: str = "/") -> Browser:
     gateway.places[issuer.url] = int(issuer.url.rpartition(":")[2])
     alice = gateway.browser()
-    assert (await alice.navigate(gateway.url + "/")).status == 200
+    assert (await alice.navigate(gateway.url + path)).status == 200
     return alice
+
+
+async def still(connection: RawConnection, request: bytes) -> int:
+    """Send *request* once more over *connection*; 0 where nobody is there any more."""
+    try:
+        await connection.write(request)
+        return (await connection.answer()).status
+    except (OSError, EOFError, AssertionError):
+        return 0
+
+
+def caller_of(issuer: RefreshingIssuer, supervisor: int) -> int:
+    """Return the worker that has a connection to *issuer* (proc(5), /proc/net/tcp)."""
+    port = int(issuer.url.rpartition(":")[2])
+    rows = [line.split() for line in Path("/proc/net/tcp").read_text().splitlines()[1:]]
+    sockets = {f"socket:[{row[9]}]" for row in rows if int(row[2].partition(":")[2], 16) == port}
+    workers = map(int, Path(f"/proc/{supervisor}/task/{supervisor}/children").read_text().split())
+    [found] = [each for each in workers if sockets & set(_open_in(each))]
+    return found
+
+
+def _open_in(process: int) -> Iterator[str]:
+    for each in Path(f"/proc/{process}/fd").iterdir():
+        with suppress(FileNotFoundError):
+            yield os.readlink(each)
 
 
 @pytest.mark.parametrize("kind", ["sqlite", "postgres"])
@@ -156,6 +182,41 @@ async def test_B138_O25_D14_a_process_killed_before_its_token_was_taken_is_follo
             assert issuer.taken == 1, "one token was taken, once"
             assert issuer.revoked == set()
             assert seen(app.requests[-1], "Authorization") == [f"Bearer {issuer.current}"]
+
+
+async def test_B138_C07_D14_a_worker_killed_while_it_refreshes_is_followed_and_takes_nobody_along(
+    tmp_path: Path,
+) -> None:
+    async with RefreshingIssuer() as issuer, RecordingUpstream() as app, AsyncExitStack() as kept:
+        issuer.lifetime = 1
+        tables = provider(issuer) + route(app.url, FORWARD)
+        tables += f'[[routes]]\npath = "/plain"\nupstream = "{app.url}"\n'
+        environ = {"ISSUER_SECRET": issuer.client_secret, "GATEWAY_WORKERS": "2"}
+        async with gateway_process(tmp_path, tables, environ=environ) as gateway:
+            alice = await signed_in(gateway, issuer, path="/plain")
+            issuer.lifetime, issuer.stalls = 300, 1
+            plain = get(
+                "/plain",
+                f"Cookie: session={alice.cookie(gateway.url, 'session')}",
+                host=f"localhost:{gateway.port}",
+            )
+            others = [
+                await kept.enter_async_context(await RawConnection.open(gateway.port)) for _ in range(16)
+            ]
+            for each in others:
+                await each.write(plain)
+                assert (await each.answer()).status == 200
+            await asyncio.sleep(1)
+            stuck = asyncio.create_task(asked(gateway, gateway, alice))
+            await asyncio.wait_for(issuer.stalled.wait(), 20)
+            os.kill(caller_of(issuer, gateway.pid), signal.SIGKILL)
+            assert await stuck == 0
+            assert await asked(gateway, gateway, alice) == 200
+            assert (issuer.refreshes, issuer.taken, issuer.revoked) == (2, 1, set())
+            assert seen(app.requests[-1], "Authorization") == [f"Bearer {issuer.current}"]
+            answers = [await still(each, plain) for each in others]
+            assert 200 in answers, "who was at the other worker is there as ever"
+            assert set(answers) <= {200, 0}
 
 
 async def test_B142_O26_D14_a_process_killed_after_its_token_was_taken_leads_to_a_login_and_no_loop(

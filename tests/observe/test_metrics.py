@@ -84,6 +84,11 @@ def test_B149_questions_about_tokens_are_counted(metrics: Metrics) -> None:
     assert found == 1
 
 
+def test_what_administrators_ask_the_console_for_is_counted(metrics: Metrics) -> None:
+    metrics.administered(action="users.disable", outcome="refused")
+    assert value(metrics, "gateway_admin_actions_total", action="users.disable", outcome="refused") == 1
+
+
 def test_what_is_true_now_is_read_when_asked(metrics: Metrics) -> None:
     metrics.enter()
     metrics.enter()

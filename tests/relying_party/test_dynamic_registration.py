@@ -64,6 +64,14 @@ async def test_a_secret_that_ends_is_told(issuer: RegisteringIssuer) -> None:
     assert (found.expires_at, found.management) == (1_800_000_000, None)
 
 
+@pytest.mark.parametrize("never", [0, -1, True, "1800000000", 1.8e9, None, ABSENT, 10**18, 253_402_300_800])
+async def test_a_secret_without_an_end_that_a_calendar_has_never_ends(
+    issuer: RegisteringIssuer, never: object
+) -> None:
+    issuer.registration = {"client_secret_expires_at": never}
+    assert (await registered(issuer)).expires_at is None
+
+
 @pytest.mark.parametrize(
     "changed",
     [

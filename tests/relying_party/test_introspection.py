@@ -213,11 +213,12 @@ async def test_a_signed_no_is_a_no(signed: Asking) -> None:
         "asked_alg_none",
         "asked_foreign_key",
         "asked_hs256",
+        "asked_encrypted",
         "asked_active_text",
         "jwks_down",
     ],
 )
-async def test_T01_T02_where_signed_answers_were_agreed_no_other_one_is_read(
+async def test_T01_T02_T14_where_signed_answers_were_agreed_no_other_one_is_read(
     signed: Asking, fault: str
 ) -> None:
     signed.issuer.fault = fault

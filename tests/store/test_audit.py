@@ -141,3 +141,11 @@ async def test_B145_an_entry_takes_no_turn_among_the_writes_of_requests(database
         await ledger.add_user(email=None, verified=False, name="Ann")
     await filled(database, "b")
     assert names(await database.audit.entries()) == ["b"]
+
+
+async def test_older_entries_come_before_the_one_that_is_named(database: Database) -> None:
+    await filled(database, "a", "b", "c", "b.d")
+    assert names(await database.audit.entries(before=3)) == ["a", "b"]
+    assert names(await database.audit.entries(before=3, limit=1)) == ["b"]
+    assert names(await database.audit.entries(before=4, event="b")) == ["b"]
+    assert await database.audit.entries(before=1) == ()

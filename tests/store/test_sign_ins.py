@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from gateway.errors import StoreUnavailable
+from gateway.model.cursor import Cursor
 from gateway.model.session import Session
 from gateway.sessions.strategy import public_id
 from gateway.store.database import Database
@@ -162,3 +163,22 @@ async def test_D03_B112_all_others_are_refused_and_listed_no_more(tmp_path: Path
         denied = [await database.standing(session) for session in (kept, *others)]
         assert [each and each.denied for each in denied] == [False, True, True]
         assert [shown.public_id for shown in await database.sign_ins.listed(ann)] == [public_id(kept.id)]
+
+
+async def test_everybodys_sessions_come_by_pages_each_once_the_newest_first(tmp_path: Path) -> None:
+    clock = FakeClock()
+    async with opened(tmp_path, clock) as database:
+        user_id = await ann_in(database)
+        for number in range(5):
+            await recorded(database, user_id, f"sid-{number}", int(clock()) + number // 2)
+        gone = await recorded(database, user_id, "sid-ended", clock())
+        await database.endings.end(public_id(gone.id))
+        whole = await database.sign_ins.page(limit=100)
+        assert [each.started_at for each in whole] == sorted((e.started_at for e in whole), reverse=True)
+        seen, after = [], None
+        while found := await database.sign_ins.page(after=after, limit=2):
+            seen += found
+            after = Cursor(moment=found[-1].started_at, id=found[-1].public_id)
+        assert tuple(seen) == whole
+        assert len(whole) == 5
+        assert await database.sign_ins.page(limit=9, begun_after=int(clock()) + 1) == whole[:1]

@@ -1,0 +1,46 @@
+"""The console: which method on which path below `/admin` is which page, each behind the same door."""
+
+from collections.abc import Mapping
+
+from gateway.model.answer import Answer
+from gateway.web.console_door import ConsoleDoor
+from gateway.web.console_sessions import ConsoleSessions
+from gateway.web.console_users import ConsoleUsers
+from gateway.web.home import Handler
+from gateway.web.replies import Replies
+from gateway.web.visit import Visit
+
+
+class Console:
+    """What administrators see and do. `exact` are handlers by path, `named` those whose path goes on with
+    the name of what they are about."""
+
+    def __init__(
+        self,
+        *,
+        door: ConsoleDoor,
+        users: ConsoleUsers,
+        sessions: ConsoleSessions,
+        replies: Replies,
+        prefix: str,
+    ) -> None:
+        self._replies = replies
+        self._front = f"{prefix}/admin/"
+        self.exact: Mapping[str, Mapping[str, Handler]] = {
+            "/admin": {"GET": self._to_front},
+            "/admin/": {"GET": door.page(users.show_all)},
+            "/admin/sessions": {"GET": door.page(sessions.show_all)},
+        }
+        self.named: Mapping[str, Mapping[str, Handler]] = {
+            "/admin/users": {"GET": door.page(users.show)},
+            "/admin/users/disable": {"POST": door.form(users.disable)},
+            "/admin/users/enable": {"POST": door.form(users.enable)},
+            "/admin/users/grant": {"POST": door.form(users.grant)},
+            "/admin/users/revoke": {"POST": door.form(users.revoke)},
+            "/admin/users/end": {"POST": door.form(users.sign_out)},
+            "/admin/sessions": {"POST": door.form(sessions.end)},
+        }
+
+    async def _to_front(self, _: Visit) -> Answer:
+        """Lead to the address that a sign-in may come back to; it is no secret that there is a console."""
+        return self._replies.redirect(self._front, status=302)
