@@ -1,7 +1,7 @@
 """Who calls with a token: known again by its hash, never past its end, and as the database says."""
 
 import asyncio
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import pytest
 
@@ -206,6 +206,20 @@ async def test_an_outage_is_no_refusal(outage: Exception) -> None:
     with pytest.raises(type(outage)):
         await world.caller()
     assert (world.results, world.audited) == (["outage"], [])
+
+
+@pytest.mark.parametrize(
+    ("change", "reason"), [({"enabled": False}, "user_disabled"), ({"denied": True}, "revoked")]
+)
+async def test_S20_whom_this_process_knows_to_be_out_is_not_at_hand_and_has_nothing_live(
+    change: dict[str, bool], reason: str
+) -> None:
+    world = World(users=("u_ann",))
+    session = await world.caller()
+    world.kept = replace(KNOWN, **change)  # type: ignore[arg-type]
+    assert world.at_hand(asks_for_roles=True) is None
+    with pytest.raises(SessionRejected, match=reason):
+        await world.bearers.recheck(session)
 
 
 async def test_what_is_live_ends_with_the_token_or_with_its_user() -> None:
