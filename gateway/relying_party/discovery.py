@@ -139,10 +139,8 @@ def aliased(document: dict[str, object]) -> dict[str, object]:
     aliases = document.get("mtls_endpoint_aliases")
     if not isinstance(aliases, dict):
         return document
-    return {
-        **document,
-        **{name: url for name, url in aliases.items() if name in _ALIASED and url is not None},
-    }
+    ours = {name: url for name, url in aliases.items() if name in _ALIASED and url is not None}
+    return {**document, **ours}
 
 
 def endpoint_in(document: dict[str, object], name: str, issuer: str) -> str:

@@ -139,6 +139,14 @@ async def test_a_token_is_verified_once_a_minute_and_never_taken_past_its_end() 
     assert world.at_hand() is None
 
 
+async def test_what_is_held_is_bounded_and_the_oldest_makes_room(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("gateway.flows.bearers.MOST", 2)
+    world = World()
+    for token in ("one", "two", "three", "three", "two", "one"):
+        await world.bearers.caller(world.bearer, token, asks_for_roles=False)
+    assert world.asked == 4
+
+
 async def test_a_stranger_is_an_outsider_with_what_the_token_says() -> None:
     session = await World().caller()
     assert session.identity.user_id == f"bearer:{ISSUER}#reports"
