@@ -12,7 +12,7 @@ from tempfile import TemporaryDirectory
 from gateway.activation import Activation
 from gateway.notify import Notify
 from gateway.observe.log import Log
-from gateway.observe.merged import merged
+from gateway.observe.merged import Totals
 from gateway.settings.addresses import listen_address, socket_path
 from gateway.settings.schema import Settings
 from gateway.unix_socket import UnixSocket
@@ -30,6 +30,8 @@ class _Admin:
 
     def __init__(self, supervisor: Supervisor) -> None:
         self._supervisor = supervisor
+        self._totals: Totals[Worker] = Totals()
+        self._turn = asyncio.Lock()
 
     @property
     def checks(self) -> Mapping[str, Callable[[], Awaitable[bool]]]:
@@ -39,21 +41,24 @@ class _Admin:
         return ready or {"workers": _nobody}
 
     async def exposition(self) -> bytes:
-        """Return the series of all workers, added up."""
-        told = [answer for answer in await self._asked("/metrics") if answer]
+        """Return the series of all workers, added up, with what those had counted that have ended."""
         places = self._supervisor.places
-        running = sum(place.serving is not None for place in places)
-        restarts = sum(place.restarts for place in places)
-        return await asyncio.to_thread(merged, told, running=running, restarts=restarts)
+        async with self._turn:
+            told = await self._asked("/metrics")
+            running = sum(place.serving is not None for place in places)
+            restarts = sum(place.restarts for place in places)
+            return await asyncio.to_thread(self._totals.of, told, running=running, restarts=restarts)
 
     async def jwks(self) -> bytes:
         """Return the public keys, which all workers share."""
         told = await self._asked("/.well-known/jwks.json")
-        return next((answer for answer in told if answer), b'{"keys":[]}')
+        return next((answer for answer in told.values() if answer), b'{"keys":[]}')
 
-    async def _asked(self, path: str) -> list[bytes]:
-        workers = [place.serving for place in self._supervisor.places]
-        return await asyncio.gather(*[_told(worker, path) for worker in workers if worker is not None])
+    async def _asked(self, path: str) -> dict[Worker, bytes]:
+        """Return what each process answers, those included that finish; nothing of one that says nothing."""
+        workers = [worker for place in self._supervisor.places for worker in place.running]
+        told = await asyncio.gather(*[_told(worker, path) for worker in workers])
+        return dict(zip(workers, told, strict=True))
 
 
 async def _told(worker: Worker, path: str) -> bytes:

@@ -108,27 +108,28 @@ class Place:
                 "error", "worker.ended", {"worker": self.name, "status": status, "again_in": pause}
             )
             async with self._turn:
-                while worker is self.worker and not await self._revived(pause, serves=worker.served):
-                    pause = min(_LONGEST, 2 * pause)
+                if worker is self.worker:
+                    await self._revive(worker, pause)
 
-    async def _revived(self, pause: float, *, serves: bool) -> bool:
-        """Start anew after *pause*, and say whether that was possible.
+    async def _revive(self, lost: Worker, pause: float) -> None:
+        """Start anew after *pause*, and later where the system allows no new process.
 
-        Where the last one never served, nobody is to wait in its queue.
+        Where the *lost* one never served, nobody is to wait in its queue.
         """
-        if not serves:
+        if not lost.served:
             self._turn_away()
-        await asyncio.sleep(pause)
-        try:
-            await self.start()
-        except OSError as error:
-            self._tell_that_none_started(error)
-            return False
-        return True
+        while True:
+            await asyncio.sleep(pause)
+            try:
+                await self.start()
+                return
+            except OSError as error:
+                pause = min(_LONGEST, 2 * pause)
+                self._tell_that_none_started(error, again_in=pause)
 
-    def _tell_that_none_started(self, error: OSError) -> None:
+    def _tell_that_none_started(self, error: OSError, **more: float) -> None:
         reason = error.strerror or type(error).__name__
-        self._log.event("error", "worker.not_started", {"worker": self.name, "reason": reason})
+        self._log.event("error", "worker.not_started", {"worker": self.name, "reason": reason, **more})
 
     def _turn_away(self) -> None:
         if self._public is not None:
@@ -164,7 +165,6 @@ class Place:
                 return False
         if self._beside is not None:
             await self._beside.drain()
-            self._beside = None
         return True
 
     async def _taken_over(self) -> bool:
@@ -176,7 +176,6 @@ class Place:
         if await self._until_started(successor):
             self.worker, self._beside = successor, self.worker
             return True
-        self._beside = None
         self._log.event("error", "worker.not_replaced", {"worker": self.name, "status": successor.status})
         return False
 

@@ -12,6 +12,8 @@ from tests.fakes.process import GatewayProcess
 from tests.fakes.raw_client import RawConnection, get
 from tests.fakes.upstream import RecordingUpstream
 
+ANSWERED = 'gateway_http_requests_total{{code="200",method="GET",route="/"}} {}.0'
+
 
 @asynccontextmanager
 async def two_workers(
@@ -43,7 +45,7 @@ async def test_one_admin_port_tells_of_all_workers(tmp_path: Path) -> None:
                 assert (await client.answer()).status == 200
         assert len(app.requests) == 20
         metrics = (await gateway.admin("/metrics")).text
-        assert 'gateway_http_requests_total{code="200",method="GET",route="/"} 20.0' in metrics
+        assert ANSWERED.format(20) in metrics
         assert "gateway_workers 2.0" in metrics
         told = (await gateway.admin("/readyz?verbose")).text
         assert "[+] worker-1" in told
@@ -83,9 +85,11 @@ async def logged(gateway: GatewayProcess, event: str, times: int) -> None:
 async def asking(gateway: GatewayProcess, app: RecordingUpstream, count: int) -> list[RawConnection]:
     """Return so many connections, each with a request under way that *app* answers once released."""
     app.fault = "late"
+    before = len(app.requests)
     clients = await knocking(gateway, count)
-    for _ in clients:
-        await app.request()
+    async with asyncio.timeout(20):
+        while len(app.requests) < before + count:
+            await app.request()
     app.fault = ""
     return clients
 
@@ -122,6 +126,10 @@ async def outcome(client: RawConnection) -> int:
 
 async def test_C07_a_crash_of_a_worker_ends_its_own_connections_and_no_others(tmp_path: Path) -> None:
     async with two_workers(tmp_path) as (gateway, app), AsyncExitStack() as stack:
+        for client in await knocking(gateway, 24):
+            assert await outcome(client) == 200
+            client.close()
+        assert ANSWERED.format(24) in (await gateway.admin("/metrics")).text
         under_way = await asking(gateway, app, 24)
         os.kill(children(gateway.pid)[0], signal.SIGKILL)
         await logged(gateway, "worker.ended", 1)
@@ -137,6 +145,7 @@ async def test_C07_a_crash_of_a_worker_ends_its_own_connections_and_no_others(tm
             await client.write(ask(gateway))
             assert await outcome(client) == 200
         metrics = (await gateway.admin("/metrics")).text
+        assert ANSWERED.format(24 + 24 + 2 * len(kept)) in metrics
         assert "gateway_worker_restarts_total 1.0" in metrics
         assert "gateway_workers 2.0" in metrics
 
@@ -154,6 +163,19 @@ async def test_C01_sigterm_drains_every_worker(tmp_path: Path) -> None:
         app.release.set()
         assert [await outcome(client) for client in clients] == [200] * 8
         assert await gateway.ended() == 0
+
+
+async def test_C01_a_second_sigterm_ends_every_worker_at_once(tmp_path: Path) -> None:
+    async with two_workers(tmp_path) as (gateway, app):
+        clients = await asking(gateway, app, 8)
+        gateway.signal()
+        await logged(gateway, "gateway.draining", 2)
+        gateway.signal()
+        assert await gateway.ended() == 0
+        assert gateway.log.count('"event":"gateway.stopped_at_once"') == 2
+        assert "Traceback" not in gateway.complaints
+        for client in clients:
+            client.close()
 
 
 async def test_workers_end_with_a_supervisor_that_is_killed(tmp_path: Path) -> None:

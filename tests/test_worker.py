@@ -36,6 +36,7 @@ async def test_it_serves_the_socket_that_it_is_given(tmp_path: Path) -> None:
     async with worker(tmp_path, "ready") as (made, public, held):
         assert await made.until_started()
         assert made.served
+        assert os.getsid(made.pid) == made.pid, "Ctrl-C reaches the supervisor alone"
         reader, writer = await asyncio.open_connection(*public.getsockname())
         assert await reader.read() == b"%d" % made.pid
         writer.close()

@@ -1,9 +1,11 @@
 import asyncio
 import io
 import signal
+import socket
 import sys
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -11,7 +13,7 @@ import pytest
 from gateway import workers
 from gateway.observe.log import configure
 from gateway.worker import Worker
-from gateway.workers import Place, Plan, Supervisor
+from gateway.workers import Place, Plan, Supervisor, listening
 from tests.fakes.ports import free_port
 
 STAND_IN = (sys.executable, "-m", "tests.fakes.stand_in")
@@ -65,9 +67,25 @@ async def test_C07_a_worker_that_dies_is_replaced_and_what_waited_for_it_is_serv
         assert [place.restarts for place in supervisor.places] == [1, 0]
 
 
-async def test_one_that_cannot_start_ends_all_with_its_status(tmp_path: Path) -> None:
-    async with supervised(tmp_path, "dies") as (supervisor, _):
-        assert await supervisor.start() == 3
+@pytest.mark.parametrize(("how", "status"), [("dies", 3), ("killed", 1)])
+async def test_one_that_cannot_start_ends_all_with_its_status(tmp_path: Path, how: str, status: int) -> None:
+    async with supervised(tmp_path, how) as (supervisor, _):
+        assert await supervisor.start() == status
+
+
+async def test_C07_one_that_answers_now_and_then_is_left_alone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(workers, "EVERY", 0.01)
+    async with supervised(tmp_path, "moody", count=1) as (supervisor, _):
+        assert await supervisor.start() == 0
+        [place] = supervisor.places
+        moody = place.worker
+        assert moody is not None
+        async with asyncio.timeout(20):
+            while int((await moody.ask("/asked"))[1]) < 9:
+                await asyncio.sleep(0.01)
+        assert (moody.status, place.restarts) == (None, 0)
 
 
 async def test_C07_one_that_answers_no_more_is_killed_and_replaced(
@@ -119,7 +137,8 @@ async def test_nothing_is_replaced_before_all_serve(tmp_path: Path) -> None:
 async def test_C07_a_successor_that_does_not_serve_takes_nobodys_place(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, how: str
 ) -> None:
-    async with supervised(tmp_path, "ready", count=1) as (supervisor, port):
+    told = io.BytesIO()
+    async with supervised(tmp_path, "ready", count=1, told=told) as (supervisor, port):
         assert await supervisor.start() == 0
         before = pids(supervisor)
         [place] = supervisor.places
@@ -128,11 +147,26 @@ async def test_C07_a_successor_that_does_not_serve_takes_nobodys_place(
         assert not await place.replace()
         assert running(supervisor) == list(before)
         assert await answered(port) in before
+    status = 3 if how == "dies" else -signal.SIGKILL
+    assert f'"event":"worker.not_replaced","worker":"worker-1","status":{status}' in told.getvalue().decode()
+
+
+async def test_C07_a_replacement_stops_at_the_first_that_does_not_serve(tmp_path: Path) -> None:
+    told = io.BytesIO()
+    async with supervised(tmp_path, "ready", told=told) as (supervisor, _):
+        assert await supervisor.start() == 0
+        before = running(supervisor)
+        become(supervisor.places[0], "dies")
+        supervisor.replace()
+        assert supervisor._replacing is not None
+        await supervisor._replacing
+        assert running(supervisor) == before
+    assert b"workers.replaced" not in told.getvalue()
 
 
 def become(place: Place, how: str) -> None:
     """Have the next process at *place* be of that kind."""
-    object.__setattr__(place._plan, "command", (*STAND_IN, how))
+    place._plan = replace(place._plan, command=(*STAND_IN, how))
 
 
 async def test_C01_the_end_waits_for_one_that_is_being_replaced(tmp_path: Path) -> None:
@@ -163,6 +197,24 @@ async def test_C01_the_end_lets_one_finish_that_was_replaced(tmp_path: Path) -> 
     assert (former.status, running(supervisor)) == (0, [])
 
 
+async def test_C01_asked_again_the_end_waits_for_nobody(tmp_path: Path) -> None:
+    async with supervised(tmp_path, "patient") as (supervisor, _):
+        assert await supervisor.start() == 0
+        kept = [place.worker for place in supervisor.places]
+        asking = asyncio.create_task(end_once_ending(supervisor))
+    await asking
+    assert [worker.status for worker in kept if worker is not None] == [5, 5]
+
+
+async def end_once_ending(supervisor: Supervisor) -> None:
+    """Ask for the end at once, as soon as every worker knows of the end."""
+    async with asyncio.timeout(20):
+        for place in supervisor.places:
+            while place.worker is not None and (await place.worker.ask("/signals"))[1] != b"1":
+                await asyncio.sleep(0.01)
+    supervisor.end_at_once()
+
+
 async def finish(worker: Worker, *, once_ended: Worker) -> None:
     async with asyncio.timeout(20):
         await once_ended.ended()
@@ -181,7 +233,9 @@ async def test_C07_one_that_dies_while_its_successor_starts_is_replaced_by_that(
         await until(lambda: place.worker is not former)
         [successor] = running(supervisor)
         assert await answered(port) == successor
-        assert running(supervisor) == [successor]
+        assert await place.replace()
+        assert len(running(supervisor)) == 1
+        assert len(list(tmp_path.glob("worker-1.*"))) == 3, "nobody else was started"
 
 
 async def test_C07_where_no_process_can_be_started_it_is_tried_again(tmp_path: Path) -> None:
@@ -189,19 +243,21 @@ async def test_C07_where_no_process_can_be_started_it_is_tried_again(tmp_path: P
     async with supervised(tmp_path, "ready", count=1, told=told) as (supervisor, port):
         assert await supervisor.start() == 0
         [place] = supervisor.places
-        object.__setattr__(place._plan, "command", (str(tmp_path / "nowhere"),))
+        place._plan = replace(place._plan, command=(str(tmp_path / "nowhere"),))
         assert not await place.replace()
         assert place.worker is not None
         place.worker.signal(signal.SIGKILL)
-        await until(lambda: told.getvalue().count(b'"event":"worker.not_started"') > 1)
-        assert b'"reason":"No such file or directory"' in told.getvalue()
+        await until(lambda: told.getvalue().count(b'"event":"worker.not_started"') > 2)
+        for again_in in (b"", b',"again_in":0.4', b',"again_in":0.8'):
+            assert b'"reason":"No such file or directory"%s}' % again_in in told.getvalue()
         become(place, "ready")
         assert await answered(port) in running(supervisor)
         assert place.restarts == 1
 
 
 async def test_C07_a_crash_loop_ends_with_a_process_that_serves(tmp_path: Path) -> None:
-    async with supervised(tmp_path, "ready", count=1) as (supervisor, port):
+    told = io.BytesIO()
+    async with supervised(tmp_path, "ready", count=1, told=told) as (supervisor, port):
         assert await supervisor.start() == 0
         [place] = supervisor.places
         become(place, "dies")
@@ -212,6 +268,27 @@ async def test_C07_a_crash_loop_ends_with_a_process_that_serves(tmp_path: Path) 
         assert await place.replace()
         [serving] = running(supervisor)
         assert await answered(port) == serving
+        assert len(list(tmp_path.glob("worker-1.*"))) == place.restarts + 2, "it waited for its turn"
+    assert b'"status":-9,"again_in":0.2}' in told.getvalue()
+    assert b'"status":3,"again_in":0.4}' in told.getvalue()
+
+
+async def test_C07_nobody_waits_for_one_that_never_served(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told = io.BytesIO()
+    async with supervised(tmp_path, "ready", told=told) as (supervisor, port):
+        assert await supervisor.start() == 0
+        lost, other = supervisor.places
+        become(lost, "dies")
+        assert lost.worker is not None
+        assert other.worker is not None
+        lost.worker.signal(signal.SIGKILL)
+        await until(lambda: lost.restarts > 0)
+        monkeypatch.setattr(workers, "_LASTED", 0.0)
+        monkeypatch.setattr(workers, "_SHORTEST", 60.0)
+        await until(lambda: b'"again_in":60.0' in told.getvalue())
+        assert {await answered(port) for _ in range(64)} == {other.worker.pid}
 
 
 async def until(holds: Callable[[], bool]) -> None:
@@ -220,8 +297,17 @@ async def until(holds: Callable[[], bool]) -> None:
             await asyncio.sleep(0.01)
 
 
-async def test_after_the_end_nobody_listens(tmp_path: Path) -> None:
+def test_ports_are_shared_and_free_again_at_once() -> None:
+    with listening("127.0.0.1", 0) as one:
+        for option in (socket.SO_REUSEPORT, socket.SO_REUSEADDR):
+            assert one.getsockopt(socket.SOL_SOCKET, option)
+        with listening(*one.getsockname()) as other:
+            assert other.getsockname() == one.getsockname()
+
+
+async def test_after_the_end_nobody_listens_and_nobody_is_kept(tmp_path: Path) -> None:
     async with supervised(tmp_path, "ready") as (supervisor, port):
         assert await supervisor.start() == 0
+    assert all(task.done() for task in supervisor._keeping)
     with pytest.raises(OSError, match=r".*"):
         await answered(port)

@@ -138,11 +138,15 @@ def read_metadata(
 
 
 def aliased(document: dict[str, object]) -> dict[str, object]:
-    """Return *document* with the endpoints that are for clients with a certificate (RFC 8705 5)."""
+    """Return *document* with the endpoints that are for clients with a certificate (RFC 8705 5).
+
+    Only such as we call ourselves: where the browser goes, and whose keys are whose, is said in one place.
+    """
     aliases = document.get("mtls_endpoint_aliases")
     if not isinstance(aliases, dict):
         return document
-    return {**document, **{name: url for name, url in aliases.items() if name in _ALIASED}}
+    ours = {name: url for name, url in aliases.items() if name in _ALIASED and url is not None}
+    return {**document, **ours}
 
 
 def endpoint_in(document: dict[str, object], name: str, issuer: str) -> str:

@@ -1,9 +1,12 @@
 """A process in a worker's place, for what a gateway would not do on command. Run as a program.
 
-It serves the sockets that it inherits as its arguments say: `ready` answers every request on the admin
-socket with 200, for `/reloads` with how many SIGHUP there were; `mute` never answers there, `dies` ends with
-3 at once. On the public socket it writes its process id and closes. SIGTERM ends it with 0. `patient` is
-ready too, but goes on after SIGTERM until it is asked for `/finish`; a second SIGTERM ends it with 5.
+It serves the sockets that it inherits as its arguments say. On the public socket it writes its process id
+and closes; on the admin socket it answers every request with 200, `/reloads`, `/signals` and `/asked` with
+how many SIGHUP, SIGTERM and `/livez` there were. SIGTERM ends it with 0. So does `ready`; of the others
+
+- `mute` never answers on the admin socket, and `moody` says 503 for two of three `/livez`,
+- `dies` ends with 3 at once, and `killed` by a signal,
+- `patient` goes on after SIGTERM until it is asked for `/finish`; a second SIGTERM ends it with 5.
 """
 
 import asyncio
@@ -20,6 +23,8 @@ class StandIn:
     def __init__(self, how: str) -> None:
         self._patient = how == "patient"
         self._mute = how == "mute"
+        self._moody = how == "moody"
+        self._asked = 0
         self._signals = 0
         self._reloads = 0
         self._ending: asyncio.Future[int] = asyncio.get_running_loop().create_future()
@@ -57,9 +62,14 @@ class StandIn:
         asked = await reader.readuntil(b"\r\n\r\n")
         if asked.startswith(b"GET /finish "):
             self._end(0)
-        told = b"%d" % self._reloads if asked.startswith(b"GET /reloads ") else b"ok\n"
-        writer.write(b"HTTP/1.0 200 OK\r\n\r\n" + told)
+        self._asked += asked.startswith(b"GET /livez ")
+        counts = {b"/reloads": self._reloads, b"/asked": self._asked, b"/signals": self._signals}
+        told = b"%d" % counts[path] if (path := asked.split()[1]) in counts else b"ok\n"
+        writer.write(b"HTTP/1.0 %s\r\n\r\n%s" % (self._mood(), told))
         writer.close()
+
+    def _mood(self) -> bytes:
+        return b"503 Not Now" if self._moody and self._asked % 3 else b"200 OK"
 
 
 async def serve(how: str) -> int:
@@ -71,4 +81,6 @@ async def serve(how: str) -> int:
 if __name__ == "__main__":
     if sys.argv[1] == "dies":
         sys.exit(3)
+    if sys.argv[1] == "killed":
+        os.kill(os.getpid(), signal.SIGKILL)
     sys.exit(asyncio.run(serve(sys.argv[1])))

@@ -8,7 +8,7 @@ import pytest
 from gateway.errors import IssuerUnavailable, TokenRefused
 from gateway.flows import exchange
 from gateway.flows.exchange import PAUSE, Exchanges
-from gateway.flows.places import Places
+from gateway.flows.places import AT_ONCE, Places
 from gateway.model.grant import Token
 from tests.fakes.clock import FakeClock
 from tests.fakes.logins import session_of
@@ -162,3 +162,14 @@ async def test_closing_waits_for_what_is_under_way() -> None:
     node.issuer.gate.set()
     await closing
     assert await waiting == "api-1"
+
+
+async def test_O23_exchanges_take_places_at_their_issuer_like_other_calls() -> None:
+    node = Node()
+    node.issuer.gate.clear()
+    waiting = [asyncio.create_task(node.value(f"api-{number}")) for number in range(2 * AT_ONCE)]
+    for _ in range(20):
+        await asyncio.sleep(0)
+    assert len(node.issuer.asked) == AT_ONCE
+    node.issuer.gate.set()
+    assert len(set(await asyncio.gather(*waiting))) == 2 * AT_ONCE

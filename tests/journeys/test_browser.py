@@ -273,6 +273,25 @@ async def test_B19_B20_B114_a_password_is_typed_wrong_then_right_then_changed(
         assert not [each for each in profile.complaints if "401" not in each and "400" not in each]
 
 
+async def test_B043_the_one_box_holds_for_a_button_too(tmp_path: Path, chromium: Browser) -> None:
+    async with (
+        HostileIssuer() as issuer,
+        RecordingUpstream() as app,
+        running_gateway(tmp_path, upstream=app.url, issuer=issuer, tables=LOCAL, http=True) as gateway,
+    ):
+        app.answer_with(ok(b"<!doctype html><h1>The wiki</h1>", b"Content-Type: text/html"))
+        for ticked in (False, True):
+            context = await chromium.new_context(java_script_enabled=False)
+            page = await context.new_page()
+            await page.goto(gateway.url)
+            box = page.get_by_role("checkbox", name="Sign me out when the browser closes")
+            await box.set_checked(ticked)
+            await page.get_by_role("button", name="Continue with").click()
+            await says(page, "The wiki")
+            [session] = [each for each in await context.cookies() if each["name"] == "session"]
+            assert (session["expires"] == -1) is ticked
+
+
 async def test_B073_a_password_is_typed_again_where_a_page_asks_for_a_recent_one(
     tmp_path: Path, profile: Profile
 ) -> None:

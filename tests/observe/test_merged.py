@@ -1,6 +1,6 @@
 import pytest
 
-from gateway.observe.merged import merged
+from gateway.observe.merged import Totals, merged
 from gateway.observe.metrics import Metrics
 
 
@@ -47,6 +47,28 @@ def test_of_no_worker_there_is_still_an_exposition() -> None:
         "gateway_workers": 0,
         "gateway_worker_restarts_total": 7,
     }
+
+
+def test_no_count_falls_when_a_worker_ends_or_says_nothing_for_once() -> None:
+    totals: Totals[str] = Totals()
+    requests = 'gateway_http_requests_total{code="200",method="GET",route="/wiki"}'
+    first, second = counted(requests=3, at=1.0), counted(requests=4, at=2.0)
+
+    def total(**told: bytes) -> dict[str, float]:
+        return series(totals.of(told, running=len(told), restarts=0))
+
+    assert total(one=first, two=second)[requests] == 7
+    silent = total(one=b"", two=second)
+    assert (silent[requests], silent["gateway_requests_in_flight"]) == (7, 1)
+    assert silent["gateway_config_last_reload_timestamp_seconds"] == 2.0
+    assert total(one=counted(requests=5, at=1.0), two=second)[requests] == 9
+    for _ in range(2):
+        ended = total(two=second)
+        assert (ended[requests], ended["gateway_requests_in_flight"]) == (9, 1)
+        assert ended['gateway_http_request_duration_seconds_count{route="/wiki"}'] == 9
+        assert ended['gateway_build_info{version="1.2"}'] == 1
+    assert total(two=second, three=first)[requests] == 12
+    assert total()[requests] == 12
 
 
 def test_what_is_no_exposition_is_refused() -> None:

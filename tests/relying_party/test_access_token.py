@@ -98,6 +98,7 @@ async def test_T13_a_plain_jwt_passes_only_where_the_route_says_so_and_an_id_tok
         ({"exp": ...}, "invalid"),
         ({"exp": "soon"}, "invalid"),
         ({"exp": 1e300}, "invalid"),
+        ({"exp": 2**40}, "invalid"),
         ({"exp": -1}, "invalid"),
         ({"exp": True}, "invalid"),
         ({"nbf": NOON + 61}, "invalid"),
@@ -126,6 +127,13 @@ async def test_T01_the_algorithm_is_the_issuers_own() -> None:
     )
     with pytest.raises(BearerRefused):
         await verified(confused, *both)
+
+
+async def test_T01_an_algorithm_of_another_issuer_is_refused_though_a_key_for_it_is_there() -> None:
+    both = (trusted(), trusted(OTHER, algorithms=("RS256",)))
+    keys = {ISSUER: KEYS[ISSUER], OTHER: Published(rsa_key("rsa-1"), ec_key("ec-1"))}
+    with pytest.raises(BearerRefused, match="alg"):
+        await AccessTokens(both, keys=keys, clock=Hands()).verify(raw(iss=OTHER))
 
 
 async def test_one_issuers_key_signs_nothing_for_another() -> None:

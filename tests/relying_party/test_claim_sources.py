@@ -229,6 +229,16 @@ async def test_a_token_that_is_none_is_not_sent(issuer: ClaimsIssuer, login: Log
     assert issuer.seen["claims"] == 0
 
 
+async def test_as_many_sources_as_may_be_are_asked(issuer: ClaimsIssuer) -> None:
+    names = [f"c{number}" for number in range(MOST_SOURCES)]
+    async with at(issuer, claims=ClaimNames(keep=tuple((name, name) for name in names))) as login:
+        issuer.userinfo = {
+            "_claim_names": {name: name for name in names},
+            "_claim_sources": {name: {"JWT": issuer.signed({name: "it"})} for name in names},
+        }
+        assert dict((await login.run()).claims) == {name: ("it",) for name in names}
+
+
 async def test_sources_are_counted_before_any_is_asked(issuer: ClaimsIssuer) -> None:
     names = [f"c{number}" for number in range(MOST_SOURCES + 1)]
     async with at(issuer, claims=ClaimNames(keep=tuple((name, name) for name in names))) as login:
@@ -242,10 +252,11 @@ async def test_sources_are_counted_before_any_is_asked(issuer: ClaimsIssuer) -> 
 
 
 async def test_names_and_sources_of_two_answers_are_never_mixed(issuer: ClaimsIssuer, login: Login) -> None:
-    issuer.claims = {"_claim_sources": {"src1": {"JWT": issuer.signed(TOLD)}}}
-    issuer.userinfo = {"_claim_names": {"department": "src1"}}
-    with pytest.raises(LoginFailed, match="not described"):
-        await login.run()
+    sources: Claims = {"_claim_sources": {"src1": {"JWT": issuer.signed(TOLD)}}}
+    names: Claims = {"_claim_names": {"department": "src1"}}
+    for issuer.claims, issuer.userinfo in ((sources, names), (names, sources)):
+        with pytest.raises(LoginFailed, match="not described"):
+            await login.run()
 
 
 JSON = st.recursive(

@@ -145,6 +145,53 @@ async def test_a_call_meets_its_deadline(http: IssuerHttp) -> None:
             await http.get(url, deadline=0.2)
 
 
+async def test_O40_a_cookie_of_an_issuer_with_a_name_is_not_kept(http: IssuerHttp) -> None:
+    heads: list[bytes] = []
+
+    async def respond(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        heads.append(await reader.readuntil(b"\r\n\r\n"))
+        writer.write(b"HTTP/1.1 200 OK\r\nSet-Cookie: sid=1; Path=/\r\nContent-Length: 2\r\n\r\n{}")
+        await writer.drain()
+
+    async with listening(respond) as url:
+        assert [(await http.get(url)).status for _ in range(2)] == [200, 200]
+    assert len(heads) == 2
+    assert not any(b"cookie" in head.lower() for head in heads)
+
+
+async def silent(reader: asyncio.StreamReader, _: asyncio.StreamWriter) -> None:
+    """Take a request, and never answer."""
+    await reader.read()
+
+
+async def test_O20_a_deadline_of_a_call_counts_where_it_is_shorter_than_that_of_all() -> None:
+    http = IssuerHttp(deadline=60)
+    async with listening(silent) as url:
+        with pytest.raises(IssuerUnavailable, match="TimeoutError"):
+            await asyncio.wait_for(http.get(url, deadline=0.2), 30)
+    await http.close()
+
+
+async def test_U23_who_waits_too_long_for_a_place_meets_an_outage(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("gateway.relying_party.http.CALLS_AT_ONCE", 1)
+    monkeypatch.setattr("gateway.relying_party.http.LONGEST_WAIT", 0.1)
+    arrived = asyncio.Event()
+
+    async def taken(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        arrived.set()
+        await silent(reader, writer)
+
+    http = IssuerHttp(deadline=60)
+    async with listening(taken) as url:
+        first = asyncio.create_task(http.get(url, deadline=60))
+        await arrived.wait()
+        with pytest.raises(IssuerUnavailable, match="TimeoutError"):
+            await asyncio.wait_for(http.get(url, deadline=60), 30)
+        first.cancel()
+        await asyncio.wait([first])
+    await http.close()
+
+
 async def test_fifty_calls_run_at_once_and_the_others_wait(http: IssuerHttp) -> None:
     busy, most = 0, 0
     full, free = asyncio.Event(), asyncio.Event()

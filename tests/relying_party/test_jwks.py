@@ -7,17 +7,31 @@ from hypothesis import strategies as st
 from joserfc.jwk import OKPKey
 
 from gateway.errors import IssuerUnavailable
+from gateway.relying_party.http import IssuerHttp
 from gateway.relying_party.jwks import (
     MOST_KEYS,
     ClientSecretKey,
     FormerKey,
+    IssuerKeys,
     PublishedKeys,
     read_key,
     read_keys,
     serves,
 )
+from gateway.relying_party.key_discovery import KeyPlace
 from tests.fakes.issuer import b64, ec_key, rsa_key
+from tests.fakes.jwks_endpoint import serving
 from tests.fakes.login import Hands
+
+
+class Anywhere:
+    """Where keys are, as a test says."""
+
+    def __init__(self, place: KeyPlace) -> None:
+        self.place = place
+
+    async def metadata(self) -> KeyPlace:
+        return self.place
 
 
 def public(key: Any, **changes: Any) -> dict[str, Any]:
@@ -80,6 +94,12 @@ def test_T22_an_unusable_key_is_skipped(jwk: dict[str, Any]) -> None:
     assert read_key(jwk) is None
 
 
+@pytest.mark.parametrize(("bits", "taken"), [(2047, False), (2048, True), (8192, True), (8193, False)])
+def test_T22_the_size_of_an_rsa_key_is_bounded_both_ways(bits: int, taken: bool) -> None:
+    modulus = (2 ** (bits - 1) + 1).to_bytes((bits + 7) // 8, "big")
+    assert (read_key({**RSA, "n": b64(modulus)}) is not None) is taken
+
+
 def test_members_that_do_not_matter_spoil_no_key() -> None:
     assert read_key({**RSA, "x5c": 7, "x5u": "http:", "ext": True, "key_ops": ["verify"]}) is not None
 
@@ -135,6 +155,22 @@ def test_T20_former_keys_count_for_a_while() -> None:
     assert keys.matching("ec-1", "ES256")
     clock.now += 300
     assert not keys.matching("ec-1", "ES256")
+
+
+async def test_T20_T22_former_keys_of_however_many_sets_are_bounded() -> None:
+    clock, http = Hands(), IssuerHttp()
+    with serving() as endpoint:
+        place = KeyPlace(issuer="https://issuer.example", jwks_uri=endpoint.url)
+        source = IssuerKeys(Anywhere(place), http=http, clock=clock)
+        found: Any = None
+        for number in range(3):
+            made = [public(ec_key(f"ec-{number}-{each}")) for each in range(MOST_KEYS)]
+            endpoint.body = json.dumps({"keys": made}).encode()
+            found = await (source.current() if found is None else source.newer(than=found))
+            clock.now += 61
+    await http.close()
+    assert (len(found.keys), len(found.former)) == (MOST_KEYS, MOST_KEYS)
+    assert {each.key.kid for each in found.former} == {f"ec-1-{each}" for each in range(MOST_KEYS)}
 
 
 async def test_the_client_secret_is_its_own_source() -> None:

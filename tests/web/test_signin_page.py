@@ -31,8 +31,26 @@ async def test_a_stranger_is_offered_the_form_and_every_issuer(tmp_path: Path) -
     async with site(tmp_path, providers=("demo", "corp"), by_password=True) as gate:
         page = (await gate.get(f"{PREFIX}/signin")).body.decode()
         assert 'type="password"' in page
-        assert page.count("Continue with") == 2
+        assert page.count('class="button lasting"') == 2
         assert "signed in as" not in page
+
+
+@pytest.mark.parametrize("by_password", [True, False])
+async def test_B043_one_box_says_for_every_way_in_that_the_session_ends_with_the_browser(
+    tmp_path: Path, by_password: bool
+) -> None:
+    async with site(tmp_path, providers=("demo", "corp"), by_password=by_password) as gate:
+        page = (await gate.get(f"{PREFIX}/signin")).body.decode()
+        assert page.count('type="checkbox"') == page.count("Sign me out when the browser closes") == 1
+        assert " checked" not in page
+        ticked = (await gate.get(f"{PREFIX}/signin?remember=false")).body.decode()
+        assert ticked.count(" checked") == 1
+        lasting, passing = (
+            re.findall(rf'"button {kind}" type="submit"{more} formaction="([^"]+)"', page)
+            for kind, more in (("lasting", ""), ("passing", ' name="remember" value="false"'))
+        )
+        assert passing == lasting
+        assert len(passing) == (2 if by_password else 0)
 
 
 async def test_whoever_is_signed_in_is_told_as_whom(tmp_path: Path) -> None:
