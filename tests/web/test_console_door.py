@@ -12,7 +12,7 @@ from tests.fakes.administrators import ADMIN, added, administered, press, promot
 from tests.fakes.jar import Jar
 from tests.fakes.site import FETCH, NAVIGATION, PREFIX, URL, Site, header, site
 
-GETS = ["", "users/u_x", "sessions"]
+GETS = ["", "users/u_x", "sessions", "audit", "routes", "providers"]
 POSTS = ["users/disable", "users/enable", "users/grant", "users/revoke", "users/end", "sessions"]
 FORM = (
     (b"Content-Type", b"application/x-www-form-urlencoded"),
