@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from gateway.errors import IssuerUnavailable
 from gateway.model.event import Clock
+from gateway.model.issuer_health import FetchedDocument
 from gateway.relying_party.endpoint import is_endpoint, is_plain_http
 from gateway.relying_party.fetched import Fetched
 from gateway.relying_party.http import MEBIBYTE, IssuerAnswer, IssuerHttp
@@ -76,6 +77,11 @@ class Discovery:
     def known(self) -> IssuerMetadata | None:
         """The metadata as last seen, None before the first; nothing is asked."""
         return self._fetched.known
+
+    @property
+    def document(self) -> FetchedDocument:
+        """How fetching it went so far; nothing is asked."""
+        return self._fetched.document
 
     async def _fetch(self) -> IssuerMetadata:
         answer = await self._http.get(discovery_url(self._issuer), deadline=DEADLINE)
