@@ -300,6 +300,7 @@ class Rooms:
                 settings=self._settings,
                 root=self._root,
                 issuers=self._issuers,
+                parties=self._parties,
                 table=self.table,
                 ring=self._ring,
                 published=self._published,

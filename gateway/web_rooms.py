@@ -16,7 +16,7 @@ from gateway.front.inbound import Receiver
 from gateway.front.original import Originals
 from gateway.issuers import client_key_sets
 from gateway.keys.keyring import KeyRing
-from gateway.login_rooms import LoginRooms
+from gateway.login_rooms import LoginRooms, Parties
 from gateway.model.cookies import CookieNames
 from gateway.model.event import Audit, Clock
 from gateway.observe.log import Log
@@ -59,6 +59,7 @@ class WebTrade:
     settings: Settings
     root: str
     issuers: list[Registration]
+    parties: Parties
     table: Table
     ring: KeyRing
     published: Published
@@ -139,6 +140,9 @@ class WebRooms:
         return ConsoleRooms(
             ConsoleTrade(
                 settings=trade.settings,
+                table=trade.table,
+                issuers=trade.issuers,
+                parties=trade.parties,
                 ring=trade.ring,
                 names=trade.names,
                 database=trade.database,

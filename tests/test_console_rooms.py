@@ -23,3 +23,22 @@ async def test_who_granted_a_role_is_told_in_the_words_of_the_configuration(tmp_
             assert console._door._csrf is not rooms._web._csrf
         finally:
             await closed(rooms)
+
+
+async def test_every_provider_is_shown_and_what_is_known_is_the_party_s_that_signs_people_in(
+    tmp_path: Path,
+) -> None:
+    more = '[[providers]]\nid = "local"\nname = "Password"\ntype = "password"\n'
+    async with opened(tmp_path) as database:
+        rooms = furnished(loaded(tmp_path, SOUND + more).settings, database, Lasting().tenure())
+        try:
+            company, local = rooms._web._console_rooms()._providers()
+            assert (company.id, company.kind, company.party) == (
+                "company",
+                "OpenID Connect",
+                rooms._parties["company"],
+            )
+            assert company.issuer.startswith("https://")
+            assert (local.kind, local.issuer, local.party) == ("Passwords", "", None)
+        finally:
+            await closed(rooms)

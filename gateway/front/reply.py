@@ -221,6 +221,7 @@ class ClientReply:
             self._wire.write(b"%x\r\n%b\r\n" % (len(chunk), chunk) if chunked else chunk)
             if self._wire.congested:
                 await self.settle()
+            del chunk  # else it is kept until another has come, twice the memory
         if answer.head.length is not None and passage.sent > answer.head.length:
             raise UpstreamBroken("more bytes than announced")
         if chunked:

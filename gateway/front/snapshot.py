@@ -39,7 +39,9 @@ class Pages(Protocol):
 
 
 class OwnEndpoints(Protocol):
-    """Everything under our prefix."""
+    """Everything under our prefix; what begins with `opening` is under it in its one spelling."""
+
+    opening: str
 
     def covers(self, path: str) -> bool: ...
     async def handle(
@@ -126,7 +128,9 @@ class Snapshot:
 
     def take(self, connection: Connection, message: RawRequestMessage, payload: StreamReader) -> bool:
         """Pass *message* on at once and return True, or return False with nothing done."""
-        return self._lane is not None and self._lane.take(connection, message, payload)
+        if self._lane is None or message.path.startswith(self._endpoints.opening):
+            return False  # a page of our own is not passed on: it need not be understood twice to see that
+        return self._lane.take(connection, message, payload)
 
     def recall(self, connection: Connection, data: bytes) -> Previous | None:
         """Return what *data* repeats but for its target, wherever that came, None where it is new."""

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from gateway.errors import IssuerUnavailable
 from gateway.model.event import Clock
+from gateway.model.issuer_health import FetchedDocument
 from gateway.relying_party.endpoint import is_endpoint, is_plain_http
 from gateway.relying_party.fetched import Fetched
 from gateway.relying_party.http import MEBIBYTE, IssuerAnswer, IssuerHttp
@@ -77,6 +78,11 @@ class Discovery:
         """The metadata as last seen, None before the first; nothing is asked."""
         return self._fetched.known
 
+    @property
+    def document(self) -> FetchedDocument:
+        """How fetching it went so far; nothing is asked."""
+        return self._fetched.document
+
     async def _fetch(self) -> IssuerMetadata:
         answer = await self._http.get(discovery_url(self._issuer), deadline=DEADLINE)
         document = read_document(answer, issuer=self._issuer)
@@ -132,11 +138,15 @@ def read_metadata(
 
 
 def aliased(document: dict[str, object]) -> dict[str, object]:
-    """Return *document* with the endpoints that are for clients with a certificate (RFC 8705 5)."""
+    """Return *document* with the endpoints that are for clients with a certificate (RFC 8705 5).
+
+    Only such as we call ourselves: where the browser goes, and whose keys are whose, is said in one place.
+    """
     aliases = document.get("mtls_endpoint_aliases")
     if not isinstance(aliases, dict):
         return document
-    return {**document, **{name: url for name, url in aliases.items() if name in _ALIASED}}
+    ours = {name: url for name, url in aliases.items() if name in _ALIASED and url is not None}
+    return {**document, **ours}
 
 
 def endpoint_in(document: dict[str, object], name: str, issuer: str) -> str:

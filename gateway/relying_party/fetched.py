@@ -7,6 +7,7 @@ from typing import Generic, TypeVar
 
 from gateway.errors import IssuerUnavailable
 from gateway.model.event import Clock
+from gateway.model.issuer_health import FetchedDocument
 
 LIFETIME = 3600.0
 FORCED_EVERY = 60.0
@@ -36,6 +37,8 @@ class Fetched(Generic[T]):
         self._value: T | None = None
         self._fresh_until = 0.0
         self._forced_at = float("-inf")
+        self._fetched_at: float | None = None
+        self._failed_at: float | None = None
         self._failures = 0
         self._retry_at = 0.0
         self._flight: asyncio.Task[T] | None = None
@@ -44,6 +47,15 @@ class Fetched(Generic[T]):
     def known(self) -> T | None:
         """The document as last fetched, however old, None where there is none."""
         return self._value
+
+    @property
+    def document(self) -> FetchedDocument:
+        """How fetching it went so far; nothing is fetched."""
+        return FetchedDocument(
+            fetched_at=None if self._fetched_at is None else int(self._fetched_at),
+            failed_at=None if self._failed_at is None else int(self._failed_at),
+            failures=self._failures,
+        )
 
     async def current(self) -> T:
         """Return the document, fetched if there is none or it is too old."""
@@ -82,13 +94,15 @@ class Fetched(Generic[T]):
         except IssuerUnavailable:
             pause = min(LONGEST_PAUSE, 2.0 ** min(self._failures, 10))
             self._failures += 1
-            self._retry_at = self._clock() + pause * (0.5 + self._jitter() / 2)
+            self._failed_at = self._clock()
+            self._retry_at = self._failed_at + pause * (0.5 + self._jitter() / 2)
             raise
         finally:
             self._flight = None
         self._value = value
         self._failures = 0
-        self._fresh_until = self._clock() + LIFETIME
+        self._fetched_at = self._clock()
+        self._fresh_until = self._fetched_at + LIFETIME
         return value
 
 

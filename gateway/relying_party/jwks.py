@@ -15,6 +15,7 @@ from joserfc.util import urlsafe_b64decode
 
 from gateway.errors import IssuerUnavailable
 from gateway.model.event import Clock
+from gateway.model.issuer_health import FetchedDocument, KeyName
 from gateway.relying_party.fetched import Fetched
 from gateway.relying_party.http import IssuerHttp
 from gateway.relying_party.strict_json import JsonRefused, read_object
@@ -101,6 +102,16 @@ class IssuerKeys:
 
     async def newer(self, *, than: Keys) -> Keys:
         return await self._fetched.newer(than=than)
+
+    @property
+    def document(self) -> FetchedDocument:
+        """How fetching the set went so far; nothing is asked."""
+        return self._fetched.document
+
+    @property
+    def names(self) -> tuple[KeyName, ...]:
+        """The usable keys of the set as last seen; nothing is asked."""
+        return tuple(KeyName(kid=key.kid, kind=key.key_type, algorithm=key.alg) for key in self._last)
 
     async def _fetch(self) -> Keys:
         metadata = await self._discovery.metadata()

@@ -15,6 +15,7 @@ from gateway.model.claim_path import find
 from gateway.model.event import Clock
 from gateway.model.grant import ProviderTokens, Token
 from gateway.model.identity import VerifiedLogin
+from gateway.model.issuer_health import IssuerHealth
 from gateway.model.login import PendingLogin
 from gateway.model.proof import Demand
 from gateway.relying_party import bitbucket, github, refresh, tokens
@@ -55,6 +56,8 @@ class OAuthParty:
     """Our side of OAuth 2.0's code flow, with PKCE, with one provider whose endpoints are configured."""
 
     ends_sessions = False
+    health = IssuerHealth()
+    """Nothing is fetched of it: its addresses are configured, and nothing is signed."""
 
     def __init__(self, registration: Registration, *, http: IssuerHttp, clock: Clock) -> None:
         self.registration = registration

@@ -8,6 +8,7 @@ from gateway.errors import GrantRefused, LoginFailed
 from gateway.model.event import Clock
 from gateway.model.grant import ProviderTokens, Token
 from gateway.model.identity import VerifiedLogin
+from gateway.model.issuer_health import IssuerHealth
 from gateway.model.login import PendingLogin
 from gateway.model.proof import Demand
 from gateway.relying_party import (
@@ -179,6 +180,16 @@ class RelyingParty:
         if endpoint is None:
             return None
         return await revocation.revoke(kept, endpoint=endpoint, issuer=self._issuer)
+
+    @property
+    def health(self) -> IssuerHealth:
+        """How the issuer fares, as far as was found out; nothing is asked."""
+        keys = self._keys if isinstance(self._keys, IssuerKeys) else None
+        return IssuerHealth(
+            metadata=self._discovery.document,
+            key_set=keys.document if keys else None,
+            keys=keys.names if keys else (),
+        )
 
     @property
     def ends_sessions(self) -> bool:

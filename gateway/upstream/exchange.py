@@ -47,14 +47,15 @@ class UpstreamAnswer:
     async def chunks(self) -> AsyncIterator[bytes]:
         """Yield the body in pieces, without waiting for what has come already.
 
-        Raises UpstreamBroken or UpstreamTimeout after the last piece where the body was cut.
+        While whoever takes a large piece is not done with it, no other is read. Raises UpstreamBroken or
+        UpstreamTimeout after the last piece where the body was cut.
         """
         reader = self._reader
         connection = self._connection
         while True:
             if piece := reader.take():
-                connection.drained(reader)
                 yield piece
+                connection.drained(reader)
             elif reader.complete:
                 return
             elif connection.failure is not None:

@@ -15,7 +15,7 @@ from gateway.model.upstream import Timeouts
 from gateway.upstream.answer import AnswerReader
 from gateway.upstream.answer_head import AnswerHeads
 
-HIGH_WATER = 256 * 1024
+HIGH_WATER = 64 * 1024
 # How long a connection takes new requests, and idles between them: an app that moved to another address is
 # found there, and most servers keep theirs for longer.
 LIFETIME = 30.0

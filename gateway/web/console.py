@@ -3,7 +3,10 @@
 from collections.abc import Mapping
 
 from gateway.model.answer import Answer
+from gateway.web.console_audit import ConsoleAudit
 from gateway.web.console_door import ConsoleDoor
+from gateway.web.console_providers import ConsoleProviders
+from gateway.web.console_routes import ConsoleRoutes
 from gateway.web.console_sessions import ConsoleSessions
 from gateway.web.console_users import ConsoleUsers
 from gateway.web.home import Handler
@@ -21,6 +24,9 @@ class Console:
         door: ConsoleDoor,
         users: ConsoleUsers,
         sessions: ConsoleSessions,
+        audit: ConsoleAudit,
+        routes: ConsoleRoutes,
+        providers: ConsoleProviders,
         replies: Replies,
         prefix: str,
     ) -> None:
@@ -30,6 +36,9 @@ class Console:
             "/admin": {"GET": self._to_front},
             "/admin/": {"GET": door.page(users.show_all)},
             "/admin/sessions": {"GET": door.page(sessions.show_all)},
+            "/admin/audit": {"GET": door.page(audit.show_all)},
+            "/admin/routes": {"GET": door.page(routes.show_all)},
+            "/admin/providers": {"GET": door.page(providers.show_all)},
         }
         self.named: Mapping[str, Mapping[str, Handler]] = {
             "/admin/users": {"GET": door.page(users.show)},

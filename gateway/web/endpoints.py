@@ -51,6 +51,7 @@ class Endpoints:
         self._prefix = prefix
         self._forward_auth = forward_auth
         self._own = OwnPaths(prefix)
+        self.opening = f"{prefix}/"
         self._exact: Mapping[str, Methods] = {
             "/signin": {"GET": home.starts(signin.choose)},
             "/signout": {"GET": signout.ask, "POST": signout.leave},

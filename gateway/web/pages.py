@@ -25,6 +25,9 @@ _TEMPLATES = (
     "console_users.html",
     "console_user.html",
     "console_sessions.html",
+    "console_audit.html",
+    "console_routes.html",
+    "console_providers.html",
 )
 _NOTHING = '<!doctype html><html lang="en"><meta charset="utf-8"><title>Sign-out</title></html>'
 _LATER = "8d1c5ab2-said-later"

@@ -5,14 +5,25 @@ That each of them holds is tested where it lives, by the name of its constant.
 
 import pytest
 
-from gateway.flows import targets, transactions
+from gateway.flows import bearers, exchange, forwarding, places, targets, transactions
+from gateway.flows.presentation import Pace
 from gateway.front.limits import Limits
 from gateway.keys import password, seal
 from gateway.model.upstream import Timeouts
 from gateway.observe import limit, request_line
-from gateway.relying_party import claim_sources, discovery, fetched, http, id_token, jwks, revocation
+from gateway.relying_party import (
+    claim_sources,
+    discovery,
+    fetched,
+    http,
+    id_token,
+    jwks,
+    opaque_token,
+    revocation,
+    shared_calls,
+)
 from gateway.sessions import pieces
-from gateway.store import engine, postgres_server, reader, redis_server
+from gateway.store import engine, locks, postgres_server, provider_grants, reader, redis_server
 from gateway.upstream import answer, identity
 
 KIB = 1024
@@ -39,6 +50,11 @@ UPSTREAM = Timeouts()
         ((redis_server.DEADLINE, engine.BUSY, reader.DEADLINE, postgres_server.DEADLINE), (0.25,) * 4),
         ((transactions.MOST, transactions.LIFE, targets.LONGEST), (7, 900, 2 * KIB)),
         ((password.LONGEST,), (KIB,)),
+        ((shared_calls.AT_ONCE, shared_calls.MOST, shared_calls.LONGEST_WAIT), (20, 200, 2)),
+        ((places.AT_ONCE, places.FAILURES, places.PAUSE), (8, 3, 5)),
+        ((opaque_token.REFUSED_FOR, bearers.MOST, exchange.MOST, forwarding.MOST), (10, *(10_000,) * 3)),
+        ((forwarding.HELD, forwarding.SHORT, forwarding.RECENT, provider_grants.KEPT), (30, 2, 15, 60)),
+        ((locks.LIFE, locks.BEAT, Pace().life, Pace().beat), (5, 1.5, 5, 1.5)),
         ((request_line.LONGEST_LINE, limit.PER_SECOND), (4 * KIB, 50)),
     ],
 )

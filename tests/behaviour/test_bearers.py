@@ -173,6 +173,26 @@ async def test_what_a_challenge_names_is_there_also_for_a_path_that_is_escaped(t
         assert (other.status, at.app.requests) == (400, [])
 
 
+async def test_B061_B062_a_proxy_that_asks_about_a_token_is_told_as_its_client_would_be(
+    tmp_path: Path,
+) -> None:
+    async with scene(tmp_path, tables=TABLE, top='trusted_proxies = ["127.0.0.1/32"]\n') as at:
+        said = {"Proto": "https", "Host": HOST, "Uri": "/api/x?y=1", "Method": "GET", "For": "192.0.2.9"}
+        about = [f"X-Forwarded-{name}: {value}" for name, value in said.items()]
+        path = "/.gateway/auth"
+        nobody = await call(at, None, *about, path=path)
+        metadata = f'resource_metadata="https://{HOST}/.well-known/oauth-protected-resource/api"'
+        assert (nobody.status, metadata in challenge(nobody)) == (401, True)
+        bad = await call(at, access_token(at.issuer, aud="elsewhere"), *about, path=path)
+        assert (bad.status, 'error="invalid_token"' in challenge(bad)) == (401, True)
+        short = await call(at, access_token(at.issuer, scope="write"), *about, path=path)
+        assert (short.status, 'error="insufficient_scope"' in challenge(short)) == (403, True)
+        good = await call(at, access_token(at.issuer), *about, path=path)
+        assert (good.status, good.values("x-user-id")) == (200, [f"bearer:{at.issuer.url}#reports".encode()])
+        assert good.values("authorization") == [b""]
+        assert at.app.requests == []
+
+
 async def test_an_issuer_that_is_down_is_503_for_cold_tokens_and_nothing_for_warm_ones(at: Scene) -> None:
     warm = access_token(at.issuer)
     assert (await call(at, warm)).status == 200

@@ -1,7 +1,7 @@
 """Who calls with a token: known again by its hash, never past its end, and as the database says."""
 
 import asyncio
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import pytest
 
@@ -139,6 +139,14 @@ async def test_a_token_is_verified_once_a_minute_and_never_taken_past_its_end() 
     assert world.at_hand() is None
 
 
+async def test_what_is_held_is_bounded_and_the_oldest_makes_room(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("gateway.flows.bearers.MOST", 2)
+    world = World()
+    for token in ("one", "two", "three", "three", "two", "one"):
+        await world.bearers.caller(world.bearer, token, asks_for_roles=False)
+    assert world.asked == 4
+
+
 async def test_a_stranger_is_an_outsider_with_what_the_token_says() -> None:
     session = await World().caller()
     assert session.identity.user_id == f"bearer:{ISSUER}#reports"
@@ -206,6 +214,20 @@ async def test_an_outage_is_no_refusal(outage: Exception) -> None:
     with pytest.raises(type(outage)):
         await world.caller()
     assert (world.results, world.audited) == (["outage"], [])
+
+
+@pytest.mark.parametrize(
+    ("change", "reason"), [({"enabled": False}, "user_disabled"), ({"denied": True}, "revoked")]
+)
+async def test_S20_whom_this_process_knows_to_be_out_is_not_at_hand_and_has_nothing_live(
+    change: dict[str, bool], reason: str
+) -> None:
+    world = World(users=("u_ann",))
+    session = await world.caller()
+    world.kept = replace(KNOWN, **change)  # type: ignore[arg-type]
+    assert world.at_hand(asks_for_roles=True) is None
+    with pytest.raises(SessionRejected, match=reason):
+        await world.bearers.recheck(session)
 
 
 async def test_what_is_live_ends_with_the_token_or_with_its_user() -> None:

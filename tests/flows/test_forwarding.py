@@ -191,6 +191,30 @@ async def test_B050_a_store_that_is_down_takes_no_token_away_that_lives() -> Non
         await given.token(SESSION, ACCESS)
 
 
+@pytest.mark.parametrize("tokens", [True, False])
+async def test_B050_what_is_known_to_be_gone_does_not_come_back_with_an_outage(tokens: bool) -> None:
+    clock = FakeClock()
+    given, beside = forwards(clock)
+    await given.token(SESSION, ACCESS)
+    clock.advance(HELD)
+    assert beside.grant is not None
+    beside.grant = None if tokens else replace(beside.grant, tokens=None)
+    with pytest.raises(LoginRequired):
+        await given.token(SESSION, ACCESS)
+    beside.down = True
+    with pytest.raises(StoreUnavailable):
+        await given.token(SESSION, ACCESS)
+
+
+async def test_what_is_held_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("gateway.flows.forwarding.MOST", 2)
+    given, beside = forwards(FakeClock())
+    sessions = [replace(SESSION, id=f"sid-{number}") for number in range(3)]
+    for beside.expected in sessions:
+        await given.token(beside.expected, ACCESS)
+    assert [value(given.at_hand(each, ACCESS)) for each in sessions] == [None, "at-1", "at-1"]
+
+
 @pytest.mark.parametrize(
     ("choice", "error"), [("login", LoginRequired), ("deny", AccessDenied), ("keep", None)]
 )
@@ -281,6 +305,25 @@ async def test_an_exchanged_token_goes_along_and_its_subject_does_not() -> None:
             await given.token(SESSION, EXCHANGED)
         keeping = replace(EXCHANGED, on_error=OnRefreshError.KEEP)
         assert await given.token(SESSION, keeping) is None
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        replace(EXCHANGED, audience="other-api"),
+        replace(EXCHANGED, audience=None),
+        replace(EXCHANGED, resource=None),
+        replace(EXCHANGED, token=Forwarded.ID_TOKEN),
+    ],
+    ids=["audience", "none", "resource", "kind"],
+)
+async def test_I18_a_token_that_was_made_for_one_upstream_is_at_hand_for_no_other(other: Forwarding) -> None:
+    clock = FakeClock()
+    given, beside = forwards(clock)
+    beside.made = Token(value="made", received_at=int(clock()), expires_at=int(clock()) + 300)
+    assert value(await given.token(SESSION, EXCHANGED)) == "made"
+    assert value(given.at_hand(SESSION, EXCHANGED)) == "made"
+    assert given.at_hand(SESSION, other) is None
 
 
 @pytest.mark.parametrize("how", ["none", "dead", "no refresh token", "foreign"])

@@ -330,3 +330,70 @@ async def test_B073_a_password_is_typed_again_where_a_page_asks_for_a_recent_one
         await says(page, "The wiki")
         assert page.url == f"{gateway.url}/wiki?page=1"
         assert profile.complaints == []
+
+
+REACHED = """
+async () => {
+  const said = (await fetch("/.gateway/admin/")).status;
+  const framed = document.createElement("iframe");
+  framed.src = "/.gateway/admin/";
+  document.body.append(framed);
+  await new Promise((done) => (framed.onload = done));
+  const plain = window.open("/wiki"), opened = window.open("/.gateway/admin/");
+  for (let waited = 0; !opened.closed && waited < 100; waited++)
+    await new Promise((done) => setTimeout(done, 100));
+  const posted = await fetch("/.gateway/admin/users/grant/u_x", {method: "POST", body: new URLSearchParams(
+    {csrfToken: (await (await fetch("/.gateway/csrf")).json()).csrfToken, role: "admin"})});
+  return [said, framed.contentDocument === null, plain.closed, opened.closed, posted.status];
+}
+"""
+
+
+async def administrator(gateway: RunningGateway, tmp_path: Path, page: Page) -> None:
+    """Sign Ann in, an administrator, on the way to the console; Bob is there too."""
+    async with opened(tmp_path, time.time) as store:
+        await store.users.add("ann@example.com", name="Ann", roles=["admin"], password_hash=await hash_of())
+        await store.users.add("bob@example.com", name="Bob <b>Builder</b> \u202eexe")
+    await page.goto(f"{gateway.url}/.gateway/admin/")
+    await page.keyboard.type("ann@example.com")
+    await page.keyboard.press("Tab")
+    await page.keyboard.type(RIGHT)
+    await page.keyboard.press("Enter")
+    await says(page, "Users")
+
+
+async def test_C12_an_administrator_does_it_all_by_keyboard_and_no_script_of_an_app_does(
+    tmp_path: Path, profile: Profile
+) -> None:
+    async with (
+        RecordingUpstream() as app,
+        running_gateway(tmp_path, upstream=app.url, tables=LOCAL, http=True) as gateway,
+    ):
+        app.answer_with(
+            ok(b"<!doctype html><title>Wiki</title><h1>The wiki</h1>", b"Content-Type: text/html")
+        )
+        page = await profile.tab()
+        await administrator(gateway, tmp_path, page)
+        await page.get_by_label("E-mail, name or id").focus()
+        await page.keyboard.type("bob@")
+        await page.keyboard.press("Enter")
+        await page.get_by_role("link", name="Bob").focus()
+        await page.keyboard.press("Enter")
+        await says(page, "Bob <b>Builder</b> \\u202eexe")
+        await page.get_by_label("Another role").focus()
+        await page.keyboard.type("editor")
+        await page.keyboard.press("Enter")
+        await expect(page.get_by_role("status")).to_have_text("The role is granted.")
+        await page.get_by_text("Disable this user").focus()
+        await page.keyboard.press("Enter")
+        await page.keyboard.press("Tab")
+        await page.keyboard.press("Enter")
+        await expect(page.get_by_role("status")).to_have_text("This user is disabled and signed out.")
+        await fits_a_small_screen(page)
+        for name in ("Sessions", "Audit trail", "Routes", "Providers", "Users"):
+            await page.get_by_role("link", name=name, exact=True).click()
+            await says(page, name)
+            await fits_a_small_screen(page)
+        assert profile.complaints == []
+        await page.goto(f"{gateway.url}/wiki")
+        assert await page.evaluate(REACHED) == [403, True, False, True, 403]

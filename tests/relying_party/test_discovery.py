@@ -1,4 +1,5 @@
 from contextlib import suppress
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -63,6 +64,25 @@ def test_userinfo_may_be_missing() -> None:
 def test_a_promise_of_iss_is_the_json_value_true(value: object, promised: bool) -> None:
     told = document(authorization_response_iss_parameter_supported=value)
     assert read_metadata(told, issuer=ISSUER).promises_iss is promised
+
+
+def test_an_alias_stands_for_an_endpoint_that_we_call_and_for_nothing_else() -> None:
+    other = "https://mtls.issuer.example"
+    told = document(
+        mtls_endpoint_aliases={
+            "issuer": other,
+            "authorization_endpoint": f"{other}/authorize",
+            "jwks_uri": f"{other}/jwks",
+            "token_endpoint": f"{other}/token",
+            "userinfo_endpoint": None,
+        }
+    )
+    plain = read_metadata(told, issuer=ISSUER)
+    aliased = read_metadata(told, issuer=ISSUER, aliases=True)
+    assert aliased == replace(plain, token_endpoint=f"{other}/token")
+    assert plain == read_metadata(document(), issuer=ISSUER)
+    odd = document(mtls_endpoint_aliases=[other])
+    assert read_metadata(odd, issuer=ISSUER, aliases=True) == plain
 
 
 @given(st.dictionaries(st.sampled_from([*document(), "x"]), st.none() | st.text() | st.integers()))

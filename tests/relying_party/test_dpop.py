@@ -174,6 +174,18 @@ async def test_nonces_of_many_servers_are_bounded() -> None:
     assert len(proofs._nonces) == MOST_SERVERS
 
 
+@pytest.mark.parametrize(("status", "calls"), [(200, 1), (201, 1), (400, 2), (401, 2), (403, 1), (500, 1)])
+async def test_O32_only_a_refusal_is_answered_by_another_try(status: int, calls: int) -> None:
+    made = []
+
+    async def call(proof: str) -> IssuerAnswer:
+        made.append(proof)
+        return IssuerAnswer(status=status, body=b'{"error":"use_dpop_nonce"}', dpop_nonce="n")
+
+    await Proofs(clock=lambda: NOON).send(KEY, "POST", "https://a.example/", call)
+    assert len(made) == calls
+
+
 @given(st.sampled_from([200, 400, 401]), st.binary(max_size=60), st.text(max_size=60), st.text(max_size=20))
 async def test_O32_whatever_a_server_answers_it_is_asked_twice_at_most_and_only_for_its_nonce(
     status: int, body: bytes, challenge: str, nonce: str

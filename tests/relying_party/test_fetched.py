@@ -3,6 +3,7 @@ import asyncio
 import pytest
 
 from gateway.errors import IssuerUnavailable
+from gateway.model.issuer_health import FetchedDocument
 from gateway.relying_party.fetched import Fetched
 from tests.fakes.login import Hands
 
@@ -135,3 +136,23 @@ async def test_a_failed_look_for_a_newer_one_is_an_outage_and_keeps_what_there_i
         clock.now += 5
     assert source.fetches == 2
     assert await fetched.current() is first
+
+
+async def test_how_fetching_went_is_known_without_fetching(
+    fetched: Fetched[list[int]], source: Source, clock: Hands
+) -> None:
+    assert fetched.document == FetchedDocument()
+    clock.now = 1000.5
+    await fetched.current()
+    assert fetched.document == FetchedDocument(fetched_at=1000)
+    source.down = True
+    clock.now += 3600
+    for _ in range(2):
+        with pytest.raises(IssuerUnavailable):
+            await fetched.current()
+        clock.now += 60
+    assert fetched.document == FetchedDocument(fetched_at=1000, failed_at=4660, failures=2)
+    source.down = False
+    await fetched.current()
+    assert fetched.document == FetchedDocument(fetched_at=4720, failed_at=4660, failures=0)
+    assert source.fetches == 4

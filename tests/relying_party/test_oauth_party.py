@@ -15,6 +15,7 @@ from gateway.errors import (
     RefreshUnverified,
     TokenRefused,
 )
+from gateway.model.issuer_health import IssuerHealth
 from gateway.relying_party.oauth_party import LONGEST_SUBJECT, subject_in
 from gateway.relying_party.registration import ClaimNames
 from tests.fakes.login import NOON, pending_at
@@ -222,3 +223,8 @@ async def test_B075_a_refresh_has_userinfo_asked_who_it_is_by_now(provider: OAut
         provider.answers["/user"] = {"id": 8, "groups": ["guests"]}
         with pytest.raises(LoginFailed, match="another subject"):
             await party.retold(new, before=old, subject="7")
+
+
+async def test_nothing_is_fetched_beforehand_so_nothing_is_known_to_fail(provider: OAuthProvider) -> None:
+    async with party_at(provider) as (party, _):
+        assert party.health == IssuerHealth()

@@ -3,6 +3,7 @@ from collections.abc import AsyncIterator
 import pytest
 
 from gateway.errors import IssuerUnavailable, LoginFailed, LogoutRefused
+from gateway.model.issuer_health import FetchedDocument, KeyName
 from gateway.relying_party.authorization import CallbackResponse
 from gateway.relying_party.end_session import LogoutDeparture
 from tests.fakes.issuer import HostileIssuer
@@ -121,3 +122,23 @@ async def test_B9_a_logout_token_is_no_id_token_and_the_other_way_round(login: L
     id_token = login.issuer.id_token(user="alice", nonce="n" * 43, access_token="a")
     with pytest.raises(LogoutRefused):
         await login.party.verify_logout(id_token)
+
+
+async def test_how_the_issuer_fares_is_known_from_logins_and_costs_no_question(login: Login) -> None:
+    asleep = login.party.health
+    assert (asleep.metadata, asleep.key_set, asleep.keys) == (FetchedDocument(), FetchedDocument(), ())
+    await login.run()
+    seen = dict(login.issuer.seen)
+    fares = login.party.health
+    assert fares.metadata == fares.key_set == FetchedDocument(fetched_at=int(NOON))
+    assert fares.keys == (KeyName(kid="rsa-1", kind="RSA", algorithm="RS256"),)
+    assert login.issuer.seen == seen
+
+
+async def test_an_issuer_that_is_down_fares_ill(login: Login) -> None:
+    login.issuer.fault = "discovery_down"
+    with pytest.raises(IssuerUnavailable):
+        await login.run()
+    metadata = login.party.health.metadata
+    assert metadata is not None
+    assert (metadata.fetched_at, metadata.failures) == (None, 1)

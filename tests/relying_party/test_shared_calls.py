@@ -1,6 +1,7 @@
 """One call for all who wait for it, a bounded number of calls, and who hangs up spoils it for nobody."""
 
 import asyncio
+from contextvars import ContextVar
 
 import pytest
 
@@ -51,6 +52,16 @@ async def test_who_waits_for_the_same_key_shares_one_call() -> None:
     calling.go.set()
     assert await asyncio.gather(*tasks) == [1] * 50
     assert await calls.share(b"a", calling) == 2  # a later one is answered anew
+
+
+async def test_what_a_call_finds_out_is_told_of_none_of_those_who_wait() -> None:
+    noted: ContextVar[str] = ContextVar("noted", default="nothing")
+    noted.set("of a request")
+
+    async def seen() -> int:
+        return len(noted.get())
+
+    assert await SharedCalls(per_second=9, clock=Hands()).share(b"a", seen) == len("nothing")
 
 
 async def test_a_failure_is_everybodys_and_is_not_kept() -> None:

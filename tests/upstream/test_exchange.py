@@ -13,7 +13,7 @@ from gateway.upstream.answer import AnswerReader
 from gateway.upstream.answer_head import AnswerHeads
 from gateway.upstream.pool import Pool
 from gateway.upstream.reserved import Reserved
-from gateway.upstream.wire import Connection
+from gateway.upstream.wire import HIGH_WATER, Connection
 from tests.fakes.dressing import TOLD, asking, pool_at, upstream_at
 from tests.fakes.upstream import RecordingUpstream, ok
 
@@ -54,6 +54,22 @@ async def test_what_has_come_is_yielded_without_waiting() -> None:
             with pytest.raises(StopIteration) as got:
                 pieces.__anext__().__await__().send(None)
             assert got.value.value == b"hello"
+        await pool.close()
+
+
+async def test_U09_nothing_is_read_ahead_of_a_large_piece_that_is_being_passed_on() -> None:
+    large = bytes(range(256)) * 100_000
+    async with RecordingUpstream() as up:
+        up.answer_with(ok(large))
+        pool = pool_to(up)
+        async with pool.send(asking()) as answer:
+            got, pieces = 0, answer.chunks()
+            while got < 2**20:  # the first may be small
+                piece = await anext(pieces)
+                got += len(piece)
+                for _ in range(20):
+                    await asyncio.sleep(0)
+                assert answer._reader.buffered == 0 or len(piece) <= HIGH_WATER
         await pool.close()
 
 

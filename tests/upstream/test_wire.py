@@ -155,7 +155,7 @@ async def test_U09_reading_stops_while_the_body_is_not_taken() -> None:
         connection = await connected(up, owner, idle=0.2)
         reader = connection.begin("GET", asking().head, body_follows=False)
         await asyncio.sleep(0.5)
-        assert HIGH_WATER < reader.buffered < 3 * HIGH_WATER
+        assert HIGH_WATER < reader.buffered < HIGH_WATER + 2**19  # and what one read brings
         assert connection.failure is None
         got = 0
         while not reader.complete or reader.chunks:
