@@ -79,7 +79,7 @@ def plan_of(settings: "Settings", config: Path, *, client_secret: str) -> "Plan"
         admin=port("its admin port", listen_address(settings.admin_listen), "admin_listen"),
         public_url=settings.public_url,
         issuer_url=provider.issuer,
-        jwks_url=f"{settings.public_url}{settings.prefix}/jwks.json",
+        own_url=f"{settings.public_url}{settings.prefix}",
         audience=upstream.audience,
         client=Client(
             id=provider.client_id,
@@ -102,6 +102,7 @@ def _welcome(plan: "Plan", config: Path) -> str:
   Also      {plan.public_url}/public   for everybody
             {plan.public_url}/admin    for the role admin: once alice has signed in, run
                 {grant}
+            {plan.own_url}/admin/    the console, for the same role
   Stop      Ctrl-C
 """
 

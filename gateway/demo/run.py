@@ -40,7 +40,8 @@ class Port:
 class Plan:
     """Where the parts live and what they tell one another, as the configuration has it.
 
-    `command` starts the gateway under `environ`; `audience` is what it calls the app in assertions.
+    `command` starts the gateway under `environ`; `own_url` is where its own pages are, `audience` what it
+    calls the app in assertions.
     """
 
     app: Port
@@ -49,11 +50,15 @@ class Plan:
     admin: Port
     public_url: str
     issuer_url: str
-    jwks_url: str
+    own_url: str
     audience: str
     client: Client
     command: Sequence[str]
     environ: Mapping[str, str] = field(repr=False)
+
+    @property
+    def jwks_url(self) -> str:
+        return f"{self.own_url}/jwks.json"
 
     @property
     def ports(self) -> tuple[Port, ...]:

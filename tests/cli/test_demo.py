@@ -72,6 +72,9 @@ async def test_B67_alice_becomes_admin_by_the_command_that_is_printed(
     assert granted.returncode == 0, granted.stderr
     async with browser.get(demo.url + "/admin") as admitted:
         assert "The admin page" in await admitted.text()
+    console = next(word for line in demo.said if "the console" in line for word in line.split())
+    async with browser.get(console) as opened:
+        assert (opened.status, "alice@example.com" in await opened.text()) == (200, True)
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])

@@ -42,7 +42,7 @@ def plan(program: str = READY) -> Plan:
         admin=admin,
         public_url=home,
         issuer_url=f"http://localhost:{issuer.port}",
-        jwks_url=f"{home}/.gateway/jwks.json",
+        own_url=f"{home}/.gateway",
         audience="app",
         client=Client(id="gateway", secret="c4n4ry", redirect_uris=frozenset({f"{home}/cb"}), home=home),
         command=(sys.executable, "-c", program, str(admin.port)),

@@ -5,7 +5,7 @@ import pytest
 from tests.fakes.configuration import PROVIDER, ROUTE, SECRET, SOUND, TOP, faults_by_key, loaded
 
 
-def test_the_defaults_are_those_that_are_documented(tmp_path: Path) -> None:
+def test_C12_the_defaults_are_those_that_are_documented(tmp_path: Path) -> None:
     settings = loaded(tmp_path, SOUND).settings
     assert (settings.listen, settings.admin_listen, settings.prefix) == (
         "127.0.0.1:8080",

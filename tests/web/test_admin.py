@@ -57,7 +57,7 @@ async def _jwks() -> bytes:
     return b'{"keys":[]}'
 
 
-async def test_C13_bodies_are_static_and_headers_say_nothing_about_us() -> None:
+async def test_C12_C13_bodies_are_static_and_headers_say_nothing_about_us() -> None:
     async with running(Checks(), Stage(started=True)) as (client, url):
         for path in ("livez", "readyz", "startupz"):
             async with client.get(f"{url}/{path}") as answer:
@@ -80,7 +80,7 @@ async def test_C13_bodies_are_static_and_headers_say_nothing_about_us() -> None:
         ("GET", "/.well-known/jwks.json", 200),
     ],
 )
-async def test_C13_only_exact_paths_and_methods(method: str, path: str, status: int) -> None:
+async def test_C12_C13_only_exact_paths_and_methods(method: str, path: str, status: int) -> None:
     async with (
         running(Checks(), Stage(started=True)) as (client, url),
         client.request(method, url + path) as answer,

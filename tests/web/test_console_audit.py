@@ -100,12 +100,10 @@ async def test_entries_come_by_pages_each_once_and_the_filter_stays(
         assert f'href="{ADMIN}/audit?event=a"' in text
 
 
-@pytest.mark.parametrize(
-    "query", ["before=0", "before=-1", "before=x", "before=" + "9" * 19, "user=%00", "event=a%0ab"]
-)
-async def test_what_is_asked_wrongly_is_400(tmp_path: Path, query: str) -> None:
+async def test_what_is_asked_wrongly_is_400(tmp_path: Path) -> None:
     async with administered(tmp_path) as gate:
-        assert (await gate.get(f"{ADMIN}/audit?{query}")).status == 400
+        for query in ("before=0", "before=-1", "before=x", "before=" + "9" * 19, "user=%00", "event=a%0ab"):
+            assert (await gate.get(f"{ADMIN}/audit?{query}")).status == 400
 
 
 async def test_S29_what_entries_hold_is_words(tmp_path: Path) -> None:

@@ -3,8 +3,6 @@
 import re
 from pathlib import Path
 
-import pytest
-
 from gateway.web.console_routes import PAGE
 from tests.fakes.administrators import ADMIN, administered, page
 from tests.fakes.console import ROUTES
@@ -32,7 +30,7 @@ async def test_thousands_of_routes_come_by_pages(tmp_path: Path) -> None:
         assert "There are no more routes" in await page(gate, "routes?after=5000")
 
 
-@pytest.mark.parametrize("after", ["x", "-1", "0", "1.5", "%00", "9" * 19])
-async def test_a_place_that_is_none_is_400(tmp_path: Path, after: str) -> None:
+async def test_a_place_that_is_none_is_400(tmp_path: Path) -> None:
     async with administered(tmp_path) as gate:
-        assert (await gate.get(f"{ADMIN}/routes?after={after}")).status == 400
+        for after in ("x", "-1", "0", "1.5", "%00", "9" * 19):
+            assert (await gate.get(f"{ADMIN}/routes?after={after}")).status == 400

@@ -67,10 +67,10 @@ async def test_ended_from_a_user_s_page_it_leads_back_there(tmp_path: Path) -> N
         assert header(answer, b"Location") == f"{ADMIN}/users/{bob}?done=ended"
 
 
-@pytest.mark.parametrize("name", ["x", "0" * 16, "0" * 15, "A" * 16, "%", "0" * 17])
-async def test_no_session_of_that_id_is_404(tmp_path: Path, name: str) -> None:
+async def test_no_session_of_that_id_is_404(tmp_path: Path) -> None:
     async with administered(tmp_path) as gate:
-        assert (await press(gate, f"sessions/{name}")).status in (400, 404)
+        for name in ("x", "0" * 16, "0" * 15, "A" * 16, "%", "0" * 17):
+            assert (await press(gate, f"sessions/{name}")).status == 404
         assert len(await gate.database.sign_ins.listed()) == 1
 
 

@@ -60,6 +60,13 @@ async def test_C12_S20_an_administrator_ends_one_session_then_all_and_disables(k
         await press(at, alice, f"users/disable/{bob}")
         await due(kept, at)
         assert await statuses(at, third, alice) == [401, 200]
+        admin = await at.user_id()
+    for name in ("sessions.end", "users.disable"):
+        told = at.gate.events(f"admin.{name}")
+        assert {(line["actor"], line["user_id"], line["outcome"]) for line in told} == {
+            (admin, bob, "success")
+        }
+        assert all(line["request_id"] and line["client_ip"] for line in told)
 
 
 async def test_C12_B067_who_loses_the_role_is_refused_at_the_next_request_on_any_node(
