@@ -30,6 +30,8 @@ INTROSPECTION_FAULTS = {
     "asked_bad_json": "half an object",
     "asked_huge": "5 MB of JSON",
     "asked_redirect": "307 to elsewhere",
+    "asked_202": "202, beside a yes",
+    "asked_400": "400, beside a no",
     "asked_500": "500",
     "asked_401": "401, as for an unknown client",
     "asked_429": "429",
@@ -39,6 +41,7 @@ INTROSPECTION_FAULTS = {
     "asked_unsigned_as_signed": "JSON that calls itself signed",
     "asked_alg_none": "signed by nothing",
     "asked_foreign_key": "signed by a key that is not published, under the published kid",
+    "asked_as_unsigned": "a signed answer that calls itself JSON",
     "asked_encrypted": "signed, and encrypted round that (RFC 9701 5), which nobody asked for",
     "asked_hs256": "HS256 with the public key as the secret",
     "no_introspection": "the metadata has no introspection_endpoint",
@@ -109,8 +112,9 @@ class IntrospectingIssuer(HostileIssuer):
             del answer["active"]
         if self.signs and "asked_unsigned" not in self.faults:
             text = self._signed(answer)
+            kind = "application/json" if "asked_as_unsigned" in self.faults else SIGNED
             encrypted = "asked_encrypted" in self.faults
-            return web.Response(text=_encrypted(text) if encrypted else text, content_type=SIGNED)
+            return web.Response(text=_encrypted(text) if encrypted else text, content_type=kind)
         return self._plain(answer)
 
     def _plain(self, answer: Claims) -> web.Response:
@@ -139,6 +143,8 @@ class IntrospectingIssuer(HostileIssuer):
             "asked_bad_json": lambda: web.Response(text='{"active": tr'),
             "asked_huge": lambda: web.json_response({"active": True, "padding": "x" * (5 * 1024 * 1024)}),
             "asked_redirect": lambda: web.Response(status=307, headers={"Location": f"{self.url}/elsewhere"}),
+            "asked_202": lambda: web.json_response({"active": True, "sub": "x"}, status=202),
+            "asked_400": lambda: web.json_response({"active": False}, status=400),
             "asked_500": lambda: web.Response(status=500, text="<h1>Oops</h1>"),
             "asked_429": lambda: web.Response(status=429),
             "asked_reset": web.Response,

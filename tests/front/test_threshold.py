@@ -12,7 +12,9 @@ from typing import Any
 
 import pytest
 
+from gateway.front.crowd import Crowd
 from gateway.front.limits import Limits
+from gateway.front.server import Server
 from gateway.front.threshold import Arrival, Threshold, bound_to
 from gateway.front.tls import server_context
 from gateway.observe.metrics import Metrics
@@ -267,13 +269,14 @@ async def threshold(
     listening: socket.socket,
     *,
     demands: bool = True,
+    crowd: Crowd | None = None,
     receive: Callable[[Arrival], asyncio.Protocol] = lambda arrival: Greeter(arrival.peer),
 ) -> AsyncIterator[int]:
     made = Threshold(
         receive,
         demands=lambda _: demands,
         tls=tls,
-        crowd=anybody(),
+        crowd=anybody() if crowd is None else crowd,
         counts=Metrics(version="1"),
         limits=Limits(),
         log=Told(),
@@ -330,6 +333,38 @@ def test_C14_a_header_and_a_handshake_in_one_piece_are_told_apart(
         async with threshold(None, listening_socket()) as port, await RawConnection.open(port) as client:
             await client.write(CLIENT + b"hello")
             assert await client.rest() == b"203.0.113.9 hello"
+
+    factory = uvloop.new_event_loop if loop_kind == "uvloop" else None
+    with asyncio.Runner(loop_factory=factory) as runner:
+        runner.run(story())
+
+
+@pytest.mark.parametrize("loop_kind", ["asyncio", "uvloop"])
+def test_U05_who_gives_way_at_the_last_moment_leaves_nothing_behind(loop_kind: str) -> None:
+    """Where the task that hands a connection over is cancelled, uvloop forgets to say that it is lost."""
+    import uvloop
+
+    async def never(*_: object) -> bool:
+        raise NotImplementedError
+
+    async def story() -> None:
+        crowd = Crowd(most=1, most_of_one=None, exempt=lambda _: True, counts=Metrics(version="1"))
+        server = Server(never, limits=Limits(), refuse=lambda error, peer: b"", crowd=crowd)
+        newcomer = Arrival(socket.socket(), "192.0.2.7")
+
+        def receive(arrival: Arrival) -> asyncio.Protocol:
+            asyncio.get_running_loop().call_soon(crowd.enter, newcomer)
+            return server.receive(arrival)
+
+        with newcomer.sock:
+            async with threshold(
+                None, listening_socket(), demands=False, crowd=crowd, receive=receive
+            ) as port:
+                async with await RawConnection.open(port) as client:
+                    assert await client.rest() == b""
+                async with asyncio.timeout(10):
+                    while server.open_connections or server.connections:
+                        await asyncio.sleep(0.01)
 
     factory = uvloop.new_event_loop if loop_kind == "uvloop" else None
     with asyncio.Runner(loop_factory=factory) as runner:

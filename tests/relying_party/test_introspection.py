@@ -4,7 +4,7 @@ import asyncio
 from base64 import b64encode
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -38,6 +38,8 @@ UNCLEAR = [
     "asked_bad_json",
     "asked_huge",
     "asked_redirect",
+    "asked_202",
+    "asked_400",
     "asked_500",
     "asked_401",
     "asked_429",
@@ -200,6 +202,22 @@ async def test_a_signed_answer_may_name_the_resource_instead_of_the_client(signe
     assert (await signed.ask(signed.issuer.opaque())).claims["active"] is True
 
 
+async def test_T07_an_answer_for_one_route_is_none_for_another_that_asks_at_the_same_time(
+    signed: Asking,
+) -> None:
+    raw, issuer = signed.issuer.opaque(), signed.issuer
+    issuer.signed_claims, issuer.gate = {"aud": "https://api.example.com"}, asyncio.Event()
+    other = replace(signed.trusted, audiences=("https://files.example.com",))
+    first = asyncio.create_task(signed.ask(raw))
+    async with asyncio.timeout(10):
+        await issuer.arrived.wait()
+    second = asyncio.create_task(signed.introspector.ask(raw, trusted=other))
+    await asyncio.sleep(0)
+    issuer.gate.set()
+    found = await asyncio.gather(first, second, return_exceptions=True)
+    assert [type(each) for each in found] == [Told, IssuerUnavailable]
+
+
 async def test_a_signed_no_is_a_no(signed: Asking) -> None:
     with pytest.raises(BearerRefused):
         await signed.ask("nobody-knows-it")
@@ -214,6 +232,7 @@ async def test_a_signed_no_is_a_no(signed: Asking) -> None:
         "asked_foreign_key",
         "asked_hs256",
         "asked_encrypted",
+        "asked_as_unsigned",
         "asked_active_text",
         "jwks_down",
     ],

@@ -12,6 +12,7 @@ from gateway.errors import BearerRefused, IssuerUnavailable, ScopeMissing
 from gateway.model.bearer import Introspection, Trusted
 from gateway.model.personal import PREFIX
 from gateway.relying_party.access_token import AccessToken, AccessTokens
+from gateway.relying_party.id_token import LARGEST
 from gateway.relying_party.introspection import Told
 from gateway.relying_party.opaque_token import (
     MOST_REFUSED,
@@ -221,12 +222,18 @@ async def test_refusals_are_remembered_within_bounds() -> None:
     assert issuer.asked[before:] == ["t0"]
 
 
-@pytest.mark.parametrize("raw", [PREFIX + "abc", "x" * (16 * 1024 + 1)])
+@pytest.mark.parametrize("raw", [PREFIX + "abc", "x" * (LARGEST + 1)])
 async def test_what_is_ours_or_too_long_is_sent_to_nobody(raw: str) -> None:
     issuer = Issuer()
     with pytest.raises(BearerRefused):
         await tokens(issuer).verify(raw)
     assert issuer.asked == []
+
+
+async def test_the_longest_token_is_asked_about() -> None:
+    issuer = Issuer()
+    await tokens(issuer).verify("x" * LARGEST)
+    assert issuer.asked == ["x" * LARGEST]
 
 
 def jwt(header: object, claims: object) -> str:
