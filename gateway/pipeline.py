@@ -317,7 +317,11 @@ class Pipeline:
         Whether the session or the token holds is asked each time, as `at_once` asks.
         """
         route = course.route
-        if route.access is not Access.PUBLIC and not self._still(course):
+        if route.access is not Access.PUBLIC and not (
+            self._resume.still(course.inbound, course.session)
+            if course.token is None
+            else self._still_borne(course, course.token)
+        ):
             return None
         outbound = self._dresser.cast(course.mould, passage.request_id)
         if outbound is not None:
@@ -325,12 +329,12 @@ class Pipeline:
             passage.decision, passage.reason = course.decision, course.reason
         return outbound
 
-    def _still(self, course: Course) -> bool:
-        """Say whether it is known, without asking anybody, that the same caller is behind it."""
+    def _still_borne(self, course: Course, token: bytes) -> bool:
+        """Say whether it is known, without asking anybody, that *token* is the same caller's."""
         bearer, roles = course.route.bearer, course.route.asks_for_roles
-        if bearer is None or course.token is None:
-            return self._resume.still(course.inbound, course.session)
-        return self._bearers.at_hand(bearer, course.token, asks_for_roles=roles) is course.session
+        if bearer is None:
+            return False
+        return self._bearers.at_hand(bearer, token, asks_for_roles=roles) is course.session
 
     def _pool(self, route: Route) -> UpstreamPool:
         if route.upstream is None:

@@ -137,8 +137,8 @@ class Administration:
 
         await self._do(by, _Deed(words="sessions.end", user_id=user_id, detail="all of one user"), end)
 
-    async def end_session(self, by: Session, public_id: str) -> SignIn:
-        """End the session of that name, and return it."""
+    async def end_session(self, by: Session, public_id: str) -> None:
+        """End the session of that name."""
         named = await self._sign_ins.named(public_id)
         found = next((each for each in named if each.public_id == public_id), None)
         if found is None:
@@ -150,7 +150,6 @@ class Administration:
 
         whose = {"user_id": found.user_id, "provider": found.provider}
         await self._do(by, _Deed(words="sessions.end", session_id=public_id, **whose), end)
-        return found
 
     async def _change(self, by: Session, deed: _Deed, act: Callable[[Ledger], Awaitable[None]]) -> None:
         async def change() -> None:

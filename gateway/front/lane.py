@@ -18,7 +18,7 @@ from gateway.errors import UpstreamBroken
 from gateway.front.body import RequestBody
 from gateway.front.connection import Connection, Previous
 from gateway.front.limits import Limits
-from gateway.front.reply import ClientReply, as_it_came, as_it_goes
+from gateway.front.reply import ClientReply, as_it_came
 from gateway.model.inbound import Inbound
 from gateway.passage import Passage
 from gateway.pipeline import Course, Pipeline, UpstreamPool
@@ -86,23 +86,20 @@ class Lane:
         passage = self.ordinary.opened(connection, message)
         previous, inbound = connection.previous, passage.inbound
         course = None if previous is None else previous.course
-        leaving = None
         if course is not None and inbound is not None and course.covers(inbound):
-            leaving = self._on_course(course, passage)
-        return leaving or self._decided(previous, passage)
+            outbound = self.pipeline.again(course, passage)
+            if outbound is not None:
+                return passage, outbound, course.pool
+        return self._decided(previous, passage)
 
     def _reopened(self, previous: Previous, target: bytes) -> Leaving | None:
         course = previous.course
         if course is not None and course.inbound.target == target:
-            leaving = self._on_course(course, self.ordinary.resumed(course))
-            if leaving is not None:
-                return leaving
+            passage = self.ordinary.resumed(course)
+            outbound = self.pipeline.again(course, passage)
+            if outbound is not None:
+                return passage, outbound, course.pool
         return self._decided(previous, self.ordinary.reopened(previous, target))
-
-    def _on_course(self, course: Course, passage: Passage) -> Leaving | None:
-        """Return what leaves where the request that *course* covers still goes that way."""
-        outbound = self.pipeline.again(course, passage)
-        return None if outbound is None else (passage, outbound, course.pool)
 
     def _decided(self, previous: Previous | None, passage: Passage) -> Leaving | None:
         """Decide, and let those that repeat this request go the same way."""
@@ -205,14 +202,13 @@ class Passing:
 
     def _relayed_as_it_came(self) -> bool:
         """Write the answer where only the request's id is added to it, and say whether that was so."""
-        connection, reader = self._connection, self._reader
+        connection = self._connection
         if connection.draining or self._message.version != _HTTP_1_1:
             return False  # the client is to be told what becomes of the connection
-        opening = as_it_came(reader.head, self._passage)
-        if opening is None:
+        answer = as_it_came(self._reader, self._passage)
+        if answer is None:
             return False
-        self._passage.status = reader.head.status
-        connection.write(as_it_goes(opening, reader.take(), self._passage))
+        connection.write(answer)
         return True
 
     def _relayed(self) -> ClientReply:

@@ -25,8 +25,8 @@ class RequestLog(Protocol):
 
 
 class RequestCounts(Protocol):
-    def enter(self) -> None: ...
-    def leave(self) -> None: ...
+    in_flight: int
+
     def websocket_opened(self) -> None: ...
     def websocket_closed(self) -> None: ...
     def request(
@@ -68,7 +68,7 @@ class RequestLedger:
 
     def began(self) -> None:
         """Count a request in."""
-        self._counts.enter()
+        self._counts.in_flight += 1
 
     def concerns(self, passage: Passage) -> None:
         """Take what is audited from here on in this task to be about *passage*."""
@@ -77,7 +77,7 @@ class RequestLedger:
     def upgraded(self, passage: Passage) -> None:
         """Count a request, which is answered, as an open WebSocket from now on."""
         passage.status = _SWITCHING
-        self._counts.leave()
+        self._counts.in_flight -= 1
         self._counts.websocket_opened()
 
     def audit(self, event: AuditEvent) -> None:
@@ -100,7 +100,7 @@ class RequestLedger:
         if status == _SWITCHING:
             self._counts.websocket_closed()
         else:
-            self._counts.leave()
+            self._counts.in_flight -= 1
         duration = self._monotonic() - passage.started
         inbound = passage.inbound
         route = self._route(passage)

@@ -23,6 +23,7 @@ from gateway.model.inbound import Inbound, RawHeaders
 from gateway.model.route import Rate
 from gateway.passage import Passage
 from gateway.routing.rate import Verdict
+from gateway.upstream.answer import AnswerReader
 from gateway.upstream.answer_head import AnswerHead
 from gateway.upstream.exchange import UpstreamAnswer
 
@@ -277,17 +278,17 @@ class ClientReply:
                 raise ConnectionAbortedError("client stopped reading") from None
 
 
-def as_it_came(head: AnswerHead, passage: Passage) -> bytes | None:
-    """Return the opening of an upstream's answer to which nothing is added but whose request it answers.
+def as_it_came(answer: AnswerReader, passage: Passage) -> bytes | None:
+    """Return what `ClientReply.relay` writes of a whole answer to which nothing is added but whose it is.
 
-    That is so on a connection of HTTP/1.1 that lasts; None where there is more to say.
+    That is so on a connection of HTTP/1.1 that lasts; None, and nothing taken, where there is more to say.
     """
-    return None if head.length is None or passage.leave or passage.quota else head.laid_out
-
-
-def as_it_goes(opening: bytes, body: bytes, passage: Passage) -> bytes:
-    """Return what `ClientReply.relay` writes of a whole answer that goes `as_it_came`."""
-    passage.sent = len(body)
+    head = answer.head
+    opening = head.laid_out
+    if opening is None or head.length is None or passage.leave or passage.quota:
+        return None
+    body = answer.take()
+    passage.status, passage.sent = head.status, len(body)
     return b"%bX-Request-Id: %b\r\n\r\n%b" % (opening, passage.request_id.encode(), body)
 
 

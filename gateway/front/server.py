@@ -84,6 +84,8 @@ class Server(web.Server):
                 transport.close()
         elif not self._crowd.hand_on(arrival, handler):
             transport.abort()
+            # Its arrival is being cancelled, and uvloop then forgets to say that the connection is lost.
+            asyncio.get_running_loop().call_soon(handler.connection_lost, None)
         elif self._certificate is not None:
             shown = self._certificate(handler, transport)
             if shown is None:

@@ -58,14 +58,15 @@ class Metrics:
     """Counters and durations of one gateway; every verb is cheap and never fails.
 
     What every request counts is kept in plain numbers and laid out when somebody asks: a request
-    pays for two additions, not for locks.
+    pays for two additions, not for locks. `in_flight`, the requests not yet answered, is kept by whoever
+    serves them.
     """
 
     def __init__(self, *, version: str, dropped: Callable[[], int] = lambda: 0) -> None:
         self._registry = registry = CollectorRegistry(auto_describe=False)
         ProcessCollector(registry=registry)
         registry.register(_Read(self._families))
-        self._flying = self._connections = self._websockets = 0
+        self.in_flight = self._connections = self._websockets = 0
         self._version = version
         self._dropped = dropped
         self._configured_at = 0.0
@@ -144,14 +145,6 @@ class Metrics:
             "gateway_store_duration_seconds", "Store calls.", ("op",), buckets=_SECONDS, registry=registry
         )
 
-    def enter(self) -> None:
-        """Count a request in."""
-        self._flying += 1
-
-    def leave(self) -> None:
-        """Count a request out."""
-        self._flying -= 1
-
     def request(
         self,
         *,
@@ -173,10 +166,9 @@ class Metrics:
         tally.count += 1
         tally.duration.observe(duration)
         if upstream is not None:
-            timing = tally.upstream
-            if timing is None:
-                timing = tally.upstream = _timing(self._upstream, route)
-            timing.observe(upstream)
+            if tally.upstream is None:
+                tally.upstream = _timing(self._upstream, route)
+            tally.upstream.observe(upstream)
 
     def _tally(self, route: str, method: str, status: int, decision: str, reason: str) -> "_Tally":
         known, code = method if method in METHODS else "other", status if 100 <= status <= 599 else 0
@@ -339,7 +331,7 @@ class Metrics:
             "gateway_websockets_open", "Connections that became WebSockets.", value=self._websockets
         )
         yield GaugeMetricFamily(
-            "gateway_requests_in_flight", "Requests not yet answered.", value=self._flying
+            "gateway_requests_in_flight", "Requests not yet answered.", value=self.in_flight
         )
         yield GaugeMetricFamily(
             "gateway_config_last_reload_successful",

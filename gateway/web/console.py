@@ -42,12 +42,12 @@ class Console:
         }
         self.named: Mapping[str, Mapping[str, Handler]] = {
             "/admin/users": {"GET": door.page(users.show)},
-            "/admin/users/disable": {"POST": door.form(users.disable)},
-            "/admin/users/enable": {"POST": door.form(users.enable)},
-            "/admin/users/grant": {"POST": door.form(users.grant)},
-            "/admin/users/revoke": {"POST": door.form(users.revoke)},
-            "/admin/users/end": {"POST": door.form(users.sign_out)},
-            "/admin/sessions": {"POST": door.form(sessions.end)},
+            "/admin/users/disable": {"POST": door.form(users.disable, back=users.page_of)},
+            "/admin/users/enable": {"POST": door.form(users.enable, back=users.page_of)},
+            "/admin/users/grant": {"POST": door.form(users.grant, back=users.page_of)},
+            "/admin/users/revoke": {"POST": door.form(users.revoke, back=users.page_of)},
+            "/admin/users/end": {"POST": door.form(users.sign_out, back=users.page_of)},
+            "/admin/sessions": {"POST": door.form(sessions.end, back=sessions.page_of)},
         }
 
     async def _to_front(self, _: Visit) -> Answer:

@@ -79,10 +79,13 @@ class ConsoleDoor:
 
         return self._home.only(served)
 
-    def form(self, act: Shown) -> Callable[[Visit], Awaitable[Answer]]:
+    def form(
+        self, act: Shown, *, back: Callable[[Visit, Fields], str]
+    ) -> Callable[[Visit], Awaitable[Answer]]:
         """Return *act* for forms that administrators send from these pages, having signed in recently.
 
-        It raises FormRefused, LoginRequired, AccessDenied, StoreUnavailable.
+        Others of them are led to sign in, and then to the path that *back* says. It raises what *back* does,
+        FormRefused, LoginRequired, AccessDenied, StoreUnavailable and IssuerUnavailable.
         """
 
         async def received(visit: Visit) -> Answer:
@@ -92,17 +95,15 @@ class ConsoleDoor:
             fields = await visit.fields()
             self._csrf.check(visit.inbound, fields.one("csrfToken"))
             session = self._admitted(visit, await self._resume.live(visit.inbound))
-            return await act(visit, Pass(session=session, stale=self._is_stale(session), fields=fields))
+            if self._is_stale(session):
+                return await self._again.lead(visit, session, back=back(visit, fields))
+            return await act(visit, Pass(session=session, stale=False, fields=fields))
 
         return received
 
     def token(self, visit: Visit) -> CsrfToken:
         """Return a token for the forms of the page that answers *visit*."""
         return self._csrf.issue(visit.inbound.headers)
-
-    async def lead(self, visit: Visit, session: Session, *, back: str) -> Answer:
-        """Have an administrator sign in once more, and come back. Raises IssuerUnavailable."""
-        return await self._again.lead(visit, session, back=back)
 
     def _admitted(self, visit: Visit, session: Session | None) -> Session:
         """Return the session of an administrator, admitted by the rules of every route."""

@@ -15,6 +15,7 @@ LONGEST = 200
 """Characters of what is looked for."""
 
 _CURSOR = re.compile(r"(0|[1-9][0-9]{0,11})-([a-z0-9_]{1,64})")
+_USER_ID = re.compile(r"[a-z0-9_]{1,64}")
 _CONTROLS = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 _NUMBER = re.compile(r"[1-9][0-9]{0,17}")
 
@@ -46,6 +47,11 @@ def number_in(fields: Fields, name: str) -> int | None:
     if not _NUMBER.fullmatch(text):
         raise RequestRejected(f"{name} is no number of an entry")
     return int(text)
+
+
+def is_user_id(text: str) -> bool:
+    """Say whether *text* has the form of a user's id, so that it is one segment of a path as it is."""
+    return _USER_ID.fullmatch(text) is not None
 
 
 def written(cursor: Cursor) -> str:

@@ -14,8 +14,9 @@ from gateway.model.session import SignIn
 from gateway.sessions.strategy import public_id
 from gateway.web.console_door import ConsoleDoor, Pass
 from gateway.web.console_people import People
-from gateway.web.console_query import address, cursor_in, written
+from gateway.web.console_query import address, cursor_in, is_user_id, written
 from gateway.web.pages import Pages
+from gateway.web.query import Fields
 from gateway.web.replies import Replies
 from gateway.web.visit import Visit
 
@@ -95,13 +96,14 @@ class ConsoleSessions:
         }
         return self._pages.form("console_sessions.html", facts, cookies=token.cookies, departs=True)
 
+    def page_of(self, _: Visit, fields: Fields) -> str:
+        """Return where the form was: on the page of its `user`, or where sessions are listed."""
+        user_id = fields.one("user") or ""
+        return f"{self._users_of}/{user_id}" if is_user_id(user_id) else self._here
+
     async def end(self, visit: Visit, admin: Pass) -> Answer:
-        """POST /admin/sessions/{public id}: end it; `from=user` leads back to whose it was."""
+        """POST /admin/sessions/{public id}: end it; `user` names whose page the form was on."""
         if not _PUBLIC_ID.fullmatch(visit.tail):
             raise NoSuchPage("no id of a session")
-        if admin.stale:
-            return await self._door.lead(visit, admin.session, back=self._here)
-        ended = await self._administration.end_session(admin.session, visit.tail)
-        of_user = admin.fields.one("from") == "user"
-        back = f"{self._users_of}/{ended.user_id}" if of_user else self._here
-        return self._replies.redirect(address(back, {"done": "ended"}))
+        await self._administration.end_session(admin.session, visit.tail)
+        return self._replies.redirect(address(self.page_of(visit, admin.fields), {"done": "ended"}))

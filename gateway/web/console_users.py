@@ -1,6 +1,5 @@
 """Users in the console: found, looked at, disabled and enabled, given roles, and signed out."""
 
-import re
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Protocol
 
@@ -15,15 +14,15 @@ from gateway.model.session import Session, SignIn
 from gateway.sessions.strategy import public_id
 from gateway.web.console_door import ConsoleDoor, Pass
 from gateway.web.console_people import People
-from gateway.web.console_query import address, cursor_in, words_in, written
+from gateway.web.console_query import address, cursor_in, is_user_id, words_in, written
 from gateway.web.pages import Pages
+from gateway.web.query import Fields
 from gateway.web.replies import Replies
 from gateway.web.visit import Visit
 
 PAGE = 50
 """Users on one page, and sessions on that of one user."""
 
-_USER_ID = re.compile(r"[a-z0-9_]{1,64}")
 _DONE = {
     "disabled": "This user is disabled and signed out.",
     "enabled": "This user can sign in again.",
@@ -130,6 +129,10 @@ class ConsoleUsers:
         }
         return self._pages.form("console_user.html", facts, cookies=token.cookies, departs=True)
 
+    def page_of(self, visit: Visit, _: Fields) -> str:
+        """Return where the page of the user is whom *visit* names. Raises NoSuchPage."""
+        return f"{self._each}/{_user_id(visit)}"
+
     async def disable(self, visit: Visit, admin: Pass) -> Answer:
         """POST /admin/users/disable/{id}. Raises OwnAccessKept."""
         return await self._do(visit, admin, self._administration.disable, "disabled")
@@ -159,12 +162,8 @@ class ConsoleUsers:
     async def _do(
         self, visit: Visit, admin: Pass, act: Callable[[Session, str], Awaitable[None]], done: str
     ) -> Answer:
-        user_id = _user_id(visit)
-        here = f"{self._each}/{user_id}"
-        if admin.stale:
-            return await self._door.lead(visit, admin.session, back=here)
-        await act(admin.session, user_id)
-        return self._replies.redirect(address(here, {"done": done}))
+        await act(admin.session, _user_id(visit))
+        return self._replies.redirect(address(self.page_of(visit, admin.fields), {"done": done}))
 
     async def _found(self, visit: Visit) -> User:
         user = await self._users.find(_user_id(visit))
@@ -174,7 +173,7 @@ class ConsoleUsers:
 
 
 def _user_id(visit: Visit) -> str:
-    if not _USER_ID.fullmatch(visit.tail):
+    if not is_user_id(visit.tail):
         raise NoSuchPage("no id of a user")
     return visit.tail
 

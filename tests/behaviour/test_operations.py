@@ -149,7 +149,7 @@ async def test_B149_what_happens_is_counted_by_route_and_never_by_path_or_user(
             asyncio.create_task(at.raw(get("/a", f"Cookie: {COOKIE}={value}", host=HOST))) for _ in range(3)
         ]
         await calls.asked.wait()
-        while at.gate.app._metrics._flying < 3:
+        while at.gate.app._metrics.in_flight < 3:
             await asyncio.sleep(0)
         calls.gate.set()
         await asyncio.gather(*asking)

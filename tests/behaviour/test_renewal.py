@@ -188,7 +188,7 @@ async def test_B086_fifty_requests_at_once_need_one_lookup_and_agree(
             for number in range(50)
         ]
         await calls.asked.wait()
-        while at.gate.app._metrics._flying < 50:
+        while at.gate.app._metrics.in_flight < 50:
             await asyncio.sleep(0)
         calls.gate.set()
         answers = await asyncio.gather(*asking)
@@ -384,7 +384,7 @@ async def test_B066_strict_never_answers_from_an_earlier_question(
         async with at.store() as store:
             await store.users.set_enabled(user_id, enabled=False)
         second = asyncio.create_task(at.raw(get("/second", cookie_line(value), host=HOST)))
-        while at.gate.app._metrics._flying < 2:
+        while at.gate.app._metrics.in_flight < 2:
             await asyncio.sleep(0)
         calls.gate.set()
         await first

@@ -98,8 +98,7 @@ async def test_S20_one_session_ends_or_all_of_a_user(office: Office) -> None:
     ]
     for session in ours:
         await database.sign_ins.record(session, address="192.0.2.1", browser="Probe/1")
-    ended = await act.end_session(office.ann, public_id("b0"))
-    assert ended.user_id == office.bob.id
+    await act.end_session(office.ann, public_id("b0"))
     assert [each.public_id for each in await database.sign_ins.listed()] != []
     standing = await database.standing(ours[0])
     assert standing is not None

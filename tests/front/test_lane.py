@@ -384,7 +384,7 @@ async def test_U26_a_client_that_leaves_ends_the_request(tmp_path: Path, taken: 
         await door.upstream.request()
         client.close()
         async with asyncio.timeout(5):
-            while door.gateway.app._metrics._flying:
+            while door.gateway.app._metrics.in_flight:
                 await asyncio.sleep(0.01)
         door.upstream.release.set()
         await door.upstream.closed()

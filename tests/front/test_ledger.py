@@ -42,15 +42,9 @@ class Told:
 class Counted:
     """What was counted."""
 
-    inside: int = 0
+    in_flight: int = 0
     websockets: int = 0
     requests: list[dict[str, object]] = field(default_factory=list)
-
-    def enter(self) -> None:
-        self.inside += 1
-
-    def leave(self) -> None:
-        self.inside -= 1
 
     def websocket_opened(self) -> None:
         self.websockets += 1
@@ -86,9 +80,9 @@ def test_a_request_that_went_well_is_one_line() -> None:
         upstream_seconds=0.25,
     )  # fmt: skip
     ledger.began()
-    assert counted.inside == 1
+    assert counted.in_flight == 1
     ledger.ended(on, None)
-    assert counted.inside == 0
+    assert counted.in_flight == 0
     line = told.lines[0]
     assert (line.method, line.host, line.status, line.size) == ("GET", "wiki.example.com", 200, 5)
     assert (line.route, line.user_id, line.duration, line.upstream) == ("/wiki", "u-1", 0.5, 0.25)
@@ -176,6 +170,6 @@ def test_an_upgraded_request_is_answered_and_counts_as_a_websocket_until_its_end
     on = passage(route=route("/live"), inbound=inbound())
     ledger.began()
     ledger.upgraded(on)
-    assert (counted.inside, counted.websockets, told.lines) == (0, 1, [])
+    assert (counted.in_flight, counted.websockets, told.lines) == (0, 1, [])
     ledger.ended(on, None)
-    assert (counted.inside, counted.websockets, told.lines[0].status) == (0, 0, 101)
+    assert (counted.in_flight, counted.websockets, told.lines[0].status) == (0, 0, 101)

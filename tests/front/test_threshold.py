@@ -12,7 +12,9 @@ from typing import Any
 
 import pytest
 
+from gateway.front.crowd import Crowd
 from gateway.front.limits import Limits
+from gateway.front.server import Server
 from gateway.front.threshold import Arrival, Threshold, bound_to
 from gateway.front.tls import server_context
 from gateway.observe.metrics import Metrics
@@ -267,13 +269,14 @@ async def threshold(
     listening: socket.socket,
     *,
     demands: bool = True,
+    crowd: Crowd | None = None,
     receive: Callable[[Arrival], asyncio.Protocol] = lambda arrival: Greeter(arrival.peer),
 ) -> AsyncIterator[int]:
     made = Threshold(
         receive,
         demands=lambda _: demands,
         tls=tls,
-        crowd=anybody(),
+        crowd=anybody() if crowd is None else crowd,
         counts=Metrics(version="1"),
         limits=Limits(),
         log=Told(),
@@ -336,6 +339,38 @@ def test_C14_a_header_and_a_handshake_in_one_piece_are_told_apart(
         runner.run(story())
 
 
+@pytest.mark.parametrize("loop_kind", ["asyncio", "uvloop"])
+def test_U05_who_gives_way_at_the_last_moment_leaves_nothing_behind(loop_kind: str) -> None:
+    """Where the task that hands a connection over is cancelled, uvloop forgets to say that it is lost."""
+    import uvloop
+
+    async def never(*_: object) -> bool:
+        raise NotImplementedError
+
+    async def story() -> None:
+        crowd = Crowd(most=1, most_of_one=None, exempt=lambda _: True, counts=Metrics(version="1"))
+        server = Server(never, limits=Limits(), refuse=lambda error, peer: b"", crowd=crowd)
+        newcomer = Arrival(socket.socket(), "192.0.2.7")
+
+        def receive(arrival: Arrival) -> asyncio.Protocol:
+            asyncio.get_running_loop().call_soon(crowd.enter, newcomer)
+            return server.receive(arrival)
+
+        with newcomer.sock:
+            async with threshold(
+                None, listening_socket(), demands=False, crowd=crowd, receive=receive
+            ) as port:
+                async with await RawConnection.open(port) as client:
+                    assert await client.rest() == b""
+                async with asyncio.timeout(10):
+                    while server.open_connections or server.connections:
+                        await asyncio.sleep(0.01)
+
+    factory = uvloop.new_event_loop if loop_kind == "uvloop" else None
+    with asyncio.Runner(loop_factory=factory) as runner:
+        runner.run(story())
+
+
 class Crammed(socket.socket):
     """A listening socket that at first has no descriptor for anybody."""
 
@@ -355,6 +390,35 @@ async def test_U04_who_finds_no_descriptor_waits_and_is_served() -> None:
         await client.write(CLIENT + b"hello")
         assert await client.rest() == b"203.0.113.9 hello"
         assert listening.refusals == 0
+
+
+async def test_U04_nobody_asks_again_and_again_for_a_descriptor() -> None:
+    listening = Crammed(socket.AF_INET, socket.SOCK_STREAM)
+    listening.refusals = 1000
+    listening.bind(("127.0.0.1", 0))
+    async with threshold(None, listening) as port:
+        with socket.create_connection(("127.0.0.1", port)):
+            for _ in range(100):
+                await asyncio.sleep(0)
+    assert listening.refusals == 999
+
+
+class Mapped(socket.socket):
+    """A listening socket of both families, as systemd has it, to whom somebody comes by IPv4."""
+
+    def accept(self) -> tuple[socket.socket, object]:
+        return super().accept()[0], ("::ffff:192.0.2.7", 40_000, 0, 0)
+
+
+async def test_I21_an_address_is_spelled_alike_whichever_socket_it_came_by() -> None:
+    listening = Mapped(socket.AF_INET, socket.SOCK_STREAM)
+    listening.bind(("127.0.0.1", 0))
+    async with (
+        threshold(None, listening, demands=False) as port,
+        await RawConnection.open(port) as client,
+    ):
+        await client.write(b"hello")
+        assert await client.rest() == b"192.0.2.7 hello"
 
 
 async def test_U04_all_who_wait_come_in_together() -> None:

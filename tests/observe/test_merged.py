@@ -7,7 +7,7 @@ from gateway.observe.metrics import Metrics
 def counted(*, requests: int, at: float) -> bytes:
     metrics = Metrics(version="1.2")
     metrics.configuration_taken(at=at)
-    metrics.enter()
+    metrics.in_flight += 1
     for _ in range(requests):
         metrics.request(route="/wiki", method="GET", status=200, duration=0.002)
     metrics.login(provider="demo", result="success")

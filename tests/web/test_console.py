@@ -5,7 +5,7 @@ from base64 import b64encode
 from hashlib import sha256
 from pathlib import Path
 
-from tests.fakes.administrators import ADMIN, administered, page
+from tests.fakes.administrators import ADMIN, administered, page, press
 from tests.fakes.scene import scene
 from tests.fakes.site import PREFIX, header, site
 
@@ -24,6 +24,21 @@ async def test_an_unknown_page_is_404_or_is_for_forms(tmp_path: Path) -> None:
     async with administered(tmp_path) as gate:
         for path in ("nothing", "users", "users/disable", "sessions/a/b"):
             assert (await gate.get(f"{ADMIN}/{path}")).status == 404
+
+
+async def test_C12_whatever_is_below_it_stands_behind_the_door(tmp_path: Path) -> None:
+    async with site(tmp_path) as gate:
+        await gate.sign_in()
+        below = [(path, methods) for path, methods in gate.endpoints._exact.items() if path[:7] == "/admin/"]
+        below += [
+            (f"{path}/x", methods) for path, methods in gate.endpoints._named.items() if "/admin" in path
+        ]
+        assert len(below) > 10
+        for path, methods in below:
+            for method in methods:
+                name = path.removeprefix("/admin/")
+                answer = await (press(gate, name) if method == "POST" else gate.get(f"{ADMIN}/{name}"))
+                assert (path, answer.status) == (path, 403)
 
 
 async def test_pages_are_accessible_and_run_no_script(tmp_path: Path) -> None:

@@ -1,6 +1,6 @@
 """What the console is asked for is read strictly: a cursor of ours or 400."""
 
-from urllib.parse import parse_qs, urlsplit
+from urllib.parse import parse_qs, quote, urlsplit
 
 import pytest
 from hypothesis import given
@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from gateway.errors import RequestRejected
 from gateway.model.cursor import Cursor
-from gateway.web.console_query import LONGEST, address, cursor_in, number_in, words_in, written
+from gateway.web.console_query import LONGEST, address, cursor_in, is_user_id, number_in, words_in, written
 from gateway.web.query import Fields
 
 TEXT = st.text(max_size=LONGEST + 9)
@@ -90,6 +90,13 @@ def test_what_is_asked_twice_is_refused() -> None:
     for read in (lambda: words_in(twice, "q"), lambda: cursor_in(twice), lambda: number_in(twice, "n")):
         with pytest.raises(RequestRejected):
             read()
+
+
+@given(text=TEXT)
+def test_any_user_id_is_one_segment_of_a_path(text: str) -> None:
+    if is_user_id(text):
+        assert quote(text, safe="") == text
+        assert 0 < len(text) <= 64
 
 
 @given(search=st.text(st.characters(exclude_categories=["Cs"]), min_size=1))

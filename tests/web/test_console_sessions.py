@@ -63,8 +63,29 @@ async def test_ended_from_a_user_s_page_it_leads_back_there(tmp_path: Path) -> N
     async with administered(tmp_path) as gate:
         bob, _ = await signed_in_elsewhere(gate)
         (public,) = ends(await page(gate, "sessions"))
-        answer = await press(gate, f"sessions/{public}", {"from": "user"})
+        answer = await press(gate, f"sessions/{public}", {"user": bob})
         assert header(answer, b"Location") == f"{ADMIN}/users/{bob}?done=ended"
+
+
+@pytest.mark.parametrize("user", ["//evil.example", "../x", "u_a?x", "", "U"])
+async def test_a_form_leads_nowhere_else(tmp_path: Path, user: str) -> None:
+    async with administered(tmp_path) as gate:
+        await signed_in_elsewhere(gate)
+        (public,) = ends(await page(gate, "sessions"))
+        answer = await press(gate, f"sessions/{public}", {"user": user})
+        assert header(answer, b"Location") == f"{ADMIN}/sessions?done=ended"
+
+
+async def test_who_has_to_sign_in_again_comes_back_to_where_the_button_was(tmp_path: Path) -> None:
+    async with administered(tmp_path) as gate:
+        bob, _ = await signed_in_elsewhere(gate)
+        (public,) = ends(await page(gate, "sessions"))
+        gate.clock.advance(901)
+        for fields, back in (({}, "sessions"), ({"user": bob}, f"users/{bob}")):
+            await press(gate, f"sessions/{public}", fields)
+            gate.clock.advance(61)
+            assert header(await gate.come_back("demo"), b"Location") == f"{ADMIN}/{back}"
+            gate.clock.advance(901)
 
 
 async def test_no_session_of_that_id_is_404(tmp_path: Path) -> None:

@@ -103,7 +103,7 @@ def at_work() -> set[str]:
 async def settled(at: Scene, before: set[str]) -> None:
     """Return once nothing of the gateway's runs that did not run before; fails where something goes on."""
     async with asyncio.timeout(10):
-        while at.gate.app._metrics._flying or at_work() - before:
+        while at.gate.app._metrics.in_flight or at_work() - before:
             await asyncio.sleep(0.001)
 
 
