@@ -7,7 +7,7 @@ from gateway.flows.arrival import Arrivals
 from gateway.flows.password import PasswordLogins, PasswordProvider
 from gateway.flows.password_change import PasswordChange
 from gateway.flows.password_policy import PasswordPolicy
-from gateway.flows.throttle import Throttle
+from gateway.flows.throttle import Limits, Throttle
 from gateway.keys.password import Passwords
 from gateway.lasting import Tenure
 from gateway.model.cores import usable_cores
@@ -86,4 +86,7 @@ class PasswordRooms:
         )
 
     def _throttle(self) -> Throttle:
-        return self._trade.tenure.claim("throttle", lambda: Throttle(monotonic=self._trade.monotonic))
+        limits = Limits().shared(self._trade.workers)
+        return self._trade.tenure.claim(
+            "throttle", lambda: Throttle(monotonic=self._trade.monotonic, limits=limits)
+        )

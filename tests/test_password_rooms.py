@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any, cast
 
 from gateway.flows.arrival import Arrivals
+from gateway.flows.throttle import Limits
 from gateway.lasting import Lasting, Tenure
 from gateway.observe.metrics import Metrics
 from gateway.observe.store_watch import StoreWatch
@@ -58,3 +59,4 @@ async def test_logins_and_changes_share_threads_and_failures_also_over_a_reload(
         assert len({id(each._throttle) for each in found}) == 1
         assert found[0].provider.issuer == "https://gateway.example.com"
         assert found[0]._passwords._most > 0
+        assert found[0]._throttle._limits == Limits().shared(64)

@@ -3,7 +3,7 @@
 Laws: an attempt counts before its password is looked at, so that neither attempts side by side nor a
 client that hangs up go uncounted; whoever is turned away adds nothing. An attempt adds to three
 buckets and to that of everybody, whose limit therefore bounds the memory of all. It is kept in
-memory: each node counts for itself.
+memory: each process counts for itself, and those of one gateway share the limits.
 """
 
 import math
@@ -15,6 +15,7 @@ from ipaddress import IPv6Address, ip_address
 from gateway.errors import TooManyAttempts
 
 WINDOW = 15 * 60.0  # seconds that a failure counts
+_LEAST = 5  # failures that somebody may always have: a person's, whose connections may all be one process's
 _SWEEP = 60.0
 
 
@@ -26,6 +27,12 @@ class Limits:
     user: int = 100
     address: int = 100
     everybody: int = 5_000
+
+    def shared(self, processes: int) -> "Limits":
+        """Return the limits of one of so many, among which the system spreads connections evenly."""
+        limits = (self.both, self.user, self.address, self.everybody)
+        both, user, address, everybody = (max(_LEAST, -(-limit // processes)) for limit in limits)
+        return Limits(both=both, user=user, address=address, everybody=everybody)
 
 
 Bucket = tuple[str, str, str]

@@ -20,6 +20,17 @@ def failed(gate: Throttle, times: int, user: str = "ann", address: str = HOME) -
         gate.attempt(user, address)
 
 
+@given(st.integers(1, 512))
+def test_O38_processes_together_bear_what_one_would_and_a_person_may_always_mistype(processes: int) -> None:
+    whole, share = Limits(), Limits().shared(processes)
+    for name in ("both", "user", "address", "everybody"):
+        borne, least = getattr(whole, name), getattr(share, name)
+        assert 5 <= least <= borne
+        assert least * processes < borne + processes or least == 5
+    assert Limits().shared(1) == whole
+    assert Limits().shared(4) == Limits(both=5, user=25, address=25, everybody=1250)
+
+
 @pytest.mark.parametrize(("times", "refused"), [(9, False), (10, True), (11, True)])
 def test_B20_O38_ten_failures_of_one_user_at_one_address_close_that_way(times: int, refused: bool) -> None:
     gate = throttle()
