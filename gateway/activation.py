@@ -60,5 +60,4 @@ def _listening(descriptor: int) -> socket.socket:
             errno.EINVAL,
             "systemd passes what is no listening TCP or Unix stream socket (ListenStream=, Accept=no)",
         )
-    passed.setblocking(False)
     return passed

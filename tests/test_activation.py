@@ -33,7 +33,9 @@ def told(number: int, names: str = "") -> dict[str, str]:
 
 
 def of(environ: dict[str, str], first: socket.socket) -> Activation:
-    return Activation.of(environ, pid=PID, first=os.dup(first.fileno()))
+    descriptor = os.dup(first.fileno())
+    os.set_inheritable(descriptor, True)  # as they come
+    return Activation.of(environ, pid=PID, first=descriptor)
 
 
 def test_what_is_meant_for_another_process_is_left_alone(passed: list[socket.socket]) -> None:

@@ -1,6 +1,7 @@
 """What systemd is told, whoever it is that listens."""
 
 import asyncio
+import socket
 from pathlib import Path
 
 import pytest
@@ -18,6 +19,14 @@ async def test_it_tells_of_beginning_and_end(tmp_path: Path, abstract: bool) -> 
         notify.ready()
         notify.stopping()
         assert [await listening.told(), await listening.told()] == ["READY=1", "STOPPING=1"]
+
+
+async def test_C07_one_that_listens_and_does_not_hear_keeps_nobody_waiting(tmp_path: Path) -> None:
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as deaf:
+        deaf.bind(str(tmp_path / "s"))
+        notify = Notify.of({"NOTIFY_SOCKET": str(tmp_path / "s")}, pid=PID)
+        async with asyncio.timeout(10):
+            await asyncio.to_thread(lambda: [notify.ready() for _ in range(2000)])
 
 
 @pytest.mark.parametrize("environ", [{}, {"WATCHDOG_PID": str(PID)}])

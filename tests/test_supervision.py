@@ -104,7 +104,8 @@ async def knocking(gateway: GatewayProcess, count: int) -> list[RawConnection]:
 
 async def until_both_serve(gateway: GatewayProcess) -> None:
     async with asyncio.timeout(30):
-        while (await gateway.admin("/readyz?verbose")).text.count("[+] worker-") < 2:
+        while (told := await gateway.admin("/readyz?verbose")).text.count("[+] worker-") < 2:
+            assert told.status == 200, "one serves, and the other is none yet"
             await asyncio.sleep(0.02)
 
 
@@ -195,6 +196,17 @@ async def test_a_configuration_that_no_worker_can_serve_ends_the_start(tmp_path:
     await gateway.start()
     assert await gateway.ended() == 1
     assert "cannot start" in gateway.complaints
+
+
+async def test_C01_one_that_is_told_to_end_while_workers_start_ends_in_peace(tmp_path: Path) -> None:
+    gateway = GatewayProcess(folder=tmp_path)
+    gateway.configure('[[routes]]\nupstream = "http://127.0.0.1:9"\naccess = "public"\n')
+    gateway.config.write_text("workers = 2\n" + gateway.config.read_text())
+    await gateway.start()
+    await gateway.until("/livez", 200)
+    gateway.signal()
+    assert await gateway.ended() == 0
+    assert "Traceback" not in gateway.complaints
 
 
 async def test_C07_a_crash_loop_leaves_readyz_red_until_it_is_over(tmp_path: Path) -> None:

@@ -39,6 +39,19 @@ def test_owner_and_group_may_connect_and_nobody_else(tmp_path: Path, umask: int)
     assert list(tmp_path.iterdir()) == []
 
 
+def test_it_is_open_to_nobody_else_from_its_first_moment(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Path, "chmod", lambda *_: None)  # what comes after that moment
+    before = os.umask(0)
+    try:
+        made = UnixSocket.bind(str(tmp_path / "s"))
+    finally:
+        os.umask(before)
+    assert stat.S_IMODE((tmp_path / "s").stat().st_mode) == 0o660
+    made.remove()
+
+
 def test_what_nobody_answers_at_is_taken_and_what_somebody_does_is_not(tmp_path: Path) -> None:
     place = tmp_path / "s"
     first = served(place)

@@ -70,6 +70,13 @@ async def reloaded(made: Worker, times: int) -> None:
             await asyncio.sleep(0.02)
 
 
+async def test_only_200_is_a_yes(tmp_path: Path) -> None:
+    async with worker(tmp_path, "moody") as (made, _, held):
+        assert await made.until_started()
+        assert [await made.answers("/livez") for _ in range(3)] == [False, False, True]
+        os.close(held)
+
+
 async def test_C01_who_waits_for_its_end_beside_another_does_not_hasten_it(tmp_path: Path) -> None:
     async with worker(tmp_path, "patient") as (made, _, held):
         assert await made.until_started()

@@ -74,7 +74,7 @@ class Originals:
         )
         inbound = self._receiver.receive(raw, asking.request_id)
         # Caddy's question keeps the query of the request; another would look as if it restricted something.
-        if below is None and asking.query not in (None, inbound.query):
+        if asking.query not in (None, inbound.query):
             raise RequestRejected("a question with a query of its own, which would change nothing")
         if not inbound.forwarded_for:
             raise RequestRejected("no X-Forwarded-For says who the caller is")

@@ -90,7 +90,6 @@ class ForwardAuth:
         except (LoginRequired, StepUpRequired) as error:
             if not original.inbound.navigation:
                 raise
-            passage.code = error.code
             return self._led(error, original)
         finally:
             # nginx hands on one Set-Cookie. A session of which one piece is replaced is none; one whose

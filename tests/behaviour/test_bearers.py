@@ -262,6 +262,8 @@ async def test_only_users_or_only_clients_call_where_the_route_says_so(tmp_path:
     users = TABLE.replace("scopes =", 'callers = "users", scopes =')
     async with scene(tmp_path, tables=users) as at:
         assert (await call(at, access_token(at.issuer))).status == 403
+    [line] = [line for line in at.gate.events("request") if line["route"] == "/api"]
+    assert (line["decision"], line["reason"]) == ("deny", "bearer.stranger")
     (tmp_path / "two").mkdir()
     async with scene(
         tmp_path / "two", tables=TABLE.replace("scopes =", 'callers = "clients", scopes =')
@@ -303,6 +305,8 @@ async def test_O34_a_refused_token_is_audited_by_the_check_that_failed_and_never
         assert (await call(at, raw)).status == 401
     [told] = at.gate.events("bearer.refused")
     assert (told["reason"], told["route"]) == ("audience", "/api")
+    [line] = [line for line in at.gate.events("request") if line["route"] == "/api"]
+    assert (line["status"], line["decision"], line["reason"]) == (401, "deny", "bearer.audience")
     assert raw.rpartition(".")[2] not in at.gate.log
     assert "elsewhere" not in str(told)
 

@@ -94,6 +94,15 @@ async def test_B073_a_login_that_restarts_asks_for_what_its_route_demands(tmp_pa
         assert gate.issuers["demo"].demands == [demand, demand]
 
 
+async def test_B043_a_login_that_restarts_lasts_no_longer_than_was_asked_for(tmp_path: Path) -> None:
+    async with site(tmp_path) as gate:
+        await gate.get(f"{PREFIX}/signin?return_to=/x&remember=false")
+        gate.clock.advance(LIFE + 1)
+        await gate.come_back()
+        begun = gate.issuers["demo"].begun
+        assert [(each.persistent, each.return_to) for each in begun] == [(False, "/x")] * 2
+
+
 async def test_an_error_from_the_issuer_without_a_transaction_does_not_restart(tmp_path: Path) -> None:
     async with site(tmp_path) as gate:
         answer = await gate.get(f"{PREFIX}/callback/demo?error=access_denied&state=unknown")

@@ -50,6 +50,13 @@ async def test_a_body_within_its_bound_is_whole(most: int | None) -> None:
     assert b"".join([chunk async for chunk in body.chunks(most=most)]) == b"abc"
 
 
+async def test_U02_in_its_first_moments_a_body_may_creep() -> None:
+    stream = payload(whole=False)
+    body = RequestBody(stream, limits=Limits(body_grace=60.0, body_rate=10**9))
+    asyncio.get_running_loop().call_later(0.01, stream.feed_data, b"a")
+    assert await anext(body.chunks(most=None)) == b"a"
+
+
 async def test_the_first_byte_too_many_is_refused() -> None:
     with pytest.raises(ContentTooLarge):
         await RequestBody(payload(b"ab", b"c"), limits=Limits()).read(2)

@@ -126,6 +126,13 @@ def test_a_place_is_handed_on_once_and_without_a_count() -> None:
     assert (len(of), counted.open, dict(of._of)) == (0, 0, {})
 
 
+def test_U05_those_who_idle_behind_many_who_do_not_are_found_in_time() -> None:
+    of, busy, idle = crowd(Counted(), most=80), [Guest() for _ in range(70)], Guest(idle=True)
+    assert all(of.enter(guest) for guest in (*busy, idle, *(Guest(idle=True) for _ in range(9))))
+    assert [of.enter(Guest()) for _ in range(2)] == [False, True]
+    assert idle.closed
+
+
 def test_U05_who_gave_way_on_the_way_in_has_no_place_to_hand_on() -> None:
     of = crowd(Counted(), most=1)
     arrival = Guest(idle=True)

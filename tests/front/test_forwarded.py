@@ -21,6 +21,12 @@ def test_a_peer_is_trusted_by_its_address(peer: str, trusted: bool) -> None:
     assert TrustedProxies([]).include(peer) is False
 
 
+def test_of_the_peers_that_were_looked_up_so_many_are_remembered() -> None:
+    proxies = TrustedProxies([ip_network("10.0.0.0/8")])
+    assert all(proxies.include(f"10.1.{number >> 8}.{number & 255}") for number in range(5000))
+    assert len(proxies._known) <= 4096
+
+
 @pytest.mark.parametrize(
     ("line", "client", "chain"),
     [

@@ -65,6 +65,16 @@ def test_each_proxy_is_understood(shape: str) -> None:
     assert original.by_status is (shape != "traefik")
 
 
+@pytest.mark.parametrize("shape", SHAPES)
+def test_what_is_about_the_question_is_no_field_of_the_request(shape: str) -> None:
+    own = ((b"Content-Length", b"0"), (b"Accept", b"text/html"))
+    inbound = read(*SHAPES[shape].items(), FROM, *own).inbound
+    told = {name.lower() for name, _ in inbound.headers}
+    assert b"accept" in told
+    assert not told & {b"content-length", *(name.lower() for name in SHAPES[shape] if b"riginal" in name)}
+    assert not told & {b"x-forwarded-uri", b"x-forwarded-method"}
+
+
 @pytest.mark.parametrize("method", ["GET", "POST", "DELETE"])
 @pytest.mark.parametrize("target", ["/", "/page?x=1", "/a%20b", "/.gateway/auth/"])
 def test_envoy_asks_with_the_method_and_the_target_itself(method: str, target: str) -> None:

@@ -392,6 +392,35 @@ async def test_U04_who_finds_no_descriptor_waits_and_is_served() -> None:
         assert listening.refusals == 0
 
 
+async def test_U04_nobody_asks_again_and_again_for_a_descriptor() -> None:
+    listening = Crammed(socket.AF_INET, socket.SOCK_STREAM)
+    listening.refusals = 1000
+    listening.bind(("127.0.0.1", 0))
+    async with threshold(None, listening) as port:
+        with socket.create_connection(("127.0.0.1", port)):
+            for _ in range(100):
+                await asyncio.sleep(0)
+    assert listening.refusals == 999
+
+
+class Mapped(socket.socket):
+    """A listening socket of both families, as systemd has it, to whom somebody comes by IPv4."""
+
+    def accept(self) -> tuple[socket.socket, object]:
+        return super().accept()[0], ("::ffff:192.0.2.7", 40_000, 0, 0)
+
+
+async def test_I21_an_address_is_spelled_alike_whichever_socket_it_came_by() -> None:
+    listening = Mapped(socket.AF_INET, socket.SOCK_STREAM)
+    listening.bind(("127.0.0.1", 0))
+    async with (
+        threshold(None, listening, demands=False) as port,
+        await RawConnection.open(port) as client,
+    ):
+        await client.write(b"hello")
+        assert await client.rest() == b"192.0.2.7 hello"
+
+
 async def test_U04_all_who_wait_come_in_together() -> None:
     waiting, came = 100, []
 

@@ -77,6 +77,12 @@ async def test_alpn_is_http_1_1_and_tls_1_2_is_the_oldest(tmp_path: Path, certif
             await asked(door, certificates, context)
 
 
+def test_nothing_is_compressed_or_negotiated_again(certificates: Certificates) -> None:
+    context = server_context(str(certificates.cert), str(certificates.key))
+    assert context.options & ssl.OP_NO_COMPRESSION
+    assert context.options & ssl.OP_NO_RENEGOTIATION
+
+
 async def test_plain_http_and_nonsense_are_answered_by_no_page(
     tmp_path: Path, certificates: Certificates
 ) -> None:

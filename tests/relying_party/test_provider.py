@@ -1,4 +1,5 @@
 from collections.abc import AsyncIterator
+from dataclasses import replace
 
 import pytest
 
@@ -54,6 +55,16 @@ async def test_a_response_to_another_login_ends_before_any_token_request(login: 
     login.pending = login.fresh()
     with pytest.raises(LoginFailed, match="state"):
         await login.party.redeem(login.pending, response)
+    assert login.issuer.seen["token"] == 0
+
+
+@pytest.mark.parametrize("changed", ["provider", "issuer", "client_id"])
+async def test_O04_a_login_that_was_begun_with_another_registration_ends_before_any_token_request(
+    login: Login, changed: str
+) -> None:
+    response = await login.respond()
+    with pytest.raises(LoginFailed, match="another provider"):
+        await login.party.redeem(replace(login.pending, **{changed: "https://other.example"}), response)
     assert login.issuer.seen["token"] == 0
 
 

@@ -3,7 +3,9 @@ from typing import Any
 
 import pytest
 
-from gateway.errors import LoginFailed
+from gateway.errors import IssuerUnavailable, LoginFailed
+from gateway.relying_party.http import IssuerAnswer
+from gateway.relying_party.tokens import answered
 from tests.fakes.issuer import ABSENT, HostileIssuer
 from tests.fakes.login import NOON, Login, at
 
@@ -32,6 +34,8 @@ async def test_a_code_is_sent_once_with_verifier_and_redirect_uri(login: Login) 
         ({"expires_in": ABSENT}, None),
         ({"expires_in": True}, None),
         ({"expires_in": -1}, None),
+        ({"expires_in": 0}, None),
+        ({"expires_in": "0"}, None),
         ({"expires_in": "\u0661"}, None),
         ({"expires_in": 10**12}, None),
         ({"expires_in": 1.5}, None),
@@ -42,6 +46,19 @@ async def test_a_lifetime_is_known_or_not(
 ) -> None:
     login.issuer.token_answer = answer
     assert (await login.run()).access_expires_at == expires_at
+
+
+@pytest.mark.parametrize("status", [400, 401])
+async def test_O22_what_comes_with_a_refusing_status_is_no_token_whatever_it_says(status: int) -> None:
+    body = b'{"access_token":"at","token_type":"Bearer","refresh_token":"rt","id_token":"x.y.z"}'
+    assert "error" in answered(IssuerAnswer(status=status, body=body))
+    assert "error" not in answered(IssuerAnswer(status=200, body=body))
+
+
+@pytest.mark.parametrize("status", [100, 201, 204, 302, 403, 404, 429, 500, 503])
+async def test_O22_another_status_is_an_outage(status: int) -> None:
+    with pytest.raises(IssuerUnavailable, match=str(status)):
+        answered(IssuerAnswer(status=status, body=b'{"error":"invalid_grant"}'))
 
 
 async def test_a_scope_left_out_is_the_one_asked_for(login: Login) -> None:

@@ -38,6 +38,13 @@ def test_what_is_kept_is_bounded_and_the_longest_unused_goes() -> None:
     assert len(buckets._full_at) == 3
 
 
+def test_who_has_asked_again_is_not_the_longest_unused() -> None:
+    buckets = Buckets(most=2)
+    asked = ("ann", "bob", "bob", "ann", "eve", "ann", "bob")
+    told = [buckets.take(RATE, name, now=0.0).remaining for name in asked]
+    assert told == [4, 4, 3, 3, 4, 2, 4]
+
+
 @given(
     st.integers(1, 50),
     st.floats(0.1, 1000.0),

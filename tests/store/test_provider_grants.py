@@ -83,7 +83,7 @@ async def test_B136_what_became_of_a_token_is_known_for_a_minute_and_it_is_not_p
         assert len(hand(tmp_path, "SELECT * FROM refreshed_grants")) == 1, "the older one is swept"
 
 
-async def test_a_grant_that_changed_meanwhile_is_not_overwritten(tmp_path: Path) -> None:
+async def test_B136_O24_a_grant_that_changed_meanwhile_is_not_overwritten(tmp_path: Path) -> None:
     async with opened(tmp_path, FakeClock()) as database:
         grants = database.provider_grants
         await grants.keep(GRANT)
@@ -94,6 +94,8 @@ async def test_a_grant_that_changed_meanwhile_is_not_overwritten(tmp_path: Path)
         found = await grants.find(KEY)
         assert found is not None
         assert found.sealed == "fast"
+        late = await grants.begin(GRANT, spent=TAG, holder="late")
+        assert late.outcome == "fast", "what became of the token is the winner's word"
 
 
 async def test_nothing_is_noted_for_a_grant_that_is_gone(tmp_path: Path) -> None:

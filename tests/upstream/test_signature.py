@@ -152,6 +152,10 @@ def test_what_the_upstream_sees_is_what_is_signed_with_a_prefix_stripped() -> No
     assert len(verified(outbound.head, shared())) == 1
 
 
+def test_the_authority_is_lower_case_however_it_is_written() -> None:
+    assert authority("Wiki.Example.com:443", tls=True) == b"wiki.example.com"
+
+
 @pytest.mark.parametrize(
     ("host", "tls", "signed_as"),
     [

@@ -1,11 +1,12 @@
 """Dispatch: one spelling, the right methods, and nothing under our prefix goes anywhere else."""
 
 from pathlib import Path
+from urllib.parse import urlencode
 
 import pytest
 from msgspec.structs import replace
 
-from tests.fakes.site import PREFIX, header, site
+from tests.fakes.site import NAVIGATION, PREFIX, header, site
 
 
 @pytest.mark.parametrize(
@@ -76,3 +77,36 @@ async def test_B054_head_is_answered_as_get(tmp_path: Path) -> None:
 async def test_a_query_that_cannot_be_read_is_400(tmp_path: Path) -> None:
     async with site(tmp_path) as gate:
         assert (await gate.get(f"{PREFIX}/signin?return_to=%zz")).status == 400
+
+
+FOR_OTHERS = {"/initiate", "/backchannel-logout"}
+"""What other sites send forms to, each with a proof of its own or to no effect."""
+
+WHOM = {"/signin": "demo", "/callback": "local", "/account/link": "demo"}
+"""Whom or what a form is about, where that has to exist."""
+
+
+async def test_S16_S24_no_form_of_ours_does_anything_without_its_token_or_from_another_site(
+    tmp_path: Path,
+) -> None:
+    async with site(tmp_path, by_password=True) as gate:
+        await gate.sign_in()
+        exact, named = gate.endpoints._exact, gate.endpoints._named
+        forms = [PREFIX + local for local, methods in exact.items() if "POST" in methods]
+        forms += [
+            f"{PREFIX}{head}/{WHOM.get(head, '0123456789abcdef')}"
+            for head, methods in named.items()
+            if "POST" in methods and head not in FOR_OTHERS
+        ]
+        assert len(forms) >= 10
+        good = gate.token()
+        for target in forms:
+            refused = await gate.post(target, token="")
+            assert (target, refused.status) in ((target, 403), (f"{PREFIX}/session", 400))
+            fields = urlencode({"csrfToken": good}).encode()
+            kind = (b"Content-Type", b"application/x-www-form-urlencoded")
+            for said in ((b"Origin", b"https://evil.example"), (b"Sec-Fetch-Site", b"cross-site")):
+                inbound = gate.inbound(target, method="POST", headers=(kind, said, *NAVIGATION))
+                foreign = await gate.send(inbound, fields)
+                assert (target, foreign.status) in ((target, 403), (f"{PREFIX}/session", 400))
+        assert gate.signed_in

@@ -235,6 +235,8 @@ async def test_a_navigation_is_led_to_sign_in_at_an_absolute_address_and_back(tm
         where = urlsplit(led.values("location")[0].decode())
         assert (where.scheme, where.netloc, where.path) == ("https", HOST, "/.gateway/signin")
         assert parse_qs(where.query) == {"return_to": ["/page?x=1&y=%26"]}
+    lines = at.door.gateway.events("request")
+    assert [line["reason"] for line in lines if line["path"] == "/page"] == ["anonymous"] * 2
 
 
 async def test_a_step_up_is_led_and_told_alike(tmp_path: Path) -> None:
@@ -332,6 +334,7 @@ async def test_B059_I07_who_is_no_proxy_of_ours_is_refused_and_the_log_says_why(
         assert answer.status == 403
         assert about_the_caller(answer.head) == {}
         assert json.loads(answer.body)["error"] == "proxy_not_trusted"
+    assert decided(at) == ("deny", "proxy")
     (event,) = at.door.gateway.events("forward_auth.refused")
     assert (event["peer"], event["detail"]) == ("127.0.0.1", "the peer is not in trusted_proxies")
 
@@ -339,8 +342,15 @@ async def test_B059_I07_who_is_no_proxy_of_ours_is_refused_and_the_log_says_why(
 async def test_a_question_that_contradicts_itself_is_400_and_the_log_says_why(tmp_path: Path) -> None:
     async with asked(tmp_path) as at:
         assert (await at.ask("/", await at.cookie(), "X-Original-URI: /open")).status == 400
+    assert decided(at) == ("deny", "original")
     (event,) = at.door.gateway.events("forward_auth.refused")
     assert event["detail"] == "two fields say different things of the original target"
+
+
+def decided(at: Asked) -> tuple[object, object]:
+    """Return the last request's decision and its reason, as the log has them."""
+    line = at.door.gateway.events("request")[-1]
+    return line["decision"], line["reason"]
 
 
 async def test_log_and_metrics_are_about_the_request_that_was_asked_about(tmp_path: Path) -> None:

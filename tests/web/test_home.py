@@ -38,8 +38,11 @@ async def test_a_start_elsewhere_leads_home_with_the_way_back(
 
 async def test_of_what_else_was_asked_only_what_counts_at_home_goes_along(tmp_path: Path) -> None:
     async with site(tmp_path) as gate:
-        location = await on_the_wiki(gate, f"{PREFIX}/signin?login_hint=ann&remember=false&state=s&scope=all")
-        assert asked(location) == {"login_hint": "ann", "remember": "false", "return_to": f"https://{WIKI}/"}
+        location = await on_the_wiki(
+            gate, f"{PREFIX}/signin?login_hint=ann&remember=false&route=/x&state=s&scope=all"
+        )
+        kept = {"login_hint": "ann", "remember": "false", "route": "/x"}
+        assert asked(location) == {**kept, "return_to": f"https://{WIKI}/"}
 
 
 async def test_a_bad_target_is_refused_where_it_was_given(tmp_path: Path) -> None:

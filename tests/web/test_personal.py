@@ -28,6 +28,7 @@ async def test_a_token_is_made_shown_once_used_and_revoked(tmp_path: Path) -> No
         assert HERE in (await alice.fetch(f"{at.ours}/account")).text
         made = await sent(at, alice, HERE, **GOOD)
         [raw] = re.findall(r"vst_[0-9A-Za-z]{49}", made.text)  # type: ignore[attr-defined]
+        assert b"no-store" in made.answer.values("cache-control")[0]  # type: ignore[attr-defined]
         page = (await alice.fetch(at.url + HERE)).text
         assert "nightly" in page
         assert raw not in page
@@ -35,6 +36,8 @@ async def test_a_token_is_made_shown_once_used_and_revoked(tmp_path: Path) -> No
         request = "\r\n".join(lines).encode()
         assert (await at.raw(request)).status == 200
         [public_id] = re.findall(rf"{HERE}/([0-9a-f]{{16}})", page)
+        forged = await alice.submit(f"{at.url}{HERE}/{public_id}", {}, follow=False)
+        assert (forged.status, (await at.raw(request)).status) == (403, 200)
         bob = await at.signed_in("bob")
         assert (await sent(at, bob, f"{HERE}/{public_id}")).status == 404  # type: ignore[attr-defined]
         assert (await sent(at, alice, f"{HERE}/{public_id}")).status == 303  # type: ignore[attr-defined]
