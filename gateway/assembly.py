@@ -213,7 +213,7 @@ def _digest(*files: str | None) -> str:
 def _rate(rate: RateSettings | None) -> Rate | None:
     if rate is None:
         return None
-    return Rate(requests=rate.requests, per=rate.per, by_user=rate.by == "user", shared=rate.store == "redis")
+    return Rate(requests=rate.requests, per=rate.per, by=rate.by, shared=rate.store == "redis")
 
 
 def _terms(route: RouteSettings) -> WebSocketTerms:

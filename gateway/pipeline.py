@@ -357,9 +357,7 @@ class Pipeline:
 
     async def _count(self, route: Route, rate: Rate, passage: Passage, inbound: Inbound) -> None:
         """Count one more request of this caller's. Raises TooManyRequests."""
-        session = passage.session if rate.by_user else None
-        caller = ("user", session.identity.user_id) if session else ("address", inbound.client_ip)
-        verdict = await self._rates.take(rate, (route.name, *caller))
+        verdict = await self._rates.take(rate, (route.name, *_counted(rate, passage.session, inbound)))
         if not verdict.passes:
             passage.decision, passage.reason = Outcome.DENY.value, "rate_limit"
             raise TooManyRequests(
@@ -443,6 +441,15 @@ def _session_counts(route: Route, inbound: Inbound) -> bool:
     if route.access is Access.PUBLIC:
         return False
     return not (inbound.method == "OPTIONS" and inbound.values(b"access-control-request-method"))
+
+
+def _counted(rate: Rate, session: Session | None, inbound: Inbound) -> tuple[str, ...]:
+    """Return whose requests *rate* counts together with this one."""
+    if rate.by == "route":
+        return ("route",)
+    if rate.by == "user" and session is not None:
+        return ("user", session.identity.user_id)
+    return ("address", inbound.client_ip)
 
 
 def _note(passage: Passage, resumed: Resumed) -> None:

@@ -177,6 +177,16 @@ async def test_one_signal_ends_the_serving(tmp_path: Path, number: signal.Signal
         assert not await taken(house.port)
 
 
+async def test_an_orphan_hears_of_it_once() -> None:
+    loop, asked, (lifeline, held) = asyncio.get_running_loop(), asyncio.Event(), os.pipe()
+    loop.add_reader(lifeline, app._orphaned, loop, lifeline, asked)
+    os.close(held)
+    async with asyncio.timeout(10):
+        await asked.wait()
+    assert not loop.remove_reader(lifeline)
+    os.close(lifeline)
+
+
 def test_the_installed_libraries_are_young_enough() -> None:
     check_versions()
 

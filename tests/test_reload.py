@@ -143,6 +143,15 @@ async def test_whatever_the_gateway_cannot_take_over_is_told_and_kept_away(stage
     assert "canary-text" not in str(fault)
 
 
+async def test_of_many_differences_the_log_tells_a_hundred_and_their_number(stage: Stage) -> None:
+    routes = "".join(
+        f'[[routes]]\npath = "/{number}"\nupstream = "http://127.0.0.1:3000"\n' for number in range(60)
+    )
+    assert await stage.attempt(SOUND + routes)
+    [done] = stage.events("configuration.reloaded")
+    assert len(stage.events("configuration.changed")) == 100 < int(str(done["changes"]))
+
+
 async def test_C04_what_the_rooms_refuse_is_told_with_file_and_line(stage: Stage) -> None:
     stage.gateway.fault = SettingsInvalid([Fault(key="providers[0].client_id", message="is nobody's")])
     assert not await stage.attempt(SOUND)

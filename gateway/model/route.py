@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field
 from enum import StrEnum
 from ipaddress import IPv4Network, IPv6Network
+from typing import Literal
 
 from gateway.model.bearer import Bearer
 from gateway.model.proof import Demand
@@ -81,11 +82,11 @@ class Forwarding:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rate:
     """So many `requests` in `per` seconds from one caller, who is told by user or else address, or by
-    address alone; `shared` with all nodes, or counted by each for itself."""
+    address alone, or from all callers of the route; `shared` with all nodes, or counted by each alone."""
 
     requests: int
     per: float
-    by_user: bool = True
+    by: Literal["user", "address", "route"] = "user"
     shared: bool = False
 
 

@@ -1,7 +1,7 @@
 """How often a caller may ask, by route: token buckets, of which only the moment each is full again is kept.
 
 Law: a bucket is the route's and the caller's, who is the user where one is known and the limit goes by
-users, else the address. No decision depends on anything else that a client says.
+users, else the address; or it is the route's alone. No decision depends on anything else that a client says.
 """
 
 from collections.abc import Hashable

@@ -88,15 +88,16 @@ class OwnIdentitySettings(Table):
 
 
 class RateSettings(Table):
-    """How often one caller may ask."""
+    """How often one caller, or all of them, may ask."""
 
     requests: Annotated[int, Field(strict=True, ge=1, le=1_000_000)] = Field(
         description="So many at once; used up, they come back evenly.", examples=[100]
     )
     per: Duration = Field(description="In how long all of them come back.", examples=["1m"])
-    by: Literal["user", "address"] = Field(
+    by: Literal["user", "address", "route"] = Field(
         default="user",
-        description='Who is counted: each "user" (an address where nobody is signed in) or each "address".',
+        description='Who is counted: each "user" (an address where nobody is signed in), each "address", or '
+        'all callers of the "route" together.',
     )
     store: Literal["memory", "redis"] = Field(
         default="memory",
@@ -225,7 +226,7 @@ class RouteSettings(RuleSettings, _Governed):
     )
     rate_limit: RateSettings | None = Field(
         default=None,
-        description="How often one caller may ask; beyond, 429.",
+        description="How often one caller, or all of them, may ask; beyond, 429.",
         examples=[{"requests": 100, "per": "1m"}],
     )
     websocket: StrictBool = Field(

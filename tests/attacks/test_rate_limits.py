@@ -39,6 +39,20 @@ async def test_beyond_the_limit_nothing_reaches_the_app(tmp_path: Path, *, fast_
         assert len(door.upstream.requests) == 3
 
 
+@pytest.mark.parametrize(("by", "passed"), [("user", 6), ("address", 6), ("route", 3)])
+async def test_addresses_are_counted_each_for_themselves_or_all_of_a_route_together(
+    tmp_path: Path, by: str, passed: int
+) -> None:
+    keys = f'access = "public"\n{LIMIT}'.replace("}", f', by = "{by}" }}')
+    async with front(tmp_path, route_keys=keys, top='trusted_proxies = ["127.0.0.0/8"]') as door:
+        statuses = [
+            (await door.send(ask(b"GET /x HTTP/1.1", b"X-Forwarded-For: " + caller))).status
+            for _ in range(4)
+            for caller in (b"192.0.2.1", b"192.0.2.2")
+        ]
+        assert statuses == [200] * passed + [429] * (8 - passed)
+
+
 @pytest.mark.parametrize("fast_lane", [True, False])
 async def test_what_an_app_says_of_its_own_limits_stands_beside_ours(
     tmp_path: Path, *, fast_lane: bool
@@ -62,6 +76,14 @@ async def test_a_route_without_a_limit_says_nothing_of_one(tmp_path: Path) -> No
     async with front(tmp_path) as door:
         answer = await door.send(GET)
         assert not answer.values("ratelimit") + answer.values("ratelimit-policy")
+
+
+@pytest.mark.parametrize("by", ["address", "route"])
+async def test_users_are_counted_together_where_that_is_said(tmp_path: Path, by: str) -> None:
+    async with scene(tmp_path, route_keys=LIMIT.replace("}", f', by = "{by}" }}')) as at:
+        alice, bob = [await at.signed_in(name) for name in ("alice", "bob")]  # each of whom asks once
+        statuses = [(await each.fetch(at.url + "/x")).status for each in (alice, bob, alice)]
+        assert statuses == [200, 429, 429]
 
 
 async def test_users_are_counted_each_for_themselves_and_strangers_not_at_all(tmp_path: Path) -> None:

@@ -120,6 +120,20 @@ class TestKeys:
             await until(lambda: at.gate.events("configuration.new_key_seals") != [])
             assert at.claims(await at.signed_in(), secret=NEXT)["email"] == "alice@example.com"
 
+    async def test_B129_a_new_key_that_was_taken_back_never_seals(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        async with reloadable(tmp_path, workers=2) as (at, reload):
+            assert await reload(ring(NEXT, SECRET))
+            gateway = at.gate.app
+            former, succession = gateway._settings, gateway._succession
+            assert succession is not None
+            assert await reload(ring(SECRET))
+            monkeypatch.setattr(new_key, "SETTLE", 0.0)
+            await gateway._seal_by(former, succession)
+            assert at.gate.events("configuration.new_key_seals") == []
+            assert at.claims(await at.signed_in(), secret=SECRET)["email"] == "alice@example.com"
+
     async def test_B131_both_ports_publish_the_keys_of_the_present_ring(self, tmp_path: Path) -> None:
         async with reloadable(tmp_path) as (at, reload):
             assert await reload(ring(NEXT, SECRET))
