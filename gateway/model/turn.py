@@ -68,6 +68,15 @@ class Outbox:
             self.size = len(data)
             self._turn.add(self)
 
+    def take_back(self, data: bytes) -> bool:
+        """Forget everything that is held back where *data*, the very object, is the first of it; say whether
+        it was."""
+        if not self._held or self._held[0] is not data:
+            return False
+        self._held.clear()
+        self.size = 0
+        return True
+
     def flush(self) -> None:
         """Hand over everything that is held back; a transport that is closing takes nothing more."""
         held = self._held

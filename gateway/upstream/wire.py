@@ -88,6 +88,7 @@ class Connection(asyncio.Protocol):
         self._deadline: float | None = None
         self._reading = True
         self._sent = False
+        self._head = b""
         self.closed = False
         self.used = False
         self.failure: BaseException | None = None
@@ -116,6 +117,7 @@ class Connection(asyncio.Protocol):
             self._deadline = None
         else:
             self._arm(self._timeouts.first_byte)
+        self._head = head
         self._outbox.write(head)
         return reader
 
@@ -194,7 +196,8 @@ class Connection(asyncio.Protocol):
         self._reader = None
         self._deadline = None
         self.closed = True
-        self._outbox.flush()
+        if not self._outbox.take_back(self._head):  # else nothing of the request has gone out, nor shall it
+            self._outbox.flush()
         self._transport.abort()
         self._wake()
 
@@ -214,6 +217,9 @@ class Connection(asyncio.Protocol):
         reader = self._reader
         if reader is None:
             self.drop()
+            return
+        if self._outbox.size and not reader.begun and self._outbox.take_back(self._head):
+            self.drop(UpstreamBroken("an answer came before its request had gone out"))  # rule F2
             return
         try:
             reader.feed(data)

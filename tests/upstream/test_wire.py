@@ -109,6 +109,49 @@ async def test_F2_a_byte_while_it_idles_closes_it(late: bytes) -> None:
         assert not connection.silent()
 
 
+@pytest.mark.parametrize("late", [b"X", ok(b"evil")])
+async def test_F2_what_comes_before_the_request_has_gone_out_is_not_its_answer(late: bytes) -> None:
+    async with RecordingUpstream() as up:
+        owner = Owner()
+        connection = await connected(up, owner)
+        first = connection.begin("GET", asking().head, body_follows=False)
+        while not first.complete:
+            await connection.more()
+        second = connection.begin("GET", asking().head, body_follows=False)
+        connection.data_received(late)  # within the turn at whose end the request would go out
+        assert isinstance(connection.failure, UpstreamBroken)
+        assert (second.begun, second.chunks, connection.used) == (False, [], True)  # so it is asked elsewhere
+        await owner.lost.wait()
+        await up.closed()
+        assert len(up.requests) == 1
+
+
+async def test_a_request_that_is_given_up_before_it_has_gone_out_never_does() -> None:
+    async with RecordingUpstream() as up:
+        owner = Owner()
+        connection = await connected(up, owner)
+        connection.abandon(connection.begin("GET", asking().head, body_follows=False))
+        await owner.lost.wait()
+        await up.closed()
+        assert (up.requests, up.partial) == ([], [])
+
+
+async def test_an_answer_that_comes_before_the_rest_of_the_body_has_gone_out_is_one() -> None:
+    async with RecordingUpstream() as up:
+        owner = Owner()
+        connection = await connected(up, owner)
+        up.fault = "silent"
+        reader = connection.begin(
+            "POST", b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 2\r\n\r\n", body_follows=True
+        )
+        await asyncio.sleep(0)
+        await connection.write(reader, [b"h"])
+        connection.data_received(ok(b"early"))
+        assert (connection.failure, reader.take()) == (None, b"early")
+        connection.drop()
+        await owner.lost.wait()
+
+
 async def test_F2_a_byte_in_the_kernel_is_seen_before_reuse() -> None:
     async with RecordingUpstream() as up:
         owner = Owner()
