@@ -11,7 +11,7 @@ from gateway.flows.revocation import Word
 from gateway.keys.keyring import KeyRing
 from gateway.observe.log import configure
 from gateway.observe.metrics import Metrics
-from gateway.provider_tokens import TokenRooms, TokenTrade
+from gateway.provider_tokens import TokenRooms, TokenTrade, _idle
 from tests.fakes.configuration import SOUND, loaded
 from tests.fakes.databases import opened
 
@@ -46,3 +46,13 @@ async def test_tokens_are_kept_only_where_a_route_forwards_any(tmp_path: Path, m
         rooms.start()
         await rooms.close()
     log.close()
+
+
+@pytest.mark.parametrize(
+    ("keys", "seconds"),
+    [("", None), ("idle_timeout = '2h'", 7200 + 2 * 600 + 3600), ("idle_timeout = 3600\nlease = 60", 7320)],
+)
+def test_B117_no_session_counts_as_idle_whose_last_sighting_may_be_under_way(
+    tmp_path: Path, keys: str, seconds: int | None
+) -> None:
+    assert _idle(loaded(tmp_path, f"{SOUND}\n[session]\n{keys}\n").settings.session) == seconds

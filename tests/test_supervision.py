@@ -8,9 +8,11 @@ from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from pathlib import Path
 
+from gateway.supervision import _Admin
 from tests.fakes.process import GatewayProcess
 from tests.fakes.raw_client import RawConnection, get
 from tests.fakes.upstream import RecordingUpstream
+from tests.test_workers import become, supervised, until
 
 ANSWERED = 'gateway_http_requests_total{{code="200",method="GET",route="/"}} {}.0'
 
@@ -177,6 +179,19 @@ async def test_C01_a_second_sigterm_ends_every_worker_at_once(tmp_path: Path) ->
         assert "Traceback" not in gateway.complaints
         for client in clients:
             client.close()
+
+
+async def test_one_that_finishes_is_still_asked_what_it_counts(tmp_path: Path) -> None:
+    async with supervised(tmp_path, "patient", count=1) as (supervisor, _):
+        assert await supervisor.start() == 0
+        [place] = supervisor.places
+        former = place.worker
+        assert former is not None
+        become(place, "ready")
+        supervisor.replace()
+        await until(lambda: place.worker is not former)
+        assert await _Admin(supervisor)._asked("/metrics") == {former: b"ok\n", place.worker: b"ok\n"}
+        assert await former.answers("/finish")
 
 
 async def test_workers_end_with_a_supervisor_that_is_killed(tmp_path: Path) -> None:

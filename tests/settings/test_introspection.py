@@ -55,6 +55,10 @@ def test_what_would_be_unsafe_or_do_nothing_is_a_fault(tmp_path: Path, asked: st
     assert [found.rpartition(".")[2] for found in faults] == [key], faults
 
 
+def test_an_answer_may_count_for_an_hour(tmp_path: Path) -> None:
+    assert read(tmp_path, 'hold = "60m"').hold == 3600
+
+
 def test_C05_a_secret_is_masked_and_found_however_bearer_is_written(tmp_path: Path) -> None:
     asked = 'client_id = "api", client_secret = "a literal secret"'
     for text in (bearer(asked), bearer(asked).replace("bearer = {", "bearer = [{")[:-1] + "]\n"):

@@ -27,6 +27,7 @@ def asked(keys: str = "", *, issuer: str = ISSUER, audience: str = AUDIENCE) -> 
         ('client_id = "api", client_auth = "tls_client_auth"', "tls.client_cert"),
         (CLIENT + ', client_auth = "tls_client_auth"', "tls.client_cert"),
         (CLIENT + ', client_auth = "client_secret_jwt"', "client_secret"),
+        (CLIENT + ', client_auth = "private_key_jwt"', "client_secret"),
     ],
 )
 def test_who_we_are_is_told_whole_or_not_at_all(tmp_path: Path, keys: str, key: str) -> None:

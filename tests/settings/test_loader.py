@@ -174,7 +174,7 @@ def test_a_fault_can_be_told_where_its_key_was_set(tmp_path: Path) -> None:
 
 
 def test_faults_of_rooms_are_told_where_their_keys_were_set_and_others_stay(tmp_path: Path) -> None:
-    text = SOUND.replace(PROVIDER, PROVIDER + 'tls = { ca = "ca.pem" }\n')
+    text = SOUND.replace(PROVIDER, PROVIDER + 'tls = { client_cert = "ca.pem" }\n')
     (tmp_path / "ca.pem").write_text("any")
     found = loaded(tmp_path, text)
     known = Fault(key="secret", message="no", file="elsewhere", line=7)

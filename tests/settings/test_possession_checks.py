@@ -31,4 +31,5 @@ def test_C04_a_token_that_is_bound_to_our_certificate_is_not_passed_on(tmp_path:
     assert faults_by_key(tmp_path, TOP + surely + ROUTE + 'forward_token = "id_token"\n') == {}
     told = [each for each in loaded(tmp_path, TOP + shown + passed_on).warnings if "certificate" in each]
     assert [each.partition(" ")[0] for each in told] == ["routes[0].forward_token"]
-    assert "certificate" not in str(loaded(tmp_path, TOP + shown + ROUTE).warnings)
+    for text in (TOP + shown + ROUTE, TOP + PROVIDER + passed_on):
+        assert "certificate" not in str(loaded(tmp_path, text).warnings)

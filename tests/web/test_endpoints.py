@@ -110,3 +110,4 @@ async def test_S16_S24_no_form_of_ours_does_anything_without_its_token_or_from_a
                 foreign = await gate.send(inbound, fields)
                 assert (target, foreign.status) in ((target, 403), (f"{PREFIX}/session", 400))
         assert gate.signed_in
+        assert (await gate.post(f"{PREFIX}/session", token=good)).status == 200
