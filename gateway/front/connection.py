@@ -92,6 +92,7 @@ class Connection(Intake):
 
     __slots__ = (
         "_abort_timer",
+        "_begun",
         "_handed",
         "_lane",
         "_outbox",
@@ -127,6 +128,7 @@ class Connection(Intake):
         self._peer = None if arrival is None else arrival.peer
         self.arrival = arrival
         self.client_cert = b""
+        self._begun = False
         self._handed: Callable[[], Awaitable[bool]] | None = None
         self._abort_timer: asyncio.TimerHandle | None = None
         self.passing: UnderWay | None = None
@@ -157,8 +159,10 @@ class Connection(Intake):
         as a whole request before this one, holds bytes that none may.
         """
         waiter = self._waiter
-        resting = waiter is not None and not waiter.done() and not self._messages and not self._head_seen
-        if not resting or self.passing is not None or self._deaf or self._close or self._force_close:
+        busy = self._begun if waiter is None else waiter.done()
+        if busy or self.passing is not None or self._messages or self._head_seen:
+            return False
+        if self._deaf or self._close or self._force_close:
             return False
         known = self.previous
         if known is None or not known.rest or not data.endswith(known.rest):
@@ -175,9 +179,13 @@ class Connection(Intake):
         return waits and not self._head_seen
 
     def arrived(self) -> None:
-        """Give the next request to the fast lane or wake the task for it, unless one is under way."""
+        """Give the next request to the fast lane or wake the task for it, unless one is under way.
+
+        The first may be here before the task has had its first turn, which then finds what was left to it.
+        """
         waiter = self._waiter
-        if self.passing is not None or waiter is None or waiter.done() or not self._messages:
+        busy = self._begun if waiter is None else waiter.done()
+        if busy or self.passing is not None or not self._messages:
             return
         if self._lane is not None and len(self._messages) == 1:
             message, payload = self._messages[0]
@@ -185,7 +193,8 @@ class Connection(Intake):
                 self._messages.popleft()
                 self._consumed()
                 return
-        waiter.set_result(None)
+        if waiter is not None:
+            waiter.set_result(None)
 
     def _fits(self, lane: FastLane, message: RawRequestMessage, payload: StreamReader) -> bool:
         """Begin *message* in the *lane* where its body has come with its head and is small, and say whether
@@ -211,6 +220,7 @@ class Connection(Intake):
 
     async def start(self) -> None:
         """Serve the requests of this connection, one after the other, until one was the last."""
+        self._begun = True
         try:
             while not self._force_close:
                 if await self._served_next() and not self._close:
@@ -240,7 +250,7 @@ class Connection(Intake):
         return False
 
     async def _something_to_do(self) -> None:
-        if self._messages:
+        if self._handed is not None or (self._messages and self.passing is None):
             return
         try:
             self._waiter = self._loop.create_future()
