@@ -64,6 +64,7 @@ class RequestBody:
             if most is not None and seen > most:
                 raise ContentTooLarge(f"more than {most} bytes")
             yield chunk
+            del chunk  # else it is kept until another has come, twice the memory
 
     async def read(self, most: int) -> bytes:
         """Return the whole body of at most *most* bytes; raises as `chunks` does."""

@@ -218,6 +218,7 @@ async def _send_chunked(connection: Connection, reader: AnswerReader, body: Asyn
     async for piece in body:
         if piece:
             await connection.write(reader, [b"%x\r\n" % len(piece), piece, b"\r\n"])
+        del piece  # else it is kept until another has come
     connection.write_last(reader, [b"0\r\n\r\n"])
 
 
@@ -232,4 +233,5 @@ async def _send_plain(
             connection.write_last(reader, [piece])
             return
         await connection.write(reader, [piece])
+        del piece
     raise RequestRejected("the body is shorter than its declared length")
