@@ -27,11 +27,14 @@ $(VENV)/.dev: requirements-dev.lock $(VENV)/.runtime pyproject.toml
 run: $(VENV)/.runtime ## Try it: a sample app, a local issuer and the gateway on http://localhost:8080
 	@exec $(BIN)/python -m gateway demo
 
+# Tests wait for servers as much as they compute: one worker more than there are cores.
+WORKERS ?= $(shell expr $$(nproc 2>/dev/null || echo 1) + 1)
+
 .PHONY: test
 test: $(VENV)/.dev parts ## Check and test everything
 	$(MAKE) --no-print-directory check
-	$(BIN)/python -m pytest -n auto -rs
-	TEST_LOOP=uvloop TEST_LANE=off $(BIN)/python -m pytest -n auto -rs tests/attacks tests/front tests/upstream
+	$(BIN)/python -m pytest -n $(WORKERS) -rs
+	TEST_LOOP=uvloop TEST_LANE=off $(BIN)/python -m pytest -n $(WORKERS) -rs tests/attacks tests/front tests/upstream
 
 .PHONY: parts
 parts:
