@@ -34,9 +34,14 @@ def needs() -> Callable[[str], str]:
     return find
 
 
-@pytest.fixture
-def patient(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Give stores the time that a busy machine takes, instead of what a request may wait for them."""
+@pytest.fixture(autouse=True)
+def unhurried(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Give stores the time that a busy machine takes, instead of what a request may wait for them.
+
+    A test of what that wait is bounded by is marked `hurried`.
+    """
+    if request.node.get_closest_marker("hurried") is not None:
+        return
     for module in ("redis_server", "redis_bus", "reader", "postgres_server", "postgres_bus", "bus"):
         monkeypatch.setattr(f"gateway.store.{module}.DEADLINE", 5.0)
     for module in ("engine", "sqlite_errands", "postgres"):

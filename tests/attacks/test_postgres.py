@@ -109,6 +109,7 @@ async def test_D01_refused_under_traffic_is_503_and_the_session_lives_on(kept: K
         await signs_in(at)
 
 
+@pytest.mark.hurried
 async def test_D02_a_hung_database_is_503_in_time_and_the_session_lives_on(kept: Keeping) -> None:
     server = server_of(kept)
     async with scene_of(kept) as at:
@@ -128,6 +129,7 @@ async def test_D02_a_hung_database_is_503_in_time_and_the_session_lives_on(kept:
         await signs_in(at)
 
 
+@pytest.mark.hurried
 async def test_D02_a_table_that_somebody_locked_is_503_in_time(kept: Keeping) -> None:
     database = database_of(kept)
     async with scene_of(kept) as at:

@@ -64,6 +64,7 @@ async def test_D01_D04_refused_under_traffic_is_503_and_an_empty_redis_afterward
         assert (await alice.navigate(at.url + "/x")).status == 200
 
 
+@pytest.mark.hurried
 async def test_D02_a_hung_redis_is_503_in_time_and_the_session_lives_on(kept: Keeping) -> None:
     redis = server_of(kept)
     async with kept.scene() as at:
@@ -78,6 +79,7 @@ async def test_D02_a_hung_redis_is_503_in_time_and_the_session_lives_on(kept: Ke
         assert (await recovers(at, alice)).status == 200
 
 
+@pytest.mark.hurried
 async def test_D02_a_slow_redis_is_no_slower_than_the_deadline(kept: Keeping) -> None:
     redis = server_of(kept)
     async with kept.scene() as at:

@@ -107,6 +107,7 @@ async def test_a_server_that_asks_for_a_certificate_gets_ours(
             await signs_in_and_out(kept)
 
 
+@pytest.mark.hurried
 async def test_D01_a_server_that_is_away_or_silent_is_no_matter_of_trust(
     tmp_path: Path, ours: Papers
 ) -> None:

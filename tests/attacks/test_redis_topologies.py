@@ -89,6 +89,7 @@ async def served_again(at: Scene, browser: Browser, *, within: float) -> int:
     return page.status
 
 
+@pytest.mark.hurried
 async def test_D03_a_failover_is_an_outage_until_it_is_over_and_what_ended_stays_ended(
     behind_sentinels: Keeping,
 ) -> None:
@@ -128,6 +129,7 @@ async def test_D03_S20_an_ending_that_a_failover_loses_is_refused_all_the_same(
         assert (await alice.fetch(at.url + "/x")).status == 200
 
 
+@pytest.mark.hurried
 async def test_D03_a_master_that_was_demoted_is_neither_written_nor_read(behind_sentinels: Keeping) -> None:
     redis = servers_of(behind_sentinels)
     async with behind_sentinels.scene() as at:
@@ -148,6 +150,7 @@ async def test_D03_a_master_that_was_demoted_is_neither_written_nor_read(behind_
         assert not [name for name, counts in stats.items() if counts.get("rejected_calls")]
 
 
+@pytest.mark.hurried
 async def test_D01_one_node_down_takes_only_the_sessions_that_live_there(in_cluster: Keeping) -> None:
     redis = servers_of(in_cluster)
     async with in_cluster.scene() as at:
@@ -203,6 +206,7 @@ async def at_home(at: Scene, redis: RedisTopology) -> tuple[Browser, int]:
     raise LookupError(name)
 
 
+@pytest.mark.hurried
 @pytest.mark.parametrize("cache", ["push", "off"])
 async def test_D03_a_replica_takes_over_from_a_node_and_nobody_is_anonymous_meanwhile(
     tmp_path: Path, needs: Callable[[str], str], cache: str
@@ -237,6 +241,7 @@ async def in_step_with(redis: RedisTopology, master: int) -> None:
             await asyncio.sleep(0.02)
 
 
+@pytest.mark.hurried
 async def test_D02_a_master_that_hangs_is_an_outage_in_time_until_sentinels_name_another(
     behind_sentinels: Keeping,
 ) -> None:
@@ -257,6 +262,7 @@ async def test_D02_a_master_that_hangs_is_an_outage_in_time_until_sentinels_name
         assert (await alice.fetch(at.url + "/x")).status == 200
 
 
+@pytest.mark.hurried
 async def test_D02_sentinels_that_hang_are_waited_for_by_nobody(behind_sentinels: Keeping) -> None:
     redis = servers_of(behind_sentinels)
     async with behind_sentinels.scene() as at:
@@ -270,6 +276,7 @@ async def test_D02_sentinels_that_hang_are_waited_for_by_nobody(behind_sentinels
             redis.go_on(port)
 
 
+@pytest.mark.hurried
 async def test_D02_a_node_that_hangs_takes_only_its_own_sessions_and_gives_them_back(
     in_cluster: Keeping,
 ) -> None:

@@ -66,6 +66,7 @@ def slower(monkeypatch: pytest.MonkeyPatch) -> float:
     return 1.5
 
 
+@pytest.mark.hurried
 async def test_D09_a_lock_held_by_another_process_is_an_outage_in_time(tmp_path: Path, slower: float) -> None:
     async with opened(tmp_path) as database:
         user_id = await sign_in(database)
@@ -91,6 +92,7 @@ async def test_D09_a_lock_held_by_another_process_is_an_outage_in_time(tmp_path:
         assert await database.spend(b"x", NOW)
 
 
+@pytest.mark.hurried
 async def test_D09_a_write_waits_while_another_process_keeps_finishing_its_own(
     tmp_path: Path, slower: float
 ) -> None:
@@ -171,7 +173,6 @@ async def test_D11_a_start_is_refused_with_a_sentence(tmp_path: Path, harm, sent
         await Database.open(url_in(tmp_path), clock=FakeClock())
 
 
-@pytest.mark.usefixtures("patient")
 async def test_D12_fifty_first_logins_at_once_are_one_user(tmp_path: Path) -> None:
     async with opened(tmp_path) as one, opened(tmp_path) as other:
         found = await asyncio.gather(*(sign_in(node) for node in (one, other) for _ in range(25)))

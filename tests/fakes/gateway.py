@@ -177,16 +177,18 @@ async def running_gateway(
     places = {url: port}
     if issuer:
         places[issuer.url] = int(issuer.url.rpartition(":")[2])
+    made = RunningGateway(
+        app=app, url=url, port=port, admin_port=admin_port, folder=folder, written=written, places=places
+    )
     try:
         await app.start()
-        yield RunningGateway(
-            app=app, url=url, port=port, admin_port=admin_port, folder=folder, written=written, places=places
-        )
+        yield made
     finally:
         await app.stop(drain=1.0)
         for never_served in (public, admin):  # where the start was refused, or something else was served
             never_served.close()
         log.close()
+        print(*made.complaints(), sep="\n")  # shown where the test fails
         keep_for_the_canary_search(written.getvalue())
 
 

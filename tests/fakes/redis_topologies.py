@@ -17,6 +17,7 @@ from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
 from functools import cache
+from itertools import combinations
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +30,7 @@ from tests.fakes.ports import free_port
 from tests.fakes.redis_tls import Papers
 
 PATIENCE = 20.0
+LONG = 15_000  # milliseconds of silence before a server that nobody stops is taken for dead
 MASTER = "main"
 
 
@@ -138,11 +140,12 @@ def _closed(redis: RedisTopology) -> Iterator[RedisTopology]:
 
 
 def started_sentinel(
-    folder: Path, *, sentinels: int, tls: Papers | None = None, password: str = ""
+    folder: Path, *, sentinels: int, tls: Papers | None = None, password: str = "", dead_after: int = 400
 ) -> RedisTopology:
     """Start a master with one replica and *sentinels* that know them and one another.
 
     With *tls* all speak it to one another and to us, and plainly to the test; *password* is the Sentinels'.
+    A master that says nothing for *dead_after* milliseconds is replaced.
     """
     with _closed(RedisTopology(folder=folder)) as redis:
         master, replica = free_port(), free_port()
@@ -165,7 +168,7 @@ def started_sentinel(
                 f"port {port}\nbind 127.0.0.1\n"
                 + secured
                 + f"sentinel monitor {MASTER} 127.0.0.1 {secure[master]} {sentinels // 2 + 1}\n"
-                f"sentinel down-after-milliseconds {MASTER} 400\n"
+                f"sentinel down-after-milliseconds {MASTER} {dead_after}\n"
                 f"sentinel failover-timeout {MASTER} 3000\n"
             )
             redis.start(port, str(file), sentinel=True, password=password)
@@ -196,7 +199,8 @@ def started_cluster(folder: Path, *, replicas: bool = False, tls: Papers | None 
             redis.start(
                 port,
                 *("--cluster-enabled", "yes", "--cluster-port", str(bus)),
-                *("--cluster-config-file", f"nodes-{port}.conf", "--cluster-node-timeout", "1000"),
+                *("--cluster-config-file", f"nodes-{port}.conf"),
+                *("--cluster-node-timeout", str(1000 if replicas else LONG)),
                 *("--cluster-require-full-coverage", "no", "--cluster-replica-validity-factor", "0"),
                 *(tls.words(secure[port]) if tls else ()),
             )
@@ -204,8 +208,8 @@ def started_cluster(folder: Path, *, replicas: bool = False, tls: Papers | None 
             first, last = index * 16384 // 3, (index + 1) * 16384 // 3 - 1
             said(port, "CLUSTER", "ADDSLOTSRANGE", first, last)
             said(port, "CLUSTER", "SET-CONFIG-EPOCH", index + 1)
-        for port, bus in zip(ports[1:], buses[1:], strict=True):
-            said(ports[0], "CLUSTER", "MEET", "127.0.0.1", secure[port], bus)
+        for (one, _), (other, bus) in combinations(zip(ports, buses, strict=True), 2):
+            said(one, "CLUSTER", "MEET", "127.0.0.1", secure[other], bus)
         until(lambda: all(_is_whole(port) for port in ports))
         for master, replica in zip(masters, ports[3:], strict=False):
             until(lambda m=master, r=replica: _follows(r, m))  # type: ignore[misc]
@@ -256,7 +260,7 @@ async def cluster_topology(
 @cache
 def shared_sentinel() -> RedisTopology:
     """Return the master behind a Sentinel of this process's tests, none of which may stop it."""
-    return _shared(lambda folder: started_sentinel(folder, sentinels=1))
+    return _shared(lambda folder: started_sentinel(folder, sentinels=1, dead_after=LONG))
 
 
 @cache

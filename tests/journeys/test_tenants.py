@@ -17,7 +17,6 @@ from tests.fakes.upstream import RecordingUpstream
 
 STATEFUL = "[session]\nstrategy = 'stateful'\n"
 STRATEGIES = pytest.mark.parametrize("strategy", ["", STATEFUL], ids=["stateless", "stateful"])
-pytestmark = pytest.mark.usefixtures("patient")
 
 
 class House:

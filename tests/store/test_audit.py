@@ -134,6 +134,7 @@ async def test_what_somebody_did_outlives_them(database: Database) -> None:
     assert names(await database.audit.entries(user_id=user.id)) == ["a"]
 
 
+@pytest.mark.hurried
 async def test_B145_an_entry_takes_no_turn_among_the_writes_of_requests(database: Database) -> None:
     async with database.users.ledger() as ledger:
         with pytest.raises(StoreUnavailable):  # the file is locked: it waits for the lock, for no turn

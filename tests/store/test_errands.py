@@ -60,6 +60,7 @@ async def test_all_steps_or_none(tmp_path: Path) -> None:
         assert kept(tmp_path) == [2]
 
 
+@pytest.mark.hurried
 async def test_D09_a_lock_is_an_outage_and_its_end_is_the_end_of_it(tmp_path: Path) -> None:
     async with opened(tmp_path) as database:
         await writer_of(database).run(denied(1))

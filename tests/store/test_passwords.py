@@ -90,6 +90,7 @@ async def test_a_password_goes_with_its_user(tmp_path: Path) -> None:
     assert hand(tmp_path, "SELECT count(*) FROM passwords") == [(0,)]
 
 
+@pytest.mark.hurried
 async def test_an_outage_is_told_as_one(tmp_path: Path) -> None:
     async with opened(tmp_path) as database:
         ann = await database.users.add(ANN, password_hash="h1")

@@ -20,12 +20,6 @@ from tests.fakes.records import record
 NOW = 1_800_000_000
 
 
-@pytest.fixture(autouse=True)
-def patient(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(postgres_server, "DEADLINE", 5.0)
-    monkeypatch.setattr(postgres_bus, "DEADLINE", 5.0)
-
-
 @pytest.fixture
 def fresh(needs: Callable[[str], str]) -> PostgresDatabase:
     needs("postgres")

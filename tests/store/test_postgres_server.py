@@ -37,11 +37,6 @@ NOBODY = {
 }
 
 
-@pytest.fixture(autouse=True)
-def patient(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(postgres_server, "DEADLINE", 5.0)
-
-
 @pytest.fixture
 def database(needs: Callable[[str], str]) -> PostgresDatabase:
     needs("postgres")

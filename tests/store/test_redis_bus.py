@@ -65,6 +65,7 @@ async def test_B065_expiry_is_told(redis: RedisProcess) -> None:
         await news.until("all", KEY, KEY)
 
 
+@pytest.mark.hurried
 async def test_B065_a_hang_proves_nothing_and_a_reconnect_drops_all_first(redis: RedisProcess) -> None:
     async with followed(redis) as news:
         await news.until("all")

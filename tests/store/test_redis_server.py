@@ -75,6 +75,7 @@ async def test_F11_a_refused_call_fails_at_once_and_a_broken_server_is_left_alon
     await server.close()
 
 
+@pytest.mark.hurried
 async def test_F11_a_hung_server_costs_one_deadline(redis: RedisProcess) -> None:
     server = server_at(redis.port)
     await server.ping()
@@ -88,6 +89,7 @@ async def test_F11_a_hung_server_costs_one_deadline(redis: RedisProcess) -> None
     await server.close()
 
 
+@pytest.mark.hurried
 async def test_F11_waiters_are_capped(redis: RedisProcess) -> None:
     server = server_at(redis.port)
     redis.hang()
@@ -128,7 +130,6 @@ async def test_what_is_asked_after_the_end_connects_to_nobody(redis: RedisProces
         await server.ping()
 
 
-@pytest.mark.usefixtures("patient")
 async def test_a_call_under_way_at_the_end_finishes_and_leaves_no_connection(
     redis: RedisProcess,
 ) -> None:

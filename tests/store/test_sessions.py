@@ -73,6 +73,7 @@ async def test_B112_a_user_who_goes_takes_their_sessions_along(database: Databas
     assert await database.sessions.find(session_key("one")) is None
 
 
+@pytest.mark.hurried
 async def test_D09_a_lock_is_an_outage_for_writes_alone(database: Database, tmp_path: Path) -> None:
     mine = record("one", await user_in(database))
     await database.sessions.add(mine)

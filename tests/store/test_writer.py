@@ -98,6 +98,7 @@ async def test_a_cancelled_write_is_undone_before_the_cancellation_is_seen(write
     assert await count(writer) == 0
 
 
+@pytest.mark.hurried
 async def test_those_who_wait_while_the_database_is_locked_fail_with_the_first(
     writer: Writer, tmp_path: Path
 ) -> None:
