@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from gateway.store import postgres_bus, postgres_server
+from gateway.store import postgres_bus
 from gateway.store.database import Database
 from gateway.store.postgres_bus import PostgresBus, pass_on
 from gateway.store.postgres_server import DriverConnection, Limits, fit

@@ -8,7 +8,6 @@ import pytest
 import trustme
 
 from gateway.errors import StoreUnavailable
-from gateway.store import postgres_server
 from gateway.store.postgres_server import (
     CONNECTIONS,
     DRIVER_ERRORS,
