@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
+from typing import Protocol
 
 from aiohttp import StreamReader
 from aiohttp.web_protocol import RequestPayloadError
@@ -10,15 +11,38 @@ from gateway.errors import ContentTooLarge, RequestRejected, RequestTimedOut
 from gateway.front.limits import Limits
 
 
+class Sender(Protocol):
+    """Whoever sends a body."""
+
+    def hold_back(self) -> None:
+        """Let it send no more than is here now or comes next."""
+        ...
+
+    def go_on(self) -> None:
+        """Let it send."""
+        ...
+
+
+class Present:
+    """The sender of a body that is here, who need not wait."""
+
+    def hold_back(self) -> None: ...
+    def go_on(self) -> None: ...
+
+
+PRESENT = Present()
+
+
 class RequestBody:
-    """One request's body.
+    """One request's body, as it comes from *sender*, who waits while a large piece of it is passed on.
 
     Chunk extensions and trailers were dropped by the parser.
     """
 
-    def __init__(self, payload: StreamReader, *, limits: Limits) -> None:
+    def __init__(self, payload: StreamReader, *, limits: Limits, sender: Sender = PRESENT) -> None:
         self._payload = payload
         self._limits = limits
+        self._sender = sender
         self._proceed: Callable[[], None] | None = None
         self._waited = 0.0
 
@@ -73,6 +97,8 @@ class RequestBody:
     async def _next(self, seen: int) -> bytes:
         clock = asyncio.get_running_loop().time
         began = clock()
+        self._sender.go_on()
+        self._sender.hold_back()
         try:
             async with asyncio.timeout(self._limits.body_idle):
                 chunk = await self._payload.readany()
@@ -82,6 +108,8 @@ class RequestBody:
             raise RequestRejected("body framing is broken") from None
         # Only the time that the client was waited for counts, not what the upstream took.
         self._waited += clock() - began
+        if not self.unread:
+            self._sender.go_on()
         if self._creeps(seen + len(chunk)):
             raise RequestTimedOut("body came too slowly")
         return chunk

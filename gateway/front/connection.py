@@ -351,6 +351,7 @@ class Connection(Intake):
             transport.write_eof()
         self._lingering = self._loop.create_future()
         if self._discarded <= self._limits.linger_bytes:
+            self._holding = False
             self._resume_transport_reading()
             await asyncio.wait((self._lingering,), timeout=self._limits.linger_time)
 

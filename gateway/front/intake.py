@@ -26,6 +26,10 @@ from gateway.front.limits import Limits
 _END_OF_HEAD = b"\r\n\r\n"
 # How many fields there may be is told by our own 431; this one only bounds the parser's work.
 _MANY_FIELDS = 8192
+# Of a body, half of this may wait for whoever reads it; where twice that does, no more is read.
+_AHEAD = 32 * 1024
+# More than a body can make up for, where it is not known what came with a head.
+_UNKNOWN = 1 << 62
 # A byte of the body may come in a chunk of its own, and then has this much around it.
 _FRAMING_PER_BYTE = 16
 _RELIED_ON = (
@@ -40,6 +44,7 @@ _RELIED_ON = (
     "_pause_transport_reading",
     "_paused",
     "_process_keepalive",
+    "_reading_paused",
     "_request_count",
     "_resume_reading_if_drained",
     "_resume_transport_reading",
@@ -54,11 +59,14 @@ class Intake(RequestHandler):
     """What one client sends, as messages in `_messages`; `arrived` is called when there are new ones."""
 
     __slots__ = (
+        "_beside",
         "_deaf",
         "_discarded",
         "_framing",
         "_head_seen",
         "_head_timer",
+        "_holding",
+        "_last",
         "_limits",
         "_lingering",
         "_payload",
@@ -80,8 +88,11 @@ class Intake(RequestHandler):
         self._piece: tuple[object, bytes] = (None, b"")
         self._payload: StreamReader | None = None
         self._head_seen = 0
+        self._last = b""
         self._head_timer: asyncio.TimerHandle | None = None
         self._framing = 0
+        self._beside = 0
+        self._holding = False
         self._deaf = False
         self._discarded = 0
         self._lingering: asyncio.Future[None] | None = None
@@ -90,7 +101,7 @@ class Intake(RequestHandler):
         self._parser = http_parser.HttpRequestParser(
             self,
             loop,
-            self._read_bufsize,
+            _AHEAD,
             max_line_size=limits.request_line,
             max_field_size=limits.field,
             max_headers=_MANY_FIELDS,
@@ -135,18 +146,22 @@ class Intake(RequestHandler):
             self.arrived()
             return stopped
         if body is None:
-            self._head_grew(len(data))
+            self._head_grew(data)
             return False
-        self._framed(body, len(data), body.total_bytes - before)
-        return body.is_eof()
+        growth = body.total_bytes - before
+        self._framed(body, len(data), growth)
+        self._beside += len(data) - growth
+        return body.is_eof() and self._beside != 0
 
     def _arrived(self, data: bytes) -> bool:
-        ends_here = self._head_seen == 0 and data.find(_END_OF_HEAD) == len(data) - 4
+        end = self._end_of_head(data)
+        alone = end == len(data) and not self._head_seen
         self._head_seen = 0
+        self._last = b""
         if self._head_timer is not None:
             self._stop_head_timer()
         message, payload = self._messages[-1]
-        self._piece = (message, data) if ends_here else (None, b"")
+        self._piece = (message, data) if alone else (None, b"")
         if isinstance(message, _ErrInfo):
             # The parser reports a broken body as if it were a next request. The request under way
             # must learn of it, or it would wait for ever.
@@ -157,8 +172,20 @@ class Intake(RequestHandler):
         self._payload = payload
         self._framing = 0
         if message.chunked:
-            self._framed(payload, len(data) - data.find(_END_OF_HEAD) - 4, payload.total_bytes)
-        return not ends_here and payload.is_eof()
+            self._framed(payload, len(data) - max(end, 0), payload.total_bytes)
+        # Where this is 0 at a message's end, the parser has kept nothing of another.
+        self._beside = _UNKNOWN if end < 0 else len(data) - end - payload.total_bytes
+        return payload.is_eof() and self._beside != 0
+
+    def _end_of_head(self, data: bytes) -> int:
+        """Return how much of *data* belongs to the head that ends in it, -1 where that is not known.
+
+        One that is found too early, in what no head holds, leaves more beside the message than there is.
+        """
+        if self._head_seen and not self._last:
+            return -1
+        found = (self._last + data).find(_END_OF_HEAD)
+        return found + len(_END_OF_HEAD) - len(self._last) if found >= 0 else -1
 
     def _framed(self, body: StreamReader, size: int, growth: int) -> None:
         """Bound what a body says beside its bytes: sizes, extensions, trailers (RFC 9112 7.1)."""
@@ -167,8 +194,11 @@ class Intake(RequestHandler):
             self._deaf = True
             body.set_exception(RequestPayloadError("too much beside the body"))
 
-    def _head_grew(self, size: int) -> None:
+    def _head_grew(self, data: bytes) -> None:
         # What the parser kept of an earlier read cannot be seen: one byte stands for it.
+        size = len(data)
+        if size and (self._last or not self._head_seen):
+            self._last = (self._last + data)[1 - len(_END_OF_HEAD) :]
         self._head_seen += size or 1
         if self._head_seen > self._limits.head:
             self._refuse_head(HeadTooLarge("head without end"))
@@ -206,6 +236,27 @@ class Intake(RequestHandler):
         self._deaf = True
         early, self._message_tail = self._message_tail, b""
         return early
+
+    # How far a client may be ahead of whoever reads its body.
+
+    def hold_back(self) -> None:
+        """Once a large piece is here, read no other before `go_on`: that one is still being passed on."""
+        self._holding = True
+
+    def go_on(self) -> None:
+        """Read what the client sends, unless there is enough to do with what is here."""
+        self._holding = False
+        if not self._reading_paused and not self._buffer_paused:
+            self._resume_transport_reading()
+
+    def resume_reading(self, resume_parser: bool = True) -> None:
+        """Go on where reading was paused; the library says so at each piece that is taken."""
+        if self._reading_paused:
+            super().resume_reading(resume_parser)
+
+    def _resume_transport_reading(self) -> None:
+        if not self._holding:
+            super()._resume_transport_reading()
 
     def _discard(self, size: int) -> None:
         self._discarded += size

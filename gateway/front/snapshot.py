@@ -150,7 +150,7 @@ class Snapshot:
     async def handle(self, connection: Connection, message: RawRequestMessage, payload: StreamReader) -> bool:
         """Answer one request; say whether another may follow on its connection."""
         passage = self._new_passage(connection.peer)
-        body = RequestBody(payload, limits=self._limits)
+        body = RequestBody(payload, limits=self._limits, sender=connection)
         reply = self.reply(connection, message, body)
         self.began(passage)
         return await self.conclude(

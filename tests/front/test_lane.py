@@ -96,6 +96,29 @@ async def test_a_small_body_that_comes_with_its_head_goes_with_it(
 
 
 @pytest.mark.parametrize(
+    "pieces",
+    [
+        [ask(b"POST /x HTTP/1.1", b"Content-Length: 2", body=b"hi")],
+        [ask(b"POST /x HTTP/1.1", b"Content-Length: 2", body=b"h"), b"i"],
+        [ask(b"POST /x HTTP/1.1", b"Content-Length: 2"), b"hi"],
+        [ask(b"POST /x HTTP/1.1", b"Content-Length: 100000"), b"a" * 100_000],
+    ],
+    ids=["whole", "cut", "apart", "large"],
+)
+async def test_a_head_is_known_again_after_a_body(tmp_path: Path, taken: Taken, pieces: list[bytes]) -> None:
+    async with warm(tmp_path) as (_, client):
+        await client.write(ask(GET))
+        assert (await client.answer()).status == 200
+        for piece in pieces:
+            await client.write(piece)
+            await asyncio.sleep(0.01)
+        assert (await client.answer()).status == 200
+        await client.write(ask(GET))
+        assert (await client.answer()).status == 200
+        assert taken.again == 2
+
+
+@pytest.mark.parametrize(
     ("fields", "body"),
     [
         ((b"Content-Length: 16385",), b"x" * 16_385),
