@@ -48,7 +48,8 @@ class Round:
 class Contender:
     """Who is measured; *script* tells wrk what else to send, such as *cookies* in turn.
 
-    *pids* are its processes; what they spend, and their children, is what its requests cost.
+    *pids* are its processes; what they spend, and their children, is what its requests cost. Where it has
+    several *workers*, it is given as many connections for each as others have in all.
     """
 
     name: str
@@ -57,6 +58,7 @@ class Contender:
     script: Path | None = None
     cookies: Sequence[str] = ()
     pids: tuple[int, ...] = ()
+    workers: int = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,7 +139,8 @@ def answer(contender: Contender) -> tuple[int, str]:
 
 def load(contender: Contender, *, seconds: int, connections: int = CONNECTIONS) -> Round:
     """Run wrk once and read what it prints."""
-    command = ["taskset", "-c", LOAD_CORE, "wrk", "-t1", f"-c{connections}", f"-d{seconds}s", "--latency"]
+    opened = connections * contender.workers
+    command = ["taskset", "-c", LOAD_CORE, "wrk", "-t1", f"-c{opened}", f"-d{seconds}s", "--latency"]
     for header in contender.headers:
         command += ["-H", header]
     if contender.script is not None:
