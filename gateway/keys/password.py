@@ -2,8 +2,9 @@
 
 Laws: a comparison costs one hash, whether there is something to compare with or not; at most
 `workers` hashes are made at once and a bounded number wait, so that a flood of logins takes neither
-every core nor the memory; traffic goes first on a core that both want; a password is hashed whole,
-in one spelling (NFKC, NIST SP 800-63B).
+every core nor the memory; traffic goes first on a core that both want, but where the cores are never
+free one hash at a time takes a small share of one, so that a busy machine lets people in; a password is
+hashed whole, in one spelling (NFKC, NIST SP 800-63B).
 """
 
 import asyncio
@@ -28,6 +29,8 @@ from gateway.model.cores import usable_cores
 LONGEST = 1024  # bytes of a password, as sent
 WAITING = 32  # hashes that may wait for each worker
 LAST = 19  # the niceness that takes a core only where nobody else wants it
+MODEST = 5  # the niceness that takes about a quarter of a core that another wants
+STARVED = 0.5  # seconds in which no hash is finished because others have every core
 
 T = TypeVar("T")
 
@@ -77,8 +80,13 @@ def is_hash(text: str) -> bool:
 class Passwords:
     """Hashes and compares in threads of its own; `close` ends them."""
 
-    def __init__(self, *, profile: Profile = OWASP, workers: int = 0, waiting: int = WAITING) -> None:
-        """*workers* is by default one less than there are cores to use, so that one is left for traffic."""
+    def __init__(
+        self, *, profile: Profile = OWASP, workers: int = 0, waiting: int = WAITING, starved: float = STARVED
+    ) -> None:
+        """*workers* is by default one less than there are cores to use, so that one is left for traffic.
+
+        Where they finish nothing for *starved* seconds, what they should have made is made beside them.
+        """
         workers = workers or max(1, usable_cores() - 1)
         self._hasher = PasswordHasher(
             time_cost=profile.passes, memory_cost=profile.memory, parallelism=profile.lanes
@@ -87,8 +95,13 @@ class Passwords:
         self._pool = ThreadPoolExecutor(
             max_workers=workers, thread_name_prefix="password", initializer=_give_way
         )
+        self._modest = ThreadPoolExecutor(
+            max_workers=1, thread_name_prefix="password", initializer=_take_a_share
+        )
+        self._starved = starved
         self._most = workers * (1 + waiting)
         self._taken = 0
+        self._finished = 0
         self._lock = threading.Lock()
 
     def check_room(self) -> None:
@@ -114,7 +127,8 @@ class Passwords:
 
     async def close(self) -> None:
         """End the threads; what waits is dropped."""
-        await asyncio.to_thread(self._pool.shutdown, cancel_futures=True)
+        for pool in (self._pool, self._modest):
+            await asyncio.to_thread(pool.shutdown, cancel_futures=True)
 
     async def _beside(self, work: Callable[[], T]) -> T:
         with self._lock:
@@ -124,17 +138,39 @@ class Passwords:
         # Also where the request is cancelled: a hash that has begun takes its worker to the end.
         future.add_done_callback(self._give_back)
         try:
-            return await asyncio.wrap_future(future)
+            return await self._first_of(asyncio.wrap_future(future), work)
         except Argon2Error as error:
             raise Unavailable(f"no hash could be made: {type(error).__name__}") from error
+
+    async def _first_of(self, made: "asyncio.Future[T]", work: Callable[[], T]) -> T:
+        """Return what *made* brings, or *work* once more where those who make it are starved."""
+        making = {made}
+        try:
+            if await self._is_starved(made):
+                making.add(asyncio.wrap_future(self._modest.submit(work)))
+            done, _ = await asyncio.wait(making, return_when=asyncio.FIRST_COMPLETED)
+            return done.pop().result()
+        finally:
+            for each in making:
+                if not each.cancel() and not each.cancelled():
+                    each.exception()  # whose result was wanted has been told
+
+    async def _is_starved(self, made: "asyncio.Future[T]") -> bool:
+        """Wait for *made* as long as anything is finished; say whether that has come to an end."""
+        finished = -1
+        while not made.done() and finished != self._finished:
+            finished = self._finished
+            await asyncio.wait({made}, timeout=self._starved)
+        return not made.done()
 
     def _check_room(self) -> None:
         if self._taken >= self._most:
             raise Unavailable("too many passwords wait to be checked")
 
-    def _give_back(self, _: "Future[T]") -> None:
+    def _give_back(self, future: "Future[T]") -> None:
         with self._lock:
             self._taken -= 1
+            self._finished += not future.cancelled()
 
 
 def _give_way() -> None:
@@ -147,6 +183,13 @@ def _give_way() -> None:
         with suppress(OSError):
             os.sched_setscheduler(0, os.SCHED_IDLE, os.sched_param(0))
             os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), LAST)
+
+
+def _take_a_share() -> None:
+    """Let whatever else wants this thread's core have most of it."""
+    if sys.platform == "linux":
+        with suppress(OSError):
+            os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), MODEST)
 
 
 def _equal(hasher: PasswordHasher, stored: str, password: bytes) -> bool:

@@ -46,7 +46,7 @@ def members(raw: bytes) -> dict[str, object]:
     try:
         text = raw.decode("utf-8")
         value = json.loads(text, object_pairs_hook=_once, parse_constant=_refuse)
-        json.dumps(value, ensure_ascii=False).encode("utf-8")
+        json.dumps(value, ensure_ascii=False, allow_nan=False).encode("utf-8")  # 1e999 is read as Infinity
     except (ValueError, RecursionError) as exc:
         raise Invalid("not strict JSON") from exc
     if not isinstance(value, dict):

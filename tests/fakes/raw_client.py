@@ -5,7 +5,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from ssl import SSLContext
 
-PATIENCE = 10.0
+PATIENCE = 30.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

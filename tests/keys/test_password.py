@@ -15,6 +15,7 @@ from gateway.errors import Unavailable
 from gateway.keys.password import (
     LAST,
     LONGEST,
+    MODEST,
     OWASP,
     Passwords,
     Profile,
@@ -243,6 +244,38 @@ async def test_O38_who_hangs_up_frees_no_place_before_the_hash_is_done() -> None
     while passwords._taken:
         await asyncio.sleep(0)
     assert await passwords.hash(b"y") == "done"
+    await passwords.close()
+
+
+async def test_U24_where_nobody_leaves_a_core_hashes_are_made_all_the_same() -> None:
+    passwords = Passwords(profile=CHEAP, workers=1, starved=0.01)
+    core_is_free = threading.Event()
+    earlier = set(threading.enumerate())
+    passwords._pool.submit(core_is_free.wait)
+    [starved] = set(threading.enumerate()) - earlier
+    stored = await passwords.hash(b"x")
+    assert [await passwords.matches(stored, raw) for raw in (b"x", b"y")] == [True, False]
+    [modest] = set(threading.enumerate()) - earlier - {starved}
+    if sys.platform == "linux":
+        assert os.getpriority(os.PRIO_PROCESS, modest.native_id or 0) == MODEST
+        assert os.sched_getscheduler(modest.native_id or 0) == os.SCHED_OTHER
+    async with asyncio.timeout(10):
+        while passwords._taken:  # what the starved one had not begun is taken from it
+            await asyncio.sleep(0)
+    core_is_free.set()
+    assert await passwords.matches(stored, b"x")
+    await passwords.close()
+
+
+async def test_U24_who_waits_behind_others_is_not_starved() -> None:
+    passwords = Stalled(workers=1, waiting=3)
+    passwords._starved = 10.0
+    tasks = [asyncio.create_task(passwords.hash(b"x")) for _ in range(3)]
+    while not passwords.running:
+        await asyncio.sleep(0)
+    passwords.go.set()
+    assert await asyncio.gather(*tasks) == ["done"] * 3
+    assert not passwords._modest._threads
     await passwords.close()
 
 

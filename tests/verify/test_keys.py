@@ -7,6 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 from joserfc.jwk import ECKey, OctKey, OKPKey, RSAKey
 
+from gateway.verify import keys
 from gateway.verify.caller import KeysUnavailable
 from gateway.verify.keys import (
     COOLDOWN,
@@ -138,6 +139,15 @@ def test_an_outage_at_first_is_tried_again_soon(endpoint: JwksEndpoint) -> None:
 )
 def test_T22_what_is_no_key_set_is_an_outage(endpoint: JwksEndpoint, body: bytes) -> None:
     endpoint.body = body
+    with pytest.raises(KeysUnavailable):
+        fetched(endpoint.url)
+
+
+def test_T22_a_key_set_that_drips_is_an_outage(
+    endpoint: JwksEndpoint, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(keys, "PATIENCE", 0.3)
+    endpoint.drips, endpoint.headers = True, {"Content-Length": str(LARGEST)}
     with pytest.raises(KeysUnavailable):
         fetched(endpoint.url)
 

@@ -272,6 +272,23 @@ def test_other_names_and_an_audience_beyond_ASCII() -> None:
     assert caller.id == "ann@example.com"
 
 
+@pytest.mark.parametrize("name", ["Remote_User", "remote.user"])
+def test_I14_a_header_of_a_legacy_spelling_verifies_in_that_spelling_alone(name: str) -> None:
+    told = IdentityHeaders(headers=((name, "id"),), assertion="X_Assertion", signature=ED25519)
+    to = told_route(identity=told)
+    good = received(dresser(to, clock=FakeClock(NOW)).dress(inbound(), to, session()).head)
+    checking = verifier(ED25519, headers={name: "id"}, assertion="X_Assertion")
+    caller = checking.verify(good)
+    assert caller is not None
+    assert caller.id == "u-1"
+    for other in ("Remote-User", "Remote_User", "remote.user", "X-Assertion"):
+        with pytest.raises(SignatureInvalid):
+            checking.verify(replace(good, fields=(*good.fields, (other, "u-2"))))
+    respelled = tuple(("Remote-User" if field == name else field, value) for field, value in good.fields)
+    with pytest.raises(SignatureInvalid):
+        checking.verify(replace(good, fields=respelled))
+
+
 @given(st.data())
 def test_I13_one_changed_byte_anywhere_in_what_is_covered_is_refused(data: st.DataObject) -> None:
     good = request(ED25519)

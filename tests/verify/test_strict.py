@@ -59,6 +59,7 @@ def test_what_was_encoded_decodes(raw: bytes) -> None:
         b'{"a":{"b":1,"b":2}}',
         b'{"a":NaN}',
         b'{"a":-Infinity}',
+        b'{"a":1e999}',
         b"[1]",
         b"1",
         b"",
