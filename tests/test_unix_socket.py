@@ -113,7 +113,7 @@ def test_a_folder_that_stays_locked_is_not_waited_for_without_end(
     monkeypatch.setattr(unix_socket, "_PATIENCE", 0.2)
     held = os.open(tmp_path, os.O_RDONLY)
     try:
-        fcntl.flock(held, fcntl.LOCK_EX)
+        fcntl.flock(held, fcntl.LOCK_SH)  # as little as keeps another from having it alone
         with pytest.raises(OSError, match="locked"):
             UnixSocket.bind(str(tmp_path / "s"))
     finally:

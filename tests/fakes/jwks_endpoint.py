@@ -9,13 +9,16 @@ from threading import Event, Thread
 class JwksEndpoint:
     """Answers every GET with `status`, `headers` and `body`, and counts them.
 
-    With `drips` the body is blanks, one at a time, until the client has had enough.
+    With `drips` the body is blanks, one at a time, until the client has had enough. While `open` is not set
+    nobody is answered; `asked` is set by who is about to be.
     """
 
     def __init__(self) -> None:
         self.status, self.body, self.calls, self.url = 200, b"", 0, ""
         self.headers: dict[str, str] = {}
         self.drips, self.ended = False, Event()
+        self.asked, self.open = Event(), Event()
+        self.open.set()
 
 
 @contextmanager
@@ -25,6 +28,8 @@ def serving() -> Iterator[JwksEndpoint]:
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
             endpoint.calls += 1
+            endpoint.asked.set()
+            endpoint.open.wait()
             self.send_response(endpoint.status)
             for name, value in {"Content-Length": str(len(endpoint.body)), **endpoint.headers}.items():
                 self.send_header(name, value)
@@ -50,6 +55,7 @@ def serving() -> Iterator[JwksEndpoint]:
         yield endpoint
     finally:
         endpoint.ended.set()
+        endpoint.open.set()
         server.shutdown()
         thread.join()
         server.server_close()

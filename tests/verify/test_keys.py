@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, wait
 
 import pytest
 from joserfc.jwk import ECKey, OctKey, OKPKey, RSAKey
@@ -107,6 +107,56 @@ def test_T21_threads_share_a_fetch(endpoint: JwksEndpoint) -> None:
     with ThreadPoolExecutor(8) as pool:
         assert all(pool.map(keys.find, ["k1"] * 64))
     assert endpoint.calls == 1
+
+
+def test_T21_nobody_waits_for_a_fetch_whose_key_is_known(
+    endpoint: JwksEndpoint, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(keys, "PATIENCE", 60.0)
+    clock = FakeClock()
+    known = FetchedKeys(endpoint.url, clock=clock)
+    known.find("k1")
+    clock.advance(FRESH)
+    endpoint.asked.clear()
+    endpoint.open.clear()
+    with ThreadPoolExecutor(1) as pool:
+        fetching = pool.submit(known.find, "k1")
+        assert endpoint.asked.wait(20)
+        assert known.find("k1") is not None
+        assert not fetching.done()
+        endpoint.open.set()
+        assert fetching.result() is not None
+
+
+def test_T21_who_needs_the_first_fetch_waits_for_it(
+    endpoint: JwksEndpoint, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(keys, "PATIENCE", 60.0)
+    unknown = FetchedKeys(endpoint.url, clock=FakeClock())
+    endpoint.open.clear()
+    with ThreadPoolExecutor(2) as pool:
+        fetching = pool.submit(unknown.find, "k1")
+        assert endpoint.asked.wait(20)
+        waiting = pool.submit(unknown.find, "k1")
+        assert not wait([waiting], timeout=0.1).done
+        endpoint.open.set()
+        assert fetching.result() is waiting.result() is not None
+    assert endpoint.calls == 1
+
+
+def test_T21_an_outage_is_asked_about_once_a_minute_while_keys_are_known(endpoint: JwksEndpoint) -> None:
+    clock = FakeClock()
+    known = FetchedKeys(endpoint.url, clock=clock)
+    known.find("k1")
+    endpoint.status = 500
+    clock.advance(FRESH)
+    for later in (0, 5, COOLDOWN - 6):
+        clock.advance(later)
+        assert known.find("k1") is not None
+    assert endpoint.calls == 2
+    clock.advance(1)
+    known.find("k1")
+    assert endpoint.calls == 3
 
 
 def test_an_outage_keeps_known_keys_for_a_day_and_no_longer(endpoint: JwksEndpoint) -> None:
