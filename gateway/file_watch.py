@@ -52,13 +52,16 @@ class FileWatch:
 
 
 def pause_until_even(clock: Callable[[], float]) -> Callable[[], Awaitable[None]]:
-    """Return a pause until the next whole multiple of `EVERY`: processes of one machine look together.
+    """Return a pause until a whole multiple of `EVERY`: processes of one machine look together.
 
-    *clock* is in Unix seconds.
+    It is the next one, or that after it where the next is nearer than half of `EVERY`: who woke a moment too
+    early would else look twice at once, and take what is half written for what stands still. *clock* is in
+    Unix seconds.
     """
 
     async def pause() -> None:
-        await asyncio.sleep(EVERY - clock() % EVERY)
+        left = EVERY - clock() % EVERY
+        await asyncio.sleep(left if left >= EVERY / 2 else left + EVERY)
 
     return pause
 

@@ -24,6 +24,7 @@ from gateway.relying_party.http import IssuerHttp
 from gateway.relying_party.oauth_party import OAuthParty
 from gateway.relying_party.provider import RelyingParty
 from gateway.relying_party.registration import Registration
+from gateway.relying_party.tenants import names_of
 from gateway.sessions.strategy import Strategy
 from gateway.settings.schema import Settings
 from gateway.store.database import Database
@@ -143,4 +144,5 @@ class LoginRooms:
             party=self._trade.parties[registered.id],
             posts=registered.posts,
             kind="oidc" if registered.oauth is None else "oauth",
+            tenants=names_of(registered) if registered.tenants else frozenset(),
         )

@@ -21,7 +21,7 @@ _PAUSE = 0.05
 
 
 class UnixSocket:
-    """One that was made: `sock` is bound to its file, which `remove` takes away."""
+    """One that was made: `sock` listens at its file, which `remove` takes away."""
 
     def __init__(self, path: Path, sock: socket.socket) -> None:
         self._path = path
@@ -43,6 +43,7 @@ class UnixSocket:
                 os.fchmod(sock.fileno(), MODE)  # it is never open to more than that, not for a moment
                 sock.bind(path)
                 place.chmod(MODE)  # whatever the umask took
+                sock.listen()  # before another gateway may look whether anybody answers
                 return cls(place, sock)
             except BaseException:
                 sock.close()

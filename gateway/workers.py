@@ -23,7 +23,7 @@ EVERY = 5.0
 BACKLOG = 1024
 """Connections that may wait at each socket."""
 
-_START = 120.0
+_START = 120.0  # seconds from a worker's start until it has to serve, also at the very first
 _MISSED = 3
 _SHORTEST, _LONGEST = 0.1, 30.0
 _LASTED = 60.0
@@ -98,7 +98,7 @@ class Place:
         loop, pause = asyncio.get_running_loop(), _SHORTEST
         while (worker := self.worker) is not None:
             began = loop.time()
-            await self._until_started(worker)
+            await self.until_started(worker)
             status = await self._watched(worker)
             if worker is not self.worker:
                 continue  # it was replaced
@@ -136,12 +136,15 @@ class Place:
             self._public.close()
             self._public = None
 
-    async def _until_started(self, worker: Worker) -> bool:
+    async def until_started(self, worker: Worker) -> bool:
         """Return whether *worker* serves, as soon as it does or has ended; kill one that takes too long."""
         try:
             async with asyncio.timeout(_START):
                 return await worker.until_started()
         except TimeoutError:
+            self._log.event(
+                "error", "worker.not_serving", {"worker": self.name, "pid": worker.pid, "seconds": _START}
+            )
             worker.signal(signal.SIGKILL)
             await worker.ended()
             return False
@@ -173,7 +176,7 @@ class Place:
         except OSError as error:
             self._tell_that_none_started(error)
             return False
-        if await self._until_started(successor):
+        if await self.until_started(successor):
             self.worker, self._beside = successor, self.worker
             return True
         self._log.event("error", "worker.not_replaced", {"worker": self.name, "status": successor.status})
@@ -198,9 +201,14 @@ class Supervisor:
         self._replacing: asyncio.Task[None] | None = None
 
     async def start(self) -> int:
-        """Start every worker, and return 0 once all serve, or the status of one that could not."""
+        """Start every worker, and return 0 once all serve, or the status of one that could not.
+
+        One that takes too long is killed, and counts as one that could not.
+        """
         workers = [await place.start() for place in self.places]
-        await asyncio.gather(*[worker.until_started() for worker in workers])
+        await asyncio.gather(
+            *[place.until_started(worker) for place, worker in zip(self.places, workers, strict=True)]
+        )
         failed = [worker.status for worker in workers if worker.status is not None]
         if failed:
             return next((status for status in failed if status > 0), 1)

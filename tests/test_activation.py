@@ -39,7 +39,13 @@ def of(environ: dict[str, str], first: socket.socket) -> Activation:
 
 
 def test_what_is_meant_for_another_process_is_left_alone(passed: list[socket.socket]) -> None:
-    for environ in ({}, {**told(1), "LISTEN_PID": "1"}, told(0), {"LISTEN_FDS": "1"}):
+    for environ in (
+        {},
+        {**told(1), "LISTEN_PID": "1"},
+        told(0),
+        {"LISTEN_FDS": "1"},
+        {"LISTEN_PID": str(PID)},
+    ):
         assert of(environ, passed[0]) == Activation()
 
 
@@ -73,6 +79,7 @@ def test_two_are_told_apart_by_their_names(passed: list[socket.socket]) -> None:
         told(2, "public:public"),
         told(2, "a:b"),
         told(3, "public:admin:x"),
+        told(3, "public:admin"),
         {**told(1), "LISTEN_FDS": "x"},
     ],
 )

@@ -158,8 +158,12 @@ async def test_what_a_reload_read_is_no_change_afterwards(stage: Stage) -> None:
     assert stage.gateway.rings == [(NEXT,)]
 
 
-@pytest.mark.parametrize("now", [0.0, 0.5, 1.75])
-async def test_processes_look_at_the_same_moment(monkeypatch: pytest.MonkeyPatch, now: float) -> None:
+@pytest.mark.parametrize(
+    ("now", "pause"), [(0.0, EVERY), (0.5, 1.5), (1.0, 1.0), (1.75, 2.25), (1.9999, 2.0001)]
+)
+async def test_processes_look_at_the_same_moment_and_never_twice_at_once(
+    monkeypatch: pytest.MonkeyPatch, now: float, pause: float
+) -> None:
     waited: list[float] = []
 
     async def sleep(seconds: float) -> None:
@@ -167,7 +171,7 @@ async def test_processes_look_at_the_same_moment(monkeypatch: pytest.MonkeyPatch
 
     monkeypatch.setattr(asyncio, "sleep", sleep)
     await pause_until_even(lambda: 1_800_000_000 + now)()
-    assert waited == [EVERY - now]
+    assert waited == [pytest.approx(pause, abs=1e-6)]
 
 
 async def test_it_runs_until_it_is_cancelled(stage: Stage) -> None:

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from gateway.lasting import Lasting
+from gateway.model.route import Rate
 from gateway.observe.log import configure
 from gateway.observe.metrics import Metrics
 from gateway.rates import RateRooms, Told, redis_of
@@ -43,6 +44,8 @@ async def test_a_redis_is_claimed_where_a_route_counts_there_and_may_be_down(
     rooms = RateRooms(settings, tenure, monotonic=time.monotonic, log=log, counts=metrics)
     await rooms.start()
     assert len(lasting._held) == claims
+    assert (await rooms.rates.take(Rate(requests=1, per=60.0, shared=True), ("x",))).passes
+    assert f"gateway_rate_limit_fallbacks_total {claims}.0".encode() in metrics.exposition()
     if claims:
         assert redis_of(settings, tenure, monotonic=time.monotonic) is rooms._redis
     await tenure.end()

@@ -181,6 +181,15 @@ async def test_C01_a_second_sigterm_ends_every_worker_at_once(tmp_path: Path) ->
             client.close()
 
 
+async def test_nobody_is_ready_while_the_first_ones_start(tmp_path: Path) -> None:
+    async with supervised(tmp_path, "mute") as (supervisor, _):
+        starting = asyncio.create_task(supervisor.start())
+        await until(lambda: all(place.serving is not None for place in supervisor.places))
+        told = {name: await check() for name, check in _Admin(supervisor).checks.items()}
+        assert told == {"workers": False}
+    assert await starting == 1
+
+
 async def test_one_that_finishes_is_still_asked_what_it_counts(tmp_path: Path) -> None:
     async with supervised(tmp_path, "patient", count=1) as (supervisor, _):
         assert await supervisor.start() == 0

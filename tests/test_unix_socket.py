@@ -19,12 +19,6 @@ from tests.test_supervision import two_workers
 POST = b"POST / HTTP/1.1\r\nHost: %b\r\nContent-Length: 2\r\n\r\nhi" % HOST.encode()
 
 
-def served(path: Path) -> UnixSocket:
-    made = UnixSocket.bind(str(path))
-    made.sock.listen()
-    return made
-
-
 @pytest.mark.parametrize("umask", [0o000, 0o022, 0o077])
 def test_owner_and_group_may_connect_and_nobody_else(tmp_path: Path, umask: int) -> None:
     before = os.umask(umask)
@@ -54,12 +48,12 @@ def test_it_is_open_to_nobody_else_from_its_first_moment(
 
 def test_what_nobody_answers_at_is_taken_and_what_somebody_does_is_not(tmp_path: Path) -> None:
     place = tmp_path / "s"
-    first = served(place)
+    first = UnixSocket.bind(str(place))
     with pytest.raises(OSError, match="somebody listens") as caught:
         UnixSocket.bind(str(place))
     assert caught.value.errno == errno.EADDRINUSE
     first.sock.close()  # as a process that was killed leaves it
-    second = served(place)
+    second = UnixSocket.bind(str(place))
     first.remove()
     with socket.socket(socket.AF_UNIX) as client:
         client.connect(str(place))
@@ -89,7 +83,7 @@ def test_one_whose_queue_is_full_is_somebodys(tmp_path: Path) -> None:
 @pytest.mark.parametrize("kind", ["file", "folder", "link"])
 def test_only_a_socket_is_ever_removed(tmp_path: Path, kind: str) -> None:
     place = tmp_path / "s"
-    other = served(tmp_path / "other")
+    other = UnixSocket.bind(str(tmp_path / "other"))
     {"file": place.touch, "folder": place.mkdir, "link": lambda: place.symlink_to(tmp_path / "other")}[kind]()
     with pytest.raises(OSError, match="is no socket"):
         UnixSocket.bind(str(place))
@@ -119,7 +113,7 @@ def test_a_folder_that_stays_locked_is_not_waited_for_without_end(
     monkeypatch.setattr(unix_socket, "_PATIENCE", 0.2)
     held = os.open(tmp_path, os.O_RDONLY)
     try:
-        fcntl.flock(held, fcntl.LOCK_EX)
+        fcntl.flock(held, fcntl.LOCK_SH)  # as little as keeps another from having it alone
         with pytest.raises(OSError, match="locked"):
             UnixSocket.bind(str(tmp_path / "s"))
     finally:

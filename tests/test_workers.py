@@ -73,6 +73,20 @@ async def test_one_that_cannot_start_ends_all_with_its_status(tmp_path: Path, ho
         assert await supervisor.start() == status
 
 
+async def test_one_that_hangs_at_the_first_start_is_killed_told_and_ends_all(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(workers, "_START", 0.3)
+    told = io.BytesIO()
+    async with supervised(tmp_path, "mute", told=told) as (supervisor, _):
+        assert await supervisor.start() == 1
+        assert [place.worker.status for place in supervisor.places if place.worker] == [-signal.SIGKILL] * 2
+        assert running(supervisor) == []
+    for name in ("worker-1", "worker-2"):
+        assert f'"event":"worker.not_serving","worker":"{name}","pid":' in told.getvalue().decode()
+    assert b"workers.started" not in told.getvalue()
+
+
 async def test_C07_one_that_answers_now_and_then_is_left_alone(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -147,6 +161,7 @@ async def test_C07_a_successor_that_does_not_serve_takes_nobodys_place(
         assert not await place.replace()
         assert running(supervisor) == list(before)
         assert await answered(port) in before
+    assert (b"worker.not_serving" in told.getvalue()) == (how == "mute")
     status = 3 if how == "dies" else -signal.SIGKILL
     assert f'"event":"worker.not_replaced","worker":"worker-1","status":{status}' in told.getvalue().decode()
 

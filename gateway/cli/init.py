@@ -1,13 +1,27 @@
 """`gateway init`: a configuration to start from, a key, and the first administrator."""
 
+import os
 import re
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from gateway.cli.configuration import config_option
-from gateway.cli.registration import MANAGEMENT_FILE, SECRET_FILE, Asked, keep, placed, registered
+from gateway.cli.new_files import NewFiles
+from gateway.cli.registration import (
+    MANAGEMENT_FILE,
+    SECRET_FILE,
+    Asked,
+    kept,
+    placed,
+    registered,
+    undone,
+)
+
+if TYPE_CHECKING:
+    from gateway.relying_party.dynamic_registration import Registered
 
 KEY_FILE = Path("var", "secret.key")
 DATABASE = Path("var", "gateway.db")
@@ -77,35 +91,60 @@ def command(
     """Write a commented gateway.toml and a key, and add the first administrator.
 
     What is there already is never touched: where the configuration, its var/secret.key or, with
-    --admin, its var/gateway.db exists, nothing is written, and the exit status is 1. With --register
-    the issuer is asked first; the secret that it gives is in var/client.secret.
+    --admin, its var/gateway.db exists, nothing is written, and the exit status is 1; nor does anything
+    stay where one of them cannot be written. With --register the issuer is asked once every file is
+    there; the secret that it gives is in var/client.secret.
     """
     folder = config.parent
     if public_url is not None and not _ORIGIN.fullmatch(public_url):
         raise click.BadParameter("must be like https://wiki.example.com", param_hint="--public-url")
     asked = _asked(issuer, public_url, token)
     made = [config, folder / KEY_FILE, *([folder / DATABASE] if admin else [])]
-    made += [folder / name for name in _REGISTRATION] if asked else []
-    if taken := [str(path) for path in made if path.exists() or path.is_symlink()]:
+    claimed = [config, *([folder / name for name in _REGISTRATION] if asked else [])]
+    if taken := [str(path) for path in dict.fromkeys([*made, *claimed]) if os.path.lexists(path)]:
         raise click.ClickException(f"{', '.join(taken)}: there already, so nothing was written")
     if admin is not None:
         _check(admin)
-    found = None if asked is None else registered(asked)
-    _make_key(folder / KEY_FILE)
-    text = _TEMPLATE.replace("@TRUST@", _NOT_TRUSTED if admin is None else _TRUSTED)
-    if public_url is not None:
-        text = text.replace('"https://wiki.example.com"', f'"{public_url.rstrip("/")}"')
-    if asked is not None and found is not None:
-        text = placed(text, asked, found)
-        made = [*made[: -len(_REGISTRATION)], *keep(found, folder)]
-    _write(config, text)
-    if admin is not None:
-        _add(admin, folder / DATABASE)
+    text = _configuration(public_url, trusted=admin is not None)
+    with NewFiles() as files:
+        files.folder((folder / KEY_FILE).parent)
+        for path in claimed:
+            files.claim(path, mode=0o666 if path == config else 0o600)
+        _make_key(folder / KEY_FILE, files)
+        if admin is not None:
+            _add(admin, folder / DATABASE, files)
+        found = None if asked is None else registered(asked)
+        if asked is None or found is None:
+            files.fill(config, text)
+        else:
+            made += _fill(files, config, text, asked, found)
+        files.keep(*made)
     for path in made:
         click.echo(f"Made {path}.")
     if found is not None and found.expires_at is not None:
         click.echo(f"The client secret ends on {datetime.fromtimestamp(found.expires_at, UTC):%d %B %Y}.")
     click.echo(f"Next: put your names into {config}, then run: gateway check --config {config}")
+
+
+def _configuration(public_url: str | None, *, trusted: bool) -> str:
+    text = _TEMPLATE.replace("@TRUST@", _TRUSTED if trusted else _NOT_TRUSTED)
+    if public_url is None:
+        return text
+    return text.replace('"https://wiki.example.com"', f'"{public_url.rstrip("/")}"')
+
+
+def _fill(files: NewFiles, config: Path, text: str, asked: Asked, found: "Registered") -> list[Path]:
+    """Write the configuration and what is secret, and return the files of the latter.
+
+    Where that fails after all, the registration is undone, for nobody knows its secret any more.
+    """
+    secrets = {config.parent / name: content for name, content in kept(found).items()}
+    try:
+        for path, content in {**secrets, config: placed(text, asked, found)}.items():
+            files.fill(path, content)
+    except click.ClickException as error:
+        raise click.ClickException(f"{error.message}; {undone(asked, found)}") from error
+    return list(secrets)
 
 
 def _asked(issuer: str | None, public_url: str | None, token: Path | None) -> Asked | None:
@@ -125,29 +164,26 @@ def _check(email: str) -> None:
         raise click.BadParameter("this is no plain e-mail address", param_hint="--admin")
 
 
-def _make_key(path: Path) -> None:
+def _make_key(path: Path, files: NewFiles) -> None:
     from gateway.errors import KeyFileRefused
     from gateway.keys.key_file import make
 
     try:
-        make(path)
+        if not make(path):
+            raise click.ClickException(f"{path}: there already, so nothing was written")
     except KeyFileRefused as error:
         raise click.ClickException(str(error)) from error
+    files.adopt(path)
 
 
-def _write(path: Path, text: str) -> None:
-    try:
-        with path.open("x", encoding="utf-8") as file:
-            file.write(text)
-    except OSError as error:
-        raise click.ClickException(f"{path} cannot be written: {error.strerror}") from error
-
-
-def _add(email: str, database: Path) -> None:
+def _add(email: str, database: Path, files: NewFiles) -> None:
     import asyncio
 
     from gateway.errors import SchemaMismatch, StoreUnavailable
 
+    if os.path.lexists(database):
+        raise click.ClickException(f"{database}: there already, so nothing was written")
+    files.adopt(*(database.with_name(f"{database.name}{more}") for more in ("", "-wal", "-shm")))
     try:
         asyncio.run(_added(email, f"sqlite:///{database.absolute()}"))
     except (SchemaMismatch, StoreUnavailable) as error:

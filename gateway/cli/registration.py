@@ -36,15 +36,31 @@ def registered(asked: Asked) -> "Registered":
     try:
         return asyncio.run(_registered(asked))
     except IssuerUnavailable as error:
-        raise click.ClickException(f"not registered, and nothing was written: {error}") from error
+        raise click.ClickException(f"no registration, and nothing was written: {error}") from error
 
 
-def keep(found: "Registered", folder: Path) -> list[Path]:
-    """Write what is secret of *found* for the owner's eyes alone; return the files."""
-    made = [_written(folder / SECRET_FILE, f"{found.client_secret}\n")]
+def kept(found: "Registered") -> dict[Path, str]:
+    """Return the files for what is secret of *found*, and what is in each."""
+    kept = {SECRET_FILE: f"{found.client_secret}\n"}
     if found.management is not None:
-        made.append(_written(folder / MANAGEMENT_FILE, json.dumps(found.management) + "\n"))
-    return made
+        kept[MANAGEMENT_FILE] = json.dumps(found.management) + "\n"
+    return kept
+
+
+def undone(asked: Asked, found: "Registered") -> str:
+    """Delete the registration again, if the issuer lets us; return what is left of it and what to do."""
+    import asyncio
+
+    from gateway.errors import IssuerUnavailable
+
+    try:
+        asyncio.run(_withdrawn(asked, found))
+    except IssuerUnavailable as error:
+        return (
+            f"{asked.issuer} knows the client {found.client_id} from now on, whose secret is lost,"
+            f" and it could not be deleted ({error}): delete it there by hand, then begin anew"
+        )
+    return f"the client {found.client_id} was deleted at {asked.issuer} again, so just begin anew"
 
 
 def placed(template: str, asked: Asked, found: "Registered") -> str:
@@ -80,6 +96,17 @@ async def _registered(asked: Asked) -> "Registered":
         await http.close()
 
 
+async def _withdrawn(asked: Asked, found: "Registered") -> None:
+    from gateway.relying_party.dynamic_registration import withdraw
+    from gateway.relying_party.http import IssuerHttp
+
+    http = IssuerHttp()
+    try:
+        await withdraw(asked.issuer, found.management, http=http)
+    finally:
+        await http.close()
+
+
 def _token(path: Path | None) -> str | None:
     if path is None:
         return None
@@ -87,12 +114,3 @@ def _token(path: Path | None) -> str | None:
     if not token.isascii() or not token.isprintable() or not token:
         raise click.BadParameter("the file holds no token", param_hint="--registration-token")
     return token
-
-
-def _written(path: Path, text: str) -> Path:
-    try:
-        path.touch(mode=0o600, exist_ok=False)
-        path.write_text(text, encoding="utf-8")
-    except OSError as error:
-        raise click.ClickException(f"{path} cannot be written: {error.strerror}") from error
-    return path

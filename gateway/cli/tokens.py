@@ -57,7 +57,7 @@ def add(config: Path, *, user: str, name: str, routes: tuple[str, ...], expires:
         made = await _made(settings, database, found.id, name=name.strip(), routes=routes, life=life)
         if made is None:
             await record(database, user_id=found.id, reason="too_many")
-            raise Refusal("too_many", f"{user} has too many tokens: revoke some first")
+            raise Refusal("too_many", f"{user} has too many tokens that are good still: revoke some first")
         await record(database, user_id=found.id, detail=made.token.public_id)
         return made
 
@@ -70,7 +70,10 @@ def add(config: Path, *, user: str, name: str, routes: tuple[str, ...], expires:
 @layout.json_option
 @config_option
 def list_tokens(config: Path, *, user: str | None, as_json: bool) -> None:
-    """List tokens, expired ones too, the newest first; times are UTC. None can be told from this."""
+    """List tokens, the newest first; times are UTC. None can be told from this.
+
+    Expired ones are there too, until new ones need their room.
+    """
 
     async def acted(database: "Database") -> "list[PersonalToken]":
         user_id = None

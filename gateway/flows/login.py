@@ -70,7 +70,8 @@ class LoginProvider:
     """A provider as a login needs it: its id in URLs, its registration, the party that talks to it.
 
     `posts` says that its issuer answers by a form (OAuth 2.0 Form Post Response Mode). `kind` is what
-    Auth.js calls it: "oidc", or "oauth" where there is no ID token.
+    Auth.js calls it: "oidc", or "oauth" where there is no ID token. `tenants` are the issuers that
+    answers may name beside `issuer`, where that is the address of many.
     """
 
     id: str
@@ -80,6 +81,7 @@ class LoginProvider:
     party: Provider
     posts: bool = False
     kind: str = "oidc"
+    tenants: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

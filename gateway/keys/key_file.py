@@ -30,7 +30,7 @@ class Rotated:
 def make(path: Path) -> bool:
     """Make a file with one random key at *path*, unless something is there; say whether it was made.
 
-    Raises KeyFileRefused where it cannot be written.
+    Raises KeyFileRefused where it cannot be written; then no half of it stays.
     """
     with _outage_told(path):
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -38,8 +38,13 @@ def make(path: Path) -> bool:
             descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
         except FileExistsError:
             return False
-        with os.fdopen(descriptor, "wb") as file:
-            file.write(written([_new_key()]))
+        try:
+            with os.fdopen(descriptor, "wb") as file:
+                file.write(written([_new_key()]))
+        except BaseException:
+            with suppress(OSError):
+                path.unlink()
+            raise
     return True
 
 

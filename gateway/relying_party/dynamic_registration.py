@@ -1,11 +1,13 @@
 """Dynamic client registration: an issuer is asked to know us, and says as whom (RFC 7591).
 
 Law: what comes back must be usable and be what was asked for; a registration with other addresses than
-ours, or with a way to authenticate that we do not have, is refused, not adapted to.
+ours, or with a way to authenticate that we do not have, is refused, not adapted to, and deleted again
+where the issuer lets us (RFC 7592).
 """
 
 import json
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from gateway.errors import IssuerUnavailable
@@ -18,6 +20,7 @@ from gateway.relying_party.strict_json import JsonRefused, read_object
 _LARGEST = 256 * 1024
 _METHODS = ("client_secret_basic", "client_secret_post")
 _LAST_MOMENT = 253_402_300_799  # of the year 9999
+_TOKEN = re.compile(r"[\x21-\x7e]{1,8192}")
 _PRINTABLE = re.compile(r"[\x20-\x7e]{1,1024}")
 
 
@@ -56,7 +59,38 @@ async def register(
     headers = {} if initial_token is None else {"Authorization": f"Bearer {initial_token}"}
     asked = json.dumps(_asked(wishes, _method(document, issuer)))
     answer = await http.post_json(endpoint, asked, headers=headers, limit=_LARGEST)
-    return _read(_answered(answer, issuer), issuer, wishes)
+    document = _answered(answer, issuer)
+    try:
+        return _read(document, issuer, wishes)
+    except IssuerUnavailable as unusable:
+        left = await _undone(document, issuer, http)
+        raise IssuerUnavailable(f"{unusable}; {left}") from None
+
+
+async def withdraw(issuer: str, management: Mapping[str, str] | None, *, http: IssuerHttp) -> None:
+    """Delete the registration that *management* of `Registered` is for (RFC 7592 2.3); asked once.
+
+    Raises IssuerUnavailable where it may be there still.
+    """
+    if management is None:
+        raise IssuerUnavailable(f"{issuer}: gave nothing to delete a registration with")
+    address, token = management["registration_client_uri"], management["registration_access_token"]
+    if not is_endpoint(address, plain_http=is_plain_http(issuer)) or not _TOKEN.fullmatch(token):
+        raise IssuerUnavailable(f"{issuer}: gave nothing usable to delete a registration with")
+    answer = await http.delete(address, headers={"Authorization": f"Bearer {token}"}, limit=_LARGEST)
+    if answer.status not in (200, 204):
+        raise IssuerUnavailable(f"{issuer}: asked to delete a registration, it answered {answer.status}")
+
+
+async def _undone(document: dict[str, object], issuer: str, http: IssuerHttp) -> str:
+    """Delete a registration that cannot be used, and say what is left of it."""
+    name = document.get("client_id")
+    client = name if isinstance(name, str) and _PRINTABLE.fullmatch(name) else "it made"
+    try:
+        await withdraw(issuer, _management(document), http=http)
+    except IssuerUnavailable as error:
+        return f"the client {client} stays, for it could not be deleted ({error}): delete it by hand"
+    return f"the client {client} was deleted again"
 
 
 async def _metadata(issuer: str, http: IssuerHttp) -> dict[str, object]:

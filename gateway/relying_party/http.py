@@ -96,6 +96,17 @@ class IssuerHttp:
         sent = {**(headers or {}), "Content-Type": "application/json"}
         return await self._call("POST", url, headers=sent, body=document, limit=limit, deadline=deadline)
 
+    async def delete(
+        self,
+        url: str,
+        *,
+        headers: Mapping[str, str],
+        limit: int = MEBIBYTE,
+        deadline: float = DEADLINE,
+    ) -> IssuerAnswer:
+        """Return the answer to a DELETE of *url*; it is sent once and never tried again."""
+        return await self._call("DELETE", url, headers=headers, body=None, limit=limit, deadline=deadline)
+
     async def close(self) -> None:
         """End every call and refuse new ones."""
         self._closed = True

@@ -42,7 +42,7 @@ class Issuers:
 
     @property
     def names(self) -> frozenset[str]:
-        """The issuers, each as its tokens name it."""
+        """The issuers, each as its tokens name it, and as `names_of` has it."""
         return frozenset(self._speakers)
 
     def speaking(self, raw: str) -> Speaker:
@@ -57,6 +57,11 @@ class Issuers:
         if speaker is None:
             raise LoginFailed("the ID token is of no tenant that is configured")
         return speaker
+
+
+def names_of(registration: Registration) -> frozenset[str]:
+    """Return the issuers that may speak for *registration*: its own, or each of its tenants' alone."""
+    return frozenset(each.issuer for each in _at_each(registration))
 
 
 def named_by_metadata(registration: Registration) -> str:

@@ -3,14 +3,14 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import ColumnElement, RowMapping, delete, func, insert, or_, select, update
+from sqlalchemy import ColumnElement, RowMapping, delete, insert, or_, select, update
 
 from gateway.model.personal import PersonalToken
 from gateway.store.tables import personal_tokens
-from gateway.store.writer import Writer
+from gateway.store.writer import Transaction, Writer
 
 MOST = 100
-"""Tokens of one user."""
+"""Tokens of one user that have not expired; with those that have, too, for they give way."""
 
 USED_EVERY = 60
 """Seconds between two notes of when a token was used."""
@@ -23,11 +23,13 @@ class PersonalTokens:
         self._writer = writer
 
     async def add(self, token: PersonalToken, *, key: bytes) -> bool:
-        """Keep *token* under *key*, the hash of what its owner was shown; False where they have `MOST`."""
-        mine = select(func.count().label("count")).where(personal_tokens.c.user_id == token.user_id)
+        """Keep *token* under *key*, the hash of what its owner was shown.
+
+        False where they have `MOST` that have not expired when it is made. Of those that have, the ones
+        that ended first give way to it.
+        """
         async with self._writer.write() as transaction:
-            row = await transaction.row(mine)
-            if row is not None and row["count"] >= MOST:
+            if not await _room_made(transaction, token.user_id, now=token.created_at):
                 return False
             await transaction.change(
                 insert(personal_tokens).values(
@@ -72,6 +74,20 @@ class PersonalTokens:
                 due = or_(used.is_(None), used <= moment - USED_EVERY)
                 mine = (personal_tokens.c.public_id == public_id) & due
                 await transaction.change(update(personal_tokens).where(mine).values(used_at=moment))
+
+
+async def _room_made(transaction: Transaction, user_id: str, *, now: int) -> bool:
+    """Remove expired tokens of a user that one more leaves no room for; say whether there is room for it."""
+    table = personal_tokens.c
+    mine = select(table.public_id, table.expires_at).where(table.user_id == user_id)
+    latest = await transaction.rows(mine.order_by(table.expires_at.desc(), table.public_id))
+    if len(latest) < MOST:
+        return True
+    if latest[MOST - 1]["expires_at"] > now:
+        return False
+    surplus = [row["public_id"] for row in latest[MOST - 1 :]]
+    await transaction.change(delete(personal_tokens).where(table.public_id.in_(surplus)))
+    return True
 
 
 def as_personal_token(row: RowMapping | Mapping[str, Any]) -> PersonalToken:

@@ -6,8 +6,9 @@ trusted until `KEPT` is over, never for ever.
 
 import json
 from collections.abc import Callable, Mapping
-from http.client import HTTPException
+from http.client import HTTPException, HTTPResponse
 from threading import Lock
+from time import monotonic
 from typing import NoReturn
 from urllib.parse import urlsplit
 from urllib.request import HTTPRedirectHandler, ProxyHandler, build_opener
@@ -53,22 +54,23 @@ class FetchedKeys:
         self._url = url
         self._clock = clock
         self._lock = Lock()
-        self._keys: Keys = {}
-        self._fetched_at = float("-inf")
+        self._held: tuple[Keys, float] = {}, float("-inf")  # and since when, never one without the other
         self._tried_at = float("-inf")
 
     def find(self, kid: str) -> Key | None:
         """Return the key called *kid*, fetched anew where it is not known; raise `KeysUnavailable`."""
         now = self._clock()
-        if kid not in self._keys or abs(now - self._fetched_at) >= FRESH:
-            self._refresh(kid, now)
-        if abs(now - self._fetched_at) >= KEPT:
+        keys, fetched_at = self._held
+        if kid not in keys or abs(now - fetched_at) >= FRESH:
+            self._refresh(now, wait=kid not in keys)
+            keys, fetched_at = self._held
+        if abs(now - fetched_at) >= KEPT:
             raise KeysUnavailable("no keys could be fetched")
-        return self._keys.get(kid)
+        return keys.get(kid)
 
-    def _refresh(self, kid: str, now: float) -> None:
+    def _refresh(self, now: float, *, wait: bool) -> None:
         """Fetch once for all threads that ask at the same time; nobody waits whose key is known."""
-        if not self._lock.acquire(blocking=kid not in self._keys):
+        if not self._lock.acquire(blocking=wait):
             return
         try:
             if abs(now - self._tried_at) >= COOLDOWN:
@@ -80,12 +82,11 @@ class FetchedKeys:
     def _fetch(self, now: float) -> None:
         """A failure keeps the keys that are known; where none is, the next try comes sooner."""
         try:
-            self._keys = fetched(self._url)
+            self._held = fetched(self._url), now
         except KeysUnavailable:
-            if not self._keys:
+            keys, _ = self._held
+            if not keys:
                 self._tried_at = now - COOLDOWN + PATIENCE
-            return
-        self._fetched_at = now
 
 
 def fetched(url: str) -> Keys:
@@ -93,7 +94,7 @@ def fetched(url: str) -> Keys:
     opener = build_opener(ProxyHandler({}), _NoRedirects)
     try:
         with opener.open(url, timeout=PATIENCE) as answer:
-            body = answer.read(LARGEST + 1)
+            body = _body(answer)
     except (OSError, HTTPException) as exc:
         raise KeysUnavailable("the key set cannot be read") from exc
     try:
@@ -104,6 +105,16 @@ def fetched(url: str) -> Keys:
     if not keys:
         raise KeysUnavailable("the key set holds no key of ours")
     return keys
+
+
+def _body(answer: HTTPResponse) -> bytes:
+    """Return the body, up to one byte more than may be. Raises OSError where it comes too slowly."""
+    until, body = monotonic() + PATIENCE, b""
+    while len(body) <= LARGEST and (piece := answer.read1(LARGEST + 1 - len(body))):
+        if monotonic() > until:
+            raise TimeoutError("the key set drips")
+        body += piece
+    return body
 
 
 class _NoRedirects(HTTPRedirectHandler):

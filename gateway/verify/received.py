@@ -41,8 +41,12 @@ class Received:
         return [value for field, value in self.fields if folded(field) == name]
 
     def one(self, name: str) -> str:
-        """Return the value of the only field that folds to *name*, which is spelled so; raise `Invalid`."""
-        found = [(field, value) for field, value in self.fields if folded(field) == name]
+        """Return the value of the only field that can be read as *name*, which is in lower case.
+
+        Raises `Invalid` for any other number, and where it is spelled otherwise.
+        """
+        alike = folded(name)
+        found = [(field, value) for field, value in self.fields if folded(field) == alike]
         if len(found) != 1:
             raise Invalid(f"{name} is not there exactly once")
         field, value = found[0]

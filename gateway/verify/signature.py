@@ -92,7 +92,7 @@ class SignatureVerifier:
 
     def _check_coverage(self, received: Received, signed: Signed) -> None:
         """Raise `Invalid` where the app would read a header that is not covered."""
-        for name in self._read - set(signed.fields):
+        for name in self._read - _by_fold(signed).keys():
             if received.values(name):
                 raise Invalid(f"{name} is not covered")
 
@@ -113,10 +113,11 @@ class SignatureVerifier:
             raise Invalid("the request came before")
 
     def _caller(self, received: Received, signed: Signed) -> Caller | None:
+        covered = _by_fold(signed)
         told = {
-            field: received.one(name).strip(" \t")
+            field: received.one(covered[name]).strip(" \t")
             for name, field in self._fields.items()
-            if name in signed.fields
+            if name in covered
         }
         if not told.get("id"):
             return None
@@ -145,6 +146,11 @@ def sender(
     if caller is None and not anonymous:
         raise CallerMissing("the gateway names nobody")
     return caller
+
+
+def _by_fold(signed: Signed) -> Mapping[str, str]:
+    """Return the covered names by what they fold to: a header may be called `Remote_User`."""
+    return {folded(name): name for name in signed.fields}
 
 
 def _one(value: str | None) -> str | None:

@@ -60,7 +60,7 @@ class RequireSignature:
 
     With *anonymous* a request that the gateway signed for nobody passes, with None; one that it did not
     sign never does. Of servers that tell no raw target (`REQUEST_URI`, `RAW_URI`) only plainly spelled
-    paths verify.
+    paths verify. No signed header with `_` in its name does: WSGI tells it as one with `-`.
     """
 
     def __init__(self, app: App, verifier: SignatureVerifier, *, anonymous: bool = False) -> None:

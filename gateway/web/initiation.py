@@ -1,10 +1,11 @@
 """Login initiated by a third party (OpenID Connect Core 4): a portal or the issuer itself sends the
 browser here to be signed in.
 
-Laws: whoever sends it chooses nothing but among what is ours. `iss` is the issuer of the provider that
-the address names, to the letter; `target_link_uri` is a target like any other; of the rest `login_hint`
-alone goes along. Only a whole window may come: what ends in a frame is nobody's wish. What begins is an
-ordinary login, with a transaction of this browser, so that nobody else's answer can end it.
+Laws: whoever sends it chooses nothing but among what is ours. `iss` is an issuer of the provider that
+the address names, to the letter: its own, or one that its answers may name. `target_link_uri` is a target
+like any other; of the rest `login_hint` alone goes along. Only a whole window may come: what ends in a
+frame is nobody's wish. What begins is an ordinary login, with a transaction of this browser, so that
+nobody else's answer can end it.
 """
 
 from collections.abc import Mapping
@@ -27,7 +28,9 @@ class Initiation:
 
     def __init__(self, *, logins: Logins, targets: ReturnTargets, home: Home, replies: Replies) -> None:
         self._logins = logins
-        self._issuers: Mapping[str, str] = {each.id: each.issuer for each in logins.providers}
+        self._issuers: Mapping[str, frozenset[str]] = {
+            each.id: each.tenants | {each.issuer} for each in logins.providers
+        }
         self._targets = targets
         self._home = home
         self._replies = replies
@@ -48,12 +51,12 @@ class Initiation:
         return self._replies.redirect(self._home.address(visit, known))
 
     async def _begin(self, visit: Visit, fields: Fields) -> Answer:
-        issuer = self._issuers.get(visit.tail)
-        if issuer is None:
+        issuers = self._issuers.get(visit.tail)
+        if issuers is None:
             raise NoSuchPage("no such provider")
         if not _is_window(visit.inbound):
             raise RequestRejected("a login that a frame or a script of another site began")
-        if fields.one("iss") != issuer:
+        if fields.one("iss") not in issuers:
             raise InitiationRefused("iss is missing, or not that of the provider")
         target = fields.one("target_link_uri")
         hint = fields.one("login_hint")

@@ -6,11 +6,13 @@ import stat
 from collections.abc import Callable
 from pathlib import Path
 
+import pytest
 from click.testing import CliRunner, Result
 
 from gateway.cli.init import command
 from gateway.settings.loader import load
 from tests.fakes.foreign_issuer import foreign_issuer
+from tests.fakes.issuer import ABSENT
 from tests.fakes.registering import RegisteringIssuer
 
 URL = "https://notes.example.com"
@@ -60,6 +62,64 @@ async def test_where_a_file_is_there_nobody_registers(tmp_path: Path) -> None:
     async with RegisteringIssuer() as issuer:
         result = await init(tmp_path, "--register", issuer.url, "--public-url", URL)
         assert (result.exit_code, issuer.registered) == (1, [])
+
+
+def in_the_way(path: Path) -> None:
+    """Put a folder where the file was, which even the superuser cannot write to."""
+    path.unlink()
+    path.mkdir()
+
+
+@pytest.mark.parametrize("taken", ["var", "."])
+async def test_who_cannot_write_does_not_register(tmp_path: Path, taken: str) -> None:
+    folder = tmp_path / "new"
+    (folder / taken).parent.mkdir(exist_ok=True)
+    (folder / taken).touch()
+    async with RegisteringIssuer() as issuer:
+        result = await init(folder, "--register", issuer.url, "--public-url", URL)
+        assert (result.exit_code, issuer.registered) == (1, [])
+    assert "cannot be written: " in result.output
+    assert "name another place with --config" in result.output
+    assert [path for path in tmp_path.rglob("*") if path.is_file()] == [folder / taken]
+
+
+@pytest.mark.parametrize("lost", ["gateway.toml", "var/client.secret", "var/client.registration"])
+async def test_what_cannot_be_written_after_all_is_registered_no_more(tmp_path: Path, lost: str) -> None:
+    async with RegisteringIssuer() as issuer:
+        issuer.once_registered = lambda: in_the_way(tmp_path / lost)
+        result = await init(tmp_path, "--register", issuer.url, "--public-url", URL)
+        assert issuer.deleted == ["/register/7"]
+    assert result.exit_code == 1
+    assert f"{tmp_path / lost} cannot be written: Is a directory" in result.output
+    assert f"the client client 7 was deleted at {issuer.url} again, so just begin anew" in result.output
+    assert "canary" not in result.output
+    assert [path for path in tmp_path.rglob("*") if path.is_file()] == []
+
+
+@pytest.mark.parametrize("how", ["no management", "refuses"])
+async def test_a_registration_that_stays_without_its_secret_is_told(tmp_path: Path, how: str) -> None:
+    async with RegisteringIssuer() as issuer:
+        issuer.once_registered = lambda: in_the_way(tmp_path / "var/client.secret")
+        issuer.deletion_status = 405
+        if how == "no management":
+            issuer.registration = {"registration_access_token": ABSENT}
+        result = await init(tmp_path, "--register", issuer.url, "--public-url", URL)
+    assert result.exit_code == 1
+    assert f"{issuer.url} knows the client client 7 from now on, whose secret is lost" in result.output
+    assert "delete it there by hand, then begin anew" in result.output
+    assert ("answered 405" if how == "refuses" else "gave nothing to delete") in result.output
+    assert "canary" not in result.output
+
+
+async def test_a_registration_that_cannot_be_used_is_deleted_and_leaves_nothing(tmp_path: Path) -> None:
+    async with RegisteringIssuer() as issuer:
+        issuer.registration = {"redirect_uris": ["https://evil.example"]}
+        result = await init(
+            tmp_path, "--register", issuer.url, "--public-url", URL, "--admin", "ann@example.com"
+        )
+        assert issuer.deleted == ["/register/7"]
+    assert "nothing was written" in result.output
+    assert list(tmp_path.iterdir()) == []
 
 
 async def test_a_secret_that_ends_is_told(tmp_path: Path) -> None:

@@ -100,6 +100,7 @@ def test_the_longest_lines_are_as_long_as_the_specification_says() -> None:
         b"PROXY TCP4 203.0.113.09 192.0.2.1 40000 443\r\n",
         b"PROXY TCP4 203.0.113.256 192.0.2.1 40000 443\r\n",
         b"PROXY TCP4 203.0.113.9 nowhere 40000 443\r\n",
+        b"PROXY TCP4 203.0.113.9 192.0.2.256 40000 443\r\n",
         b"PROXY TCP4 2001:db8::9 2001:db8::1 40000 443\r\n",
         b"PROXY TCP6 203.0.113.9 192.0.2.1 40000 443\r\n",
         b"PROXY TCP6 fe80::1%eth0 2001:db8::1 40000 443\r\n",
@@ -135,6 +136,13 @@ def test_the_longest_lines_are_as_long_as_the_specification_says() -> None:
 )
 def test_I21_anything_else_is_no_header(data: bytes) -> None:
     assert refused(data)
+
+
+def test_I21_a_line_without_end_is_refused_as_soon_as_it_is_too_long() -> None:
+    line = b"PROXY TCP4 " + b"1" * LONGEST_LINE
+    assert measured(line[: LONGEST_LINE - 1]) is None
+    with pytest.raises(RequestRejected):
+        measured(line[:LONGEST_LINE])
 
 
 def test_I21_a_length_beyond_the_bound_is_refused_before_it_comes() -> None:

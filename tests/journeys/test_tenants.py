@@ -4,6 +4,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlencode
 
 import pytest
 
@@ -122,3 +123,36 @@ async def test_a_tenant_that_is_not_in_the_list_any_more_signs_nobody_in(tmp_pat
     async with house(tmp_path, TENANT) as here:
         assert (await here.arrive(TENANT)).status == 200
         assert (await here.arrive(OTHER, user="bob")).status == 400
+
+
+async def test_O17_each_listed_tenant_s_issuer_may_send_people_here(tmp_path: Path) -> None:
+    async with house(tmp_path) as here:
+        here.issuer.tenant = OTHER
+        for issuer in (here.issuer.issuer_of(TENANT), here.issuer.issuer_of(OTHER), here.issuer.shared):
+            page = await initiated(here, issuer)
+            assert (page.status, page.url) == (200, f"{here.gate.url}/x?y=1"), page.text
+        assert here.issuer.seen["authorize"] == 3
+
+
+async def test_O06_nobody_else_s_issuer_begins_a_login(tmp_path: Path) -> None:
+    async with house(tmp_path) as here:
+        ours = here.issuer.issuer_of(TENANT)
+        for iss in (
+            *(here.issuer.issuer_of(each) for each in (STRANGE, "{tenantid}", "common", TENANT.upper())),
+            *(f"{ours}/", f"{ours}#", ours.removesuffix("/v2.0"), here.issuer.url, ""),
+            ours.replace(here.issuer.url, "https://evil.example"),
+        ):
+            page = await initiated(here, iss)
+            assert (page.status, "This link is not for this site" in page.text) == (400, True), iss
+        assert here.issuer.seen["authorize"] == 0
+
+
+async def test_O06_a_tenant_that_was_taken_out_of_the_list_begins_none(tmp_path: Path) -> None:
+    async with house(tmp_path, TENANT) as here:
+        assert (await initiated(here, here.issuer.issuer_of(OTHER))).status == 400
+
+
+async def initiated(here: House, iss: str) -> Page:
+    """Follow the link with which *iss* sends people to be signed in."""
+    sent = urlencode({"iss": iss, "target_link_uri": "/x?y=1"})
+    return await here.gate.browser().navigate(f"{here.gate.url}{PREFIX}/initiate/work?{sent}")

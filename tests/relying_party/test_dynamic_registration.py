@@ -3,7 +3,7 @@ from collections.abc import AsyncIterator
 import pytest
 
 from gateway.errors import IssuerUnavailable
-from gateway.relying_party.dynamic_registration import Registered, Wishes, register
+from gateway.relying_party.dynamic_registration import Registered, Wishes, register, withdraw
 from gateway.relying_party.http import IssuerHttp
 from tests.fakes.issuer import ABSENT
 from tests.fakes.registering import RegisteringIssuer
@@ -93,7 +93,61 @@ async def test_O20_what_was_not_asked_for_or_cannot_be_used_is_refused(
     issuer: RegisteringIssuer, changed: dict[str, object]
 ) -> None:
     issuer.registration = changed
-    with pytest.raises(IssuerUnavailable):
+    with pytest.raises(IssuerUnavailable, match="was deleted again"):
+        await registered(issuer)
+    assert issuer.deleted == ["/register/7"]
+
+
+async def withdrawn(issuer: RegisteringIssuer, **changed: str) -> None:
+    http = IssuerHttp()
+    known = {
+        "registration_client_uri": f"{issuer.url}/register/7",
+        "registration_access_token": "canary-token",
+    }
+    try:
+        await withdraw(issuer.url, {**known, **changed}, http=http)
+    finally:
+        await http.close()
+
+
+@pytest.mark.parametrize("status", [200, 202, 302, 401, 404, 405, 500])
+async def test_a_registration_is_deleted_where_the_issuer_says_so(
+    issuer: RegisteringIssuer, status: int
+) -> None:
+    await withdrawn(issuer)
+    assert issuer.deleted == ["/register/7"]
+    issuer.deletion_status = status
+    if status == 200:
+        await withdrawn(issuer)
+        return
+    with pytest.raises(IssuerUnavailable, match=f"answered {status}"):
+        await withdrawn(issuer)
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        {"registration_client_uri": "http://192.0.2.1/register/7"},
+        {"registration_client_uri": "file:///etc/passwd"},
+        {"registration_client_uri": ""},
+        {"registration_access_token": ""},
+        {"registration_access_token": "canary\r\nX: y"},
+        {"registration_access_token": "x" * 9000},
+    ],
+    ids=str,
+)
+async def test_O20_nothing_is_sent_with_what_cannot_be_used(
+    issuer: RegisteringIssuer, changed: dict[str, str]
+) -> None:
+    with pytest.raises(IssuerUnavailable, match="nothing usable") as caught:
+        await withdrawn(issuer, **changed)
+    assert "canary" not in str(caught.value)
+    assert issuer.deleted == []
+
+
+async def test_a_useless_registration_that_stays_is_told(issuer: RegisteringIssuer) -> None:
+    issuer.registration = {"client_secret": "", "registration_access_token": ABSENT}
+    with pytest.raises(IssuerUnavailable, match=r"client 7 stays.*delete it by hand"):
         await registered(issuer)
 
 

@@ -14,7 +14,7 @@ from gateway.model.login import PendingLogin
 from gateway.relying_party.http import IssuerHttp
 from gateway.relying_party.jwks import ClientSecretKey
 from gateway.relying_party.provider import RelyingParty
-from gateway.relying_party.tenants import Issuers, issuer_of, named_by_metadata
+from gateway.relying_party.tenants import Issuers, issuer_of, named_by_metadata, names_of
 from tests.fakes.issuer import ABSENT
 from tests.fakes.login import Hands, Login, pending_at, registration
 from tests.fakes.tenants_issuer import OTHER, STRANGE, TENANT, TenantsIssuer
@@ -258,3 +258,12 @@ def test_whatever_is_no_token_is_of_no_tenant(raw: str) -> None:
     issuers = Issuers(registration(SHARED, tenants=(TENANT,)), keys=ClientSecretKey("s" * 32))
     with pytest.raises(LoginFailed):
         issuers.speaking(raw)
+
+
+def test_the_names_of_issuers_are_those_that_may_speak() -> None:
+    alone = registration(SHARED)
+    both = registration(SHARED, tenants=(TENANT, OTHER))
+    assert names_of(alone) == {SHARED}
+    assert names_of(both) == {issuer_of(SHARED, TENANT), issuer_of(SHARED, OTHER)}
+    for each in (alone, both):
+        assert names_of(each) == Issuers(each, keys=ClientSecretKey("x" * 32)).names

@@ -20,6 +20,17 @@ def test_a_full_bucket_lets_all_of_it_pass_and_then_one_after_the_other() -> Non
     assert buckets.take(RATE, "ann", now=1000.0).remaining == 4
 
 
+@pytest.mark.parametrize("per", [1.0, 7.0, 60.0])
+@pytest.mark.parametrize("requests", [3, 7, 10, 20])
+@pytest.mark.parametrize("now", [0.0, 0.1, 1_234_567.89])
+def test_the_last_of_a_full_bucket_passes_whatever_floats_make_of_it(
+    requests: int, per: float, now: float
+) -> None:
+    buckets, rate = Buckets(), Rate(requests=requests, per=per)
+    told = [buckets.take(rate, "ann", now=now) for _ in range(requests + 1)]
+    assert [verdict.remaining for verdict in told if verdict.passes] == list(range(requests))[::-1]
+
+
 def test_callers_have_a_bucket_each() -> None:
     buckets = Buckets()
     for _ in range(5):

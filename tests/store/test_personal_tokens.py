@@ -1,5 +1,6 @@
 """Personal tokens in the database: whose they are, and that none outlives its user."""
 
+import asyncio
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -7,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from gateway.model.personal import PersonalToken
+from gateway.store import personal_tokens
 from gateway.store.database import Database
-from gateway.store.personal_tokens import MOST
 from tests.fakes.clock import FakeClock
 from tests.fakes.databases import made_in, url_in, use
 
@@ -96,12 +97,61 @@ async def test_uses_are_noted_once_a_minute(tmp_path: Path, ann: str) -> None:
         await database.close()
 
 
+@pytest.fixture
+def few(monkeypatch: pytest.MonkeyPatch) -> int:
+    """How many a user may have in this test."""
+    monkeypatch.setattr(personal_tokens, "MOST", 4)
+    return 4
+
+
+async def filled(database: Database, user_id: str, *, expired: int) -> None:
+    """Give a user so many tokens as they may have, of which the first *expired* end at the second 1, 2, …"""
+    for number in range(personal_tokens.MOST):
+        end = number + 1 if number < expired else 2_000_000_000
+        given = replace(token(user_id, f"{number:016x}"), expires_at=end)
+        assert await database.personal_tokens.add(given, key=number.to_bytes(32, "big"))
+
+
+def made_at(moment: int, user_id: str, number: int) -> PersonalToken:
+    return replace(token(user_id, f"{number:016x}"), created_at=moment)
+
+
 async def test_a_user_has_so_many_and_no_more(tmp_path: Path, ann: str) -> None:
     database = await opened(tmp_path)
     try:
-        for number in range(MOST):
-            key = number.to_bytes(32, "big")
-            assert await database.personal_tokens.add(token(ann, f"{number:016x}"), key=key)
-        assert not await database.personal_tokens.add(token(ann), key=KEY)
+        await filled(database, ann, expired=0)
+        assert not await database.personal_tokens.add(token(ann, "f" * 16), key=KEY)
+        assert len(await database.personal_tokens.listed(ann)) == 100
     finally:
         await database.close()
+
+
+async def test_expired_ones_give_way_the_first_to_end_first_and_no_others(
+    tmp_path: Path, ann: str, few: int
+) -> None:
+    database = await opened(tmp_path)
+    try:
+        await filled(database, ann, expired=2)
+        assert not await database.personal_tokens.add(made_at(0, ann, 1000), key=KEY), "none is over yet"
+        assert await database.personal_tokens.add(made_at(1, ann, 1000), key=KEY)
+        listed = {each.public_id for each in await database.personal_tokens.listed(ann)}
+        assert listed == {f"{number:016x}" for number in (*range(1, few), 1000)}
+        assert await database.personal_token((0).to_bytes(32, "big")) is None
+        assert not await database.personal_tokens.add(made_at(1, ann, 1001), key=b"l" * 32)
+    finally:
+        await database.close()
+
+
+async def test_two_at_once_do_not_share_the_room_of_one(tmp_path: Path, ann: str, few: int) -> None:
+    one, other = await opened(tmp_path), await opened(tmp_path)
+    try:
+        await filled(one, ann, expired=1)
+        made = await asyncio.gather(
+            one.personal_tokens.add(made_at(10, ann, 1000), key=KEY),
+            other.personal_tokens.add(made_at(10, ann, 1001), key=b"l" * 32),
+        )
+        assert sorted(made) == [False, True]
+        assert len(await one.personal_tokens.listed(ann)) == few
+    finally:
+        await one.close()
+        await other.close()

@@ -1,5 +1,6 @@
 """The assertion says who is calling, to one audience, for a minute."""
 
+import hashlib
 import json
 from dataclasses import replace
 
@@ -40,7 +41,7 @@ def test_it_verifies_with_the_published_keys_and_says_what_is_known() -> None:
     jti = token.claims.pop("jti")
     sid = token.claims.pop("sid")
     assert len(jti) == 22
-    assert len(sid) == 32
+    assert sid == hashlib.sha256(b"sid-1").hexdigest()[:32]
     assert "sid-1" not in json.dumps(token.claims)
     assert token.claims == {
         "iss": PUBLIC_URL, "aud": "wiki", "sub": "u-1", "iat": 1_800_000_000, "exp": 1_800_000_060,
@@ -122,6 +123,20 @@ def test_an_assertion_lasts_for_30_s_and_while_its_key_signs() -> None:
 def test_I12_an_assertion_over_16_kib_stops_the_request() -> None:
     with pytest.raises(IdentityUnrepresentable):
         assertions(FakeClock()).about(session(groups=("g" * 16_384,)), "wiki")
+
+
+def test_B63_every_assertion_has_an_id_of_its_own() -> None:
+    made = [assertions(FakeClock()).about(session(), "wiki").assertion for _ in range(3)]
+    assert len({opened(each).claims["jti"] for each in made}) == 3
+
+
+def test_I12_an_assertion_of_16_kib_goes_and_a_byte_more_does_not(monkeypatch: pytest.MonkeyPatch) -> None:
+    length = len(assertions(FakeClock()).about(session(), "wiki").assertion)
+    monkeypatch.setattr("gateway.upstream.assertion.ASSERTION_LIMIT", length)
+    assert len(assertions(FakeClock()).about(session(), "wiki").assertion) == length
+    monkeypatch.setattr("gateway.upstream.assertion.ASSERTION_LIMIT", length - 1)
+    with pytest.raises(IdentityUnrepresentable):
+        assertions(FakeClock()).about(session(), "wiki")
 
 
 def test_memory_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -51,5 +51,13 @@ def test_what_is_not_known_is_none_or_empty() -> None:
     assert (caller.acr, caller.amr) == (None, ())
 
 
+def test_a_caller_can_be_a_key_and_what_was_proved_about_it_stays() -> None:
+    claims: dict[str, object] = {**CLAIMS}
+    caller = Caller.told_by(claims)
+    claims["email"] = "eve@example.com"
+    assert {caller: 1}[Caller.told_by(CLAIMS)] == 1
+    assert caller.claims["email"] == CLAIMS["email"]
+
+
 def test_each_failure_has_a_status() -> None:
     assert (AssertionMissing.status, KeysUnavailable.status) == (401, 503)

@@ -42,7 +42,7 @@ def test_a_scope_is_read_raw() -> None:
 def test_an_environ_is_read_raw_where_the_server_tells_it() -> None:
     found = from_environ({**ENVIRON, "REQUEST_URI": "/%61%20b?x=%41"})
     assert (found.path, found.query) == ("/%61%20b", "x=%41")
-    assert from_environ({**ENVIRON, "RAW_URI": "/a%20b?x=%41"}).path == "/a%20b"
+    assert from_environ({**ENVIRON, "RAW_URI": "/%61%20b?x=%41"}).path == "/%61%20b"
     assert found.values("content-type") == ["text/plain"]
     assert found.values("x-a") == ["1,2"]
 
@@ -50,6 +50,9 @@ def test_an_environ_is_read_raw_where_the_server_tells_it() -> None:
 def test_where_nothing_raw_is_told_the_plain_spelling_counts() -> None:
     assert from_environ(ENVIRON).path == "/a%20b"
     assert from_scope({**SCOPE, "raw_path": None}).path == "/a%20b"
+    every = "/azAZ09-._~!$&'()*+,;=:@"  # what RFC 3986 3.3 lets stand in a path as it is
+    assert from_scope({**SCOPE, "path": every, "raw_path": None}).path == every
+    assert from_environ({**ENVIRON, "PATH_INFO": every}).path == every
 
 
 def test_a_script_name_is_part_of_what_came() -> None:

@@ -1,5 +1,6 @@
 """Signed requests verified: of this gateway, for this app, this very request, now, and if wished once."""
 
+from base64 import b64encode
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
@@ -22,6 +23,7 @@ from gateway.verify import (
 from gateway.verify.once import Once
 from gateway.verify.received import Received
 from gateway.verify.signature import sender
+from gateway.verify.signed import read
 from gateway.verify.strict import Invalid
 from tests.fakes.clock import FakeClock
 from tests.fakes.dressing import PUBLIC_URL, TOLD, dresser, inbound, session, told_route, upstream_at
@@ -61,6 +63,15 @@ def put(good: Received, name: str, *values: str) -> Received:
     """Return *good* with *values* under *name* in the place of its own."""
     rest = tuple(field for field in good.fields if field[0].lower() != name.lower())
     return replace(good, fields=(*rest, *((name, value) for value in values)))
+
+
+def signed_anew(good: Received, was: str, now: str) -> Received:
+    """Return *good* with *now* in the place of *was* in its parameters, and the gateway's signature on it."""
+    [told] = good.values("signature-input")
+    assert was in told
+    changed = put(good, "Signature-Input", told.replace(was, now))
+    tag = RING.shared_keys("app")[0].sign(read(changed).base)
+    return put(changed, "Signature", f"gateway=:{b64encode(tag).decode()}:")
 
 
 @ALGORITHMS
@@ -143,6 +154,64 @@ def test_B47_I13_later_than_a_minute_is_refused(algorithm: RequestAlgorithm, lat
         return
     with pytest.raises(SignatureInvalid):
         checking.verify(request(algorithm))
+
+
+@pytest.mark.parametrize(
+    ("created", "expires", "holds"),
+    [
+        (0, 60, True),
+        (0, 61, False),
+        (0, 0, False),
+        (1, 0, False),
+        (1, 1, False),
+        (-59, 1, True),
+        (-60, 1, False),
+        (60, 120, True),
+        (61, 120, False),
+    ],
+)
+def test_B47_I13_no_signature_lives_longer_than_a_minute(created: int, expires: int, *, holds: bool) -> None:
+    begin, end = int(NOW) + created, int(NOW) + expires
+    was = f"created={int(NOW)};expires={int(NOW) + 60}"
+    changed = signed_anew(request(HMAC), was, f"created={begin};expires={end}")
+    if holds:
+        assert verifier(HMAC).verify(changed) is not None
+        return
+    with pytest.raises(SignatureInvalid, match=r"created|expired"):
+        verifier(HMAC).verify(changed)
+
+
+@pytest.mark.parametrize("alg", ["ed25519", "hmac-sha512"])
+def test_a_signature_that_names_another_algorithm_is_refused_though_it_holds(alg: str) -> None:
+    with pytest.raises(SignatureInvalid, match="alg"):
+        verifier(HMAC).verify(signed_anew(request(HMAC), "hmac-sha256", alg))
+
+
+def test_I13_two_requests_of_one_key_count_for_themselves() -> None:
+    strict, good = verifier(HMAC, once=True), request(HMAC)
+    [told] = good.values("signature-input")
+    nonce = told.partition('nonce="')[2].partition('"')[0]
+    for each in (good, signed_anew(good, nonce, "A" * 24), signed_anew(good, nonce, "B" * 24)):
+        assert strict.verify(each) is not None
+        with pytest.raises(SignatureInvalid, match="before"):
+            strict.verify(each)
+
+
+def test_I13_a_nonce_is_remembered_through_the_leeway() -> None:
+    clock = FakeClock(NOW)
+    strict = verifier(HMAC, once=True, leeway=5, clock=clock)
+    strict._once = Once(most=1)
+    good = request(HMAC)
+    assert strict.verify(good) is not None
+    clock.advance(62)
+    later = f"created={int(NOW) + 62};expires={int(NOW) + 122}"
+    other = signed_anew(good, f"created={int(NOW)};expires={int(NOW) + 60}", later)
+    [told] = good.values("signature-input")
+    other = signed_anew(other, told.partition('nonce="')[2].partition('"')[0], "A" * 24)
+    with pytest.raises(MemoryFull):
+        strict.verify(other)
+    with pytest.raises(SignatureInvalid, match="before"):
+        strict.verify(good)
 
 
 def test_leeway_is_granted_after_the_end_and_no_more_than_5_seconds() -> None:
@@ -254,7 +323,9 @@ def test_keys_out_of_reach_are_an_outage() -> None:
         {"headers": {"X-User-Email": "email"}},
         {"headers": {"X-User-Id": "id", "X_User_Id": "name"}},
         {"headers": {"X-User-Id": "id", "X-Other": "id"}},
+        {"headers": {"X-User-Id": "id", "X-Name": "name", "X_Name": "email"}},
         {"headers": {"X-User-Id": "id", "X-Shoe": "shoe size"}},
+        {"headers": {"X-User-Id": "id", "X-Shoe": "names"}},
     ],
 )
 def test_what_could_not_protect_is_refused_at_once(facts: dict[str, Any]) -> None:
@@ -263,13 +334,32 @@ def test_what_could_not_protect_is_refused_at_once(facts: dict[str, Any]) -> Non
 
 
 def test_other_names_and_an_audience_beyond_ASCII() -> None:
-    told = IdentityHeaders(headers=(("Remote-User", "email"),), assertion=None, signature=ED25519)
-    to = told_route(identity=told, upstream=upstream_at(1, audience='wiki "ü"'))
+    told = IdentityHeaders(
+        headers=(("Remote-User", "name"), ("X-Provider", "provider")), assertion=None, signature=ED25519
+    )
+    to = told_route(identity=told, upstream=upstream_at(1, audience='100% "ü"'))
+    good = received(dresser(to, clock=FakeClock(NOW)).dress(inbound(), to, session(name="Zoë")).head)
+    named = {"Remote-User": "id", "X-Provider": "provider"}
+    caller = verifier(ED25519, audience='100% "ü"', headers=named, assertion=None).verify(good)
+    assert caller is not None
+    assert (caller.id, caller.provider) == ("Zoë", "demo")
+
+
+@pytest.mark.parametrize("name", ["Remote_User", "remote.user"])
+def test_I14_a_header_of_a_legacy_spelling_verifies_in_that_spelling_alone(name: str) -> None:
+    told = IdentityHeaders(headers=((name, "id"),), assertion="X_Assertion", signature=ED25519)
+    to = told_route(identity=told)
     good = received(dresser(to, clock=FakeClock(NOW)).dress(inbound(), to, session()).head)
-    checking = verifier(ED25519, audience='wiki "ü"', headers={"Remote-User": "id"}, assertion=None)
+    checking = verifier(ED25519, headers={name: "id"}, assertion="X_Assertion")
     caller = checking.verify(good)
     assert caller is not None
-    assert caller.id == "ann@example.com"
+    assert caller.id == "u-1"
+    for other in ("Remote-User", "Remote_User", "remote.user", "X-Assertion"):
+        with pytest.raises(SignatureInvalid):
+            checking.verify(replace(good, fields=(*good.fields, (other, "u-2"))))
+    respelled = tuple(("Remote-User" if field == name else field, value) for field, value in good.fields)
+    with pytest.raises(SignatureInvalid):
+        checking.verify(replace(good, fields=respelled))
 
 
 @given(st.data())

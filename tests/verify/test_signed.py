@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gateway.verify.received import Received
-from gateway.verify.signed import read
+from gateway.verify.signed import LONGEST, read
 from gateway.verify.strict import Invalid
 
 INPUT = (
@@ -48,6 +48,22 @@ def test_the_base_is_that_of_RFC_9421() -> None:
     )
     assert signed.fields == ("x-user-id",)
     assert signed.signature == b"\0" * 32
+
+
+def test_an_empty_path_is_signed_as_a_slash() -> None:
+    assert b'\n"@path": /\n' in read(replace(GOOD, path="")).base
+
+
+@pytest.mark.parametrize(("length", "reads"), [(LONGEST, True), (LONGEST + 1, False)])
+def test_what_a_signature_covers_is_named_in_8_KiB(length: int, *, reads: bool) -> None:
+    name = "x" * (length - len(INPUT) - len(' ""'))
+    request = with_fields(INPUT.replace('"x-user-id"', f'"x-user-id" "{name}"'), SIGNATURE, (name, "1"))
+    assert len(request.one("signature-input")) == length
+    if reads:
+        assert read(request).fields == ("x-user-id", name)
+        return
+    with pytest.raises(Invalid, match="longer"):
+        read(request)
 
 
 @pytest.mark.parametrize(
@@ -127,10 +143,15 @@ def test_I14_two_signatures_and_doubled_covered_headers_are_refused(more: tuple[
 
 
 def test_a_covered_value_that_is_not_printable_ASCII_is_refused() -> None:
-    for value in ("é", "a\tb", "a\nb", "\x00"):
+    for value in ("é", "a\tb", "a\nb", "\x00", "u-1\x0b", "u-1\x85", "\xa0u-1"):
         changed = replace(GOOD, fields=(("Host", "app"), ("X-User-Id", value), *GOOD.fields[2:]))
         with pytest.raises(Invalid):
             read(changed)
+
+
+def test_what_surrounds_a_covered_value_is_not_signed() -> None:
+    blanks = replace(GOOD, fields=(("Host", "app"), ("X-User-Id", " \tu-1\t "), *GOOD.fields[2:]))
+    assert read(blanks).base == read(GOOD).base
 
 
 @given(st.text(max_size=200), st.text(max_size=100))

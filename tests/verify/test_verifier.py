@@ -59,6 +59,7 @@ def test_B45_a_good_assertion_names_the_caller() -> None:
         {"iat": ...},
         {"iat": NOW + 61, "exp": NOW + 120},
         {"iat": NOW + 50},
+        {"iat": NOW - 10, "exp": NOW + 291},
         {"nbf": NOW + 61},
         {"nbf": "x"},
         {"roles": "admin"},
@@ -79,6 +80,13 @@ def test_B47_an_assertion_ends_when_it_says(leeway: float, now: float, *, holds:
     else:
         with pytest.raises(AssertionInvalid):
             check.verify(signed(KEY))
+
+
+@pytest.mark.parametrize(
+    "changed", [{"iat": NOW + 60, "exp": NOW + 110}, {"exp": NOW + 290}, {"nbf": NOW + 60}]
+)
+def test_T10_what_just_holds_holds(changed: dict[str, Any]) -> None:
+    assert verifier().verify(signed(KEY, **changed)).id == "u-1"
 
 
 def test_a_slow_clock_still_accepts_a_fresh_assertion() -> None:
