@@ -11,7 +11,7 @@ from tests.fakes.configuration import PROVIDER, SOUND, TOP, loaded
 from tests.fakes.dressing import upstream_at
 
 RING = KeyRing([b"k" * 32, b"o" * 32], scope="https://gw.example.com")
-WIKI = upstream_at(1, name="wiki", audience="wiki")
+WIKI = upstream_at(1, name="wiki", audience="https://wiki.example.com")
 HMAC = RequestAlgorithm.HMAC_SHA256
 SIGNED = """
 [upstreams.wiki]
@@ -26,11 +26,11 @@ upstream = "wiki"
 
 def test_a_shared_key_is_made_for_the_audience_or_given() -> None:
     made, given = RequestKeys(RING, given={}), RequestKeys(RING, given={"wiki": b"g" * 32})
-    assert made.current(HMAC, WIKI).keyid == RING.shared_keys("wiki")[0].keyid
+    assert made.current(HMAC, WIKI).keyid == RING.shared_keys("https://wiki.example.com")[0].keyid
     assert len(made.shared(WIKI)) == 2
     assert given.current(HMAC, WIKI).keyid == SharedKey(b"g" * 32).keyid
     assert given.current(HMAC, upstream_at(1)).keyid == RING.shared_keys("app")[0].keyid
-    assert made.current(RequestAlgorithm.ED25519, WIKI).alg == "ed25519"
+    assert made.current(RequestAlgorithm.ED25519, WIKI).keyid == RING.ed25519_keys()[0].keyid
 
 
 def test_public_keys_are_published_where_a_route_signs_with_them(tmp_path: Path) -> None:
@@ -44,6 +44,8 @@ def test_what_is_published_are_public_halves_in_order() -> None:
     published = Published(RING.signing_keys(), RING.ed25519_keys())
     kinds = [key["kty"] for key in published.jwks()["keys"]]  # type: ignore[attr-defined]
     assert kinds == ["EC", "EC", "OKP", "OKP"]
+    each = (RING.signing_keys().pem(), *(key.pem() for key in RING.ed25519_keys()))
+    assert published.pem() == "".join(each)
     assert published.pem().count("BEGIN PUBLIC KEY") == 4
     assert Published(RING.signing_keys(), ()).jwks() == RING.signing_keys().jwks()
 

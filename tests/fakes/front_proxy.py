@@ -24,7 +24,7 @@ from tests.fakes.ports import free_port
 from tests.fakes.raw_client import RawConnection
 
 DEPLOY = Path(__file__).parents[2] / "deploy"
-PATIENCE = 20.0
+PATIENCE = 40.0
 _NGINX = """
 {user}
 daemon off;

@@ -9,8 +9,7 @@ from threading import Event, Thread
 class JwksEndpoint:
     """Answers every GET with `status`, `headers` and `body`, and counts them.
 
-    With `drips` the body is blanks, one at a time, until the client has had enough. While `open` is not set
-    nobody is answered; `asked` is set by who is about to be.
+    With `drips` the body is blanks, one at a time, until the client has had enough.
     """
 
     def __init__(self) -> None:
@@ -19,6 +18,16 @@ class JwksEndpoint:
         self.drips, self.ended = False, Event()
         self.asked, self.open = Event(), Event()
         self.open.set()
+
+    @contextmanager
+    def silent(self) -> Iterator[None]:
+        """Answer nobody meanwhile, or until `open` is set; `asked` is set once somebody waits."""
+        self.asked.clear()
+        self.open.clear()
+        try:
+            yield
+        finally:
+            self.open.set()
 
 
 @contextmanager
@@ -33,16 +42,15 @@ def serving() -> Iterator[JwksEndpoint]:
             self.send_response(endpoint.status)
             for name, value in {"Content-Length": str(len(endpoint.body)), **endpoint.headers}.items():
                 self.send_header(name, value)
-            self.end_headers()
-            if endpoint.drips:
-                self.drip()
-            else:
+            with suppress(OSError):  # a client that has had enough
+                self.end_headers()
+                if endpoint.drips:
+                    self.drip()
                 self.wfile.write(endpoint.body)
 
         def drip(self) -> None:
-            with suppress(OSError):
-                while not endpoint.ended.wait(0.02):
-                    self.wfile.write(b" ")
+            while not endpoint.ended.wait(0.02):
+                self.wfile.write(b" ")
 
         def log_message(self, *_: object) -> None:
             pass
@@ -55,7 +63,6 @@ def serving() -> Iterator[JwksEndpoint]:
         yield endpoint
     finally:
         endpoint.ended.set()
-        endpoint.open.set()
         server.shutdown()
         thread.join()
         server.server_close()

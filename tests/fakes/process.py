@@ -17,7 +17,7 @@ from tests.fakes.raw_client import RawConnection, get
 
 ROOT = Path(__file__).parents[2]
 RUN = (sys.executable, "-m", "gateway", "run")
-PATIENCE = 20.0
+PATIENCE = 50.0
 _TOML = """
 public_url = "{url}"
 listen = "127.0.0.1:{port}"

@@ -20,7 +20,7 @@ from redis.asyncio import Redis
 
 from tests.fakes.ports import free_port
 
-PATIENCE = 10.0
+PATIENCE = 30.0
 
 
 @dataclass(slots=True, kw_only=True)

@@ -29,7 +29,7 @@ from redis.exceptions import MovedError, ReadOnlyError, RedisError
 from tests.fakes.ports import free_port
 from tests.fakes.redis_tls import Papers
 
-PATIENCE = 20.0
+PATIENCE = 40.0
 LONG = 15_000  # milliseconds of silence before a server that nobody stops is taken for dead
 MASTER = "main"
 

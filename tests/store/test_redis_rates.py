@@ -148,6 +148,16 @@ async def test_D02_junk_shuts_nobody_out_for_longer_than_the_limit(single: There
         assert 0 < await buckets.take("ann", requests=2, per=HOUR) <= 2 * HOUR
 
 
+@pytest.mark.parametrize("answer", [None, b"", b"soon", [b"1"]])
+async def test_D02_an_answer_that_is_no_number_is_an_outage(answer: object) -> None:
+    class Odd:
+        async def ask(self, *_: object) -> list[object]:
+            return [answer]
+
+    with pytest.raises(StoreUnavailable):
+        await RedisBuckets(Odd(), scope="here").take("ann", requests=1, per=HOUR)  # type: ignore[arg-type]
+
+
 async def test_D02_a_key_of_another_kind_and_a_server_that_is_down_are_outages(single: There) -> None:
     assert isinstance(single.kept, RedisProcess)
     async with asking(single) as buckets:

@@ -15,8 +15,9 @@ from gateway.keys import base64url
 from gateway.keys.keyring import KeyRing
 from gateway.keys.request_keys import SharedKey
 from gateway.model.route import IdentityHeaders, RequestAlgorithm, Route
+from gateway.request_keys import RequestKeys
 from gateway.upstream.headers import Dresser
-from gateway.upstream.signature import LIFE, NOTHING, RequestSigner, authority, covered, tagged
+from gateway.upstream.signature import LIFE, NOTHING, RequestSigner, Signatures, authority, covered, tagged
 from tests.fakes.clock import FakeClock
 from tests.fakes.dressing import PUBLIC_URL, TOLD, dresser, inbound, session, told_route, upstream_at, values
 from tests.fakes.signed_requests import verified
@@ -222,6 +223,18 @@ def test_an_audience_that_no_string_can_hold_is_encoded_without_confusion() -> N
     assert tagged("wiki") == "wiki"
     assert tagged("http://127.0.0.1:3000") == "http://127.0.0.1:3000"
     assert tagged('a"b\\c%é') == "a%22b%5Cc%25%C3%A9"
+
+
+def test_I13_each_route_signs_for_its_own_audience_with_a_nonce_of_its_own() -> None:
+    signatures = Signatures(RequestKeys(RING, given={}), clock=FakeClock())
+    made = []
+    for audience, tag in ((None, b"app"), (None, b"app"), ("wiki", b"wiki")):
+        signer = signatures.signer(signed(HMAC, audience=audience))
+        assert signer is not None
+        made.append(signer.lines(method=b"GET", authority=b"app", target=b"/", told=NOTHING))
+        assert b';tag="%b"\r\n' % tag in made[-1]
+    assert len({each.partition(b';nonce="')[2][:24] for each in made}) == 3
+    assert signatures.signer(signed(HMAC, upstream=None)) is None
 
 
 def test_nothing_covered_is_nothing_in_the_base() -> None:

@@ -44,11 +44,18 @@ def test_T22_keys_that_cannot_be_ours_are_skipped() -> None:
         {"kty": "EC", "kid": "off-curve", "crv": "P-256", "x": "AA", "y": "AA"},
         {"kty": "FUTURE", "kid": "future"},
         {**new_key().as_dict(private=False), "kid": 7},
+        {**new_key().as_dict(private=False), "kid": ""},
         "text",
         None,
     ]
     assert set(read({"keys": listed})) == {"good"}
     assert read({"keys": "text"}) == read({}) == {}
+
+
+def test_T22_no_more_than_64_keys_are_read() -> None:
+    public = new_key().as_dict(private=False)
+    listed = [{**public, "kid": str(number)} for number in range(66)]
+    assert set(read({"keys": listed})) == {str(number) for number in range(64)}
 
 
 def test_each_kind_of_key_verifies_one_algorithm() -> None:
@@ -117,9 +124,7 @@ def test_T21_nobody_waits_for_a_fetch_whose_key_is_known(
     known = FetchedKeys(endpoint.url, clock=clock)
     known.find("k1")
     clock.advance(FRESH)
-    endpoint.asked.clear()
-    endpoint.open.clear()
-    with ThreadPoolExecutor(1) as pool:
+    with ThreadPoolExecutor(1) as pool, endpoint.silent():
         fetching = pool.submit(known.find, "k1")
         assert endpoint.asked.wait(20)
         assert known.find("k1") is not None
@@ -133,8 +138,7 @@ def test_T21_who_needs_the_first_fetch_waits_for_it(
 ) -> None:
     monkeypatch.setattr(keys, "PATIENCE", 60.0)
     unknown = FetchedKeys(endpoint.url, clock=FakeClock())
-    endpoint.open.clear()
-    with ThreadPoolExecutor(2) as pool:
+    with ThreadPoolExecutor(2) as pool, endpoint.silent():
         fetching = pool.submit(unknown.find, "k1")
         assert endpoint.asked.wait(20)
         waiting = pool.submit(unknown.find, "k1")
@@ -171,6 +175,22 @@ def test_an_outage_keeps_known_keys_for_a_day_and_no_longer(endpoint: JwksEndpoi
         keys.find("k1")
 
 
+def test_keys_that_a_wrong_clock_fetched_are_not_trusted_until_it_is_there_again(
+    endpoint: JwksEndpoint,
+) -> None:
+    clock = FakeClock()
+    known = FetchedKeys(endpoint.url, clock=clock)
+    known.find("k1")
+    clock.advance(-KEPT)
+    endpoint.status = 500
+    with pytest.raises(KeysUnavailable):
+        known.find("k1")
+    assert endpoint.calls == 2
+    endpoint.status = 200
+    clock.advance(COOLDOWN)
+    assert known.find("k1") is not None
+
+
 def test_an_outage_at_first_is_tried_again_soon(endpoint: JwksEndpoint) -> None:
     clock = FakeClock()
     keys = FetchedKeys(endpoint.url, clock=clock)
@@ -190,6 +210,30 @@ def test_an_outage_at_first_is_tried_again_soon(endpoint: JwksEndpoint) -> None:
 def test_T22_what_is_no_key_set_is_an_outage(endpoint: JwksEndpoint, body: bytes) -> None:
     endpoint.body = body
     with pytest.raises(KeysUnavailable):
+        fetched(endpoint.url)
+
+
+@pytest.mark.parametrize(("size", "read"), [(LARGEST, True), (LARGEST + 1, False), (3 * LARGEST, False)])
+def test_T22_a_key_set_takes_512_KiB_at_most(endpoint: JwksEndpoint, size: int, *, read: bool) -> None:
+    endpoint.body = endpoint.body.ljust(size)
+    if read:
+        assert set(fetched(endpoint.url)) == {"k1"}
+        return
+    with pytest.raises(KeysUnavailable):
+        fetched(endpoint.url)
+
+
+def test_T22_an_answer_that_is_no_HTTP_is_an_outage(endpoint: JwksEndpoint) -> None:
+    endpoint.headers = {f"X-{number}": "1" for number in range(200)}
+    with pytest.raises(KeysUnavailable):
+        fetched(endpoint.url)
+
+
+def test_T22_a_server_that_says_nothing_is_an_outage(
+    endpoint: JwksEndpoint, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(keys, "PATIENCE", 0.3)
+    with endpoint.silent(), pytest.raises(KeysUnavailable):
         fetched(endpoint.url)
 
 
