@@ -118,7 +118,7 @@ def command(
             files.fill(config, text)
         else:
             made += _fill(files, config, text, asked, found)
-        files.keep(*made)
+        files.keep(*made, *_database_files(folder / DATABASE))
     for path in made:
         click.echo(f"Made {path}.")
     if found is not None and found.expires_at is not None:
@@ -183,11 +183,16 @@ def _add(email: str, database: Path, files: NewFiles) -> None:
 
     if os.path.lexists(database):
         raise click.ClickException(f"{database}: there already, so nothing was written")
-    files.adopt(*(database.with_name(f"{database.name}{more}") for more in ("", "-wal", "-shm")))
+    files.adopt(*_database_files(database))
     try:
         asyncio.run(_added(email, f"sqlite:///{database.absolute()}"))
     except (SchemaMismatch, StoreUnavailable) as error:
         raise click.ClickException(str(error)) from error
+
+
+def _database_files(database: Path) -> list[Path]:
+    """Return all that SQLite may keep of *database*; what is not written back yet is in the second."""
+    return [database.with_name(f"{database.name}{more}") for more in ("", "-wal", "-shm")]
 
 
 async def _added(email: str, url: str) -> None:

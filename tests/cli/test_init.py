@@ -1,12 +1,14 @@
 """`gateway init` lays down what a start needs, and never touches what is there."""
 
 import asyncio
+import sqlite3
 import tomllib
 from pathlib import Path
 
 import pytest
 from click.testing import CliRunner, Result
 
+from gateway.cli import init as module
 from gateway.cli.init import command
 from gateway.model.identity import User
 from gateway.settings.loader import Loaded, load
@@ -92,6 +94,27 @@ def test_a_link_to_nowhere_is_there_too(tmp_path: Path) -> None:
     (tmp_path / "gateway.toml").symlink_to(tmp_path / "elsewhere")
     assert init(tmp_path).exit_code == 1
     assert not (tmp_path / "elsewhere").exists()
+
+
+def test_what_somebody_wrote_into_the_new_database_meanwhile_stays(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    add = module._added
+    opened: list[sqlite3.Connection] = []
+
+    async def added(email: str, url: str) -> None:
+        await add(email, url)
+        opened.append(sqlite3.connect(tmp_path / "var" / "gateway.db"))
+        opened[0].execute("UPDATE users SET name = 'Ann'")
+        opened[0].commit()
+
+    monkeypatch.setattr(module, "_added", added)
+    result = init(tmp_path, "--admin", "ann@example.com")
+    assert result.exit_code == 0, result.output
+    assert (tmp_path / "var" / "gateway.db-wal").exists()
+    opened[0].close()
+    [ann] = users(tmp_path)
+    assert ann.name == "Ann"
 
 
 def test_without_an_administrator_a_database_may_be_there(tmp_path: Path) -> None:

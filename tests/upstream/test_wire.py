@@ -50,6 +50,14 @@ async def connected(up: RecordingUpstream, owner: Owner, **timeouts: float) -> C
     return connection
 
 
+async def answered(connection: Connection) -> AnswerReader:
+    """Ask for something, and return the answer once it is whole."""
+    reader = connection.begin("GET", asking().head, body_follows=False)
+    while not reader.complete:
+        await connection.more()
+    return reader
+
+
 async def test_a_connection_comes_back_once_its_answer_is_whole() -> None:
     async with RecordingUpstream() as up:
         owner = Owner()
@@ -72,9 +80,7 @@ async def test_U25_one_that_idles_is_over_with_the_time_since_its_address_was_fo
     async with RecordingUpstream() as up:
         owner = Owner()
         connection = await connected(up, owner)
-        reader = connection.begin("GET", asking().head, body_follows=False)
-        while not reader.complete:
-            await connection.more()
+        await answered(connection)
         assert not connection.closed
         async with asyncio.timeout(20):
             await owner.lost.wait()
@@ -87,9 +93,7 @@ async def test_U25_one_whose_address_is_old_carries_one_answer_and_no_more(
     async with RecordingUpstream() as up:
         owner = Owner()
         connection = await connected(up, owner)
-        reader = connection.begin("GET", asking().head, body_follows=False)
-        while not reader.complete:
-            await connection.more()
+        reader = await answered(connection)
         assert reader.take() == b"hello"
         assert owner.kept == []
         await owner.lost.wait()
@@ -100,9 +104,7 @@ async def test_F2_a_byte_while_it_idles_closes_it(late: bytes) -> None:
     async with RecordingUpstream() as up:
         owner = Owner()
         connection = await connected(up, owner)
-        reader = connection.begin("GET", asking().head, body_follows=False)
-        while not reader.complete:
-            await connection.more()
+        await answered(connection)
         await up.push(late)
         await owner.lost.wait()
         assert connection.closed
@@ -114,9 +116,7 @@ async def test_F2_what_comes_before_the_request_has_gone_out_is_not_its_answer(l
     async with RecordingUpstream() as up:
         owner = Owner()
         connection = await connected(up, owner)
-        first = connection.begin("GET", asking().head, body_follows=False)
-        while not first.complete:
-            await connection.more()
+        await answered(connection)
         second = connection.begin("GET", asking().head, body_follows=False)
         connection.data_received(late)  # within the turn at whose end the request would go out
         assert isinstance(connection.failure, UpstreamBroken)
@@ -216,9 +216,7 @@ async def test_what_is_said_of_an_old_exchange_does_not_touch_a_new_one() -> Non
     async with RecordingUpstream() as up:
         owner = Owner()
         connection = await connected(up, owner)
-        first = connection.begin("GET", asking().head, body_follows=False)
-        while not first.complete:
-            await connection.more()
+        first = await answered(connection)
         second = connection.begin("GET", asking().head, body_follows=False)
         connection.abandon(first)
         connection.write_last(first, [b"stray"])
