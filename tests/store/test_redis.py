@@ -1,7 +1,7 @@
 import json
 import time
 from collections.abc import AsyncIterator, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import pytest
 from hypothesis import given
@@ -10,6 +10,7 @@ from redis.crc import key_slot
 
 from gateway.errors import StoreUnavailable
 from gateway.model.session import SessionRecord, Standing, session_key
+from gateway.store import redis
 from gateway.store.redis import GRACE, LARGEST, RedisSessions, key_named, name_of
 from gateway.store.redis_server import Place, RedisLogin, RedisServer
 from gateway.store.redis_topology import OneServer
@@ -52,9 +53,9 @@ async def shelf(needs: Callable[[str], str]) -> AsyncIterator[Shelf]:
 
     async with redis_process() as process:
         place = Place("127.0.0.1", process.port)
-        redis = OneServer(RedisServer(place, RedisLogin(), monotonic=time.monotonic))
-        yield Shelf(process, redis, RedisSessions(redis, standing=standing, scope="here"))
-        await redis.close()
+        server = OneServer(RedisServer(place, RedisLogin(), monotonic=time.monotonic))
+        yield Shelf(process, server, RedisSessions(server, standing=standing, scope="here"))
+        await server.close()
 
 
 async def test_what_is_added_is_found_with_its_user_and_expires_by_itself(shelf: Shelf) -> None:
@@ -123,6 +124,55 @@ async def test_B103_a_sweep_takes_what_is_over_and_returns_it_once(shelf: Shelf)
     assert set(keys) == {session_key(name) for name in ("over", "old", "idle")}
     assert await shelf.sessions.sweep(now=NOW, begun_before=NOW - 500, seen_before=None) == ()
     assert await shelf.holds("well") == [True]
+
+
+async def test_pages_hold_each_session_once_and_begin_anew(
+    shelf: Shelf, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(redis, "PAGE", 2)
+    kept = [made(f"{number}") for number in range(40)]
+    for each in kept:
+        await shelf.sessions.add(each)
+    gone, strayed, other = (shelf.sessions.prefix + name_of(each.key) for each in kept[:3])
+    await shelf.process.ask("DEL", gone)
+    await shelf.process.ask("SET", strayed, await shelf.process.ask("GET", other))
+    for _ in range(2):
+        pages = []
+        while (page := await shelf.sessions.page()) is not None:
+            pages.append(page)
+        found = [each for page in pages for each in page]
+        assert max(map(len, pages)) == 2
+        assert sorted(found, key=lambda each: each.key) == sorted(kept[2:], key=lambda each: each.key)
+
+
+async def test_a_shelf_that_does_not_answer_keeps_no_other_waiting_to_be_looked_through(shelf: Shelf) -> None:
+    await shelf.sessions.add(made("one"))
+    [index] = await shelf.process.named("begun")
+    await shelf.process.ask("SET", index, "no index")
+    outages = calls = 0
+    while calls < 18:
+        calls += 1
+        try:
+            if await shelf.sessions.page() is None:
+                break
+        except StoreUnavailable:
+            outages += 1
+    assert (outages, calls) == (1, 17)
+
+
+async def test_only_what_is_as_it_was_read_is_discarded_and_leaves_nothing(shelf: Shelf) -> None:
+    read = [made(name) for name in ("one", "two", "gone")]
+    for each in read[:2]:
+        await shelf.sessions.add(each)
+    await shelf.sessions.touch({read[0].key: NOW + 60})
+    await shelf.sessions.add(replace(read[1], sealed="kept anew"))
+    assert await shelf.sessions.discard(read) == (read[0],)
+    assert await shelf.holds("one", "two", "gone") == [False, True, False]
+    assert len(await shelf.process.ask("KEYS", "*")) == 5
+    [mine] = await shelf.process.named("user")
+    assert await shelf.process.ask("ZRANGE", mine, 0, -1) == [name_of(read[1].key).encode()]
+    await shelf.sessions.remove(read[1].key)
+    assert await shelf.process.ask("KEYS", "*") == []
 
 
 @pytest.mark.parametrize("raw", [b"", b"x", b"\xff", b"{}", b"[" * 5000, b" " * (LARGEST + 1)])
