@@ -24,8 +24,19 @@ from gateway.store.session_keys import names_of
 LARGEST = 64 * 1024
 SWEEP = 500  # sessions that one sweep removes at most, of each kind of end
 PAGE = 100  # sessions of a page
+LATEST = 2**53  # Unix seconds that no store and no number of Redis's has trouble with
 GRACE = 3600  # seconds after its end for which a session waits to be swept, and told, before it expires
 SHELVES = "0123456789abcdef"
+
+# An index lives until the last session in it has expired, also where `max_age` was longer once. What
+# expires is changed together with when, so that no key is ever without an end.
+_ENTER = """\
+redis.call('ZADD', KEYS[1], ARGV[1], ARGV[2])
+local left = redis.call('TTL', KEYS[1])
+if left < 0 or redis.call('TIME')[1] + left < tonumber(ARGV[3]) then
+  redis.call('EXPIREAT', KEYS[1], ARGV[3])
+end
+"""
 
 # A seal is another one each time that a session is kept, so it tells whether this was done again.
 _DISCARD = """\
@@ -69,23 +80,27 @@ class RedisSessions:
             return None
         if record.key != key:
             raise StoreUnavailable("redis answered for another session")
-        seen = max(record.seen_at, int(seen_at or 0))
+        if seen_at is not None and record.seen_at < seen_at < LATEST:
+            record = replace(record, seen_at=int(seen_at))
         standing = await self._standing(record)
-        return FoundSession(record=replace(record, seen_at=seen), standing=standing, names=names_of(record))
+        return FoundSession(record=record, standing=standing, names=names_of(record))
 
     async def add(self, record: SessionRecord) -> None:
         """Keep *record*, also in the place of an earlier one under its key."""
-        name, mine = name_of(record.key), self._users + record.user_id
-        expires = record.ends_at + GRACE
-        await self._redis.ask(("ZADD", mine, record.created_at, name), ("EXPIREAT", mine, expires))
+        name, expires = name_of(record.key), record.ends_at + GRACE
+
+        def entered(index: str, score: int) -> Command:
+            return ("EVAL", _ENTER, 1, index, score, name, expires)
+
+        await self._redis.ask(entered(self._users + record.user_id, record.created_at))
         shelf = _shelf(name)
-        scores = {self._begun: record.created_at, self._ends: record.ends_at, self._seen: record.seen_at}
-        commands: list[Command] = []
-        for index, score in scores.items():
-            commands += [("ZADD", index + shelf, score, name), ("EXPIREAT", index + shelf, expires)]
         # Last: a session that is there is in every index.
-        content = msgspec.json.encode(record)
-        await self._redis.ask(*commands, ("SET", self.prefix + name, content, "EXAT", expires))
+        await self._redis.ask(
+            entered(self._begun + shelf, record.created_at),
+            entered(self._ends + shelf, record.ends_at),
+            entered(self._seen + shelf, record.seen_at),
+            ("SET", self.prefix + name, msgspec.json.encode(record), "EXAT", expires),
+        )
 
     async def touch(self, seen: Mapping[bytes, int]) -> None:
         """Record when the sessions were last seen; never earlier than is known, never a new session."""
@@ -227,6 +242,8 @@ def _read(raw: bytes) -> SessionRecord | None:
     if not raw or len(raw) > LARGEST:
         return None
     try:
-        return msgspec.json.decode(raw, type=SessionRecord)
+        record = msgspec.json.decode(raw, type=SessionRecord)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
         return None
+    moments = (record.created_at, record.ends_at, record.seen_at)
+    return record if all(0 <= moment < LATEST for moment in moments) else None

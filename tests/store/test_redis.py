@@ -77,6 +77,20 @@ async def test_no_key_is_written_without_an_expiry(shelf: Shelf) -> None:
         assert await shelf.process.ask("EXPIRETIME", name) == mine.ends_at + GRACE
 
 
+async def test_an_index_lives_as_long_as_the_longest_session_in_it(shelf: Shelf) -> None:
+    """Also where `max_age` was lowered meanwhile, and is raised again."""
+    mine = made("one", ends_at=NOW + 1000)
+    await shelf.sessions.add(mine)
+    # For its name alone: this one ends sooner, on every shelf.
+    for number in range(100):
+        await shelf.sessions.add(made(f"later {number}", ends_at=NOW + 100))
+    name = name_of(mine.key)
+    for index in ("user", "begun", "ends", "seen"):
+        for key in await shelf.process.named(index):
+            if await shelf.process.ask("ZSCORE", key, name) is not None:
+                assert abs(await shelf.process.ask("EXPIRETIME", key) - mine.ends_at - GRACE) <= 1
+
+
 @given(st.binary(min_size=32, max_size=32))
 def test_a_name_is_that_of_one_key_and_its_shelf_the_tag(key: bytes) -> None:
     name = name_of(key)
@@ -179,6 +193,24 @@ async def test_only_what_is_as_it_was_read_is_discarded_and_leaves_nothing(shelf
 async def test_D08_what_we_did_not_write_is_no_session(shelf: Shelf, raw: bytes) -> None:
     await shelf.process.ask("SET", shelf.sessions.prefix + name_of(session_key("one")), raw)
     assert await shelf.holds("one") == [False]
+
+
+@pytest.mark.parametrize("moment", [-1, 2**53, 2**63, 10**30])
+async def test_D08_a_moment_that_is_none_makes_no_session(shelf: Shelf, moment: int) -> None:
+    mine = made("one")
+    await shelf.sessions.add(replace(mine, created_at=moment, ends_at=NOW + 1))
+    assert await shelf.holds("one") == [False]
+
+
+async def test_D08_when_a_session_was_seen_is_believed_only_where_it_is_a_moment(shelf: Shelf) -> None:
+    mine = made("one")
+    await shelf.sessions.add(mine)
+    [index] = await shelf.process.named("seen")
+    for score in ("inf", "-inf", "1e300", str(NOW - 1)):
+        await shelf.process.ask("ZADD", index, score, name_of(mine.key))
+        found = await shelf.sessions.find(mine.key)
+        assert found is not None
+        assert found.record.seen_at == NOW
 
 
 async def test_S14_an_answer_for_another_session_is_none(shelf: Shelf) -> None:
