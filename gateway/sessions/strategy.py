@@ -242,7 +242,7 @@ class Strategy(Protocol):
     async def end_others(self, session: Session) -> Session:
         """End every other session of its user; return *session* as it has to be left in the browser.
 
-        Raises SessionRejected, StoreUnavailable; nothing ended then.
+        Raises SessionRejected, and nothing ended then; StoreUnavailable, where some may have.
         """
 
     async def let_go(self, keys: Sequence[bytes]) -> None:

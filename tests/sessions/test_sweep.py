@@ -47,6 +47,7 @@ async def test_B144_what_the_database_ended_goes_unpresented_and_is_told_by_its_
     await node.sessions.sweep()
     assert told(node) == []
     assert key in node.store.records
+    assert node.store.calls["discard"] == 0, "a write for nothing"
     node.book.validity = ENDED[reason]
     await node.sessions.sweep()
     assert told(node) == [reason]
