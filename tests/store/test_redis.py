@@ -189,6 +189,18 @@ async def test_only_what_is_as_it_was_read_is_discarded_and_leaves_nothing(shelf
     assert await shelf.process.ask("KEYS", "*") == []
 
 
+async def test_a_shelf_that_does_not_answer_keeps_no_other_from_being_swept(shelf: Shelf) -> None:
+    over = [made(name, ends_at=NOW) for name in ("one", "two")]
+    first, second = sorted(over, key=lambda each: each.key)
+    assert first.key[0] >> 4 < second.key[0] >> 4
+    for each in over:
+        await shelf.sessions.add(each)
+    await shelf.process.ask("SET", (await shelf.process.named("ends"))[0], "no index")
+    assert await shelf.sessions.sweep(now=NOW, begun_before=0, seen_before=None) == (second,)
+    with pytest.raises(StoreUnavailable):
+        await shelf.sessions.sweep(now=NOW, begun_before=0, seen_before=None)
+
+
 @pytest.mark.parametrize("raw", [b"", b"x", b"\xff", b"{}", b"[" * 5000, b" " * (LARGEST + 1)])
 async def test_D08_what_we_did_not_write_is_no_session(shelf: Shelf, raw: bytes) -> None:
     await shelf.process.ask("SET", shelf.sessions.prefix + name_of(session_key("one")), raw)
@@ -211,6 +223,24 @@ async def test_D08_when_a_session_was_seen_is_believed_only_where_it_is_a_moment
         found = await shelf.sessions.find(mine.key)
         assert found is not None
         assert found.record.seen_at == NOW
+
+
+@pytest.mark.parametrize(("length", "held"), [(LARGEST, True), (LARGEST + 1, False)])
+async def test_D08_what_is_longer_than_any_session_is_none(shelf: Shelf, length: int, held: bool) -> None:
+    await shelf.sessions.add(made("one"))
+    [name] = await shelf.process.named("session")
+    await shelf.process.ask("SET", name, (await shelf.process.ask("GET", name)).ljust(length))
+    assert await shelf.holds("one") == [held]
+
+
+async def test_D04_a_session_whose_entry_was_evicted_was_seen_when_it_began(shelf: Shelf) -> None:
+    mine = made("one")
+    await shelf.sessions.add(mine)
+    [index] = await shelf.process.named("seen")
+    await shelf.process.ask("DEL", index)
+    found = await shelf.sessions.find(mine.key)
+    assert found is not None
+    assert found.record == mine
 
 
 async def test_S14_an_answer_for_another_session_is_none(shelf: Shelf) -> None:
