@@ -11,6 +11,7 @@ from tests.fakes.configuration import PROVIDER, TOP, loaded
 
 URL = "https://gateway.example.com"
 NOW = 1_800_000_000
+KEEPING = PROVIDER + 'claims = { department = "department" }\n'
 ROUTES = """
 [[routes]]
 path = "/"
@@ -42,7 +43,7 @@ ALICES = session_of(ALICE, now=NOW)
 
 @pytest.fixture
 def rehearsals(tmp_path: Path) -> Rehearsals:
-    text = TOP + PROVIDER + 'claims = { department = "department" }\n' + ROUTES
+    text = TOP + KEEPING + ROUTES
     return Rehearsals(loaded(tmp_path, text).settings, clock=lambda: float(NOW))
 
 
@@ -130,7 +131,7 @@ def test_the_assertion_and_the_signature_are_never_shown() -> None:
 
 
 async def test_a_signed_request_is_told_as_it_would_be_sent(tmp_path: Path) -> None:
-    text = TOP + PROVIDER + ROUTES + '[identity]\nsignature = "hmac-sha256"\n'
+    text = TOP + KEEPING + ROUTES + '[identity]\nsignature = "hmac-sha256"\n'
     signing = Rehearsals(loaded(tmp_path, text).settings, clock=lambda: float(NOW))
     told = await rehearse(signing, "/x?q=1", session=ALICES)
     [line] = [line for line in told.head if line.startswith("Signature-Input: ")]
@@ -140,7 +141,7 @@ async def test_a_signed_request_is_told_as_it_would_be_sent(tmp_path: Path) -> N
 
 
 async def test_I18_a_forwarded_token_is_told_by_its_kind_and_never_by_its_value(tmp_path: Path) -> None:
-    text = TOP + PROVIDER + ROUTES.replace('path = "/"', 'path = "/"\nforward_token = "access_token"')
+    text = TOP + KEEPING + ROUTES.replace('path = "/"', 'path = "/"\nforward_token = "access_token"')
     told = await rehearse(
         Rehearsals(loaded(tmp_path, text).settings, clock=lambda: float(NOW)),
         "/x",

@@ -2,6 +2,7 @@
 
 import re
 import tomllib
+from codecs import BOM_UTF8
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -62,11 +63,13 @@ def _text(path: Path) -> str:
         raise _unreadable(path, f"cannot be read: {error.strerror}", suggestion=_hint(error)) from None
     if len(content) > LARGEST:
         raise _unreadable(path, "is larger than 1 MiB, so it is no configuration")
+    if content.startswith(BOM_UTF8):
+        raise _unreadable(path, "begins with a byte order mark", suggestion="save it as UTF-8 without BOM")
     try:
         return content.decode()
     except UnicodeDecodeError as error:
         line = content.count(b"\n", 0, error.start) + 1
-        raise _unreadable(path, "is not UTF-8 text", line=line) from None
+        raise _unreadable(path, "is not UTF-8 text", line=line, suggestion="save it as UTF-8") from None
 
 
 def _hint(error: OSError) -> str:
