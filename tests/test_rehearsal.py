@@ -103,6 +103,7 @@ async def test_a_request_that_is_refused_at_the_door_asks_no_route(
     told = await rehearse(rehearsals, path, session=ALICES)
     assert (told.status, told.code) == (400, code)
     assert told.head == ()
+    assert told.why
 
 
 async def test_another_host_is_misdirected(rehearsals: Rehearsals) -> None:
@@ -179,3 +180,22 @@ async def test_B76_S24_what_another_site_sends_is_told_as_it_is_decided(rehearsa
     assert told.explanation is not None
     assert (told.explanation.verdict.outcome, told.explanation.verdict.reason) == ("deny", "csrf")
     assert not any(rule.decides for rule in told.explanation.rules)
+
+
+@pytest.mark.parametrize("path", ["/.gateway/session", "/.gateway", "/.GATEWAY;x/admin/"])
+async def test_B76_what_the_gateway_answers_itself_is_told_of_no_route(
+    rehearsals: Rehearsals, path: str
+) -> None:
+    told = await rehearse(rehearsals, path)
+    assert (told.ours, told.explanation, told.head) == (True, None, ())
+
+
+@pytest.mark.parametrize(("takes", "ours"), [("", False), ("personal_tokens = true\n", True)])
+async def test_B76_what_is_well_known_of_tokens_is_ours_where_a_route_takes_them(
+    tmp_path: Path, takes: str, ours: bool
+) -> None:
+    text = f'{TOP}{PROVIDER}[[routes]]\nupstream = "http://127.0.0.1:3000"\n{takes}'
+    rehearsals = Rehearsals(loaded(tmp_path, text).settings, clock=lambda: float(NOW))
+    told = await rehearse(rehearsals, "/.well-known/oauth-protected-resource/x")
+    assert told.ours is ours
+    assert not (await rehearse(rehearsals, "/.well-known/oauth-protected-resources")).ours
