@@ -61,12 +61,12 @@ def _comparison(figures: Figures) -> Iterator[str]:
 
 def quoted(figures: Figures) -> str:
     """Return what the README says of the comparison."""
-    found, ratio = figures["proxies"], figures["proxies"]["ratio"]
+    found, over = figures["proxies"], figures["proxies"]["ratio"]
     return (
         f"{found['median_rate']['gateway']:,} requests a second with a session, roles, headers and a signed "
-        f"assertion: {ratio['gateway / caddy']:.1f} times what Caddy proxies without any, "
-        f"{ratio['gateway / nginx']} of nginx, {ratio['gateway / openidc cookie']:.1f} times mod_auth_openidc with "
-        f"its session in a cookie, {ratio['gateway / openidc shared memory']:.1f} times with shared memory"
+        f"assertion: {over['gateway / caddy']:.1f} times what Caddy proxies without any, "
+        f"{over['gateway / nginx']} of nginx, {over['gateway / openidc cookie']:.1f} times mod_auth_openidc "
+        f"with its session in a cookie, {over['gateway / openidc shared memory']:.1f} times with shared memory"
     )
 
 
