@@ -66,7 +66,8 @@ def quoted(figures: Figures) -> str:
         f"{found['median_rate']['gateway']:,} requests a second with a session, roles, headers and a signed "
         f"assertion: {over['gateway / caddy']:.1f} times what Caddy proxies without any, "
         f"{over['gateway / nginx']} of nginx, {over['gateway / openidc cookie']:.1f} times mod_auth_openidc "
-        f"with its session in a cookie, {over['gateway / openidc shared memory']:.1f} times with shared memory"
+        "with its session in a cookie, "
+        f"{over['gateway / openidc shared memory']:.1f} times with shared memory"
     )
 
 
