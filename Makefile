@@ -40,7 +40,7 @@ PYTEST := $(BIN)/python -m pytest -n $(WORKERS) --dist worksteal -rs
 .PHONY: suite
 suite: $(VENV)/.dev parts
 	$(PYTEST)
-	TEST_LOOP=uvloop TEST_LANE=off $(PYTEST) tests/attacks tests/front tests/upstream
+	TEST_LOOP=uvloop TEST_LANE=off $(PYTEST) tests/attacks tests/front
 
 .PHONY: parts
 parts:
