@@ -148,6 +148,11 @@ class PostgresProcess:
         self.sql(f'CREATE DATABASE "{name}" TEMPLATE {template} OWNER {ROLE}')
         return PostgresDatabase(server=self, name=name)
 
+    def bare(self) -> None:
+        """Remove the role of a gateway, and what `fresh` copies."""
+        self.sql(f"DROP DATABASE {_TEMPLATE}")
+        self.sql(f"DROP ROLE {ROLE}")
+
     def sql(self, statement: str, *, database: str = "postgres") -> list[dict[str, Any]]:
         async def run() -> list[dict[str, Any]]:
             connection = await self.connection(database)
