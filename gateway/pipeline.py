@@ -29,7 +29,8 @@ from gateway.model.session import Session
 from gateway.passage import Passage
 from gateway.routing.policy import Outcome
 from gateway.upstream.exchange import UpstreamAnswer
-from gateway.upstream.headers import Dresser, Mould, Outbound
+from gateway.upstream.headers import Dresser
+from gateway.upstream.outbound import Mould, Outbound
 from gateway.upstream.wire import Connection
 
 _NO_TOKEN = "token"  # noqa: S105 - the reason of a decision

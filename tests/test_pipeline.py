@@ -21,7 +21,7 @@ from gateway.model.route import Access, Rate, Route
 from gateway.passage import Passage
 from gateway.pipeline import Course, Pipeline
 from gateway.routing.table import Table
-from gateway.upstream.headers import Outbound
+from gateway.upstream.outbound import Outbound
 from tests.fakes.dressing import dresser, inbound, session, told_route
 from tests.fakes.known import Known
 
