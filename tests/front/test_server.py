@@ -75,6 +75,42 @@ async def test_a_drain_waits_for_the_answer_and_not_for_the_idle() -> None:
         busy.close()
 
 
+async def test_a_drain_with_patience_waits_for_one_more_request_and_no_longer() -> None:
+    handler = Slow()
+    handler.go.set()
+    async with serving(handler) as (server, port, _), await RawConnection.open(port) as idle:
+        await idle.write(get("/", host="x"))
+        assert (await idle.answer()).status == 200
+        draining = asyncio.create_task(server.drain(60, patience=0.05))
+        assert await idle.rest() == b""
+        async with asyncio.timeout(20):
+            await draining
+
+
+async def test_a_drain_lets_a_head_that_has_begun_come_to_its_end() -> None:
+    handler = Slow()
+    handler.go.set()
+    async with serving(handler) as (server, port, _), await RawConnection.open(port) as client:
+        whole = get("/", host="x")
+        await client.write(whole)
+        assert (await client.answer()).status == 200
+        await client.write(whole[:9])
+        await until_begun(server)
+        draining = asyncio.create_task(server.drain(60))
+        await asyncio.sleep(0)
+        await asyncio.sleep(0)
+        await client.write(whole[9:])
+        assert (await client.answer()).status == 200
+        async with asyncio.timeout(20):
+            await draining
+
+
+async def until_begun(server: Server) -> None:
+    async with asyncio.timeout(20):
+        while any(isinstance(each, Connection) and each.idle for each in server._open):
+            await asyncio.sleep(0.001)
+
+
 async def test_a_drain_cuts_what_takes_too_long_and_waits_until_it_noticed() -> None:
     handler = Slow()
     async with serving(handler) as (server, port, _):
