@@ -102,7 +102,7 @@ class AdminPort:
         if "verbose" not in request.query:
             return _verdict(well=well)
         lines = [f"[{'+' if held else '-'}] {name}" for name, held in found.items() if name != "draining"]
-        lines += ["[-] draining"] if self._stage.draining else []
+        lines += [] if found["draining"] else ["[-] draining"]
         return web.Response(status=200 if well else 503, text="\n".join(lines) + "\n")
 
     async def _metrics(self, _request: web.Request) -> web.Response:
