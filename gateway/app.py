@@ -114,9 +114,11 @@ class Gateway:
 
         A client that has a connection to this one may ask once more.
         """
-        if self._admin is not None:
-            await self._admin.leave()
-        await self._end(DRAIN_SECONDS, patience=PATIENCE)
+        try:
+            if self._admin is not None:
+                await self._admin.leave()
+        finally:
+            await self._end(DRAIN_SECONDS, patience=PATIENCE)
 
     async def _end(self, drain: float, *, patience: float = 0.0) -> None:
         self._stage.draining = True

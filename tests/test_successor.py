@@ -117,11 +117,11 @@ async def test_a_program_that_is_not_there_is_an_error(ports: Ports) -> None:
 
 def test_a_script_is_run_by_itself_and_anything_else_as_it_was(tmp_path: Path) -> None:
     script = tmp_path / "gateway"
-    script.write_text("#!/opt/new/bin/python\n")
+    script.write_text("#!/usr/lib/new/bin/python\n")
     argv = [str(script), "run", "--config", "x"]
     assert _command(argv, [sys.executable, *argv]) == (sys.executable, *argv), "it may not be run"
     script.chmod(0o755)
-    assert _command(argv, ["/opt/old/bin/python", *argv]) == tuple(argv)
+    assert _command(argv, ["/usr/lib/old/bin/python", *argv]) == tuple(argv)
     with_options = ["python", "-OO", *argv]
     assert _command(argv, with_options) == tuple(with_options)
     module = ["python", "-m", "gateway", "run"]

@@ -8,6 +8,7 @@ import asyncio
 import socket
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Protocol
 
 from aiohttp import web
@@ -15,6 +16,9 @@ from aiohttp import web
 from gateway.observe.metrics import CONTENT_TYPE
 
 PATIENCE = 1.0
+
+_LAST = 3.0  # seconds that answers have once nobody listens any more
+_STEPS = 5  # turns of the event loop from a connection's arrival until it waits for its request
 
 
 class Readiness(Protocol):
@@ -53,26 +57,42 @@ class AdminPort:
         self._stage = stage
         self._exposition = exposition
         self._jwks = jwks
-        self._sites: list[web.BaseSite] = []
+        self._sites: dict[socket.socket, web.SockSite] = {}
 
     async def open(self, listening: Iterable[socket.socket]) -> Callable[[], Awaitable[None]]:
         """Serve *listening*, bound sockets; return what ends that, and closes them first. Raises OSError."""
-        runner = web.AppRunner(self.application(), access_log=None, handle_signals=False)
+        runner = web.AppRunner(
+            self.application(), access_log=None, handle_signals=False, shutdown_timeout=_LAST
+        )
         await runner.setup()
         try:
             for each in listening:
-                await web.SockSite(runner, each).start()
+                site = self._sites[each] = web.SockSite(runner, each)
+                await site.start()
         except BaseException:
             await runner.cleanup()
             raise
-        self._sites = list(runner.sites)
-        return runner.cleanup
+        return partial(self._close, runner)
 
     async def leave(self) -> None:
         """Listen no more; who has come already is answered once more."""
         self._stage.replaced = True
-        for site in self._sites:
+        await self._listen_no_more()
+
+    async def _listen_no_more(self) -> None:
+        """Close what listens, once all are known that were let in: asyncio loses those it has not met yet,
+        and aiohttp waits for those that do not wait for their request yet."""
+        sites, self._sites = self._sites, {}
+        for each in sites:
+            asyncio.get_running_loop().remove_reader(each)
+        for _ in range(_STEPS):
+            await asyncio.sleep(0)
+        for site in sites.values():
             await site.stop()
+
+    async def _close(self, runner: web.AppRunner) -> None:
+        await self._listen_no_more()
+        await runner.cleanup()
 
     def application(self) -> web.Application:
         """Return the application: exact paths, GET and HEAD only."""

@@ -35,7 +35,8 @@ async def gone(gateway: GatewayProcess) -> None:
     async with asyncio.timeout(50):
         with suppress(ConnectionRefusedError):
             while True:
-                await gateway.admin("/livez")
+                with suppress(asyncio.IncompleteReadError, ConnectionResetError):  # it is just closing
+                    await gateway.admin("/livez")
                 await asyncio.sleep(0.02)
 
 
@@ -133,6 +134,7 @@ async def test_nobody_is_refused_while_a_successor_takes_over_and_a_logout_holds
                 await leaving.write(form[5:].encode())
                 left = await leaving.answer()
                 assert left.status == 303, "the old one finishes"
+                leaving.close()
                 async with asyncio.timeout(20):
                     while await status(gateway, cookies) == 200:
                         await asyncio.sleep(0.01)
