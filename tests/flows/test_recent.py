@@ -3,7 +3,7 @@
 import pytest
 
 from gateway.errors import LoginLoop
-from gateway.flows.recent import WINDOW, RecentLogins
+from gateway.flows.recent import TOLERATED, WINDOW, RecentLogins
 from gateway.keys.keyring import KeyRing
 from gateway.model.cookies import CookieNames
 from tests.fakes.clock import FakeClock
@@ -42,3 +42,7 @@ def test_a_count_that_does_not_open_counts_nothing() -> None:
     clock, jar = FakeClock(), Jar()
     jar.plant("__Host-session-logins", "garbage")
     assert recent(clock).note(jar.headers())
+
+
+def test_B031_the_third_login_within_a_minute_is_one_too_many() -> None:
+    assert (WINDOW, TOLERATED) == (60, 2)
