@@ -46,3 +46,11 @@ def test_a_count_that_does_not_open_counts_nothing() -> None:
 
 def test_B031_the_third_login_within_a_minute_is_one_too_many() -> None:
     assert (WINDOW, TOLERATED) == (60, 2)
+
+
+def test_B094_logins_noted_by_a_clock_that_was_ahead_make_no_loop() -> None:
+    clock, jar = FakeClock(), Jar()
+    jar.take([recent(clock).note(jar.headers())])
+    jar.take([recent(clock).note(jar.headers())])
+    clock.advance(-3600)
+    assert recent(clock).note(jar.headers())
