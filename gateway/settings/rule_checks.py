@@ -35,7 +35,7 @@ def rule_faults(settings: Settings) -> Iterator[Finding]:
 
 def _kept(settings: Settings, route: RouteSettings) -> frozenset[str]:
     """Return the claims that callers of *route* may have, beside the fields of an identity."""
-    named = [each.claims for each in settings.providers if each.type != "password"]
+    named = [each.claims for each in settings.providers]
     named += [bearer.claims for bearer in route.bearer]
     return frozenset[str]().union(*named) - STANDARD_CLAIMS.keys()
 
