@@ -172,6 +172,11 @@ def test_a_token_goes_along_in_a_header_of_its_own(tmp_path: Path, keys: str) ->
     assert found(tmp_path, text) == {}
 
 
+def test_one_issuer_beside_passwords_gives_an_id_token(tmp_path: Path) -> None:
+    text = f'{SOUND}{ROUTE}path = "/a"\nforward_token = "id_token"\n'
+    assert found(tmp_path, f'{text}[[providers]]\nid = "us"\ntype = "password"\n') == {}
+
+
 def test_passwords_alone_give_no_token_to_forward(tmp_path: Path) -> None:
     local = '[[providers]]\nid = "local"\ntype = "password"\n'
     text = TOP + local + ROUTE + 'forward_token = "access_token"\n'
