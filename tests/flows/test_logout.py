@@ -117,15 +117,6 @@ async def test_B115_the_issuers_token_is_looked_for_where_the_logout_goes_on_to_
         assert left.hint == ("a token" if federated else None)
 
 
-async def test_B031_a_login_after_a_logout_is_no_loop(tmp_path: Path) -> None:
-    async with site(tmp_path) as gate:
-        for _ in range(4):
-            assert (await gate.sign_in()).status == 303
-            left = await logout(gate).leave(gate.inbound("/"))
-            gate.browser.take(left.cookies)
-            assert gate.names.recent_logins not in gate.browser.names
-
-
 @pytest.mark.parametrize("down", [True, False])
 async def test_B144_what_was_ended_and_what_could_not_be_is_told(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, down: bool
