@@ -87,7 +87,6 @@ class Handover:
         status = await successor.kill()
         facts = {"reason": reason or "it ended", "pid": successor.pid, "status": status}
         self._log.event("error", "gateway.not_replaced", facts)
-        self._successor = None
 
     def _let_go(self, successor: Successor) -> bool:
         """Leave everything to *successor* and end, unless it is gone."""

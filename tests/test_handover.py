@@ -109,6 +109,17 @@ async def test_once_the_successor_serves_everything_is_its_and_the_old_one_ends(
     os.waitpid(int(str(started["pid"])), 0)
 
 
+async def test_a_reload_before_it_was_begun_is_in_what_it_reads_anyway(tmp_path: Path) -> None:
+    async with stage(tmp_path) as at:
+        at.handover.reload()
+        at.begin(f"trap 'exit 9' HUP; echo >&{CHANNEL}; read it <&{CHANNEL}; sleep 0.1; exit 0")
+        async with asyncio.timeout(20):
+            await at.ending.wait()
+        successor = at.handover._successor
+        assert successor is not None
+        assert await successor.ended() == 0
+
+
 async def test_one_that_fails_changes_nothing_and_another_may_follow(tmp_path: Path) -> None:
     async with stage(tmp_path) as at:
         at.begin("exit 3")

@@ -38,8 +38,8 @@ class Old:
         self.channel, its = socket.socketpair()
         self.channel.settimeout(10)
         self.will = Will(
-            public=(os.dup(self.file.sock.fileno()),),
-            admin=(os.dup(self.admin.fileno()),),
+            public=(passed(self.file.sock),),
+            admin=(passed(self.admin),),
             channel=its.detach(),
             listen=f"unix:{self.path}",
             admin_listen="127.0.0.1:8081",
@@ -61,6 +61,12 @@ class Old:
         found = Predecessor.of(self.environ, self.loaded())
         assert found is not None
         return found
+
+
+def passed(sock: socket.socket) -> int:
+    number = os.dup(sock.fileno())
+    os.set_inheritable(number, True)  # as every descriptor of a program that was just started
+    return number
 
 
 @pytest.fixture
