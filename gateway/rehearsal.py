@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from urllib.parse import urlsplit
 
+from gateway.admission import Admission, Bearers, NoBearers, told_of
 from gateway.assembly import build_routes, cookie_names, hosts_served
 from gateway.errors import (
     GatewayError,
@@ -28,11 +29,10 @@ from gateway.model.grant import Token
 from gateway.model.identity import Identity, User
 from gateway.model.inbound import Inbound
 from gateway.model.proof import UNPROVEN
-from gateway.model.route import Access, IdentityHeaders, Route
+from gateway.model.route import IdentityHeaders, Route
 from gateway.model.session import Session
 from gateway.observe.trace import NewTraces
 from gateway.passage import Passage
-from gateway.pipeline import Bearers, NoBearers, Pipeline
 from gateway.request_keys import request_keys, signing_keys
 from gateway.routing.explain import Explanation, explain
 from gateway.routing.policy import Outcome, Verdict
@@ -109,20 +109,13 @@ class Rehearsals:
         return await self._walk(inbound, session)
 
     async def _walk(self, inbound: Inbound, session: Session | None) -> Rehearsal:
-        pipeline = Pipeline(
-            table=self._table,
-            resume=_Presented(session),
-            dresser=self._dresser,
-            pools={},
-            clock=self._clock,
-            monotonic=lambda: 0.0,
-            bearers=self._bearers,
+        admission = Admission(
+            table=self._table, resume=_Presented(session), clock=self._clock, bearers=self._bearers
         )
         passage = Passage(request_id=inbound.request_id, peer=inbound.peer, started=0.0)
         try:
-            route = await pipeline.authorize(passage, inbound)
-            told = None if route.access is Access.PUBLIC else passage.session
-            head = self._head(inbound, route, told)
+            route = await admission.authorize(passage, inbound)
+            head = self._head(inbound, route, told_of(route, passage))
         except GatewayError as error:
             leads = isinstance(error, LoginRequired | StepUpRequired) and inbound.navigation
             status = 302 if leads else error.status
