@@ -139,6 +139,21 @@ async def test_a_token_is_verified_once_a_minute_and_never_taken_past_its_end() 
     assert world.at_hand() is None
 
 
+async def test_a_clock_that_is_set_back_lengthens_nothing_that_was_found_out() -> None:
+    world = World(users=("u_1",))
+    world.clock.advance(1)
+    await world.caller()
+    world.clock.advance(-1)
+    assert world.at_hand() is None
+    await world.caller()
+    assert (world.asked, world.read) == (2, 2)
+    world.clock.advance(HELD - 1)
+    await world.caller(asks_for_roles=True)  # what was read a moment before the end of its time
+    world.clock.advance(1 - HELD)
+    await world.caller()
+    assert (world.asked, world.read) == (2, 4)
+
+
 async def test_what_is_held_is_bounded_and_the_oldest_makes_room(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("gateway.flows.bearers.MOST", 2)
     world = World()

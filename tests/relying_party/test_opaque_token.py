@@ -196,6 +196,10 @@ async def test_a_refusal_is_remembered_briefly_and_told_again_as_it_was() -> Non
     with pytest.raises(ScopeMissing):
         await verifier.verify("a")
     assert issuer.asked == ["a", "a"]
+    clock.now -= 1  # set back, by as much as may be
+    with pytest.raises(ScopeMissing):
+        await verifier.verify("a")
+    assert issuer.asked == ["a", "a", "a"]
 
 
 async def test_an_outage_is_not_remembered() -> None:
