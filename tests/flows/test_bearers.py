@@ -162,6 +162,27 @@ async def test_what_is_held_is_bounded_and_the_oldest_makes_room(monkeypatch: py
     assert world.asked == 4
 
 
+async def test_what_is_read_again_is_the_newest_of_what_is_held(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("gateway.flows.bearers.MOST", 2)
+    world = World(users=("u_1",))
+    for token, roles in (("one", False), ("two", False), ("one", True), ("three", False), ("one", False)):
+        await world.bearers.caller(world.bearer, token, asks_for_roles=roles)
+    assert world.asked == 3
+
+
+async def test_where_no_issuer_is_listed_its_tokens_are_refused_and_nobody_asks_whose_they_are() -> None:
+    world, alone = World(), Bearer(issuers=(), personal="/api")
+    with pytest.raises(BearerRefused) as refused:
+        await world.bearers.caller(alone, "token", asks_for_roles=False)
+    assert (refused.value.reason, world.asked) == ("issuer", 0)
+
+
+async def test_of_outsiders_who_come_together_the_database_is_asked_nothing() -> None:
+    world = World()
+    found = await asyncio.gather(*(world.caller(asks_for_roles=True) for _ in range(3)))
+    assert (found[0], world.asked, world.read) == (found[2], 1, 0)
+
+
 async def test_a_stranger_is_an_outsider_with_what_the_token_says() -> None:
     session = await World().caller()
     assert session.identity.user_id == f"bearer:{ISSUER}#reports"

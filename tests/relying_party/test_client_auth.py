@@ -35,7 +35,7 @@ def test_a_public_client_sends_its_id_alone() -> None:
 
 
 def test_a_key_that_signs_requests_signs_no_assertion_of_the_secret() -> None:
-    settings = {
+    settings: dict[str, Any] = {
         "client_auth": "client_secret_jwt",
         "client_secret": "s" * 32,
         "keys": (ClientKey(pem=pem()),),
