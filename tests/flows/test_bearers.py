@@ -391,6 +391,7 @@ async def test_a_silent_issuer_is_an_outage_for_what_is_live_and_is_asked_again_
     for _ in range(3):
         with pytest.raises(IssuerUnavailable):
             await world.bearers.recheck(session)
+        await settled(world)
     assert world.asked == 2
     world.clock.advance(PAUSE)
     world.fails = None
