@@ -215,10 +215,10 @@ async def test_only_users_or_nobody_as_a_user() -> None:
     [
         (None, "user_disabled"),
         (
-            Standing(**{**{name: getattr(KNOWN, name) for name in KNOWN.__slots__}, "enabled": False}),
+            replace(KNOWN, enabled=False),
             "user_disabled",
         ),
-        (Standing(**{**{name: getattr(KNOWN, name) for name in KNOWN.__slots__}, "denied": True}), "revoked"),
+        (replace(KNOWN, denied=True), "revoked"),
     ],
 )
 async def test_who_is_disabled_gone_or_signed_out_everywhere_is_refused(
