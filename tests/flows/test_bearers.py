@@ -214,10 +214,7 @@ async def test_only_users_or_nobody_as_a_user() -> None:
     ("standing", "reason"),
     [
         (None, "user_disabled"),
-        (
-            replace(KNOWN, enabled=False),
-            "user_disabled",
-        ),
+        (replace(KNOWN, enabled=False), "user_disabled"),
         (replace(KNOWN, denied=True), "revoked"),
     ],
 )
