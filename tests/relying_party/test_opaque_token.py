@@ -162,7 +162,13 @@ async def test_T13_O31_another_kind_of_token_is_refused(changes: dict[str, Any])
 
 @pytest.mark.parametrize(
     "changes",
-    [{"token_type": "bearer"}, {"token_use": "access_token"}, {"typ": "Bearer"}, {"token_type": LEFT_OUT}],
+    [
+        {"token_type": "bearer"},
+        {"token_type": "at+jwt"},
+        {"token_use": "access_token"},
+        {"typ": "Bearer"},
+        {"token_type": LEFT_OUT},
+    ],
 )
 async def test_an_access_token_may_be_called_so_in_several_ways(changes: dict[str, Any]) -> None:
     assert (await judged(changes)).login.subject == "ann"
@@ -277,6 +283,9 @@ def test_the_issuer_of_a_jwt_is_read_and_of_what_is_none_there_is_none() -> None
     assert issuer_in(jwt({"alg": "none"}, [])) == ""
     assert issuer_in(jwt({}, {"iss": ISSUER}).rpartition(".")[0] + ".") == ISSUER
     assert issuer_in(b64(b"[]") + ".e30.c2ln") is None
+    for parts in (1, 2, 4, 5):
+        assert issuer_in(".".join([b64(b"{}")] * parts)) is None
+    assert issuer_in(f"{b64(b'{}')}.{b64(b'{}')}.{'x' * LARGEST}") is None
 
 
 @given(st.text(alphabet="abcXYZ019._~+/-=", max_size=80))
