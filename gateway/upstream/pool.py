@@ -3,7 +3,7 @@
 import asyncio
 from collections import deque
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Protocol
 
 from gateway.errors import GatewayError, UpstreamBroken, UpstreamBusy, UpstreamTimeout, UpstreamUnreachable
@@ -15,6 +15,8 @@ from gateway.upstream.headers import Outbound
 from gateway.upstream.names import Resolve, Whereabouts
 from gateway.upstream.trust import context_for
 from gateway.upstream.wire import Connection, Released
+
+_CLOSING = "the gateway is closing"
 
 
 class Witness(Protocol):
@@ -85,7 +87,7 @@ class Pool:
         """Close every connection, at once, and return when they are gone."""
         self._closing = asyncio.get_running_loop().create_future()
         for connection in tuple(self._open):
-            connection.drop(UpstreamUnreachable("the gateway is closing"))
+            connection.drop(UpstreamUnreachable(_CLOSING))
         for end in tuple(self._released):
             end.abort()
         await self._whereabouts.close()
@@ -109,21 +111,33 @@ class Pool:
         return None
 
     async def connect(self) -> Connection:
-        """Open a connection, or wait for one where no more may be opened."""
+        """Open a connection, or wait for one where no more may be opened and none idles."""
         if self._taken < self._limits.connections:
             self._taken += 1
+        elif self._idle:
+            self._replaced(self._idle.pop(0))
         elif handed := await self._wait():
             if handed.silent():
                 return handed
-            handed.drop()
-            return await self.connect()
+            if not self._replaced(handed):
+                return await self.connect()
         try:
             return await self._dial()
         except BaseException:
             self._free()
             raise
 
+    def _replaced(self, connection: Connection) -> bool:
+        """Close *connection* and keep its place; False where it has lost that already."""
+        if connection not in self._open:
+            return False
+        self._open.remove(connection)
+        connection.drop()
+        return True
+
     async def _dial(self) -> Connection:
+        if self._closing is not None:
+            raise UpstreamUnreachable(_CLOSING)
         try:
             with _translated(self._member.url):
                 async with asyncio.timeout(self._upstream.timeouts.connect):
@@ -133,6 +147,9 @@ class Pool:
         except GatewayError:
             self._witness.failed()
             raise
+        if self._closing is not None:
+            connection.drop()
+            raise UpstreamUnreachable(_CLOSING)
         self._open.add(connection)
         return connection
 
@@ -203,7 +220,7 @@ class Pool:
         if connection in self._open:  # else it ended while it was being made, which `connect` sees for itself
             self._open.remove(connection)
             self._free()
-            self._check_closed()
+        self._check_closed()
 
     def _check_closed(self) -> None:
         closing, left = self._closing, self._open or self._released
@@ -237,6 +254,8 @@ class Pool:
         except BaseException:
             if waiter.done() and not waiter.cancelled():
                 self._return(waiter.result())
+            with suppress(ValueError):  # it was passed over already
+                self._waiting.remove(waiter)
             raise
 
     def _return(self, handed: Connection | None) -> None:

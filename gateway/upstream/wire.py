@@ -279,7 +279,8 @@ class Connection(asyncio.Protocol):
     def _finish(self, reader: AnswerReader) -> None:
         """Give a finished connection back, or close it where anything was not as it should be."""
         worn = self._transport.is_closing() or self._loop.time() >= self._retires_at
-        if worn or not (self._reuse and self._sent and reader.reusable):
+        early = not self._sent or self._outbox.size or self._transport.get_write_buffer_size()  # rule F2
+        if worn or early or not (self._reuse and reader.reusable):
             self.drop()
             return
         self._reader = None

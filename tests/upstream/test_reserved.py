@@ -15,7 +15,7 @@ RESERVED = Reserved((TOLD, IdentityHeaders(headers=(("Remote-User", "email"),), 
 def spellings(name: bytes) -> st.SearchStrategy[bytes]:
     """Every way to write *name* that an upstream might read as the same."""
     letters = [
-        st.sampled_from(b"-_.")
+        st.sampled_from(b"-_.!#$%&'*+^`|~")
         if letter == ord("-")
         else st.sampled_from(bytes((letter,)).swapcase() + bytes((letter,)))
         for letter in name

@@ -152,6 +152,22 @@ async def test_an_answer_that_comes_before_the_rest_of_the_body_has_gone_out_is_
         await owner.lost.wait()
 
 
+async def test_F2_H27_a_connection_is_not_kept_that_has_not_taken_all_of_the_request_it_answers() -> None:
+    async with RecordingUpstream() as up:
+        owner = Owner()
+        connection = await connected(up, owner)
+        up.fault = "deaf"
+        body = b"x" * 8_000_000  # more than the kernel holds of what nobody reads
+        reader = connection.begin("POST", asking("POST", body=len(body)).head + body, body_follows=False)
+        await up.request()
+        await up.push(ok(b"early"))
+        while not reader.complete:
+            await connection.more()
+        assert reader.take() == b"early"
+        assert owner.kept == []
+        await owner.lost.wait()
+
+
 async def test_F2_a_byte_in_the_kernel_is_seen_before_reuse() -> None:
     async with RecordingUpstream() as up:
         owner = Owner()
