@@ -142,6 +142,7 @@ class Exchange:
         if self._upload is not None and (self._reader.complete or self._reader.head.status >= 300):
             # It has its answer and wants no more of the body (RFC 9112 9.3): what is unsent stays so.
             await self._stop_upload()
+            connection.send_no_more(self._reader)
         return UpstreamAnswer(connection, self._reader)
 
     async def __aexit__(

@@ -157,6 +157,14 @@ class Connection(asyncio.Protocol):
         if self._reading:
             self._arm(self._timeouts.idle if reader.head_done else self._timeouts.first_byte)
 
+    def send_no_more(self, reader: AnswerReader) -> None:
+        """Say that the rest of the body stays unsent: the answer goes on in its time, and none follows it."""
+        if self._reader is reader and not self._sent:
+            self._sent = True
+            self._reuse = False
+            if self._reading:
+                self._arm(self._timeouts.idle)
+
     def _send(self, parts: list[bytes]) -> None:
         for part in parts:
             self._outbox.write(part)

@@ -216,6 +216,38 @@ async def test_H27_an_early_answer_is_relayed_and_the_rest_not_sent() -> None:
         await pool.close()
 
 
+@pytest.mark.parametrize("unread", [b"body", b"x" * 8_000_000])
+async def test_U06_H27_an_early_answer_that_stops_has_its_time(unread: bytes) -> None:
+    async with RecordingUpstream() as up:
+        up.fault = "deaf"
+        pool = pool_to(up, timeouts=Timeouts(idle=0.1))
+        exchange = pool.send(asking("POST", body=-1), body_of(unread, then=asyncio.Event()))
+        entering = asyncio.create_task(exchange.__aenter__())
+        await up.request()
+        await up.push(b"HTTP/1.1 413 Large\r\nContent-Length: 9\r\n\r\nlarge")
+        answer = await entering
+        with pytest.raises(UpstreamTimeout):
+            assert [piece async for piece in answer.chunks()] == [b"large"]
+        await exchange.__aexit__(None, None, None)
+        await pool.close()
+
+
+async def test_H27_the_connection_of_an_early_answer_that_goes_on_is_not_kept() -> None:
+    async with RecordingUpstream() as up:
+        up.fault = "deaf"
+        pool = pool_to(up)
+        exchange = pool.send(asking("POST", body=-1), body_of(b"body", then=asyncio.Event()))
+        entering = asyncio.create_task(exchange.__aenter__())
+        await up.request()
+        await up.push(b"HTTP/1.1 413 Large\r\nContent-Length: 5\r\n\r\nlar")
+        answer = await entering
+        await up.push(b"ge")
+        assert b"".join([piece async for piece in answer.chunks()]) == b"large"
+        assert pool.idle(asking()) is None
+        await exchange.__aexit__(None, None, None)
+        await pool.close()
+
+
 async def test_a_streamed_answer_may_begin_before_the_body_is_over() -> None:
     gate = asyncio.Event()
 
