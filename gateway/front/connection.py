@@ -376,7 +376,7 @@ class Connection(Intake):
             self._loop.call_later(_FIRST_REQUEST, self._close_if_idle)
 
     def _close_if_idle(self) -> None:
-        if self._waiter is not None and not self._messages and self.passing is None:
+        if self.idle:  # else a request is under way, or its head is, which has a time of its own
             self.force_close()
 
     @property
