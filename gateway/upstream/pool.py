@@ -122,6 +122,8 @@ class Pool:
             if not self._replaced(handed):
                 return await self.connect()
         try:
+            if self._closing is not None:
+                raise UpstreamUnreachable(_CLOSING)
             return await self._dial()
         except BaseException:
             self._free()
@@ -136,8 +138,6 @@ class Pool:
         return True
 
     async def _dial(self) -> Connection:
-        if self._closing is not None:
-            raise UpstreamUnreachable(_CLOSING)
         try:
             with _translated(self._member.url):
                 async with asyncio.timeout(self._upstream.timeouts.connect):
