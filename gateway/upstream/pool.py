@@ -195,9 +195,7 @@ class Pool:
     def keep(self, connection: Connection) -> None:
         """Take back a connection that may carry another exchange, for as long as its address holds."""
         self._witness.fared_well()
-        if self._closing is not None:
-            connection.drop()
-        elif not (self._waiting and self._hand(connection)):
+        if not self._hand(connection):
             self._idle.append(connection)
 
     def release(self, connection: Connection, successor: Released) -> None:
@@ -261,7 +259,7 @@ class Pool:
     def _return(self, handed: Connection | None) -> None:
         if handed is None:
             self._free()
-        else:
+        elif not handed.closed:  # else its place comes back by itself
             self.keep(handed)
 
 
