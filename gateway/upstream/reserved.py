@@ -16,6 +16,7 @@ _MARKS = b"!#$%&'*+.^_`|~"  # all that a name may hold beside `-`, letters and d
 _FOLD = bytes.maketrans(ascii_uppercase.encode() + _MARKS, ascii_lowercase.encode() + b"-" * len(_MARKS))
 
 _SPELLINGS_KEPT = 2048
+_LONGEST_KEPT = 64
 
 # RFC 9110 7.6.1, RFC 9112 7, and RFC 7540 3.2.1 for the h2c leftovers.
 HOP_BY_HOP = frozenset(
@@ -92,13 +93,18 @@ def fold(name: bytes) -> bytes:
 
 
 class Fates(dict[bytes, Fate]):
-    """The fate of every spelling seen so far: a plain lookup after the first time, and bounded."""
+    """The fate of every spelling seen so far: a plain lookup after the first time, and bounded.
+
+    A long name is judged each time: what a client makes up is not kept in its thousands.
+    """
 
     def __init__(self, decide: Callable[[bytes], Fate]) -> None:
         super().__init__()
         self._decide = decide
 
     def __missing__(self, name: bytes) -> Fate:
+        if len(name) > _LONGEST_KEPT:
+            return self._decide(name)
         if len(self) >= _SPELLINGS_KEPT:
             self.clear()
         fate = self[name] = self._decide(name)

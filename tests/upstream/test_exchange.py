@@ -232,6 +232,33 @@ async def test_U06_H27_an_early_answer_that_stops_has_its_time(unread: bytes) ->
         await pool.close()
 
 
+async def test_F2_one_that_is_cancelled_while_the_upload_stops_leaves_no_connection_behind() -> None:
+    stopping, stopped = asyncio.Event(), asyncio.Event()
+
+    async def body() -> AsyncIterator[bytes]:
+        try:
+            yield b"body"
+            await asyncio.Event().wait()
+        finally:
+            stopping.set()
+            await stopped.wait()
+
+    async with RecordingUpstream() as up:
+        up.fault = "deaf"
+        pool = pool_to(up)
+        entering = asyncio.create_task(pool.send(asking("POST", body=-1), body()).__aenter__())
+        await up.request()
+        await up.push(b"HTTP/1.1 413 Large\r\nContent-Length: 9\r\n\r\nlarge")
+        await stopping.wait()
+        entering.cancel()
+        await asyncio.wait((entering,))
+        stopped.set()
+        async with asyncio.timeout(10):
+            while pool.busy:
+                await asyncio.sleep(0.001)
+        await pool.close()
+
+
 async def test_H27_the_connection_of_an_early_answer_that_goes_on_is_not_kept() -> None:
     async with RecordingUpstream() as up:
         up.fault = "deaf"
