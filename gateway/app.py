@@ -8,8 +8,8 @@ import ssl
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, replace
-from functools import partial
-from importlib.metadata import version as installed_version
+from functools import cache, partial
+from importlib.metadata import version
 from importlib.util import find_spec
 
 import msgspec
@@ -308,8 +308,14 @@ def check_versions() -> None:
             raise RuntimeError(f"{package} {installed} has known flaws: install {floor} or newer")
 
 
-def _numbers(version: str) -> tuple[int, ...]:
-    return tuple(int(part) for part in version.split(".") if part.isdigit())
+@cache
+def installed_version(package: str) -> str:
+    """Return the release of *package* that this process runs; it stays what it was when it was imported."""
+    return version(package)
+
+
+def _numbers(release: str) -> tuple[int, ...]:
+    return tuple(int(part) for part in release.split(".") if part.isdigit())
 
 
 async def serve(loaded: Loaded, around: Surroundings, *, read: Callable[[], Loaded]) -> None:

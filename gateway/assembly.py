@@ -176,7 +176,8 @@ def _introspection(bearer: BearerSettings, same: ProviderSettings | None) -> Int
         client_id=asked.client_id or (same.client_id if same else None) or "",
         endpoint=asked.endpoint or "",
         every_token=asked.tokens == "all",
-        signed=asked.format == "signed",
+        signed=asked.format != "json",
+        encrypted=asked.format == "encrypted",
         calls_per_second=asked.calls_per_second,
     )
 

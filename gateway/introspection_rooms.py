@@ -53,6 +53,7 @@ def _client(settings: Settings, trusted: Trusted, bearer: BearerSettings, place:
         client_auth=asked.client_auth,
         algorithms=trusted.algorithms,
         keys=client_keys(asked.keys, place=place),
+        content_encryption=tuple(asked.content_encryption),
         tls=client_tls(asked.tls, place=place),
     )
 

@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from urllib.parse import urlsplit
 
+from gateway.admission import Admission, Bearers, NoBearers, told_of
 from gateway.assembly import build_routes, cookie_names, hosts_served
 from gateway.errors import (
     GatewayError,
@@ -28,11 +29,10 @@ from gateway.model.grant import Token
 from gateway.model.identity import Identity, User
 from gateway.model.inbound import Inbound
 from gateway.model.proof import UNPROVEN
-from gateway.model.route import Access, IdentityHeaders, Route
+from gateway.model.route import IdentityHeaders, Route
 from gateway.model.session import Session
 from gateway.observe.trace import NewTraces
 from gateway.passage import Passage
-from gateway.pipeline import Bearers, NoBearers, Pipeline
 from gateway.request_keys import request_keys, signing_keys
 from gateway.routing.explain import Explanation, explain
 from gateway.routing.policy import Outcome, Verdict
@@ -42,6 +42,8 @@ from gateway.settings.schema import Settings
 from gateway.upstream.assertion import Assertions
 from gateway.upstream.headers import Dresser, reserved_by
 from gateway.upstream.signature import Signatures
+from gateway.web.own_paths import OwnPaths
+from gateway.web.resources import is_well_known
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,12 +51,15 @@ class Rehearsal:
     """`status` is 200 where the request would be sent, then `head` is what the upstream would get,
     or, where there is none, what the proxy in front would be told.
 
-    `code` is the error's stable word where it would not be; `explanation` is None where no route
-    governs, or the request is refused before routes are asked.
+    `code` is the error's stable word where it would not be, `why` what the log would say; `explanation`
+    is None where no route governs, or the request is refused before routes are asked. `ours` says that the
+    gateway answers by a page or endpoint of its own, whatever that says.
     """
 
     status: int
     code: str = ""
+    why: str = ""
+    ours: bool = False
     explanation: Explanation | None = None
     head: tuple[str, ...] = ()
 
@@ -76,6 +81,8 @@ class Rehearsals:
         self._clock = clock
         self._bearers = bearers or NoBearers()
         self._table = Table(build_routes(settings))
+        self._own = OwnPaths(settings.prefix)
+        self._takes_bearers = any(route.bearer is not None for route in self._table.ordered)
         self._receiver = Receiver(
             scheme=url(settings.public_url).scheme,
             serves=hosts_served(settings, self._table),
@@ -105,29 +112,27 @@ class Rehearsals:
         try:
             inbound = self._receiver.receive(_raw(method, address, headers, peer), "rehearsal")
         except RequestRejected as error:
-            return Rehearsal(status=error.status, code=error.code)
+            return Rehearsal(status=error.status, code=error.code, why=str(error))
+        if self._is_ours(inbound.path):
+            return Rehearsal(status=200, ours=True)
         return await self._walk(inbound, session)
 
+    def _is_ours(self, path: str) -> bool:
+        return self._own.cover(path) or (self._takes_bearers and is_well_known(path))
+
     async def _walk(self, inbound: Inbound, session: Session | None) -> Rehearsal:
-        pipeline = Pipeline(
-            table=self._table,
-            resume=_Presented(session),
-            dresser=self._dresser,
-            pools={},
-            clock=self._clock,
-            monotonic=lambda: 0.0,
-            bearers=self._bearers,
+        admission = Admission(
+            table=self._table, resume=_Presented(session), clock=self._clock, bearers=self._bearers
         )
         passage = Passage(request_id=inbound.request_id, peer=inbound.peer, started=0.0)
         try:
-            route = await pipeline.authorize(passage, inbound)
-            told = None if route.access is Access.PUBLIC else passage.session
-            head = self._head(inbound, route, told)
+            route = await admission.authorize(passage, inbound)
+            head = self._head(inbound, route, told_of(route, passage))
         except GatewayError as error:
             leads = isinstance(error, LoginRequired | StepUpRequired) and inbound.navigation
             status = 302 if leads else error.status
             explanation = _settled(self._explained(inbound, passage.session), passage)
-            return Rehearsal(status=status, code=error.code, explanation=explanation)
+            return Rehearsal(status=status, code=error.code, why=str(error), explanation=explanation)
         return Rehearsal(status=200, explanation=self._explained(inbound, passage.session), head=head)
 
     def _head(self, inbound: Inbound, route: Route, session: Session | None) -> tuple[str, ...]:

@@ -6,6 +6,7 @@ import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
+from gateway.admission import Admission
 from gateway.assembly import cookie_names, hosts_served
 from gateway.bearer_rooms import PURPOSE, BearerRooms, BearerTrade
 from gateway.flows.arrival import Arrivals
@@ -328,8 +329,13 @@ class Rooms:
         heads = AnswerHeads(reserved.answers)
         assertions = Assertions(self._signing, issuer=self._settings.public_url, clock=self._around.clock)
         return Pipeline(
-            table=self.table,
-            resume=self._resume,
+            admission=Admission(
+                table=self.table,
+                resume=self._resume,
+                clock=self._around.clock,
+                renewed=self._live.renewed,
+                bearers=self._bearers.bearers,
+            ),
             dresser=Dresser(
                 reserved=reserved,
                 cookies=self._names,
@@ -338,11 +344,8 @@ class Rooms:
                 new_trace=NewTraces(secrets.token_bytes),
             ),
             pools=self._pools(heads),
-            renewed=self._live.renewed,
             tokens=self._tokens.forwards,
-            bearers=self._bearers.bearers,
             rates=self._rate_rooms.rates,
-            clock=self._around.clock,
             monotonic=self._around.monotonic,
         )
 

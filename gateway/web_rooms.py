@@ -236,6 +236,7 @@ class WebRooms:
             ),
             routes=trade.bearers.personal_routes,
             resume=trade.resume,
+            again=self._again,
             csrf=self._csrf,
             pages=self._pages,
             replies=self._replies,

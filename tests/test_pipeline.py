@@ -1,4 +1,4 @@
-"""The walk: what is matched is what is admitted, dressed and sent; public routes know nobody."""
+"""The walk: what is matched is what is admitted, dressed and sent."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -7,57 +7,29 @@ from dataclasses import dataclass, field
 import pytest
 from msgspec.structs import replace
 
+from gateway.admission import Admission
 from gateway.errors import (
-    AccessDenied,
     ContentTooLarge,
     LoginRequired,
-    NoRoute,
     RequestRejected,
     StoreUnavailable,
 )
 from gateway.flows.resume import NOBODY, Resumed
 from gateway.model.inbound import Inbound
 from gateway.model.proof import Demand
-from gateway.model.route import Access, Rate, Route, Rules
-from gateway.model.session import Session
+from gateway.model.route import Access, Rate, Route
 from gateway.passage import Passage
 from gateway.pipeline import Course, Pipeline
 from gateway.routing.table import Table
-from gateway.upstream.headers import Outbound
+from gateway.upstream.outbound import Outbound
 from tests.fakes.dressing import dresser, inbound, session, told_route
+from tests.fakes.known import Known
 
 PUBLIC = told_route("/open", access=Access.PUBLIC)
 OPTIONAL = told_route("/maybe", access=Access.OPTIONAL)
 PEOPLE = told_route("/")
-ROLES = told_route("/roles", asks_for_roles=True, allow=Rules(roles=frozenset({"admin"})))
 NOW = 1_800_000_000.0
 SMALL = told_route("/small", access=Access.PUBLIC, max_body=5)
-
-
-@dataclass
-class Known:
-    """Says who calls: at once, later, or not at all while the store is down."""
-
-    at_hand: Resumed | None = NOBODY
-    later: Resumed = NOBODY
-    down: bool = False
-    asked: list[str] = field(default_factory=list)
-
-    def at_once(self, inbound: Inbound, *, asks_for_roles: bool) -> Resumed | None:
-        self.asked.append("at once")
-        return None if asks_for_roles else self.at_hand
-
-    def warm(self, inbound: Inbound, *, asks_for_roles: bool) -> Resumed | None:
-        return None if asks_for_roles else self.at_hand
-
-    def still(self, inbound: Inbound, session: Session | None) -> bool:
-        return self.at_hand is not None and self.at_hand.session is session
-
-    async def resume(self, inbound: Inbound, *, asks_for_roles: bool) -> Resumed:
-        self.asked.append("later")
-        if self.down:
-            raise StoreUnavailable("down")
-        return self.later
 
 
 @dataclass
@@ -105,15 +77,13 @@ class Reply:
 
 
 def walk(known: Known, *routes: Route) -> tuple[Pipeline, Sent]:
-    routes = routes or (PUBLIC, OPTIONAL, PEOPLE, ROLES, SMALL)
+    routes = routes or (PUBLIC, OPTIONAL, PEOPLE, SMALL)
     table, sent = Table(routes), Sent()
-    names = {route.upstream.name for route in routes}
+    names = {route.upstream.name for route in routes if route.upstream is not None}
     pipeline = Pipeline(
-        table=table,
-        resume=known,  # type: ignore[arg-type]
+        admission=Admission(table=table, resume=known, clock=lambda: NOW),  # type: ignore[arg-type]
         dresser=dresser(*table.ordered),
         pools={name: sent for name in names},  # type: ignore[misc]
-        clock=lambda: NOW,
         monotonic=lambda: 1.0,
     )
     return pipeline, sent
@@ -158,36 +128,6 @@ async def test_a_public_route_asks_nobody_and_tells_nobody() -> None:
     assert passage.session is None
 
 
-async def test_an_optional_route_tells_whom_it_knows() -> None:
-    assert b"X-User-Id" in (await proxied(Known(SOMEBODY), at("/maybe")))[0].outbound[0].head
-    assert b"X-User-Id" not in (await proxied(Known(), at("/maybe")))[0].outbound[0].head
-
-
-async def test_a_preflight_carries_nobody() -> None:
-    preflight = at("/maybe", method="OPTIONS", headers=((b"Access-Control-Request-Method", b"PUT"),))
-    known = Known(SOMEBODY)
-    sent, _ = await proxied(known, preflight)
-    assert known.asked == []
-    assert b"X-User-Id" not in sent.outbound[0].head
-
-
-async def test_io_is_awaited_only_where_something_is_due() -> None:
-    warm = Known(SOMEBODY)
-    await proxied(warm, at("/page"))
-    assert warm.asked == ["at once"]
-    due = Known(None, SOMEBODY)
-    await proxied(due, at("/page"))
-    assert due.asked == ["at once", "later"]
-
-
-async def test_roles_are_those_of_now_where_a_route_asks() -> None:
-    promoted = Resumed(session=session(roles=("admin",)))
-    demoted = Resumed(session=session(roles=()))
-    assert (await proxied(Known(demoted, promoted), at("/roles")))[0].outbound
-    with pytest.raises(AccessDenied):
-        await proxied(Known(promoted, demoted), at("/roles"))
-
-
 async def test_G3_an_outage_is_an_outage_and_nothing_is_sent() -> None:
     pipeline, sent = walk(Known(None, down=True))
     passage = Passage(request_id="r", peer="p", started=0.0, inbound=at("/page"))
@@ -201,11 +141,6 @@ async def test_a_request_that_was_not_received_goes_nowhere() -> None:
     pipeline, _ = walk(Known())
     with pytest.raises(RequestRejected):
         await pipeline.proxy(Passage(request_id="r", peer="p", started=0.0), Body(), Reply())
-
-
-async def test_no_route_is_told_as_such() -> None:
-    with pytest.raises(NoRoute):
-        await proxied(Known(), at("/page"), PUBLIC)
 
 
 @pytest.mark.parametrize(("length", "passes"), [(5, True), (6, False)])
@@ -229,15 +164,6 @@ async def test_a_body_that_has_come_is_sent_whole_within_the_same_bound() -> Non
 
 async def test_a_request_without_a_body_sends_none() -> None:
     assert (await proxied(Known(SOMEBODY), at("/page", length=0)))[0].bodies == [None]
-
-
-async def test_a_spelling_that_its_route_does_not_allow_goes_nowhere() -> None:
-    to = inbound(target=b"/open//b", path="/open//b", spellings=frozenset({"//"}))
-    with pytest.raises(RequestRejected):
-        await proxied(Known(), to)
-    allowing = told_route("/open", access=Access.PUBLIC, allow_in_path=frozenset({"//"}))
-    sent, _ = await proxied(Known(), to, allowing)
-    assert sent.outbound[0].head.startswith(b"GET /open//b HTTP/1.1")
 
 
 def decided(pipeline: Pipeline, to: Inbound) -> Course | None:

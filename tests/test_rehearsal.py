@@ -11,6 +11,7 @@ from tests.fakes.configuration import PROVIDER, TOP, loaded
 
 URL = "https://gateway.example.com"
 NOW = 1_800_000_000
+KEEPING = PROVIDER + 'claims = { department = "department" }\n'
 ROUTES = """
 [[routes]]
 path = "/"
@@ -42,7 +43,7 @@ ALICES = session_of(ALICE, now=NOW)
 
 @pytest.fixture
 def rehearsals(tmp_path: Path) -> Rehearsals:
-    text = TOP + PROVIDER + 'claims = { department = "department" }\n' + ROUTES
+    text = TOP + KEEPING + ROUTES
     return Rehearsals(loaded(tmp_path, text).settings, clock=lambda: float(NOW))
 
 
@@ -102,6 +103,7 @@ async def test_a_request_that_is_refused_at_the_door_asks_no_route(
     told = await rehearse(rehearsals, path, session=ALICES)
     assert (told.status, told.code) == (400, code)
     assert told.head == ()
+    assert told.why
 
 
 async def test_another_host_is_misdirected(rehearsals: Rehearsals) -> None:
@@ -130,7 +132,7 @@ def test_the_assertion_and_the_signature_are_never_shown() -> None:
 
 
 async def test_a_signed_request_is_told_as_it_would_be_sent(tmp_path: Path) -> None:
-    text = TOP + PROVIDER + ROUTES + '[identity]\nsignature = "hmac-sha256"\n'
+    text = TOP + KEEPING + ROUTES + '[identity]\nsignature = "hmac-sha256"\n'
     signing = Rehearsals(loaded(tmp_path, text).settings, clock=lambda: float(NOW))
     told = await rehearse(signing, "/x?q=1", session=ALICES)
     [line] = [line for line in told.head if line.startswith("Signature-Input: ")]
@@ -140,7 +142,7 @@ async def test_a_signed_request_is_told_as_it_would_be_sent(tmp_path: Path) -> N
 
 
 async def test_I18_a_forwarded_token_is_told_by_its_kind_and_never_by_its_value(tmp_path: Path) -> None:
-    text = TOP + PROVIDER + ROUTES.replace('path = "/"', 'path = "/"\nforward_token = "access_token"')
+    text = TOP + KEEPING + ROUTES.replace('path = "/"', 'path = "/"\nforward_token = "access_token"')
     told = await rehearse(
         Rehearsals(loaded(tmp_path, text).settings, clock=lambda: float(NOW)),
         "/x",
@@ -178,3 +180,22 @@ async def test_B76_S24_what_another_site_sends_is_told_as_it_is_decided(rehearsa
     assert told.explanation is not None
     assert (told.explanation.verdict.outcome, told.explanation.verdict.reason) == ("deny", "csrf")
     assert not any(rule.decides for rule in told.explanation.rules)
+
+
+@pytest.mark.parametrize("path", ["/.gateway/session", "/.gateway", "/.GATEWAY;x/admin/"])
+async def test_B76_what_the_gateway_answers_itself_is_told_of_no_route(
+    rehearsals: Rehearsals, path: str
+) -> None:
+    told = await rehearse(rehearsals, path)
+    assert (told.ours, told.explanation, told.head) == (True, None, ())
+
+
+@pytest.mark.parametrize(("takes", "ours"), [("", False), ("personal_tokens = true\n", True)])
+async def test_B76_what_is_well_known_of_tokens_is_ours_where_a_route_takes_them(
+    tmp_path: Path, takes: str, ours: bool
+) -> None:
+    text = f'{TOP}{PROVIDER}[[routes]]\nupstream = "http://127.0.0.1:3000"\n{takes}'
+    rehearsals = Rehearsals(loaded(tmp_path, text).settings, clock=lambda: float(NOW))
+    told = await rehearse(rehearsals, "/.well-known/oauth-protected-resource/x")
+    assert told.ours is ours
+    assert not (await rehearse(rehearsals, "/.well-known/oauth-protected-resources")).ours

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import re
 import sys
 import time
 from pathlib import Path
@@ -15,6 +16,9 @@ if TYPE_CHECKING:
     from gateway.model.session import Session
     from gateway.rehearsal import Rehearsal
     from gateway.settings.schema import Settings
+
+
+_WHOLE = re.compile(r"https?://[^/?#]", re.IGNORECASE)
 
 
 @click.command(
@@ -57,8 +61,10 @@ def command(  # noqa: PLR0917 - click gives every option by name
 
     Decided by the code that decides real requests; nothing is sent. A token in --header Authorization
     is verified by its issuer's keys where the route takes it. Exit 0 where the request would
-    pass, 1 where it would not.
+    pass or the gateway answers it by a page of its own, 1 where it would not pass.
     """
+    if not _WHOLE.match(url):
+        raise click.BadParameter("write it whole, as https://gateway.example.com/wiki", param_hint="URL")
     settings = load_or_exit(config).settings
     from gateway.rehearsal import as_of
 
@@ -145,7 +151,12 @@ def document(told: "Rehearsal") -> dict[str, object]:
     from gateway.rehearsal import hidden
 
     explanation = told.explanation
-    shown: dict[str, object] = {"status": told.status, "error": told.code or None}
+    shown: dict[str, object] = {
+        "status": None if told.ours else told.status,
+        "error": told.code or None,
+        "detail": told.why or None,
+        "ours": told.ours,
+    }
     if explanation is not None:
         route = explanation.route
         shown["route"] = route.name
@@ -171,8 +182,10 @@ def text(told: "Rehearsal") -> str:
     from gateway.rehearsal import hidden
 
     explanation = told.explanation
+    if told.ours:
+        return "ours      the gateway answers this itself, and asks no route"
     if explanation is None:
-        return f"{told.status} {told.code}: no route is asked"
+        return f"{told.status} {told.code}: {told.why}; no route is asked"
     route = explanation.route
     leads = route.upstream.name if route.upstream else "off (forward-auth)"
     lines = [f"route     {route.name} -> {leads}"]

@@ -34,7 +34,7 @@ def oauth2_proxy(file: Path, *, as_json: bool) -> None:
     from gateway.settings.oauth2_proxy import migrate
 
     try:
-        document = read(file)
+        document = read(file, absent="")
     except SettingsInvalid as error:
         exit_with(error)
     done = migrate(document.values, source=file.name)

@@ -24,7 +24,7 @@ from gateway.passage import Passage
 from gateway.pipeline import Course, Pipeline, UpstreamPool
 from gateway.upstream.answer import AnswerReader
 from gateway.upstream.exchange import UpstreamAnswer, may_repeat
-from gateway.upstream.headers import Outbound
+from gateway.upstream.outbound import Outbound
 from gateway.upstream.wire import Connection as UpstreamConnection
 
 _REPEATABLE = frozenset({"GET", "HEAD"})

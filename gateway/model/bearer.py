@@ -25,13 +25,15 @@ class Introspection:
     """That an issuer is asked about tokens (RFC 7662), as its client `client_id`.
 
     It is asked at `endpoint`, which its metadata names where this is empty, `calls_per_second` times at
-    most. With `every_token` JWTs are asked about too; with `signed` only signed answers count (RFC 9701).
+    most. With `every_token` JWTs are asked about too; with `signed` only signed answers count (RFC 9701),
+    and with `encrypted` besides only those of them that were encrypted to a key of ours.
     """
 
     client_id: str
     endpoint: str = ""
     every_token: bool = False
     signed: bool = False
+    encrypted: bool = False
     calls_per_second: int = 100
 
 

@@ -47,16 +47,25 @@ class Session:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Standing:
-    """What our database says about a session at one moment (BEHAVIOUR 2, the lookup).
+class Validity:
+    """What our database holds that may end a session, at one moment.
 
-    `denied` is true where the session is on the denylist or before a cut-off time. `claims` is what
-    the provider of its account said last, None where that is not known.
+    `enabled` and `epoch` are its user's; `denied` is true where the session is on the denylist or before
+    a cut-off time.
     """
 
     enabled: bool
     epoch: int
     denied: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Standing(Validity):
+    """What our database says about a session at one moment (BEHAVIOUR 2, the lookup).
+
+    `claims` is what the provider of its account said last, None where that is not known.
+    """
+
     email: str | None
     email_verified: bool
     name: str | None

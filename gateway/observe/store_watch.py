@@ -8,7 +8,7 @@ from gateway.errors import StoreUnavailable
 from gateway.model.identity import User
 from gateway.model.password import Credentials
 from gateway.model.personal import PersonalToken
-from gateway.model.session import FoundSession, Session, SessionRecord, Standing
+from gateway.model.session import FoundSession, Session, SessionRecord, Standing, Validity
 
 Ledger = TypeVar("Ledger")
 Ledger_co = TypeVar("Ledger_co", covariant=True)
@@ -22,6 +22,7 @@ class Store(Protocol):
     async def end_sessions_of(self, user_id: str, *, but: str | None = None) -> int | None: ...
     async def forget_sessions(self, keys: Sequence[bytes]) -> None: ...
     async def forget_others(self, user_id: str, *, but: str) -> None: ...
+    async def validities(self, records: Sequence[SessionRecord]) -> Mapping[bytes, Validity | None]: ...
 
 
 class SessionStore(Protocol):
@@ -33,6 +34,8 @@ class SessionStore(Protocol):
     async def sweep(
         self, *, now: int, begun_before: int, seen_before: int | None
     ) -> tuple[SessionRecord, ...]: ...
+    async def page(self) -> tuple[SessionRecord, ...] | None: ...
+    async def discard(self, records: Sequence[SessionRecord]) -> tuple[SessionRecord, ...]: ...
 
 
 class Books(Protocol[Ledger_co]):
@@ -121,6 +124,11 @@ class WatchedStore:
         with self._watch.over("forget_others"):
             await self._store.forget_others(user_id, but=but)
 
+    async def validities(self, records: Sequence[SessionRecord]) -> Mapping[bytes, Validity | None]:
+        """Return what may have ended sessions, by key. Raises StoreUnavailable."""
+        with self._watch.over("validities"):
+            return await self._store.validities(records)
+
 
 class WatchedSessions:
     """What *store* keeps of stateful sessions, watched; every verb raises StoreUnavailable."""
@@ -160,6 +168,16 @@ class WatchedSessions:
         """Remove sessions that are over, and return them."""
         with self._watch.over("session_sweep"):
             return await self._store.sweep(now=now, begun_before=begun_before, seen_before=seen_before)
+
+    async def page(self) -> tuple[SessionRecord, ...] | None:
+        """Return some of the sessions, others at each call; None once all have had their turn."""
+        with self._watch.over("session_page"):
+            return await self._store.page()
+
+    async def discard(self, records: Sequence[SessionRecord]) -> tuple[SessionRecord, ...]:
+        """Remove the sessions in *records* that still are as they were read, and return those."""
+        with self._watch.over("session_discard"):
+            return await self._store.discard(records)
 
 
 class WatchedBooks(Generic[Ledger]):

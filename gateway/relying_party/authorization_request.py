@@ -4,6 +4,7 @@ Law: of a request that is pushed or signed, the browser carries nothing that any
 effect: a reference that is used once, or a JWT of our key.
 """
 
+import json
 import re
 from collections.abc import Sequence
 
@@ -23,6 +24,9 @@ LIFETIME = 300
 _LARGEST = 64 * 1024
 _REFERENCE = re.compile(r"(?:urn:|https://)[\x21-\x7e]{1,1024}")
 _IN_VIEW = ("response_type", "client_id", "scope")
+# What is text in an address and JSON in a JWT: a number, an object (OpenID Connect Core 3.1.2.1, 6.1) and a
+# list (RFC 9396 2).
+_JSON = frozenset({"max_age", "claims", "authorization_details"})
 
 Parameters = Sequence[tuple[str, str]]
 
@@ -49,12 +53,20 @@ def _signed(asked: Parameters, key: ClientKey, *, audience: str, now: float) -> 
     for name, value in asked:
         several = [each for other, each in asked if other == name]
         claims[name] = several if len(several) > 1 else value
-    if "max_age" in claims:  # a number in JSON (OpenID Connect Core 3.1.2.1, 6.1)
-        claims["max_age"] = int(str(claims["max_age"]))
+    for name in _JSON & claims.keys():
+        claims[name] = _as_json(str(claims[name]))
     issued = int(now)
     ours = {"iss": dict(asked)["client_id"], "aud": audience, "jti": fresh_id()}
     times = {"iat": issued, "nbf": issued, "exp": issued + LIFETIME}
     return key.sign({**claims, **ours, **times}, kind="oauth-authz-req+jwt")
+
+
+def _as_json(text: str) -> object:
+    """Return what *text*, which the configuration says, is as JSON; what is none goes as it is."""
+    try:
+        return json.loads(text)
+    except ValueError:
+        return text
 
 
 def _pushed_to(metadata: IssuerMetadata, wanted: str) -> str | None:

@@ -24,7 +24,7 @@ MOST_SERVERS = 16
 _ALGORITHM = "ES256"
 _NONCE = re.compile(r"[\x21\x23-\x5b\x5d-\x7e]{1,512}")
 _WANTED = "use_dpop_nonce"
-_CHALLENGED = re.compile(rf'\berror="{_WANTED}"')
+_CHALLENGED = re.compile(rf'\berror[ \t]*=[ \t]*"?{_WANTED}\b')
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -7,7 +7,8 @@ where the issuer lets us (RFC 7592).
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 from gateway.errors import IssuerUnavailable
@@ -51,15 +52,18 @@ class Registered:
 async def register(
     issuer: str, wishes: Wishes, *, http: IssuerHttp, initial_token: str | None = None
 ) -> Registered:
-    """Return as whom *issuer* knows us from now on; it is asked once. Raises IssuerUnavailable."""
+    """Return as whom *issuer* knows us from now on; it is asked once.
+
+    Raises IssuerUnavailable, which says so where a client of ours may be there all the same.
+    """
     document = await _metadata(issuer, http)
     endpoint = document.get("registration_endpoint")
     if not isinstance(endpoint, str) or not is_endpoint(endpoint, plain_http=is_plain_http(issuer)):
         raise IssuerUnavailable(f"{issuer}: its metadata has no usable registration_endpoint")
     headers = {} if initial_token is None else {"Authorization": f"Bearer {initial_token}"}
     asked = json.dumps(_asked(wishes, _method(document, issuer)))
-    answer = await http.post_json(endpoint, asked, headers=headers, limit=_LARGEST)
-    document = _answered(answer, issuer)
+    with _in_doubt(issuer, wishes):
+        document = _answered(await http.post_json(endpoint, asked, headers=headers, limit=_LARGEST), issuer)
     try:
         return _read(document, issuer, wishes)
     except IssuerUnavailable as unusable:
@@ -128,15 +132,41 @@ def _asked(wishes: Wishes, method: str) -> dict[str, object]:
     }
 
 
-def _answered(answer: IssuerAnswer, issuer: str) -> dict[str, object]:
+class _Refused(IssuerUnavailable):
+    """The issuer said no, so that no client was made."""
+
+
+@contextmanager
+def _in_doubt(issuer: str, wishes: Wishes) -> Iterator[None]:
+    """Say of every failure but a refusal what may be left behind: the answer is lost, not what was done."""
     try:
-        document = read_object(answer.body, limit=_LARGEST)
+        yield
+    except _Refused:
+        raise
+    except IssuerUnavailable as lost:
+        raise IssuerUnavailable(
+            f"{lost}; {issuer} may have made a client all the same, called {wishes.name}, for "
+            f"{wishes.redirect_uri}: look for it there, and delete it by hand"
+        ) from None
+
+
+def _answered(answer: IssuerAnswer, issuer: str) -> dict[str, object]:
+    """Return the document that a registration endpoint gave (RFC 7591 3.2). Raises IssuerUnavailable."""
+    if 400 <= answer.status < 500:
+        raise _Refused(f"{issuer}: registration answered {answer.status}: {_why(answer)}")
+    if answer.status not in (200, 201):
+        raise IssuerUnavailable(f"{issuer}: registration answered {answer.status}")
+    try:
+        return read_object(answer.body, limit=_LARGEST)
     except JsonRefused as error:
         raise IssuerUnavailable(f"{issuer}: registration answered {answer.status}: {error}") from None
-    if answer.status not in (200, 201):
-        word = plain_word(document.get("error"))
-        raise IssuerUnavailable(f"{issuer}: registration answered {answer.status}: {word}")
-    return document
+
+
+def _why(answer: IssuerAnswer) -> str:
+    try:
+        return plain_word(read_object(answer.body, limit=_LARGEST).get("error"))
+    except JsonRefused as error:
+        return str(error)
 
 
 def _read(document: dict[str, object], issuer: str, wishes: Wishes) -> Registered:

@@ -34,7 +34,8 @@ class IssuerAnswer:
     """A whole answer of an issuer: the status and at most the allowed bytes.
 
     `dpop_nonce` and `challenge` are the fields `DPoP-Nonce` and `WWW-Authenticate` as they came, the
-    latter empty where there is none; `kind` is the media type in lower case.
+    latter empty where there is none, and all of it where it comes in several lines; `kind` is the media
+    type in lower case.
     """
 
     status: int
@@ -140,7 +141,7 @@ class IssuerHttp:
                     status=response.status,
                     body=await _read(response, limit),
                     dpop_nonce=response.headers.get("DPoP-Nonce"),
-                    challenge=response.headers.get("WWW-Authenticate", "")[:_FIELD],
+                    challenge=", ".join(response.headers.getall("WWW-Authenticate", ()))[:_FIELD],
                     kind=response.content_type.lower(),
                 )
 

@@ -1,8 +1,10 @@
-"""Introspection: an issuer says what a token is worth (RFC 7662), signed where that was agreed (RFC 9701).
+"""Introspection: an issuer says what a token is worth (RFC 7662), signed and encrypted where that was
+agreed (RFC 9701).
 
 Law: only `active` with the JSON value true is a yes, only false a no. Whatever else comes, nobody has
 said anything about the token: that is an outage, never a refusal and never a pass. Where signed answers
-are agreed, no other one is read, so that nobody on the way can take the signature off.
+are agreed, no other one is read, so that nobody on the way can take the signature off; nor, where
+encrypted ones are, one that lay open.
 """
 
 from dataclasses import dataclass, field
@@ -13,6 +15,7 @@ from gateway.errors import BearerRefused, IssuerBusy, IssuerUnavailable, LoginFa
 from gateway.model.bearer import Introspection, Trusted
 from gateway.model.event import Clock
 from gateway.relying_party.backchannel import BackChannel
+from gateway.relying_party.decryption import opened
 from gateway.relying_party.discovery import aliased, endpoint_in
 from gateway.relying_party.fetched import Fetched
 from gateway.relying_party.http import MEBIBYTE, IssuerAnswer, IssuerHttp
@@ -137,10 +140,11 @@ class Introspector:
             return read_object(answer.body, limit=MEBIBYTE)
         if answer.kind != _SIGNED_TYPE or not answer.body.isascii():
             raise LoginFailed("the answer is not signed, as was agreed")
+        raw, registration = answer.body.decode("ascii"), self._channel.registration
         return await read_signed(
-            answer.body.decode("ascii"),
+            opened(raw, registration) if self._asked.encrypted else raw,
             trusted=trusted,
-            client_id=self._channel.registration.client_id,
+            client_id=registration.client_id,
             keys=self._keys,
             now=self._clock(),
         )

@@ -122,8 +122,6 @@ class SessionCache:
         """Hold what was read after *ticket*, unless news came since."""
         if ticket.drops != self._drops or not self._most:
             return
-        if self._version is not None and self._seen is None:
-            return  # nobody could tell when it ends
         self._forget(key)
         if len(self._held) >= self._most:
             self._forget(next(iter(self._held)))
@@ -166,7 +164,7 @@ class SessionCache:
         if self._version is None:
             return True
         version = self._version()
-        if version is None or version != self._seen:
+        if version != self._seen:
             self._seen = version
             self.drop_all()
         return version is not None

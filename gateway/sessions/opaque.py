@@ -9,9 +9,9 @@ import re
 from gateway.keys import base64url
 from gateway.keys.mac import Mac
 from gateway.model.session import Session, session_key
+from gateway.sessions.recent import Recent
 from gateway.sessions.strategy import Loaded, public_id
 
-MOST = 4096
 _VALUE = re.compile(rb"([A-Za-z0-9_-]{43})\.([A-Za-z0-9_-]{43})")
 
 
@@ -50,21 +50,8 @@ class OpaqueCookies:
         return found[1].decode() if self._mac.holds(tag, self._audience, found[1]) else None
 
 
-class PresentedLines:
-    """The last *most* `Cookie` lines that held exactly one good value of ours, so read only once."""
-
-    def __init__(self, *, most: int = MOST) -> None:
-        self._most = most
-        self._lines: dict[bytes, Presented] = {}
-
-    def find(self, line: bytes) -> Presented | None:
-        return self._lines.get(line)
-
-    def keep(self, line: bytes, presented: Presented) -> None:
-        """Remember what *line* presents; the oldest makes room."""
-        if len(self._lines) >= self._most:
-            del self._lines[next(iter(self._lines))]
-        self._lines[line] = presented
+PresentedLines = Recent[Presented]
+"""The last `Cookie` lines that held exactly one good value of ours, so read only once."""
 
 
 def token_id(session_id: str) -> str:

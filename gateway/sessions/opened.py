@@ -3,9 +3,8 @@
 from dataclasses import dataclass
 
 from gateway.model.session import Session
+from gateway.sessions.recent import MOST, Recent
 from gateway.sessions.strategy import Loaded
-
-MOST = 4096
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,26 +26,16 @@ class OpenedCookies:
     """The last *most* cookies that opened, by their exact value; nothing that did not open enters."""
 
     def __init__(self, *, most: int = MOST) -> None:
-        self._most = most
-        self._opened: dict[bytes, Opened] = {}
-        self._lines: dict[bytes, Opened] = {}
-        self.in_line = self._lines.get
+        self._opened: Recent[Opened] = Recent(most=most)
+        self._lines: Recent[Opened] = Recent(most=most)
+        self.find = self._opened.find
+        self.in_line = self._lines.find
         """Return what a whole `Cookie` line was found to hold before, and nothing else of ours, or None."""
-
-    def keep_line(self, line: bytes, opened: Opened) -> None:
-        """Remember that *line* holds exactly one cookie of ours, which opened."""
-        if len(self._lines) >= self._most:
-            del self._lines[next(iter(self._lines))]
-        self._lines[line] = opened
-
-    def find(self, value: bytes) -> Opened | None:
-        return self._opened.get(value)
+        self.keep_line = self._lines.keep
+        """Remember that a line holds exactly one cookie of ours, which opened."""
 
     def keep(self, value: bytes, session: Session, *, pieces: int, trusted: tuple[float, float]) -> Opened:
-        """Remember, and return, what *value* opened to, *trusted* from when until when; the oldest makes
-        room."""
-        if len(self._opened) >= self._most:
-            del self._opened[next(iter(self._opened))]
+        """Remember, and return, what *value* opened to, *trusted* from when until when."""
         opened = Opened(
             session=session,
             pieces=pieces,
@@ -55,5 +44,5 @@ class OpenedCookies:
             trusted_from=trusted[0],
             trusted_until=trusted[1],
         )
-        self._opened[value] = opened
+        self._opened.keep(value, opened)
         return opened

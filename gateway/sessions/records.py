@@ -54,24 +54,28 @@ class Records:
         """
         place = (record.key, record.user_id, record.sealed)
         known = self._opened.get(place)
-        session = known or replace(self._open(record), id=session_id)
+        session = known or replace(self.read(record), id=session_id)
         if record.key != session_key(session_id):
             raise SessionRejected("invalid")
         if known is None:
             self._keep(place, session)
         return session
 
-    def _keep(self, place: tuple[bytes, str, str], session: Session) -> None:
-        if len(self._opened) >= self._most:
-            del self._opened[next(iter(self._opened))]
-        self._opened[place] = session
+    def read(self, record: SessionRecord) -> Session:
+        """Return the session in *record* for who looks through a store: in the place of its id is its key.
 
-    def _open(self, record: SessionRecord) -> Session:
+        Raises as `session` does.
+        """
         payload = self._sealer.open(record.sealed, bound=_bound(record.key, record.user_id))
         session = claims.decode(payload, audience=self._audience, pieces=1)
         if session.id != record.key.hex() or session.identity.user_id != record.user_id:
             raise SessionRejected("invalid")
         return session
+
+    def _keep(self, place: tuple[bytes, str, str], session: Session) -> None:
+        if len(self._opened) >= self._most:
+            del self._opened[next(iter(self._opened))]
+        self._opened[place] = session
 
 
 def unread(session_id: str) -> Session:

@@ -36,6 +36,7 @@ from gateway.sessions.strategy import (
     public_id,
     unseen,
 )
+from gateway.sessions.sweep import Sweep
 from gateway.sessions.touches import Touches
 from gateway.sessions.verdicts import as_read, identity_of, refusal
 
@@ -93,6 +94,9 @@ class Stateful:
         self._records = Records(sealer, audience=policy.audience)
         self._lookups = Lookups(self._read, clock=clock, tally=tally, patience=patience)
         self._touches = Touches(store.touch, every=_touch_every(policy))
+        self._sweep = Sweep(
+            policy, store=store, book=book, records=self._records, cache=cache, clock=clock, audit=audit
+        )
         self._sweeping: asyncio.Task[None] | None = None
 
     def start(self) -> None:
@@ -242,21 +246,8 @@ class Stateful:
         self._cache.drop_all()
 
     async def sweep(self) -> None:
-        """Remove, and tell, every session that is over and that nobody presented since."""
-        now = int(self._clock())
-        idle = self._policy.idle_timeout
-        while gone := await self._store.sweep(
-            now=now,
-            begun_before=now - self._policy.max_age,
-            seen_before=None if idle is None else now - idle,
-        ):
-            with suppress(StoreUnavailable):  # the list shows them until their absolute end then
-                await self._book.forget_sessions([record.key for record in gone])
-            for record in gone:
-                over = now >= min(record.ends_at, record.created_at + self._policy.max_age)
-                reason = "absolute" if over else "idle"
-                self._cache.drop(record.key)
-                self._tell("session.swept", user_id=record.user_id, public=record.public_id, reason=reason)
+        """Remove, and tell, what ended and was not presented since: see `Sweep`."""
+        await self._sweep.once()
 
     async def close(self) -> None:
         """Write what is not written yet, if the store answers, and stop."""
@@ -331,16 +322,17 @@ class Stateful:
         reason = refusal(session, standing) or self._over(session, record)
         if standing is None or reason:
             if reason != "invalid":  # which is for the clock to mend, where it is wrong
-                await self._forget(record.key)
+                await self._forget(record)
             raise self._rejection(reason, record.key, user_id=record.user_id)
         identity = as_read(session.identity, standing)
         return session if identity is session.identity else replace(session, identity=identity)
 
-    async def _forget(self, key: bytes) -> None:
-        self._cache.drop(key)
+    async def _forget(self, record: SessionRecord) -> None:
+        """Remove the session as it was found: it may go on under its user's new epoch by now."""
+        self._cache.drop(record.key)
         with suppress(StoreUnavailable):  # it is refused whether or not it goes now
-            await self._store.remove(key)
-            await self._book.forget_sessions([key])
+            if await self._store.discard([record]):
+                await self._book.forget_sessions([record.key])
 
     def _seen_at(self, record: SessionRecord) -> int:
         return max(record.seen_at, self._touches.noted(record.key))

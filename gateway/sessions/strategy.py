@@ -11,6 +11,7 @@ from gateway.model.session import (
     Session,
     SessionRecord,
     Standing,
+    Validity,
     Visitor,
     public_name,
     session_key,
@@ -108,6 +109,9 @@ class SessionBook(Protocol):
     async def forget_others(self, user_id: str, *, but: str) -> None:
         """List no session of the user any more, except the one whose id is *but*."""
 
+    async def validities(self, records: Sequence[SessionRecord]) -> Mapping[bytes, Validity | None]:
+        """Return, by key, what may have ended the sessions in *records*; None where their user is gone."""
+
 
 class SessionStore(Protocol):
     """Where stateful sessions are kept. Every verb raises StoreUnavailable for an outage."""
@@ -131,6 +135,14 @@ class SessionStore(Protocol):
         self, *, now: int, begun_before: int, seen_before: int | None
     ) -> tuple[SessionRecord, ...]:
         """Remove a bounded number of sessions that are over, and return them; none: all are removed."""
+
+    async def page(self) -> tuple[SessionRecord, ...] | None:
+        """Return some of the sessions, others at each call; None once all have had their turn, after
+        which the first come again."""
+
+    async def discard(self, records: Sequence[SessionRecord]) -> tuple[SessionRecord, ...]:
+        """Remove the sessions in *records*, and return those that this removed: one that was kept anew
+        since it was read, or is gone, is passed over."""
 
 
 Seen = Callable[[str, int], None]
@@ -230,7 +242,7 @@ class Strategy(Protocol):
     async def end_others(self, session: Session) -> Session:
         """End every other session of its user; return *session* as it has to be left in the browser.
 
-        Raises SessionRejected, StoreUnavailable; nothing ended then.
+        Raises SessionRejected, and nothing ended then; StoreUnavailable, where some may have.
         """
 
     async def let_go(self, keys: Sequence[bytes]) -> None:

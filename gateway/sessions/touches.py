@@ -39,9 +39,9 @@ class Touches:
         """Write that the session was seen *now*, where that is due; say whether it is."""
         if not self.due(max(seen_at, self._noted.get(key, 0)), now):
             return False
+        self._noted.pop(key, None)
         if len(self._noted) >= self._most:
             del self._noted[next(iter(self._noted))]
-        self._noted.pop(key, None)
         self._noted[key] = self._pending[key] = int(now)
         if self._writing is None or self._writing.done():
             self._writing = asyncio.get_running_loop().create_task(self._write_all())

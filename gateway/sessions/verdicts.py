@@ -3,18 +3,18 @@
 from dataclasses import replace
 
 from gateway.model.identity import Identity, User, VerifiedLogin
-from gateway.model.session import Session, Standing
+from gateway.model.session import Session, Standing, Validity
 
 
-def refusal(session: Session, standing: Standing | None) -> str:
-    """Return why the directory ends *session*, or an empty string."""
-    if standing is None:
+def refusal(session: Session, validity: Validity | None) -> str:
+    """Return why the directory ends *session*, or an empty string; None: its user is gone."""
+    if validity is None:
         return "user_missing"
-    if not standing.enabled:
+    if not validity.enabled:
         return "user_disabled"
-    if standing.epoch != session.epoch:
+    if validity.epoch != session.epoch:
         return "epoch"
-    return "revoked" if standing.denied else ""
+    return "revoked" if validity.denied else ""
 
 
 def identity_of(login: VerifiedLogin, user: User) -> Identity:

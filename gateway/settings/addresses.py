@@ -21,6 +21,7 @@ _LABEL = re.compile(r"[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?")
 _VISIBLE = re.compile(r"[\x21-\x7e]+")
 _PORTS = {"http": 80, "https": 443}
 UNIX = "unix:"
+_DISCOVERY = "/.well-known/openid-configuration"
 _LONGEST_SOCKET = 107  # sun_path of Linux, less its zero
 
 
@@ -187,6 +188,8 @@ def _issuer_url(text: str) -> str:
         raise Refused("must be https unless the host is loopback (OpenID Connect Discovery 3)")
     if "?" in found.rest or "#" in found.rest:
         raise Refused("must have no query and no fragment (OpenID Connect Core 2)")
+    if found.rest.endswith(_DISCOVERY):
+        raise Refused("is where its discovery document lies", f'write "{text.removesuffix(_DISCOVERY)}"')
     return text
 
 
@@ -216,8 +219,12 @@ def member_url(text: str) -> str:
 
 
 def _host_pattern(text: str) -> str:
+    if text == "*":
+        raise Refused("is a wildcard over every host", "leave it out: a route without a host governs any")
     wildcard = text.startswith("*.")
     name = text.removeprefix("*.")
+    if "/" in name:
+        raise Refused("must be a host, without a scheme and a path", 'such as "wiki.example.com"')
     if "*" in name:
         raise Refused(
             "has a wildcard elsewhere than in front", 'write "*.example.com", which covers one label'

@@ -25,6 +25,7 @@ def cautions(settings: Settings, secrets: Mapping[str, str]) -> Iterator[str]:
     yield from _of_peers(settings)
     yield from _without_effect(settings)
     yield from redis_cautions(settings.redis)
+    yield from _unused(settings)
     yield from _in_the_open(settings)
     if not verifies_its_server(settings.database.url):
         yield "database.url has no sslmode=verify-full: who is on the way there may read and answer instead"
@@ -68,6 +69,17 @@ def _in_the_open(settings: Settings) -> Iterator[str]:
         yield "redis.url is without TLS: who reads the network there reads the password and the records"
     elif settings.counts_in_redis:
         yield "redis.url is without TLS: who reads the network there reads the password"
+
+
+def _unused(settings: Settings) -> Iterator[str]:
+    """Yield the tables that nothing leads to."""
+    called = {route.upstream for route in settings.routes}
+    for name in settings.upstreams:
+        if name not in called:
+            yield f"upstreams.{name} has no effect: no route leads to it"
+    sessions = settings.session.strategy == "stateful" and settings.session.store == "redis"
+    if settings.redis.model_fields_set and not (sessions or settings.counts_in_redis):
+        yield "[redis] has no effect: neither sessions nor rate limits are kept there"
 
 
 _OF_STRATEGY = {"stateless": ("lease", "revocation"), "stateful": ("store", "cache")}

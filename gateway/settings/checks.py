@@ -21,6 +21,7 @@ from gateway.settings.redis import redis_findings
 from gateway.settings.refusal import Finding
 from gateway.settings.response_checks import response_faults
 from gateway.settings.route_checks import ROUTE_CHECKS
+from gateway.settings.rule_checks import rule_faults
 from gateway.settings.schema import Settings
 from gateway.settings.tls_checks import TLS_CHECKS
 from gateway.settings.upstream_checks import UPSTREAM_CHECKS
@@ -255,6 +256,7 @@ CHECKS: tuple[Check, ...] = (
     possession_faults,
     _roles,
     *ROUTE_CHECKS,
+    rule_faults,
     *TLS_CHECKS,
     *UPSTREAM_CHECKS,
 )

@@ -29,6 +29,15 @@ class Client(Protocol):
     def tls(self) -> ProviderTlsSettings: ...
 
 
+class Opening(Protocol):
+    """A table that says what opens for us."""
+
+    @property
+    def keys(self) -> Sequence[ClientKeySettings]: ...
+    @property
+    def content_encryption(self) -> Sequence[str]: ...
+
+
 def client_faults(path: Path, provider: ProviderSettings) -> Iterator[Finding]:
     """Yield what *provider*, an issuer at *path*, cannot be told at once."""
     yield from signing_faults(path, provider, signs_requests=provider.signed_requests)
@@ -67,9 +76,23 @@ def signing_faults(path: KeyPath, client: Client, *, signs_requests: bool = Fals
 
 
 def _opening(path: Path, provider: ProviderSettings) -> Iterator[Finding]:
-    wanted = provider.encrypted_id_tokens or provider.userinfo_format == "encrypted"
-    opening = any(key.use == "enc" for key in provider.keys)
-    because = ((*path, "encrypted_id_tokens"), (*path, "userinfo_format"))
+    yield from opening_faults(
+        path,
+        provider,
+        wanted=provider.encrypted_id_tokens or provider.userinfo_format == "encrypted",
+        by='encrypted_id_tokens = true or userinfo_format = "encrypted"',
+        because=((*path, "encrypted_id_tokens"), (*path, "userinfo_format")),
+    )
+
+
+def opening_faults(
+    path: KeyPath, client: Opening, *, wanted: bool, by: str, because: tuple[KeyPath, ...]
+) -> Iterator[Finding]:
+    """Yield where the keys that open and what is encrypted to us do not agree.
+
+    Whether anything is, is *wanted*; *by* is what to write that it were, *because* where that stands.
+    """
+    opening = any(key.use == "enc" for key in client.keys)
     if wanted and not opening:
         yield Finding(
             path=(*path, "keys"),
@@ -81,10 +104,10 @@ def _opening(path: Path, provider: ProviderSettings) -> Iterator[Finding]:
         yield Finding(
             path=(*path, "keys"),
             message="open nothing: the issuer is not told to encrypt",
-            suggestion='write encrypted_id_tokens = true or userinfo_format = "encrypted"',
+            suggestion=f"write {by}",
             because=because,
         )
-    if not provider.content_encryption:
+    if not client.content_encryption:
         yield Finding(path=(*path, "content_encryption"), message="is empty: nothing could be opened")
 
 

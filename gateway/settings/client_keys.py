@@ -1,6 +1,6 @@
 """`[[providers.keys]]`: our private keys at one issuer."""
 
-from typing import Literal
+from typing import Literal, get_args
 
 from pydantic import Field
 
@@ -13,6 +13,9 @@ KeyAlgorithm = Literal[
     "RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA", "Ed25519",
     "RSA-OAEP-256", "ECDH-ES", "ECDH-ES+A128KW", "ECDH-ES+A256KW",
 ]  # fmt: skip
+
+ContentEncryption = Literal["A256GCM", "A128GCM", "A256CBC-HS512", "A128CBC-HS256"]
+CIPHERS = get_args(ContentEncryption)
 
 
 class ProviderTlsSettings(Table):

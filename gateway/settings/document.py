@@ -2,6 +2,7 @@
 
 import re
 import tomllib
+from codecs import BOM_UTF8
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -41,11 +42,14 @@ class Document:
         )
 
 
-def read(path: Path | None) -> Document:
-    """Return the document at *path*; raise SettingsUnreadable where it is no TOML file (TOML 1.0)."""
+def read(path: Path | None, *, absent: str = "name another with --config FILE") -> Document:
+    """Return the document at *path*; raise SettingsUnreadable where it is no TOML file (TOML 1.0).
+
+    *absent* is what to do where there is no file.
+    """
     if path is None:
         return Document()
-    text = _text(path)
+    text = _text(path, absent)
     try:
         return Document(name=str(path), directory=path.parent, values=tomllib.loads(text), lines=locate(text))
     except RecursionError:
@@ -54,23 +58,27 @@ def read(path: Path | None) -> Document:
         raise _not_toml(path, text, str(error)) from None
 
 
-def _text(path: Path) -> str:
+def _text(path: Path, absent: str) -> str:
     try:
         with path.open("rb") as file:
             content = file.read(LARGEST + 1)
     except OSError as error:
-        raise _unreadable(path, f"cannot be read: {error.strerror}", suggestion=_hint(error)) from None
+        raise _unreadable(
+            path, f"cannot be read: {error.strerror}", suggestion=_hint(error, absent)
+        ) from None
     if len(content) > LARGEST:
         raise _unreadable(path, "is larger than 1 MiB, so it is no configuration")
+    if content.startswith(BOM_UTF8):
+        raise _unreadable(path, "begins with a byte order mark", suggestion="save it as UTF-8 without BOM")
     try:
         return content.decode()
     except UnicodeDecodeError as error:
         line = content.count(b"\n", 0, error.start) + 1
-        raise _unreadable(path, "is not UTF-8 text", line=line) from None
+        raise _unreadable(path, "is not UTF-8 text", line=line, suggestion="save it as UTF-8") from None
 
 
-def _hint(error: OSError) -> str:
-    return "name another with --config FILE" if isinstance(error, FileNotFoundError) else ""
+def _hint(error: OSError, absent: str) -> str:
+    return absent if isinstance(error, FileNotFoundError) else ""
 
 
 def _not_toml(path: Path, text: str, message: str) -> SettingsUnreadable:

@@ -26,6 +26,8 @@ _METHOD = re.compile(r"[A-Z]{1,32}")
 _SCOPE = re.compile(r"[\x21\x23-\x5b\x5d-\x7e]{1,256}")
 _PREFIX = re.compile(r"/[A-Za-z0-9._~-]{1,64}")
 _MOST_ACRS = 10
+_PATTERN = re.compile(r"[*<>{}^|]")
+_PLAIN = re.compile(r"/(?:[A-Za-z0-9_~/-]|\.[A-Za-z0-9])*")
 _ROLE = re.compile(r"[^\s,\x00-\x1f\x7f]{1,255}")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
 
@@ -166,6 +168,8 @@ def _prefix(text: str) -> str:
 
 
 def _route_path(text: str) -> str:
+    if _PATTERN.search(text):
+        raise Refused("is a plain path, no pattern: it governs everything below it too", _above(text))
     if not text.startswith("/"):
         raise Refused("must begin with /", f'write "/{text}"')
     if set("?#%;\\") & set(text) or _CONTROL.search(text):
@@ -177,6 +181,12 @@ def _route_path(text: str) -> str:
             "must not end with /, else the path without it would be governed by another route", _bare(text)
         )
     return text
+
+
+def _above(pattern: str) -> str:
+    """Return what is plain at the beginning of *pattern*."""
+    plain = _PLAIN.match(pattern.lstrip("^"))
+    return f'such as "{(plain[0].rstrip("/") if plain else "") or "/"}"'
 
 
 def _bare(path: str) -> str:

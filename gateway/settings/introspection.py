@@ -5,7 +5,12 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, Field, StrictInt
 
 from gateway.settings.addresses import EndpointUrl
-from gateway.settings.client_keys import ClientKeySettings, ProviderTlsSettings
+from gateway.settings.client_keys import (
+    CIPHERS,
+    ClientKeySettings,
+    ContentEncryption,
+    ProviderTlsSettings,
+)
 from gateway.settings.fields import Word
 from gateway.settings.quantities import Lifetime
 from gateway.settings.references import ClientSecret
@@ -18,7 +23,7 @@ ClientProof = Literal[
 ]  # fmt: skip
 
 LONGEST_HOLD = 3600
-CREDENTIALS = ("client_secret", "client_auth", "keys", "tls")
+CREDENTIALS = ("client_secret", "client_auth", "keys", "content_encryption", "tls")
 """What belongs to a client_id, and means nothing without one."""
 
 
@@ -35,8 +40,10 @@ class IntrospectionSettings(Table):
         default="opaque",
         description='Which tokens it is asked about: those that are no JWT ("opaque"), or JWTs too ("all").',
     )
-    format: Literal["json", "signed"] = Field(
-        default="json", description='How it answers: "signed" takes signed answers alone (RFC 9701).'
+    format: Literal["json", "signed", "encrypted"] = Field(
+        default="json",
+        description='How it answers: "signed" takes signed answers alone (RFC 9701), "encrypted" those alone '
+        'that are encrypted as well, to one of keys with use = "enc".',
     )
     endpoint: EndpointUrl | None = Field(
         default=None,
@@ -68,6 +75,10 @@ class IntrospectionSettings(Table):
         default=written([]),
         description="With client_id: private keys of ours that the issuer knows; the first signs.",
         examples=[[{"key": {"file": "keys/company.pem"}}]],
+    )
+    content_encryption: tuple[ContentEncryption, ...] = Field(
+        default=written(list(CIPHERS)),
+        description="With client_id: ciphers accepted of what is encrypted to us.",
     )
     tls: ProviderTlsSettings = Field(
         default=written({}), description="With client_id: TLS towards the issuer, as in [[providers]]."

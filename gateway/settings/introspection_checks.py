@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from gateway.settings.bearers import BearerSettings
-from gateway.settings.client_checks import certificate_faults, secret_faults, signing_faults
+from gateway.settings.client_checks import certificate_faults, opening_faults, secret_faults, signing_faults
 from gateway.settings.introspection import CREDENTIALS, IntrospectionSettings
 from gateway.settings.notation import KeyPath
 from gateway.settings.refusal import Finding
@@ -58,6 +58,13 @@ def _client(
         yield from signing_faults(place, asked)
         yield from certificate_faults(place, asked)
         yield from secret_faults(place, asked)
+        yield from opening_faults(
+            place,
+            asked,
+            wanted=asked.format == "encrypted",
+            by='format = "encrypted"',
+            because=((*place, "format"),),
+        )
         return
     for name in CREDENTIALS:
         if name in asked.model_fields_set:
@@ -74,6 +81,13 @@ def _client(
             path=(*place, "client_id"),
             message=f"is needed: {why}, and whoever asks has to say who they are (RFC 7662 2.1)",
             suggestion='for example client_id = "gateway", client_secret = { env = "NAME" }',
+            because=(("providers",), (*path, "issuer")),
+        )
+    elif asked.format == "encrypted" and not any(key.use == "enc" for key in same.keys):
+        yield Finding(
+            path=(*place, "format"),
+            message=f'has nothing to open answers with: the provider "{same.id}" has no key with use = "enc"',
+            suggestion="write client_id and keys here, or have the issuer encrypt to the provider's keys too",
             because=(("providers",), (*path, "issuer")),
         )
 
@@ -95,13 +109,6 @@ def _secret(place: KeyPath, asked: IntrospectionSettings) -> Iterator[Finding]:
             suggestion="leave one of the two out",
             because=because,
         )
-    for number, key in enumerate(asked.keys):
-        if key.use == "enc":
-            yield Finding(
-                path=(*place, "keys", number, "use"),
-                message="opens nothing: answers are not encrypted",
-                suggestion="leave this key out",
-            )
 
 
 def _same(

@@ -6,7 +6,12 @@ from typing import Annotated, Literal
 from pydantic import BeforeValidator, Field, StrictBool, StrictInt
 
 from gateway.settings.addresses import EndpointUrl, IssuerUrl
-from gateway.settings.client_keys import ClientKeySettings, ProviderTlsSettings
+from gateway.settings.client_keys import (
+    CIPHERS,
+    ClientKeySettings,
+    ContentEncryption,
+    ProviderTlsSettings,
+)
 from gateway.settings.fields import ClaimName, ClaimPath, GroupPattern, Scope, Slug, Word
 from gateway.settings.preset_keys import (
     AppleTeam,
@@ -32,7 +37,6 @@ ClientAuth = Literal[
     "client_secret_basic", "client_secret_post", "client_secret_jwt", "private_key_jwt", "tls_client_auth",
     "self_signed_tls_client_auth", "signed_client_secret", "none",
 ]  # fmt: skip
-ContentEncryption = Literal["A256GCM", "A128GCM", "A256CBC-HS512", "A128CBC-HS256"]
 
 STANDARD_CLAIMS = {"id": "sub", "email": "email", "name": "name", "image": "picture", "groups": "groups"}
 
@@ -207,7 +211,7 @@ class ProviderSettings(Table):
         default="json", description='How userinfo answers; "encrypted" is signed as well.'
     )
     content_encryption: tuple[ContentEncryption, ...] = Field(
-        default=written(["A256GCM", "A128GCM", "A256CBC-HS512", "A128CBC-HS256"]),
+        default=written(list(CIPHERS)),
         description="Ciphers accepted of what is encrypted to us.",
     )
     profile: Literal["fapi2"] | None = Field(

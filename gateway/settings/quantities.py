@@ -1,11 +1,14 @@
 """Durations and sizes: `"10m"`, `"64KiB"`, `"off"`, or a whole number."""
 
 import re
-from typing import Annotated
+from collections.abc import Callable
+from typing import Annotated, TypeVar
 
 from pydantic import BeforeValidator, WithJsonSchema
 
 from gateway.settings.refusal import Refused
+
+Quantity = TypeVar("Quantity", int, float)
 
 _DURATION = re.compile(
     r"(?:(?P<d>[0-9]{1,9})d)?(?:(?P<h>[0-9]{1,9})h)?(?:(?P<m>[0-9]{1,9})m)?"
@@ -33,7 +36,7 @@ def duration(value: object) -> float:
 
 def duration_or_off(value: object) -> float | None:
     """Return seconds, or None for `"off"`; raise Refused."""
-    return None if value in ("off", None) else duration(value)
+    return None if value in ("off", None) else _or_off(duration, value)
 
 
 def lifetime(value: object) -> float:
@@ -46,7 +49,7 @@ def lifetime(value: object) -> float:
 
 def lifetime_or_off(value: object) -> float | None:
     """Return whole seconds, or None for `"off"`; raise Refused."""
-    return None if value in ("off", None) else lifetime(value)
+    return None if value in ("off", None) else _or_off(lifetime, value)
 
 
 def size(value: object) -> int:
@@ -59,7 +62,7 @@ def size(value: object) -> int:
 
 def size_or_off(value: object) -> int | None:
     """Return bytes, or None for `"off"`; raise Refused."""
-    return None if value in ("off", None) else size(value)
+    return None if value in ("off", None) else _or_off(size, value)
 
 
 def count_or_off(value: object) -> int | None:
@@ -69,6 +72,14 @@ def count_or_off(value: object) -> int | None:
     if not isinstance(value, int) or isinstance(value, bool) or not 1 <= value <= _MOST:
         raise Refused("is not a number above zero", 'write a whole number, or "off"')
     return value
+
+
+def _or_off(read: Callable[[object], Quantity], value: object) -> Quantity:
+    """Return what *read* makes of *value*; where it refuses, "off" is told too."""
+    try:
+        return read(value)
+    except Refused as refusal:
+        raise Refused(str(refusal), f'{refusal.suggestion}, or "off"') from None
 
 
 def _seconds(value: object) -> float | None:

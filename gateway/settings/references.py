@@ -4,6 +4,7 @@ Law: a message names the place a secret was looked for, never what was found the
 """
 
 import os
+import re
 import stat
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -28,6 +29,7 @@ KINDS = ("env", "file", "credential")
 SHORTEST = 32
 """Bytes that a gateway secret must have: the strength of the keys derived from it (RFC 5869)."""
 
+_VARIABLE = re.compile(r"\$\{\w+\}")
 _LARGEST = 64 * 1024
 _FORM = 'write { env = "NAME" }, { file = "path" } or { credential = "name" }'
 _HOW_TO_MAKE = "umask 077; head -c 48 /dev/urandom | base64 > FILE"
@@ -75,7 +77,7 @@ def resolve(value: object, around: Surroundings, *, how: str = "") -> bytes:
     *how* is the command that makes a `FILE` of its kind, empty where somebody else gives it.
     """
     if isinstance(value, str):
-        return value.encode()
+        return _literal(value, around)
     if not isinstance(value, dict) or len(value) != 1:
         raise Refused("must be one reference to a secret", _FORM)
     kind, name = next(iter(value.items()))
@@ -90,6 +92,15 @@ def resolve(value: object, around: Surroundings, *, how: str = "") -> bytes:
     if kind == "env":
         return _from_environment(name, around)
     return _from_file(name, around, how) if kind == "file" else _from_credential(name, around)
+
+
+def _literal(text: str, around: Surroundings) -> bytes:
+    """Return *text* itself; raise Refused where it is the name of a place, which anybody can guess."""
+    if _VARIABLE.fullmatch(text):
+        raise Refused("is the name of a variable, which is put in nowhere here", 'write { env = "NAME" }')
+    if ("/" in text or "." in text) and os.path.isfile(around.directory / text):
+        raise Refused("is the name of a file, not what is in it", 'write { file = "path" }')
+    return text.encode()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

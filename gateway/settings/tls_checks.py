@@ -33,7 +33,10 @@ def _usable(settings: Settings) -> Iterator[Finding]:
         )
     if reason := _unusable(settings.tls):
         yield Finding(
-            path=("tls", "cert"), message=f"cannot be used with its key: {reason}", because=(("tls", "key"),)
+            path=("tls", "cert"),
+            message=f"cannot be used with its key: {reason}",
+            suggestion="cert holds the certificates, its own first, and key the private key to it",
+            because=(("tls", "key"),),
         )
 
 

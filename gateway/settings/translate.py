@@ -9,9 +9,11 @@ from pydantic_core import ErrorDetails
 
 from gateway.settings.notation import KeyPath, nearest, one_of, toml
 from gateway.settings.refusal import Absent, Finding, Refused
-from gateway.settings.shape import field_at, homes, is_hidden, model_at
+from gateway.settings.schema import Settings
+from gateway.settings.shape import field_at, homes, is_hidden, is_list, model_at, model_in
 
 _KEY_MARK = "[key]"  # how pydantic says that a map's key is wrong, not its value
+_FOLLOWS = "default_factory_not_called"  # a default made of a value that is told by itself
 _MUST = "must be "
 # Long enough for a secret, and all that a private key is known by here.
 _STAND_IN = f"{'x' * 64} PRIVATE KEY-----"
@@ -28,10 +30,17 @@ _SENTENCES = {
 }
 
 
+_ON_TOP = frozenset(name for name, field in Settings.model_fields.items() if not model_in(field.annotation))
+_BELONGS = "belongs to the top of the file, above the first [table]"
+_SHAPES = ("tuple_type", "mapping_type", "dict_type", "model_type")
+
+
 def findings(error: ValidationError, raw: Mapping[str, object]) -> Iterator[Finding]:
     """Yield one finding for each value that is wrong, never with the input in it."""
     told: dict[KeyPath, list[Finding]] = {}
     for details in error.errors(include_url=False):
+        if details["type"] == _FOLLOWS:
+            continue
         found = _told(details, as_written(details["loc"], raw))
         told.setdefault(found.path, []).append(found)
     for alternatives in told.values():
@@ -76,6 +85,8 @@ def _said(details: ErrorDetails, path: KeyPath) -> tuple[str, str]:
         return _SENTENCES[kind], _example(path)
     if kind == "literal_error":
         return _choice(details)
+    if kind in _SHAPES:
+        return _SENTENCES[kind], _shaped(path)
     return _SENTENCES.get(kind, details["msg"].replace("Input should be", "must be")), ""
 
 
@@ -87,12 +98,27 @@ def _choice(details: ErrorDetails) -> tuple[str, str]:
     return f"must be {one_of(words)}", f'did you mean "{meant}"?' if meant else ""
 
 
+def _shaped(path: KeyPath) -> str:
+    """Return how a list or table at *path* is written."""
+    field = field_at(path)
+    if field is None:
+        return ""
+    if len(path) == 1 and model_in(field.annotation) is not None:
+        return f"write [[{path[0]}]]" if is_list(field) else f"write [{path[0]}]"
+    if example := _example(path):
+        return example
+    return 'a list is written ["…", "…"]' if is_list(field) else ""
+
+
 def _meant(path: KeyPath) -> str:
     *around, key = path
     model = model_at(tuple(around))
     known = list(model.model_fields) if model is not None else []
+    astray = bool(around) and str(key) in _ON_TOP
     if close := nearest(str(key), known):
-        return f"did you mean {close}?"
+        return f"did you mean {close}?" + (f" {key} itself {_BELONGS}" if astray else "")
+    if astray:
+        return f"it {_BELONGS}"
     if home := next(homes(str(key)), None):
         return f"it belongs under {home}"
     return f"known here: {', '.join(known)}"

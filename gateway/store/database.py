@@ -23,6 +23,7 @@ from gateway.store.sign_ins import SignIns
 from gateway.store.standing import Lookup
 from gateway.store.user_pages import UserPages
 from gateway.store.users import Users
+from gateway.store.validity import Validities
 from gateway.store.writer import Writer
 
 
@@ -71,6 +72,7 @@ class Database:
         self.sign_ins = SignIns(writer, clock=clock)
         self.forget_sessions = self.sign_ins.forget_sessions
         self.forget_others = self.sign_ins.forget_others
+        self.validities = Validities(writer).of
 
     @classmethod
     async def open(

@@ -8,6 +8,7 @@ import asyncio
 import sqlite3
 from collections.abc import Mapping
 from contextlib import suppress
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -109,6 +110,7 @@ async def open_reader(path: Path) -> aiosqlite.Connection:
     return connection
 
 
+@cache  # the queries are constants
 def _statement(query: Select[Any]) -> str:
     whole = query.add_columns(func.still_in_place())
     return str(whole.compile(dialect=sqlite.dialect(paramstyle="named")))

@@ -1,8 +1,9 @@
 """Stateful sessions on Redis: a string for each session, sorted sets to find those that are over.
 
-Each command is about one key, so any of them can be on a server of its own, and on its way to another.
-There are no transactions: the order of the writes is such that whatever ends between two of them
-leaves entries of an index without a session, which the sweep removes, and never the reverse.
+Each command is about one key, or the keys of one hash tag, so any of them can be on a server of its own,
+and on its way to another. There are no transactions: the order of the writes is such that whatever ends
+between two of them leaves entries of an index without a session, which the sweep removes, and never the
+reverse.
 
 What is read is believed as far as its form goes, and no further: it is cut off at `LARGEST` bytes
 before it is parsed, it must name the key that was asked for, and what it says of somebody is sealed.
@@ -22,8 +23,28 @@ from gateway.store.session_keys import names_of
 
 LARGEST = 64 * 1024
 SWEEP = 500  # sessions that one sweep removes at most, of each kind of end
+PAGE = 100  # sessions of a page
+LATEST = 2**53  # Unix seconds that no store and no number of Redis's has trouble with
 GRACE = 3600  # seconds after its end for which a session waits to be swept, and told, before it expires
 SHELVES = "0123456789abcdef"
+
+# An index lives until the last session in it has expired, also where `max_age` was longer once. What
+# expires is changed together with when, so that no key is ever without an end.
+_ENTER = """\
+redis.call('ZADD', KEYS[1], ARGV[1], ARGV[2])
+local left = redis.call('TTL', KEYS[1])
+if left < 0 or redis.call('TIME')[1] + left < tonumber(ARGV[3]) then
+  redis.call('EXPIREAT', KEYS[1], ARGV[3])
+end
+"""
+
+# A seal is another one each time that a session is kept, so it tells whether this was done again.
+_DISCARD = """\
+local kept = redis.call('GETRANGE', KEYS[1], 0, 65536)
+if not string.find(kept, ARGV[2], 1, true) then return 0 end
+for index = 2, #KEYS do redis.call('ZREM', KEYS[index], ARGV[1]) end
+return redis.call('DEL', KEYS[1])
+"""
 
 
 class RedisSessions:
@@ -46,6 +67,7 @@ class RedisSessions:
         self.prefix = f"{prefix}:session:"
         self._users = f"{prefix}:user:"
         self._begun, self._ends, self._seen = (f"{prefix}:{name}:" for name in ("begun", "ends", "seen"))
+        self._next_page = (0, 0)
 
     async def find(self, key: bytes) -> FoundSession | None:
         """Return the session kept under *key* and its user's standing, neither older than the call."""
@@ -58,23 +80,27 @@ class RedisSessions:
             return None
         if record.key != key:
             raise StoreUnavailable("redis answered for another session")
-        seen = max(record.seen_at, int(seen_at or 0))
+        if seen_at is not None and record.seen_at < seen_at < LATEST:
+            record = replace(record, seen_at=int(seen_at))
         standing = await self._standing(record)
-        return FoundSession(record=replace(record, seen_at=seen), standing=standing, names=names_of(record))
+        return FoundSession(record=record, standing=standing, names=names_of(record))
 
     async def add(self, record: SessionRecord) -> None:
         """Keep *record*, also in the place of an earlier one under its key."""
-        name, mine = name_of(record.key), self._users + record.user_id
-        expires = record.ends_at + GRACE
-        await self._redis.ask(("ZADD", mine, record.created_at, name), ("EXPIREAT", mine, expires))
+        name, expires = name_of(record.key), record.ends_at + GRACE
+
+        def entered(index: str, score: int) -> Command:
+            return ("EVAL", _ENTER, 1, index, score, name, expires)
+
+        await self._redis.ask(entered(self._users + record.user_id, record.created_at))
         shelf = _shelf(name)
-        scores = {self._begun: record.created_at, self._ends: record.ends_at, self._seen: record.seen_at}
-        commands: list[Command] = []
-        for index, score in scores.items():
-            commands += [("ZADD", index + shelf, score, name), ("EXPIREAT", index + shelf, expires)]
         # Last: a session that is there is in every index.
-        content = msgspec.json.encode(record)
-        await self._redis.ask(*commands, ("SET", self.prefix + name, content, "EXAT", expires))
+        await self._redis.ask(
+            entered(self._begun + shelf, record.created_at),
+            entered(self._ends + shelf, record.ends_at),
+            entered(self._seen + shelf, record.seen_at),
+            ("SET", self.prefix + name, msgspec.json.encode(record), "EXAT", expires),
+        )
 
     async def touch(self, seen: Mapping[bytes, int]) -> None:
         """Record when the sessions were last seen; never earlier than is known, never a new session."""
@@ -119,6 +145,35 @@ class RedisSessions:
             raise outage
         return ()
 
+    async def page(self) -> tuple[SessionRecord, ...] | None:
+        """Return sessions that follow those of the last page; None after the last, and then the first.
+
+        Where they are removed meanwhile, some that follow may be passed over until their next turn; a
+        shelf that does not answer keeps no other waiting.
+        """
+        shelf, place = self._next_page
+        if shelf == len(SHELVES):
+            self._next_page = (0, 0)
+            return None
+        self._next_page = (shelf + 1, 0)
+        index = f"{self._begun}{{{SHELVES[shelf]}}}"
+        [found] = await self._redis.ask(("ZRANGE", index, place, place + PAGE - 1))
+        if len(found) == PAGE:
+            self._next_page = (shelf, place + PAGE)
+        names = [name.decode() for name in found]
+        read = zip(names, await self._read_all(names), strict=True)
+        return tuple(record for name, record in read if record is not None and name_of(record.key) == name)
+
+    async def discard(self, records: Sequence[SessionRecord]) -> tuple[SessionRecord, ...]:
+        """Remove the sessions in *records*, and return those that this removed: one that was kept anew
+        since it was read, or is gone, is passed over."""
+        counts = await self._redis.ask(*map(self._discarding, records))
+        gone = tuple(record for record, count in zip(records, counts, strict=True) if count)
+        # Of one that is kept anew at this moment the entry may go: it has been told to the database, as
+        # whatever ends all of a user's sessions is.
+        await self._redis.ask(*(("ZREM", self._users + each.user_id, name_of(each.key)) for each in gone))
+        return gone
+
     async def ping(self) -> None:
         """Raise StoreUnavailable unless Redis answers."""
         await self._redis.ping()
@@ -134,7 +189,7 @@ class RedisSessions:
         """Remove the sessions called *names*; return those that were there and that we removed."""
         if not names:
             return ()
-        records = [_read(raw) for raw in await self._redis.ask(*map(self._content_of, names))]
+        records = await self._read_all(names)
         removed = await self._redis.ask(*(("DEL", self.prefix + name) for name in names))
         found = [(name, record) for name, record in zip(names, records, strict=True) if record is not None]
         shelves: dict[str, list[str]] = {}
@@ -150,6 +205,15 @@ class RedisSessions:
         )
         told = zip(records, removed, strict=True)
         return tuple(record for record, count in told if count and record is not None)
+
+    async def _read_all(self, names: Sequence[str]) -> list[SessionRecord | None]:
+        return [_read(raw) for raw in await self._redis.ask(*map(self._content_of, names))]
+
+    def _discarding(self, record: SessionRecord) -> Command:
+        name = name_of(record.key)
+        indexes = [index + _shelf(name) for index in (self._begun, self._ends, self._seen)]
+        sealed = msgspec.json.encode(record.sealed)
+        return ("EVAL", _DISCARD, 1 + len(indexes), self.prefix + name, *indexes, name, sealed)
 
     def _content_of(self, name: str) -> Command:
         return ("GETRANGE", self.prefix + name, 0, LARGEST)
@@ -178,6 +242,8 @@ def _read(raw: bytes) -> SessionRecord | None:
     if not raw or len(raw) > LARGEST:
         return None
     try:
-        return msgspec.json.decode(raw, type=SessionRecord)
+        record = msgspec.json.decode(raw, type=SessionRecord)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
         return None
+    moments = (record.created_at, record.ends_at, record.seen_at)
+    return record if all(0 <= moment < LATEST for moment in moments) else None

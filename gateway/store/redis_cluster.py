@@ -14,6 +14,7 @@ from gateway.errors import StoreUnavailable
 from gateway.store.redis_lookout import Lookout, agreed, place_of, understood
 from gateway.store.redis_server import Command, Place, RedisLogin, RedisServer, key_of, unrefused
 from gateway.store.redis_topology import Topology
+from gateway.uninterrupted import uninterrupted
 
 SLOTS = 16384
 HOPS = 3  # times that a command is sent on at most
@@ -32,6 +33,7 @@ class RedisCluster(Topology):
         self._holders: frozenset[Place] = frozenset()
         self._spans: tuple[_Span, ...] = ()
         self._lookout = Lookout(self._look, monotonic=monotonic)
+        self._closed = False
 
     async def ask(self, *commands: Command) -> list[Any]:
         await self.servers()
@@ -65,9 +67,9 @@ class RedisCluster(Topology):
         return [self._node(place) for place in self._places]
 
     async def close(self) -> None:
+        self._closed = True
         await self._lookout.close()
-        for node in self._nodes.values():
-            await node.close()
+        await asyncio.gather(*(node.close() for node in self._nodes.values()))
 
     async def _asked(
         self, commands: Sequence[Command], to_ask: dict[int, tuple[Place, bool]], answers: list[Any]
@@ -109,6 +111,8 @@ class RedisCluster(Topology):
     def _node(self, place: Place) -> RedisServer:
         node = self._nodes.get(place)
         if node is None:
+            if self._closed:  # nobody would close it
+                raise StoreUnavailable("the store is closed")
             node = self._nodes[place] = RedisServer(place, self._login, monotonic=self._monotonic)
         return node
 
@@ -116,8 +120,8 @@ class RedisCluster(Topology):
         places = sorted({*self._places, *self._holders})
         self._spans = await agreed([self._told_by(place) for place in places])
         self._holders = frozenset(place for _, _, place in self._spans)
-        for place in set(self._nodes) - {*self._places, *self._holders}:
-            await self._nodes.pop(place).close()
+        gone = set(self._nodes) - {*self._places, *self._holders}
+        await uninterrupted(asyncio.gather(*(self._nodes.pop(place).close() for place in gone)))
 
     async def _told_by(self, place: Place) -> tuple[_Span, ...]:
         [told] = unrefused(await self._node(place).answers(("CLUSTER", "SLOTS")))

@@ -46,6 +46,8 @@ class Lookout:
             await asyncio.wait([self._looking])
 
     async def close(self) -> None:
+        """Look no more: nobody would wait for it."""
+        self._looked_at = float("inf")
         if self._looking is not None:
             self._looking.cancel()
             await asyncio.wait([self._looking])

@@ -12,6 +12,7 @@ from gateway.errors import StoreUnavailable
 from gateway.store.redis_lookout import Lookout, agreed, place_of, understood
 from gateway.store.redis_server import Command, Place, RedisLogin, RedisServer, unrefused
 from gateway.store.redis_topology import Topology
+from gateway.uninterrupted import uninterrupted
 
 
 class RedisBehindSentinels(Topology):
@@ -74,7 +75,7 @@ class RedisBehindSentinels(Topology):
             return
         self._master = RedisServer(place, self._login, monotonic=self._monotonic, master_only=True)
         if former is not None:
-            await former.close()
+            await uninterrupted(former.close())
 
     async def _told_by(self, sentinel: RedisServer) -> Place:
         [told] = unrefused(await sentinel.answers(("SENTINEL", "GET-MASTER-ADDR-BY-NAME", self._name)))

@@ -27,11 +27,12 @@ CALLS = 256  # under way at once; more fail at once
 
 
 Command = tuple[str | bytes | int, ...]
-"""A command about one key: its second word, or the one after the number of keys of a script."""
+"""A command about one key, or the keys of one hash tag: its second word, or the one after the number of
+keys of a script."""
 
 
 def key_of(command: Command) -> bytes:
-    """Return the key that *command* is about."""
+    """Return the key that *command* is about, the first of several."""
     key = command[3] if command[0] == "EVAL" else command[1]
     return key.encode() if isinstance(key, str) else bytes(key)
 

@@ -1,6 +1,6 @@
 """Stateful sessions on the database: written one transaction at a time, read in one query."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import fields
 
 from sqlalchemy import Select, bindparam, delete, insert, select, update
@@ -14,6 +14,7 @@ from gateway.store.writer import Writer
 _FIELDS = tuple(field.name for field in fields(SessionRecord))
 
 SWEEP = 500  # rows of each kind that one sweep removes at most
+PAGE = 100  # rows of a page
 
 
 class Sessions:
@@ -22,6 +23,7 @@ class Sessions:
     def __init__(self, writer: Writer, lookup: Lookup) -> None:
         self._writer = writer
         self._lookup = lookup
+        self._read_up_to = b""
 
     async def find(self, key: bytes) -> FoundSession | None:
         """Return the session kept under *key* and its user's standing, not older than the call."""
@@ -64,6 +66,25 @@ class Sessions:
                 over.update((row["key"], SessionRecord(**row)) for row in rows)
             await transaction.change(delete(sessions).where(sessions.c.key.in_(list(over))))
         return tuple(over.values())
+
+    async def page(self) -> tuple[SessionRecord, ...] | None:
+        """Return the sessions that follow those of the last page; None after the last, and then the first."""
+        query = _records().where(sessions.c.key > self._read_up_to).order_by(sessions.c.key).limit(PAGE)
+        async with self._writer.read() as transaction:
+            rows = await transaction.rows(query)
+        self._read_up_to = rows[-1]["key"] if rows else b""
+        return tuple(SessionRecord(**row) for row in rows) if rows else None
+
+    async def discard(self, records: Sequence[SessionRecord]) -> tuple[SessionRecord, ...]:
+        """Remove the sessions in *records*, and return those that this removed: one that was kept anew
+        since it was read, or is gone, is passed over."""
+        removed = []
+        async with self._writer.write() as transaction:
+            for record in records:
+                as_read = (sessions.c.key == record.key) & (sessions.c.sealed == record.sealed)
+                if await transaction.change(delete(sessions).where(as_read)):
+                    removed.append(record)
+        return tuple(removed)
 
 
 def sessions_over(

@@ -7,7 +7,7 @@ from typing import Protocol
 
 from gateway.errors import RequestRejected, UpstreamBroken
 from gateway.upstream.answer import AnswerReader
-from gateway.upstream.headers import Outbound
+from gateway.upstream.outbound import Outbound
 from gateway.upstream.wire import Connection, Successor
 
 _REPEATABLE = frozenset(("GET", "HEAD"))

@@ -1,28 +1,26 @@
 """The exact bytes of the head that an upstream sees.
 
-The order is law (rule G2): hop-by-hop fields go first, then reserved names by fold, then forwarding
-fields, then our cookies are cut; only then the gateway's own lines are added, identity last but for
-the framing. So nothing that a client sends, and nothing it names in `Connection`, can remove, replace
-or double a line of ours. Where requests are signed, the signature comes after all that it covers.
+The order is law (rule G2): what the client sent is cut down first (`client_fields.py`); only then the
+gateway's own lines are added, identity last but for the framing. So nothing that a client sends, and
+nothing it names in `Connection`, can remove, replace or double a line of ours. Where requests are signed,
+the signature comes after all that it covers.
 """
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import partial
 
-import msgspec
-
-from gateway.errors import LoopDetected
 from gateway.model.cookies import CookieNames
 from gateway.model.grant import Token
-from gateway.model.inbound import UNIX_PEER, Inbound, RawHeaders
+from gateway.model.inbound import Inbound, RawHeaders
 from gateway.model.route import Forwarding, IdentityHeaders, Route
 from gateway.model.session import Session
 from gateway.model.upstream import Balance
 from gateway.upstream.assertion import Assertions, Held
-from gateway.upstream.cookies import CookieKnife
+from gateway.upstream.client_fields import AUTHORIZATION, ClientFields
 from gateway.upstream.identity import IdentityLines
-from gateway.upstream.reserved import PROTECTED, Fate, Reserved, fold, listed
+from gateway.upstream.outbound import Mould, Outbound
+from gateway.upstream.reserved import Reserved, fold
 from gateway.upstream.signature import (
     NOTHING,
     Covered,
@@ -33,60 +31,12 @@ from gateway.upstream.signature import (
 )
 from gateway.upstream.target import strip_prefix
 
-PSEUDONYM = "vestibule"
-
-_KEEP = Fate.KEEP
-_DROP = Fate.DROP
-_AUTHORIZATION = frozenset((b"authorization",))
 _NOTHING: frozenset[bytes] = frozenset()
 _COLON = b": "
 _CRLF = b"\r\n"
 _UPGRADE = b"Connection: Upgrade\r\nUpgrade: websocket\r\n\r\n"
 _BY_AFFINITY = frozenset((Balance.HASH_USER, Balance.HASH_IP))
-_NOTHING_LISTED = frozenset((b"close", b"keep-alive"))
 _RENDERED_KEPT = 10_000
-_NAMELESS = frozenset(("", UNIX_PEER))
-
-
-class Outbound(msgspec.Struct, frozen=True, kw_only=True):
-    """A request as it goes to the upstream.
-
-    `head` runs from the request line to the empty line. The body that follows has `length` bytes,
-    or is `chunked`; neither: there is none. `upgrade` asks for a WebSocket. Requests of one `affinity`
-    go to the same member, where the upstream's members are chosen by it. `anew` makes the same request
-    once more where its head serves but once.
-    """
-
-    method: str
-    head: bytes
-    length: int | None = None
-    chunked: bool = False
-    upgrade: bool = False
-    affinity: str = ""
-    anew: Callable[[], "Outbound"] | None = None
-
-    @property
-    def has_body(self) -> bool:
-        return self.chunked or bool(self.length)
-
-    def repeated(self) -> "Outbound":
-        """Return what is sent if this has to be sent again: no signature goes out twice."""
-        return self if self.anew is None else self.anew()
-
-
-class Mould(msgspec.Struct, frozen=True, kw_only=True):
-    """A head as it goes to the upstream, but for the ids that each request has of its own.
-
-    They stand between *before* and *after*, in which *asserted* is told, where anything is asserted.
-    """
-
-    method: str
-    before: bytes
-    after: bytes
-    asserted: Held | None
-    traceparent: str | None
-    length: int | None
-    affinity: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -120,15 +70,6 @@ _Told = tuple[bytes, Covered, Held | None]
 _UNTOLD: _Told = (b"", NOTHING, None)
 
 
-@dataclass(slots=True)
-class _Client:
-    """What of the client's head takes more than to be kept or dropped."""
-
-    kept: list[bytes]
-    connection: list[bytes]
-    via: list[bytes]
-
-
 class Dresser:
     """Turns a request, a route and perhaps a session into the head that the upstream gets."""
 
@@ -141,9 +82,8 @@ class Dresser:
         signatures: Signatures,
         new_trace: Callable[[], str],
     ) -> None:
-        self._fates = reserved.requests
         self._names = reserved.names
-        self._knife = CookieKnife(cookies)
+        self._client = ClientFields(reserved.requests, cookies)
         self._assertions = assertions
         self._signatures = signatures
         self._new_trace = new_trace
@@ -235,7 +175,7 @@ class Dresser:
         told = tuple(_split(line) for line in lines.split(_CRLF)[:-1])
         said = {fold(name) for name, _ in told}
         ours = dict.fromkeys((*self._names, *leg.taken))
-        cookies = b"; ".join(rest for line in inbound.cookies if (rest := self._knife.cut(line)))
+        cookies = self._client.cookies(inbound)
         return (*told, *((name, b"") for name in ours if fold(name) not in said), (b"Cookie", cookies))
 
     def _prepare(self, route: Route) -> _Leg:
@@ -263,72 +203,12 @@ class Dresser:
 
     def _opening(self, leg: _Leg, inbound: Inbound, target: bytes) -> bytes:
         """Return the head up to the ids of the request."""
-        lines = self._passed_on_but(leg.taken, inbound) if leg.taken else inbound.notes.outbound_lines
-        if lines is None:
-            lines = inbound.notes.outbound_lines = self._passed_on(inbound, inbound.headers)
+        lines = self._client.lines(inbound, but=leg.taken)
         host = leg.opening or b" HTTP/1.1\r\nHost: " + inbound.host.encode("ascii") + _CRLF
         return b"".join((inbound.method.encode("ascii"), b" ", target, host, lines))
 
     def _request_ids(self, request_id: str, traceparent: str | None) -> bytes:
         return f"{request_id}\r\ntraceparent: {traceparent or self._new_trace()}\r\n".encode("ascii")
-
-    def _passed_on(self, inbound: Inbound, headers: RawHeaders) -> bytes:
-        """Return what of the client's *headers* goes on, and where it all came from, up to the request's id.
-
-        These follow from the client's fields, its address and its certificate alone.
-        """
-        client = self._filtered(inbound, headers)
-        peer = "unknown" if inbound.peer in _NAMELESS else inbound.peer  # RFC 7239 6.2
-        chain = ", ".join((*inbound.forwarded_for, peer))
-        via = _passed(client.via) if client.via else ""
-        forwarding = (
-            f"X-Forwarded-For: {chain}\r\nX-Forwarded-Proto: {inbound.scheme}\r\n"
-            f"X-Forwarded-Host: {inbound.host}\r\nVia: {via}1.1 {PSEUDONYM}\r\nX-Request-Id: "
-        )
-        return b"".join((*client.kept, inbound.client_cert, forwarding.encode("latin-1")))
-
-    def _passed_on_but(self, taken: frozenset[bytes], inbound: Inbound) -> bytes:
-        """Return what `_passed_on` does, without the client's own word in what is *taken* by the gateway."""
-        noted = inbound.notes.unauthorized_lines if taken is _AUTHORIZATION else None
-        if noted is not None:
-            return noted
-        rest = tuple(field for field in inbound.headers if fold(field[0]) not in taken)
-        lines = self._passed_on(inbound, rest)
-        if taken is _AUTHORIZATION:
-            inbound.notes.unauthorized_lines = lines
-        return lines
-
-    def _filtered(self, inbound: Inbound, headers: RawHeaders) -> _Client:
-        client = self._sorted(inbound, headers)
-        if not client.connection:
-            return client
-        named = listed(client.connection) - PROTECTED
-        if named <= _NOTHING_LISTED:
-            return client
-        return self._sorted(inbound, tuple(field for field in headers if field[0].lower() not in named))
-
-    def _sorted(self, inbound: Inbound, headers: RawHeaders) -> _Client:
-        client = _Client([], [], [])
-        kept = client.kept
-        fates = self._fates
-        for name, value in headers:
-            fate = fates[name]
-            if fate is _KEEP:
-                kept += (name, _COLON, value, _CRLF)
-            elif fate is not _DROP:
-                self._set_apart(fate, name, value, inbound, client)
-        return client
-
-    def _set_apart(self, fate: Fate, name: bytes, value: bytes, inbound: Inbound, client: _Client) -> None:
-        if fate is Fate.COOKIE:
-            if rest := self._knife.cut(value):
-                client.kept += (name, _COLON, rest, _CRLF)
-        elif fate is Fate.CONNECTION:
-            client.connection.append(value)
-        elif fate is Fate.VIA:
-            client.via.append(value)
-        elif inbound.traceparent is not None:  # W3C Trace Context 3.3: one without the other means nothing
-            client.kept += (name, _COLON, value, _CRLF)
 
     def _identity(self, leg: _Leg, session: Session, audience: str) -> _Told:
         rendered = self._told(leg, session)
@@ -381,7 +261,7 @@ def _taken(route: Route) -> frozenset[bytes]:
 
     They are where the issuer's token goes, and `Authorization` where the gateway reads tokens itself.
     """
-    read = _AUTHORIZATION if route.bearer is not None and not route.bearer.forward else _NOTHING
+    read = AUTHORIZATION if route.bearer is not None and not route.bearer.forward else _NOTHING
     if route.forwarding is None:
         return read
     return read | {fold(route.forwarding.header.encode("ascii"))}
@@ -405,19 +285,6 @@ def _framing(inbound: Inbound) -> bytes:
     if inbound.length is not None:
         return b"Content-Length: %d\r\n\r\n" % inbound.length
     return _CRLF
-
-
-def _passed(via: list[bytes]) -> str:
-    """Return the client's `Via` lines as one, to be continued (RFC 9110 7.6.3).
-
-    Raises LoopDetected where the request went through a gateway of this name already.
-    """
-    chain = b", ".join(via).decode("latin-1")
-    for hop in chain.split(","):
-        words = hop.split()
-        if len(words) > 1 and words[1].lower() == PSEUDONYM:
-            raise LoopDetected("the request passed this gateway before")
-    return f"{chain}, " if chain else ""
 
 
 def reserved_by(routes: Iterable[Route]) -> Reserved:

@@ -13,7 +13,7 @@ from typing import Protocol
 from gateway.errors import GatewayError
 from gateway.model.upstream import Health
 from gateway.upstream.exchange import UpstreamAnswer
-from gateway.upstream.headers import Outbound
+from gateway.upstream.outbound import Outbound
 
 FAILURES = 5
 """Failed requests in a row after which a member is left out."""

@@ -16,8 +16,8 @@ from gateway.model.upstream import Limits, Upstream
 from gateway.upstream.answer_head import AnswerHeads
 from gateway.upstream.balance import policy_for
 from gateway.upstream.exchange import Content, Exchange, UpstreamAnswer, nowhere
-from gateway.upstream.headers import Outbound
 from gateway.upstream.health import Checks, Heard, Vitals
+from gateway.upstream.outbound import Outbound
 from gateway.upstream.pool import Pool
 from gateway.upstream.wire import Connection
 

@@ -11,8 +11,8 @@ from gateway.model.turn import Turn
 from gateway.model.upstream import Member, Upstream
 from gateway.upstream.answer_head import AnswerHeads
 from gateway.upstream.exchange import Content, Exchange, nowhere
-from gateway.upstream.headers import Outbound
 from gateway.upstream.names import Resolve, Whereabouts
+from gateway.upstream.outbound import Outbound
 from gateway.upstream.trust import context_for
 from gateway.upstream.wire import Connection, Released
 

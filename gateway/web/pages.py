@@ -7,10 +7,9 @@ from dataclasses import dataclass
 from html import escape
 from urllib.parse import urlsplit
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
-
 from gateway.model.answer import Answer
 from gateway.model.inbound import RawHeaders
+from gateway.web.compiled import environment
 from gateway.web.replies import Replies, set_cookies
 
 _STYLES = ("style.css", "console.css")
@@ -51,17 +50,9 @@ class Pages:
 
     def __init__(self, *, replies: Replies, prefix: str, issuers: Sequence[str]) -> None:
         self._replies = replies
-        environment = Environment(
-            loader=PackageLoader("gateway.web"),
-            autoescape=True,
-            undefined=StrictUndefined,
-            trim_blocks=True,
-            lstrip_blocks=True,
-            auto_reload=False,
-        )
-        environment.globals["prefix"] = prefix
-        self._templates = {name: environment.get_template(name) for name in _TEMPLATES}
-        styles = " ".join(f"'sha256-{_digest(environment.get_template(each).render())}'" for each in _STYLES)
+        templates = environment(prefix=prefix)
+        self._templates = {name: templates.get_template(name) for name in _TEMPLATES}
+        styles = " ".join(f"'sha256-{_digest(templates.get_template(each).render())}'" for each in _STYLES)
         self._closed = _policy(styles, "'none'")
         self._forms = _policy(styles, "'self'")
         # Browsers hold every redirect that follows a form to form-action (CSP 3, 4.2.6), so also those

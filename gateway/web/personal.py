@@ -13,6 +13,7 @@ from gateway.model.event import Audit, AuditEvent, Clock
 from gateway.model.personal import EVERYWHERE, PersonalToken
 from gateway.model.session import Session
 from gateway.sessions.strategy import public_id
+from gateway.web.again import SignInAgain
 from gateway.web.csrf import Csrf
 from gateway.web.pages import Pages
 from gateway.web.replies import Replies
@@ -42,6 +43,7 @@ class TokensPage:
         maker: Maker,
         routes: Sequence[str],
         resume: Resume,
+        again: SignInAgain,
         csrf: Csrf,
         pages: Pages,
         replies: Replies,
@@ -53,13 +55,13 @@ class TokensPage:
         self._maker = maker
         self._routes = tuple(routes)
         self._resume = resume
+        self._again = again
         self._csrf = csrf
         self._pages = pages
         self._replies = replies
         self._audit = audit
         self._clock = clock
         self._here = f"{prefix}/account/tokens"
-        self._sign_in_again = f"{prefix}/signin?return_to={self._here}"
 
     async def show(self, visit: Visit) -> Answer:
         """GET /account/tokens. Raises LoginRequired, NoSuchPage where no route takes any."""
@@ -68,18 +70,16 @@ class TokensPage:
         visit.passage.leave = resumed.leave
         visit.passage.reason = resumed.rejected
         session = self._owner(resumed.session)
-        if self._is_stale(session):
-            return self._replies.redirect(self._sign_in_again, status=302)
         return await self._page(visit, session)
 
     async def make(self, visit: Visit) -> Answer:
-        """POST /account/tokens: make one, and show it this once."""
+        """POST /account/tokens: make one, after a new login if this one is old, and show it this once."""
         self._csrf.check_origin(visit.inbound)
         fields = await visit.fields()
         self._csrf.check(visit.inbound, fields.one("csrfToken"))
         session = self._owner(await self._resume.live(visit.inbound))
         if self._is_stale(session):
-            return self._replies.redirect(self._sign_in_again)
+            return await self._again.lead(visit, session, back=self._here)
         name, route = (fields.one("name") or "").strip(), fields.one("route")
         days = fields.one("days") or ""
         if days not in LIVES or route not in (*self._routes, EVERYWHERE) or not _is_name(name):
@@ -129,12 +129,13 @@ class TokensPage:
             "csrf": token.text,
             "shown": shown,
             "full": full,
+            "stale": self._is_stale(session),
             "routes": self._routes,
             "everywhere": EVERYWHERE,
             "lives": LIVES,
             "tokens": [self._row(each) for each in await self._tokens.listed(session.identity.user_id)],
         }
-        return self._pages.form("tokens.html", facts, cookies=token.cookies, departs=False)
+        return self._pages.form("tokens.html", facts, cookies=token.cookies, departs=True)
 
     def _row(self, token: PersonalToken) -> dict[str, object]:
         return {

@@ -20,6 +20,11 @@ _KEPT = 300
 _AS_IT_IS = "/:@!$&'()*+,;=~"
 
 
+def is_well_known(path: str) -> bool:
+    """Say whether *path* is where metadata of a resource lies, if any route takes bearers."""
+    return path.startswith(WELL_KNOWN) and covers(WELL_KNOWN, path)
+
+
 class ProtectedResources:
     """Answers what is well known about the routes of *table* that take bearers."""
 
@@ -30,7 +35,7 @@ class ProtectedResources:
 
     def covers(self, path: str) -> bool:
         """Say whether *path* is ours to answer: it is no app's where any route takes bearers."""
-        return self._any and path.startswith(WELL_KNOWN) and covers(WELL_KNOWN, path)
+        return self._any and is_well_known(path)
 
     def handle(self, inbound: Inbound) -> Answer:
         """Return the metadata of the resource asked about.

@@ -8,7 +8,7 @@ from gateway.errors import IdentityUnrepresentable, LoopDetected
 from gateway.model.inbound import RawHeaders
 from gateway.model.session import Session
 from gateway.upstream.answer_head import AnswerHeads
-from gateway.upstream.headers import Outbound
+from gateway.upstream.outbound import Outbound
 from gateway.upstream.reserved import Reserved
 from tests.fakes.dressing import TOLD, dresser, inbound, pool_at, session, told_route, upstream_at, values
 from tests.fakes.upstream import RecordingUpstream

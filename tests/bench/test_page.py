@@ -135,3 +135,8 @@ def test_the_page_is_fresh() -> None:
     assert page.rewritten(text, json.loads((DOCS / "performance.json").read_text())) == text, (
         "run make bench-page"
     )
+
+
+def test_the_readme_quotes_what_was_measured() -> None:
+    readme = " ".join((ROOT / "README.md").read_text().split())
+    assert page.quoted(json.loads((DOCS / "performance.json").read_text())) in readme

@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner, Result
 
-from gateway.cli.explain import command
+from gateway.cli.explain import command, document, text
+from gateway.rehearsal import Rehearsal
 from tests.fakes.bearers import access_token
 from tests.fakes.gateway import RunningGateway, running_gateway
 from tests.fakes.issuer import HostileIssuer
@@ -187,7 +188,7 @@ async def test_people_read_it_in_lines_and_never_a_usable_assertion(tmp_path: Pa
         assert "answer    403 access_denied" in refused.output
 
         bad = await place.explain("GET", f"{place.gateway.url}/a/%2e%2e/b")
-        assert (bad.exit_code, bad.output.strip()) == (1, "400 bad_request: no route is asked")
+        assert (bad.exit_code, bad.output.strip()) == (1, "400 bad_request: dot segment; no route is asked")
 
 
 async def test_nobody_of_that_name_and_no_header_are_told(tmp_path: Path) -> None:
@@ -220,6 +221,24 @@ async def test_a_url_that_is_none_is_refused_without_a_traceback(tmp_path: Path,
         result = await place.explain("GET", url)
         assert result.exit_code in (1, 2)
         assert isinstance(result.exception, SystemExit)
+
+
+def test_text_says_what_is_ours_and_why_a_request_is_refused_at_the_door() -> None:
+    ours = Rehearsal(status=200, ours=True)
+    assert "answers this itself" in text(ours)
+    assert (document(ours)["status"], document(ours)["ours"]) == (None, True)
+    refused = Rehearsal(status=400, code="bad_request", why="a dot segment")
+    assert text(refused) == "400 bad_request: a dot segment; no route is asked"
+    assert document(refused)["detail"] == "a dot segment"
+
+
+@pytest.mark.parametrize(
+    "url", ["/wiki", "app.example.com/wiki", "localhost:8080/wiki", "ftp://app.example.com/"]
+)
+def test_a_url_is_written_whole(url: str) -> None:
+    result = CliRunner().invoke(command, ["GET", url, "--config", "nowhere.toml"])
+    assert result.exit_code == 2
+    assert "write it whole" in result.output
 
 
 async def test_B76_B073_how_they_proved_who_they_are_is_the_operator_s_to_say(tmp_path: Path) -> None:

@@ -44,7 +44,9 @@ def test_programs_get_both_as_json(tmp_path: Path) -> None:
 @pytest.mark.parametrize("text", ["x = [", "providers:\n- id: a\n"])
 def test_what_is_no_toml_is_2(tmp_path: Path, text: str) -> None:
     assert run(tmp_path, text).exit_code == 2
-    assert CliRunner().invoke(command, ["oauth2-proxy", str(tmp_path / "none.cfg")]).exit_code == 2
+    absent = CliRunner().invoke(command, ["oauth2-proxy", str(tmp_path / "none.cfg")])
+    assert absent.exit_code == 2
+    assert "--config" not in absent.output  # it has none
 
 
 def test_help_has_an_example() -> None:

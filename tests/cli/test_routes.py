@@ -17,6 +17,7 @@ name = "Demo"
 issuer = "https://issuer.example.com"
 client_id = "gateway"
 client_secret = "a-client-secret"
+claims = { department = "department", floor = "floor" }
 [[routes]]
 path = "/"
 upstream = "http://127.0.0.1:9401"

@@ -13,8 +13,9 @@ from gateway.observe.trace import NewTraces
 from gateway.request_keys import RequestKeys
 from gateway.upstream.answer_head import AnswerHeads
 from gateway.upstream.assertion import Assertions
-from gateway.upstream.headers import Dresser, Outbound, reserved_by
+from gateway.upstream.headers import Dresser, reserved_by
 from gateway.upstream.names import Resolve
+from gateway.upstream.outbound import Outbound
 from gateway.upstream.pool import Pool
 from gateway.upstream.reserved import Reserved
 from gateway.upstream.signature import Signatures

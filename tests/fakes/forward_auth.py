@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping
 
+from gateway.admission import Admission
 from gateway.flows.resume import Resume
 from gateway.front.forwarded import TrustedProxies
 from gateway.front.inbound import Receiver
@@ -38,7 +39,10 @@ def forward_auth(
         path=PATH,
         originals=Originals(receiver(nobody), proxies=nobody, base=PATH),
         pipeline=Pipeline(
-            table=Table(()), resume=resume, dresser=dresser(), pools={}, clock=clock, monotonic=clock
+            admission=Admission(table=Table(()), resume=resume, clock=clock),
+            dresser=dresser(),
+            pools={},
+            monotonic=clock,
         ),
         own=OwnPaths("/.gateway"),
         errors=errors,

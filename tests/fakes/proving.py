@@ -73,8 +73,10 @@ class ProvingIssuer(RefreshingIssuer):
             return web.Response(status=401)
         if self.nonces and proof.get("nonce") != self.nonces[-1]:
             challenge = 'DPoP error="use_dpop_nonce", error_description="a nonce"'
-            headers = {"WWW-Authenticate": challenge, "DPoP-Nonce": self.nonces[-1]}
-            return web.Response(status=401, headers=headers)
+            headers = {"WWW-Authenticate": "Bearer", "DPoP-Nonce": self.nonces[-1]}
+            refusal = web.Response(status=401, headers=headers)
+            refusal.headers.add("WWW-Authenticate", challenge)  # after another scheme's (RFC 9449 7.2)
+            return refusal
         return web.json_response(self.users[self._access[token]])
 
     def _proof(self, request: web.Request, endpoint: str) -> Claims:

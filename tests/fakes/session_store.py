@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from gateway.errors import StoreUnavailable
 from gateway.keys.keyring import KeyRing
 from gateway.model.event import AuditEvent
-from gateway.model.session import FoundSession, Session, SessionRecord, Standing, Visitor
+from gateway.model.session import FoundSession, Session, SessionRecord, Standing, Validity, Visitor
 from gateway.sessions.cache import SessionCache
 from gateway.sessions.endings import Endings
 from gateway.sessions.stateful import Removal, Stateful
@@ -40,6 +40,7 @@ class FakeSessionStore:
             image=None,
             roles=ALICE.roles,
         )
+        self.pages: list[tuple[SessionRecord, ...] | None] = []
         self.calls: Counter[str] = Counter()
         self.down = False
         self.gate = asyncio.Event()
@@ -94,11 +95,28 @@ class FakeSessionStore:
             del self.records[record.key]
         return gone
 
+    async def page(self) -> tuple[SessionRecord, ...] | None:
+        self._called("page")
+        self.pages = self.pages or [tuple(self.records.values()), None]
+        return self.pages.pop(0)
+
+    async def discard(self, records: Sequence[SessionRecord]) -> tuple[SessionRecord, ...]:
+        self._called("discard")
+        gone = tuple(each for each in records if self.records.get(each.key) == each)
+        for record in gone:
+            del self.records[record.key]
+        return gone
+
 
 class FakeBook:
-    """The database's book of sessions, written down as it comes."""
+    """The database's book of sessions, written down as it comes; `validity` holds of each session.
+
+    While `down`, that cannot be asked.
+    """
 
     def __init__(self) -> None:
+        self.validity: Validity | None = Validity(enabled=True, epoch=ALICE.epoch, denied=False)
+        self.down = False
         self.denied: dict[str, int] = {}
         self.forgotten: list[bytes] = []
         self.ended: list[str] = []
@@ -116,6 +134,11 @@ class FakeBook:
 
     async def forget_others(self, user_id: str, *, but: str) -> None:
         self.others.append((user_id, but))
+
+    async def validities(self, records: Sequence[SessionRecord]) -> Mapping[bytes, Validity | None]:
+        if self.down:
+            raise StoreUnavailable("down")
+        return dict.fromkeys((record.key for record in records), self.validity)
 
 
 @dataclass

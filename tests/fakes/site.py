@@ -422,6 +422,7 @@ def _composed(
             ),
             routes=("/api", "/other"),
             resume=resume,
+            again=again,
             csrf=csrf,
             pages=pages,
             replies=replies,

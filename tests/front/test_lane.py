@@ -15,7 +15,8 @@ from gateway.front.lane import Lane
 from gateway.front.limits import Limits
 from gateway.passage import Passage
 from gateway.pipeline import Course, Pipeline
-from gateway.upstream.headers import Dresser, Outbound
+from gateway.upstream.headers import Dresser
+from gateway.upstream.outbound import Outbound
 from tests.fakes.front import Door, ask, front
 from tests.fakes.raw_client import RawConnection
 from tests.fakes.upstream import ok

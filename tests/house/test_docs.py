@@ -248,7 +248,8 @@ def completed(text: str) -> str:
         )
         tables += 'client_auth = "none"\n'
     if "routes" not in values:
-        tables += '\n[[routes]]\nupstream = "http://127.0.0.1:3000"\n'
+        upstream = next(iter(values.get("upstreams", ())), "http://127.0.0.1:3000")
+        tables += f'\n[[routes]]\nupstream = "{upstream}"\n'
     return top + text + tables
 
 

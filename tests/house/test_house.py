@@ -23,6 +23,7 @@ FLOORS = {
     "upstream": 3,
     "flows": 4,
     "passage": 4,
+    "admission": 4.5,
     "pipeline": 5,
     "front": 6,
     "web": 6,

@@ -123,13 +123,16 @@ async def test_B149_calls_of_the_session_store_are_watched_like_the_others() -> 
     await watched.remove(mine.key)
     await watched.remove_all(mine.user_id, but=None)
     assert await watched.sweep(now=NOW, begun_before=0, seen_before=None) == ()
+    assert await watched.page() == ()
+    assert await watched.discard([mine]) == ()
     store.down = True
     with pytest.raises(StoreUnavailable):
         await watched.find(mine.key)
     assert counts.errors == 1
     ops = [op for op, _ in counts.calls]
     assert ops == [
-        f"session_{op}" for op in ("add", "find", "touch", "remove", "remove_all", "sweep", "find")
+        f"session_{op}"
+        for op in ("add", "find", "touch", "remove", "remove_all", "sweep", "page", "discard", "find")
     ]
 
 

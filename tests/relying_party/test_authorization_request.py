@@ -93,6 +93,25 @@ async def test_what_a_route_demands_is_a_number_in_a_signed_request() -> None:
         assert issuer.objects[0]["max_age"] == 300
 
 
+@pytest.mark.parametrize(
+    ("name", "said", "carried"),
+    [
+        ("claims", '{"id_token": {"acr": {"essential": true}}}', {"id_token": {"acr": {"essential": True}}}),
+        ("authorization_details", '[{"type": "account"}]', [{"type": "account"}]),
+        ("claims", "no JSON", "no JSON"),
+        ("ui_locales", "7", "7"),
+    ],
+)
+async def test_what_is_json_in_an_address_is_no_text_in_a_signed_request(
+    name: str, said: str, carried: object
+) -> None:
+    settings = {"keys": (KEY,), "signs_requests": True, "authorization_params": ((name, said),)}
+    async with PushedIssuer() as issuer, at(issuer, **settings) as login:
+        issuer.client_keys = public_set([KEY])
+        issuer.consent(await login.party.begin(login.pending, {}))
+        assert issuer.objects[0][name] == carried
+
+
 async def test_several_resources_are_a_list_in_a_signed_request() -> None:
     resources = ("https://a.example", "https://b.example")
     settings = {"keys": (KEY,), "signs_requests": True, "resources": resources}

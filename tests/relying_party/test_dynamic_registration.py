@@ -174,7 +174,30 @@ async def test_O20_nobody_registers_where_the_metadata_does_not_hold(
     ("status", "body"),
     [(201, "<h1>Hello</h1>"), (201, "[]"), (201, '{"a":1,"a":2}'), (500, "{}"), (302, "{}")],
 )
-async def test_O20_what_is_no_answer_is_an_error(issuer: RegisteringIssuer, status: int, body: str) -> None:
+async def test_O20_O22_what_is_no_answer_is_an_error_that_tells_of_the_client_that_may_be_there(
+    issuer: RegisteringIssuer, status: int, body: str
+) -> None:
     issuer.registration_status, issuer.registration_body = status, body
-    with pytest.raises(IssuerUnavailable):
+    with pytest.raises(IssuerUnavailable, match=f"{issuer.url} may have made .* {WISHES.redirect_uri}"):
         await registered(issuer)
+
+
+async def test_O22_of_an_answer_that_is_lost_it_is_said_what_may_be_left_there(
+    issuer: RegisteringIssuer,
+) -> None:
+    issuer.registration_body = "x" * (256 * 1024 + 1)
+    with pytest.raises(IssuerUnavailable, match=r"more than .* may have made a client .*Vestibule"):
+        await registered(issuer)
+    assert len(issuer.registered) == 1
+
+
+@pytest.mark.parametrize(
+    ("status", "body"), [(400, '{"error":"invalid_redirect_uri"}'), (403, "<h1>No</h1>")]
+)
+async def test_where_the_issuer_says_no_nothing_is_left_there(
+    issuer: RegisteringIssuer, status: int, body: str
+) -> None:
+    issuer.registration_status, issuer.registration_body = status, body
+    with pytest.raises(IssuerUnavailable, match=f"answered {status}") as caught:
+        await registered(issuer)
+    assert "may have made" not in str(caught.value)

@@ -22,8 +22,9 @@ from gateway.relying_party.jwks import IssuerKeys
 from gateway.relying_party.key_discovery import KeyDiscovery
 from tests.fakes.asserted_client import AssertedClientIssuer
 from tests.fakes.client_keys import pem
+from tests.fakes.encrypting import ENCRYPTION_FAULTS, EncryptingIssuer
 from tests.fakes.introspecting import SIGNED, IntrospectingIssuer
-from tests.fakes.issuer import ABSENT
+from tests.fakes.issuer import ABSENT, Claims
 from tests.fakes.login import Hands, registration
 from tests.fakes.mutual_tls import MutualTlsIssuer
 
@@ -50,6 +51,13 @@ UNCLEAR = [
 
 class AssertedIntrospectingIssuer(IntrospectingIssuer, AssertedClientIssuer):
     """Wants an assertion with each question."""
+
+
+class EncryptingIntrospectingIssuer(IntrospectingIssuer, EncryptingIssuer):
+    """Encrypts signed answers to its client's key."""
+
+    def _signed(self, answer: Claims) -> str:
+        return self.encrypted(super()._signed(answer).encode())
 
 
 class TlsIntrospectingIssuer(IntrospectingIssuer, MutualTlsIssuer):
@@ -245,6 +253,46 @@ async def test_T01_T02_T14_where_signed_answers_were_agreed_no_other_one_is_read
         signed.issuer.signs = False
     with pytest.raises(IssuerUnavailable):
         await signed.ask(signed.issuer.opaque())
+
+
+@pytest.fixture
+async def encrypted() -> AsyncIterator[Asking]:
+    key = ClientKey(pem=pem(), use="enc")
+    async with (
+        EncryptingIntrospectingIssuer(clock=Hands()) as issuer,
+        asking(issuer, client={"keys": (key,)}, signed=True, encrypted=True) as found,
+    ):
+        issuer.signs, issuer.to, issuer.foreign = True, key, ClientKey(pem=pem("P-384"), use="enc")
+        yield found
+
+
+async def test_an_encrypted_answer_is_opened_and_then_held_as_a_signed_one(encrypted: Asking) -> None:
+    told = await encrypted.ask(encrypted.issuer.opaque(sub="ann"))
+    assert told.claims["sub"] == "ann"
+    assert encrypted.issuer.accepted == [SIGNED]
+    with pytest.raises(BearerRefused):
+        await encrypted.ask("nobody-knows-it")
+    foreign: list[Claims] = [{"aud": "another-client"}, {"iss": "https://other.example"}]
+    for encrypted.issuer.signed_claims in foreign:
+        with pytest.raises(IssuerUnavailable):
+            await encrypted.ask(encrypted.issuer.opaque())
+
+
+@pytest.mark.parametrize(
+    "fault", [*ENCRYPTION_FAULTS, "asked_alg_none", "asked_foreign_key", "asked_unsigned"]
+)
+async def test_T14_T15_T16_where_encrypted_answers_were_agreed_no_other_one_is_read(
+    encrypted: Asking, fault: str
+) -> None:
+    issuer = encrypted.issuer
+    assert isinstance(issuer, EncryptingIntrospectingIssuer)
+    if fault in ENCRYPTION_FAULTS:
+        issuer.encryption_faults = {fault}
+    else:
+        issuer.fault = fault
+    with pytest.raises(IssuerUnavailable):
+        await encrypted.ask(issuer.opaque())
+    assert encrypted.counted == ["outage"]
 
 
 @pytest.mark.parametrize(

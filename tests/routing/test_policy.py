@@ -149,6 +149,7 @@ def test_an_empty_string_as_a_rule_opens_nothing() -> None:
         ("HEAD", {"GET"}, True),
         ("HEAD", {"HEAD"}, True),
         ("GET", {"HEAD"}, False),
+        ("HEAD", {"POST"}, False),
         ("OPTIONS", {"GET"}, False),
         ("get", {"GET"}, False),
         ("BREW", {"GET", "POST"}, False),

@@ -48,3 +48,5 @@ def test_an_encoded_slash_never_leaves_what_a_wider_route_governs() -> None:
     inner = told_route("/pub", access=Access.PUBLIC, allow_in_path=ALL)
     with pytest.raises(RequestRejected):
         check("/pub%2fx", "/pub/x", {"%2f"}, root, inner)
+    with pytest.raises(RequestRejected):
+        check("/pub%2Fx", "/pub/x", {"%2f"}, root, inner)

@@ -151,3 +151,11 @@ def test_B74_routes_are_listed_most_specific_first() -> None:
 def test_contradictions_die_at_load(routes: list[Route]) -> None:
     with pytest.raises(ValueError, match=r"govern|prefix"):
         Table(routes)
+
+
+def test_the_hosts_that_are_remembered_are_bounded_and_each_is_matched_anew() -> None:
+    """A wildcard lets clients name as many hosts as they like."""
+    table = Table([route(host="*.example.com")])
+    for number in range(3000):
+        assert table.match(f"h{number}.example.com", "/").host == "*.example.com"
+        assert len(table._chains) <= 1024

@@ -44,8 +44,10 @@ def test_B064_news_of_one_drops_it_and_news_of_any_drops_all() -> None:
     cache.channels[0].drop(KEY)
     assert cache.find(KEY) is None
     cache = filled(clock)
+    cache.keep(b"named", Held(session(), seen_at=0, names=(b"ann",)), cache.ticket())
     cache.channels[0].drop_all()
     assert cache.find(KEY) is None
+    assert not cache._named
 
 
 def test_B064_news_of_what_several_share_drops_those_and_no_others() -> None:

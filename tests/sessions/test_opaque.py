@@ -4,8 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gateway.keys.keyring import KeyRing
-from gateway.sessions.opaque import OpaqueCookies, Presented, PresentedLines, token_id
-from gateway.sessions.records import unread
+from gateway.sessions.opaque import OpaqueCookies, token_id
 from tests.fakes.sessions import SECRET, SITE
 
 NEXT = b"n" * 32
@@ -45,13 +44,6 @@ def test_B052_S02_one_changed_byte_is_one_too_many(place: int, byte: int) -> Non
     if value[place] != byte:
         value[place] = byte
         assert cookies().read(bytes(value)) is None
-
-
-def test_lines_are_bounded() -> None:
-    lines = PresentedLines(most=2)
-    for line in (b"a", b"b", b"c"):
-        lines.keep(line, Presented(unread(ID)))
-    assert [lines.find(line) is not None for line in (b"a", b"b", b"c")] == [False, True, True]
 
 
 def test_S15_the_token_id_says_nothing_of_the_id() -> None:

@@ -19,3 +19,14 @@ def test_G6_the_oldest_makes_room_at_the_bound() -> None:
     assert cookies.find(b"1") is None
     assert cookies.find(b"2")
     assert cookies.find(b"3")
+
+
+def test_a_line_is_found_apart_from_the_cookie_in_it() -> None:
+    cookies = OpenedCookies()
+    opened = cookies.keep(b"v1", Node().sign_in(), pieces=1, trusted=(1.0, 2.0))
+    cookies.keep_line(b"a=b; session=v1", opened)
+    assert cookies.in_line(b"a=b; session=v1") is opened
+    assert cookies.in_line(b"v1") is None
+    assert cookies.find(b"a=b; session=v1") is None
+    assert opened.trusted.presented
+    assert opened.due.presented

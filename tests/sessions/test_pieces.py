@@ -78,6 +78,22 @@ def test_B125_S04_a_doubled_piece_joins_to_nothing(doubled: str, value: str | No
     assert HOST.wholes(HOST.shown(jar.headers())) == []
 
 
+@pytest.mark.parametrize("first", [b"1.x", b"4.x", b"x.x", b"2x", b"2", b"3", b"", b".2"])
+def test_F10_what_begins_with_no_count_is_whole(first: bytes) -> None:
+    (whole,) = HOST.wholes([(b"__Host-session", first), (b"__Host-session.1", b"y")])
+    assert (whole.pieces, whole.value) == (1, first)
+
+
+def test_B053_a_cut_value_is_joined_beside_one_that_is_whole_and_one_of_another_name() -> None:
+    shown = [
+        (b"__Host-session", b"whole"),
+        (b"__Host-session", b"2.be"),
+        (b"__Host-session.1", b"gun"),
+        (b"session", b"2.other"),
+    ]
+    assert [whole.sealed for whole in HOST.wholes(shown)] == ["whole", "begun"]
+
+
 @pytest.mark.parametrize("order", [*permutations(range(3))])
 def test_S03_the_order_in_which_cookies_are_sent_does_not_matter(order: tuple[int, ...]) -> None:
     jar = jar_with(3 * ROOM - 2)
@@ -125,12 +141,14 @@ def test_B53_a_piece_to_keep_that_came_twice_is_cleared_under_the_other_domains_
     assert [b"Domain=example.com" in line for line in lines] == [False, False]
     assert len(lines) == 2
     assert any(b"Domain=gw.example.com" in line for line in lines)
+    assert DOMAIN.cleared([(b"__Secure-session", b"a")], kept=1) == []
 
 
 def test_B39_prefixed_names_are_cleared_as_the_browser_demands() -> None:
     lines = PLAIN.cleared([(b"__Host-session", b"x"), (b"session", b"y")], kept=0)
     assert lines[0] == b"__Host-session=; Path=/; Max-Age=0; Secure; HttpOnly; SameSite=Lax"
     assert lines[1] == b"session=; Path=/; Max-Age=0; HttpOnly; SameSite=Lax"
+    assert all(b"; Secure" in line for line in HOST.cleared([(b"session", b"y")], kept=0))
 
 
 @pytest.mark.parametrize("hostname", ["127.0.0.1", "[::1]", "localhost", ""])

@@ -140,16 +140,21 @@ async def test_B094_a_clock_that_is_wrong_removes_nothing() -> None:
     assert await node.request()
 
 
-async def test_B103_a_sweep_tells_each_session_and_why() -> None:
-    node = StatefulNode(policy=IDLE)
-    await node.sign_in()
-    node.clock.advance(601)
-    await node.sign_in()
-    await node.sessions.sweep()
-    assert [event.reason for event in node.events if event.name == "session.swept"] == ["idle"]
-    node.clock.advance(POLICY.max_age)
-    await node.sessions.sweep()
-    assert [event.reason for event in node.events if event.name == "session.swept"] == ["idle", "absolute"]
+async def test_whoever_found_a_session_ended_does_not_remove_what_goes_on_under_the_new_epoch() -> None:
+    node = StatefulNode()
+    session = await node.sign_in()
+    held = node.store.standing
+    node.store.standing = replace(held, epoch=9) if held else None
+    node.store.gate.clear()
+    asked = asyncio.ensure_future(node.request())
+    await node.store.asked.wait()
+    key = session_key(session.id)
+    node.store.records[key] = anew = replace(node.store.records[key], sealed="kept anew")
+    node.store.gate.set()
+    with pytest.raises(SessionRejected, match="epoch"):
+        await asked
+    assert node.store.records == {key: anew}
+    assert node.book.forgotten == []
 
 
 @pytest.mark.parametrize("down", [False, True])

@@ -21,8 +21,9 @@ class Written:
 async def test_S27_a_session_is_written_once_in_so_many_seconds() -> None:
     written = Written()
     touches = Touches(written.write, every=60)
-    for now in (1000, 1059, 1060, 1061, 1119, 1120):
-        touches.note(b"k", seen_at=1000, now=now)
+    moments = (1000, 1059, 1060, 1061, 1119, 1120)
+    noted = [touches.note(b"k", seen_at=1000, now=now) for now in moments]
+    assert noted == [False, False, True, False, False, True]
     await touches.close()
     assert written.batches == [{b"k": 1120}]
     assert touches.noted(b"k") == 1120
@@ -36,9 +37,21 @@ async def test_what_comes_during_the_pause_goes_together() -> None:
     written.came.clear()
     for key in (b"b", b"c"):
         touches.note(key, seen_at=0, now=1000)
+        await asyncio.sleep(0)
     await written.came.wait()
     await touches.close()
     assert written.batches == [{b"a": 1000}, {b"b": 1000, b"c": 1000}]
+
+
+async def test_an_end_waits_for_no_pause_and_leaves_nothing_behind() -> None:
+    written = Written()
+    touches = Touches(written.write, every=60, pause=3600)
+    touches.note(b"a", seen_at=0, now=1000)
+    await written.came.wait()
+    touches.note(b"b", seen_at=0, now=1000)
+    await touches.close()
+    assert written.batches == [{b"a": 1000}, {b"b": 1000}]
+    assert asyncio.all_tasks() == {asyncio.current_task()}
 
 
 async def test_a_write_that_failed_is_due_again() -> None:
@@ -56,7 +69,7 @@ async def test_a_write_that_failed_is_due_again() -> None:
 
 async def test_what_is_remembered_is_bounded() -> None:
     touches = Touches(Written().write, every=60, most=2)
-    for key in (b"a", b"b", b"c"):
-        touches.note(key, seen_at=0, now=1000)
+    for key, now in ((b"b", 1000), (b"a", 1000), (b"b", 1060), (b"c", 1060)):
+        touches.note(key, seen_at=0, now=now)
     await touches.close()
-    assert [touches.noted(key) for key in (b"a", b"b", b"c")] == [0, 1000, 1000]
+    assert [touches.noted(key) for key in (b"a", b"b", b"c")] == [0, 1060, 1060]

@@ -13,6 +13,8 @@ from gateway.settings.addresses import (
     Listen,
     PublicUrl,
     UpstreamUrl,
+    _host_pattern,
+    _issuer_url,
     is_loopback,
     listen_address,
     url,
@@ -181,3 +183,18 @@ def test_any_text_is_taken_apart_into_its_own_canonical_origin_or_refused(text: 
     again = url(found.origin)
     assert (again.scheme, again.host, again.port, again.rest) == (found.scheme, found.host, found.port, "")
     assert again.origin == found.origin
+
+
+def test_an_issuer_is_not_where_its_discovery_document_lies() -> None:
+    with pytest.raises(Refused) as caught:
+        _issuer_url("https://a.example/realms/x/.well-known/openid-configuration")
+    assert caught.value.suggestion == 'write "https://a.example/realms/x"'
+
+
+@pytest.mark.parametrize(
+    ("written", "suggestion"), [("*", "leave it out"), ("https://a.example", "wiki"), ("a.example/x", "wiki")]
+)
+def test_a_host_that_is_none_is_told_what_to_write(written: str, suggestion: str) -> None:
+    with pytest.raises(Refused) as caught:
+        _host_pattern(written)
+    assert suggestion in caught.value.suggestion

@@ -5,7 +5,10 @@ import pytest
 from tests.fakes.configuration import SECRET, SOUND, loaded
 
 QUIET = SOUND.replace(f'"{SECRET}"', '{ env = "A" }').replace('"not-so-secret"', '{ env = "A" }')
-BEARER = 'bearer = { issuer = "https://login.example.com", audience = "https://api.example.com" }\n'
+BEARER = (
+    'bearer = { issuer = "https://login.example.com", audience = "https://api.example.com", '
+    'claims = { a = "a" } }\n'
+)
 ALL = 'bearer = { issuer = "https://login.example.com", introspection = { tokens = "all" } }\n'
 
 

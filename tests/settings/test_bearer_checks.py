@@ -43,6 +43,7 @@ def test_personal_tokens_know_no_groups_to_refuse_by(tmp_path: Path) -> None:
     assert list(faults_by_key(tmp_path, SOUND + keys + 'access = "public"\n')) == [
         "routes[0].personal_tokens"
     ]
+    keeping = SOUND.replace("[[routes]]", 'claims = { a = "a" }\n[[routes]]')
     for rule in ('groups = ["a"]', 'claims = { a = "b" }'):
-        faults = faults_by_key(tmp_path, f"{SOUND}{keys}deny = {{ {rule} }}\n")
+        faults = faults_by_key(tmp_path, f"{keeping}{keys}deny = {{ {rule} }}\n")
         assert list(faults) == ["routes[0].personal_tokens"]

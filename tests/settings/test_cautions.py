@@ -110,3 +110,16 @@ def test_a_redis_that_is_spoken_to_in_the_open_is_told(tmp_path: Path, url: str,
 def test_a_redis_of_rate_limits_in_the_open_is_told(tmp_path: Path, url: str, told: int) -> None:
     limit = 'rate_limit = { requests = 1, per = "1m", store = "redis" }\n'
     assert len(warnings(tmp_path, f'{QUIET}{limit}[redis]\nurl = "{url}"\n')) == told
+
+
+def test_an_upstream_and_a_redis_that_nothing_leads_to_are_told(tmp_path: Path) -> None:
+    unused = QUIET + '[upstreams.wiki]\nurls = ["http://10.0.0.1"]\n'
+    assert warnings(tmp_path, unused) == ["upstreams.wiki has no effect: no route leads to it"]
+    assert warnings(tmp_path, unused.replace("http://127.0.0.1:3000", "wiki")) == []
+    redis = f'{QUIET}rate_limit = {{ requests = 1, per = "1s", store = "memory" }}\n[redis]\nurl = "redis://[::1]:6379/0"\n'
+    (found,) = warnings(tmp_path, redis)
+    assert found.startswith("[redis] has no effect")
+    assert warnings(tmp_path, redis.replace("memory", "redis")) == []
+    kept = '[session]\nstore = "redis"\n'
+    assert warnings(tmp_path, f'{redis}{kept}strategy = "stateful"\n') == []
+    assert found in warnings(tmp_path, redis + kept)

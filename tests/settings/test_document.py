@@ -78,3 +78,21 @@ def test_any_bytes_are_a_document_or_unreadable(
         read(path)
     except SettingsUnreadable as error:
         assert len(error.faults) == 1  # noqa: PT017 - either outcome is fine
+
+
+@pytest.mark.parametrize(
+    ("content", "message", "suggestion"),
+    [
+        (b"\xef\xbb\xbfa = 1\n", "byte order mark", "without BOM"),
+        ("a = 1\n".encode("utf-16"), "not UTF-8", "save it as UTF-8"),
+        (b"# caf\xe9\n", "not UTF-8", "save it as UTF-8"),
+    ],
+)
+def test_what_another_editor_saved_is_told_by_its_encoding(
+    tmp_path: Path, content: bytes, message: str, suggestion: str
+) -> None:
+    path = tmp_path / "gateway.toml"
+    path.write_bytes(content)
+    fault = unreadable(path)
+    assert message in fault.message
+    assert suggestion in fault.suggestion

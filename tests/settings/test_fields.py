@@ -80,3 +80,23 @@ def test_a_taken_header_is_refused_in_every_spelling_that_folds_to_it(name: str,
 def test_any_text_is_taken_or_refused_by_every_field(text: str) -> None:
     for kind, _, _ in CASES:
         assert takes(kind, text) in (True, False)
+
+
+@pytest.mark.parametrize(
+    ("pattern", "plain"),
+    [
+        ("/app/*", "/app"),
+        ("/app/.*", "/app"),
+        ("^/app", "/app"),
+        ("/v1.0/users/{id}", "/v1.0/users"),
+        ("/(a|b)", "/"),
+        ("*", "/"),
+        ("/a/<id>", "/a"),
+    ],
+)
+def test_a_pattern_is_no_path_of_a_route(pattern: str, plain: str) -> None:
+    """Taken as it is, it would govern nothing, and a rule of the route bind nobody."""
+    with pytest.raises(ValidationError) as caught:
+        TypeAdapter(fields.RoutePath).validate_python(pattern)
+    refusal = caught.value.errors()[0]["ctx"]["error"]
+    assert refusal.suggestion == f'such as "{plain}"'

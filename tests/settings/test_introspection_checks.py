@@ -66,12 +66,37 @@ def test_a_client_proves_who_it_is_in_one_way(tmp_path: Path) -> None:
     assert list(faults) == ["routes[1].bearer[0].introspection.client_id"]
 
 
-def test_answers_are_not_encrypted_so_a_key_for_that_opens_nothing(tmp_path: Path) -> None:
+@pytest.fixture
+def keys(tmp_path: Path) -> str:
+    """Return `keys` of which one signs and one opens."""
     key = tmp_path / "key.pem"
     key.write_text("-----BEGIN PRIVATE KEY-----\n")
     key.chmod(0o600)
-    keys = 'keys = [{ key = { file = "key.pem" } }, { key = { file = "key.pem" }, use = "enc" }]'
-    faults = faults_by_key(
-        tmp_path, SOUND + bearer(asked(f'client_id = "api", client_auth = "private_key_jwt", {keys}'))
-    )
-    assert list(faults) == ["routes[0].bearer[0].introspection.keys[1].use"]
+    return 'keys = [{ key = { file = "key.pem" } }, { key = { file = "key.pem" }, use = "enc" }]'
+
+
+@pytest.mark.parametrize("form", ["", 'format = "signed", '])
+def test_where_answers_are_not_encrypted_a_key_for_that_opens_nothing(
+    tmp_path: Path, keys: str, form: str
+) -> None:
+    by_key = f'{form}client_id = "api", client_auth = "private_key_jwt", {keys}'
+    faults = faults_by_key(tmp_path, SOUND + bearer(asked(by_key)))
+    assert list(faults) == ["routes[0].bearer[0].introspection.keys"]
+
+
+def test_encrypted_answers_need_a_key_and_a_cipher_that_open_them(tmp_path: Path, keys: str) -> None:
+    place = "routes[0].bearer[0].introspection"
+    by_key = f'format = "encrypted", client_id = "api", client_auth = "private_key_jwt", {keys}'
+    assert faults_by_key(tmp_path, SOUND + bearer(asked(by_key))) == {}
+    no_cipher = f"{by_key}, content_encryption = []"
+    assert list(faults_by_key(tmp_path, SOUND + bearer(asked(no_cipher)))) == [f"{place}.content_encryption"]
+    no_key = f'format = "encrypted", {CLIENT}'
+    assert list(faults_by_key(tmp_path, SOUND + bearer(asked(no_key)))) == [f"{place}.keys"]
+
+
+def test_a_provider_s_own_key_opens_answers_where_it_has_one(tmp_path: Path, keys: str) -> None:
+    text = bearer(asked('format = "encrypted"'))
+    [key] = faults_by_key(tmp_path, SOUND + text)
+    assert key == "routes[0].bearer[0].introspection.format"
+    opens = f"{PROVIDER}encrypted_id_tokens = true\nkeys = [{keys[keys.index(', {') + 2 :]}\n"
+    assert faults_by_key(tmp_path, TOP + opens + ROUTE + text) == {}

@@ -1,10 +1,18 @@
 from contextlib import suppress
+from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.settings.quantities import duration, lifetime, lifetime_or_off, size, size_or_off
+from gateway.settings.quantities import (
+    duration,
+    duration_or_off,
+    lifetime,
+    lifetime_or_off,
+    size,
+    size_or_off,
+)
 from gateway.settings.refusal import Refused
 
 
@@ -81,3 +89,11 @@ def test_a_lifetime_is_whole_seconds(written: str) -> None:
     with pytest.raises(Refused):
         lifetime(written)
     assert lifetime("1000ms") == 1
+
+
+@pytest.mark.parametrize("read", [duration_or_off, lifetime_or_off, size_or_off])
+def test_off_is_told_where_it_is_allowed(read: Any) -> None:
+    for written in ("never", -1):
+        with pytest.raises(Refused) as caught:
+            read(written)
+        assert caught.value.suggestion.endswith('or "off"')

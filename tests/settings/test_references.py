@@ -173,3 +173,18 @@ def test_where_each_part_of_a_ring_comes_from_is_told(tmp_path: Path) -> None:
     ]
     assert [each.file for each in found] == [tmp_path / "key", None, None]
     assert [each.key for each in sources({"file": "key"}, here)] == ["secret"]
+
+
+def test_the_name_of_a_place_is_not_taken_for_the_secret_that_lies_there(tmp_path: Path) -> None:
+    private(tmp_path / "a-file-name-of-more-than-32-bytes.key", b"x")
+    here = around(tmp_path)
+    for name in (
+        "a-file-name-of-more-than-32-bytes.key",
+        f"{tmp_path}/a-file-name-of-more-than-32-bytes.key",
+    ):
+        with pytest.raises(Refused, match="name of a file"):
+            resolve(name, here)
+    with pytest.raises(Refused, match="name of a variable"):
+        resolve("${GATEWAY_SECRET_OF_MORE_THAN_32_BYTES}", here)
+    for literal in ("no/such.file", "/8f+kd/2", "a.b", "$x", "a\0/b", "${a}b", "x/" * 3000):
+        assert resolve(literal, here) == literal.encode()

@@ -41,7 +41,8 @@ def test_a_rule_without_values_is_refused_since_it_would_bind_nobody(tmp_path: P
 
 
 def test_a_claim_may_have_one_value_or_several(tmp_path: Path) -> None:
-    claims = route(tmp_path, 'claims = { a = "x", b = ["y", "z"] }').claims
+    keeps = 'bearer = { issuer = "https://login.example.com", audience = "x", claims = { a = "a", b = "b" } }'
+    claims = route(tmp_path, f'{keeps}\nclaims = {{ a = "x", b = ["y", "z"] }}').claims
     assert claims == {"a": ("x",), "b": ("y", "z")}
     assert "is empty" in faults_by_key(tmp_path, f"{SOUND}claims = {{}}\n")["routes[0].claims"]
 

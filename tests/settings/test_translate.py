@@ -84,3 +84,25 @@ def test_mending_leaves_what_was_written_as_it_was(raw: dict[str, Any]) -> None:
     before = repr(raw)
     mended(raw, found(raw))
     assert repr(raw) == before
+
+
+def test_a_name_made_of_a_broken_id_is_no_fault_of_its_own() -> None:
+    broken = found({**SOUND, "providers": [{"id": "No Slug", "issuer": "https://a.example"}]})
+    assert [each.path for each in broken] == [("providers", 0, "id")]
+
+
+@pytest.mark.parametrize(
+    ("keys", "suggestion"),
+    [
+        ({"providers": {"id": "a"}}, "write [[providers]]"),
+        ({"session": [{}]}, "write [session]"),
+        ({"routes": [{"upstream": "http://10.0.0.1", "methods": "GET"}]}, 'methods = ["GET", "POST"]'),
+        ({"routes": [{"upstream": "http://10.0.0.1", "rate_limit": 5}]}, "rate_limit = { requests = 100"),
+        ({"trusted_proxies": "10.0.0.0/8"}, '["…", "…"]'),
+        ({"routes": [{"upstream": "http://10.0.0.1", "listen": "x:1"}]}, "it belongs to the top of the file"),
+        ({"providers": [{"id": "a", "secret": "x"}]}, "did you mean client_secret? secret itself belongs"),
+        ({"providers": [{"id": "a", "tls": {}, "session": {}}]}, "known here"),
+    ],
+)
+def test_how_a_key_is_written_is_told(keys: dict[str, Any], suggestion: str) -> None:
+    assert any(suggestion in each.suggestion for each in found({**SOUND, **keys}))

@@ -59,3 +59,13 @@ async def test_a_node_that_is_no_cluster_is_an_outage(needs: Callable[[str], str
             await redis.ping()
         await redis.close()
         assert await asked_at(alone.port, "PING")
+
+
+async def test_who_is_closed_connects_to_no_node_that_is_new(monkeypatch: pytest.MonkeyPatch) -> None:
+    redis = cluster(*shared_cluster().servers)
+    await redis.ping()
+    await redis.close()
+    monkeypatch.setattr(redis, "_holders", frozenset({Place("127.0.0.1", free_port())}))
+    for verb in (redis.servers, redis.ping):
+        with pytest.raises(StoreUnavailable, match="closed"):
+            await verb()

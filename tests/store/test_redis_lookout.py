@@ -103,3 +103,17 @@ def test_whatever_is_told_of_a_place_is_one_or_an_outage(host: object, port: obj
 
 def test_a_place_is_understood() -> None:
     assert place_of(b"10.0.0.1", b"6379") == place_of(b"10.0.0.1", 6379) == Place("10.0.0.1", 6379)
+
+
+async def test_who_is_closed_looks_no_more() -> None:
+    looks = 0
+
+    async def look() -> None:
+        nonlocal looks
+        looks += 1
+
+    lookout = Lookout(look, monotonic=FakeClock())
+    await lookout.close()
+    lookout.doubt()
+    await lookout.first()
+    assert looks == 0

@@ -1,10 +1,12 @@
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from gateway.errors import StoreUnavailable
 from gateway.model.session import session_key
+from gateway.store import sessions
 from gateway.store.database import Database
 from tests.fakes.databases import locked, opened
 from tests.fakes.records import NOW, record
@@ -64,6 +66,35 @@ async def test_B103_a_sweep_takes_what_is_over_and_returns_it(database: Database
     gone = await database.sessions.sweep(now=NOW, begun_before=NOW - 500, seen_before=NOW - 99)
     assert {each.key for each in gone} == {session_key(name) for name in ("over", "old", "idle")}
     assert await database.sessions.sweep(now=NOW, begun_before=NOW - 500, seen_before=None) == ()
+
+
+async def test_pages_hold_each_session_once_and_begin_anew(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sessions, "PAGE", 2)
+    assert await database.sessions.page() is None
+    ann = await user_in(database)
+    kept = [record(name, ann) for name in ("one", "two", "three", "four", "five")]
+    for each in kept:
+        await database.sessions.add(each)
+    for _ in range(2):
+        pages = []
+        while (page := await database.sessions.page()) is not None:
+            pages.append(page)
+        assert list(map(len, pages)) == [2, 2, 1]
+        assert {each.key: each for page in pages for each in page} == {each.key: each for each in kept}
+
+
+async def test_only_what_is_as_it_was_read_is_discarded(database: Database) -> None:
+    ann = await user_in(database)
+    read = [record(name, ann) for name in ("one", "two", "gone")]
+    for each in read[:2]:
+        await database.sessions.add(each)
+    await database.sessions.touch({read[0].key: NOW + 60})
+    await database.sessions.add(replace(read[1], sealed="kept anew"))
+    assert await database.sessions.discard(read) == (read[0],)
+    kept = [await database.sessions.find(each.key) is not None for each in read]
+    assert kept == [False, True, False]
 
 
 async def test_B112_a_user_who_goes_takes_their_sessions_along(database: Database) -> None:

@@ -11,9 +11,9 @@ from gateway.errors import UpstreamBroken, UpstreamTimeout, UpstreamUnreachable
 from gateway.model.upstream import Balance, Health, Limits, Timeouts, Upstream
 from gateway.model.upstream import Member as Place
 from gateway.upstream.answer_head import AnswerHeads
-from gateway.upstream.headers import Outbound
 from gateway.upstream.health import FAILURES, LEFT_OUT
 from gateway.upstream.members import Members
+from gateway.upstream.outbound import Outbound
 from gateway.upstream.reserved import Reserved
 from tests.fakes.dressing import asking
 from tests.fakes.members import Heard, Monotonic

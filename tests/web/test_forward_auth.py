@@ -10,7 +10,7 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
-from gateway.pipeline import Pipeline
+from gateway.admission import Admission
 from tests.fakes.bearers import access_token
 from tests.fakes.browser import Browser
 from tests.fakes.clock import FakeClock
@@ -375,7 +375,7 @@ async def test_B060_whatever_nobody_foresaw_is_never_200(
 
     async with asked(tmp_path) as at:
         cookie = await at.cookie()
-        monkeypatch.setattr(Pipeline, "authorize", broken)
+        monkeypatch.setattr(Admission, "authorize", broken)
         for manner in (BY_STATUS, BY_REDIRECT):
             answer = await at.ask("/open", cookie, manner=manner)
             assert answer.status == 500

@@ -56,14 +56,49 @@ async def test_a_form_that_the_page_does_not_have_is_400(tmp_path: Path, fields:
         assert (await sent(at, alice, HERE, **{**GOOD, **fields})).status == 400  # type: ignore[attr-defined]
 
 
-async def test_an_old_login_is_asked_for_again_and_a_form_from_elsewhere_refused(tmp_path: Path) -> None:
+async def test_a_form_from_elsewhere_is_refused(tmp_path: Path) -> None:
     async with scene(tmp_path, tables=TABLE) as at:
         alice = await at.signed_in("alice")
         forged = await alice.submit(at.url + HERE, GOOD, follow=False)
         assert forged.status == 403
+
+
+async def test_with_an_old_login_a_token_is_made_after_another_one_that_asks_who_they_are(
+    tmp_path: Path,
+) -> None:
+    async with scene(tmp_path, tables=TABLE) as at:
+        alice = await at.signed_in("alice")
+        assert "sign in once more" not in (await alice.fetch(at.url + HERE)).text
+        at.clock.advance(400)
+        page = await alice.fetch(at.url + HERE)
+        assert (page.status, "sign in once more" in page.text) == (200, True)
+        assert b"form-action 'self' https:" in page.answer.values("content-security-policy")[0]
+        answer = await sent(at, alice, HERE, **GOOD)
+        location = answer.location  # type: ignore[attr-defined]
+        assert location.startswith(at.issuer.url)
+        assert "prompt=login" in location
+        back = await alice.navigate(at.issuer.consent(location))
+        assert (back.url, "sign in once more" in back.text) == (at.url + HERE, False)
+
+
+async def test_an_issuer_that_remembers_people_leads_nobody_round_in_circles(tmp_path: Path) -> None:
+    async with scene(tmp_path, tables=TABLE) as at:
+        at.issuer.claims = {"auth_time": int(at.clock()) - 3600}
+        alice = await at.signed_in("alice")
+        page = await alice.navigate(at.url + HERE, follow=False)
+        assert (page.status, "sign in once more" in page.text) == (200, True)
+
+
+async def test_a_login_for_a_token_lasts_no_longer_than_the_one_before(tmp_path: Path) -> None:
+    async with scene(tmp_path, tables=TABLE) as at:
+        alice = at.gate.browser()
+        start = await alice.navigate(f"{at.ours}/signin?return_to=/&remember=false", follow=False)
+        await alice.navigate(at.issuer.consent(start.location))
         at.clock.advance(400)
         answer = await sent(at, alice, HERE, **GOOD)
-        assert (answer.status, "/signin" in answer.location) == (303, True)  # type: ignore[attr-defined]
+        back = await alice.navigate(at.issuer.consent(answer.location), follow=False)  # type: ignore[attr-defined]
+        [line] = [each for each in back.set_cookies if each.startswith("__Host-session=")]
+        assert "max-age" not in line.lower()
 
 
 async def test_without_a_route_that_takes_any_there_is_no_page(tmp_path: Path) -> None:

@@ -1,0 +1,62 @@
+from pathlib import Path
+
+import pytest
+
+from tests.fakes.configuration import PROVIDER, ROUTE, SOUND, TOP, faults_by_key
+
+KEEPING = TOP + PROVIDER + 'claims = { department = "department" }\n' + ROUTE
+PASSWORDS = TOP + '[[providers]]\nid = "us"\ntype = "password"\n' + ROUTE
+BEARER = 'bearer = { issuer = "https://login.example.com", audience = "x", claims = { floor = "floor" } }\n'
+
+
+@pytest.mark.parametrize(("rule", "at"), [("", "claims"), ("deny.", "deny.claims")])
+def test_a_rule_asks_for_no_claim_that_nobody_can_have(tmp_path: Path, rule: str, at: str) -> None:
+    def found(text: str, name: str) -> dict[str, str]:
+        return faults_by_key(tmp_path, f'{text}{rule}claims.{name} = "x"\n')
+
+    [(key, told)] = found(SOUND, "department").items()
+    assert key == f"routes[0].{at}.department"
+    assert 'claims = { department = "department" } in [[providers]]' in told
+    assert found(KEEPING, "department") == {}
+    [told] = found(KEEPING, "departement").values()
+    assert "did you mean department?" in told
+    assert list(found(SOUND + BEARER, "floor")) == []
+    assert list(found(PASSWORDS, "department")) == [f"routes[0].{at}.department"]
+
+
+@pytest.mark.parametrize(
+    ("name", "suggestion"), [("groups", "the key groups"), ("email", "the key emails"), ("name", "no rule")]
+)
+def test_fields_of_an_identity_are_no_claims_that_a_rule_could_hit(
+    tmp_path: Path, name: str, suggestion: str
+) -> None:
+    [(key, told)] = faults_by_key(tmp_path, f'{SOUND}deny = {{ claims = {{ {name} = "x" }} }}\n').items()
+    assert key == f"routes[0].deny.claims.{name}"
+    assert suggestion in told
+
+
+def test_what_only_one_routes_tokens_hold_no_other_route_can_ask_for(tmp_path: Path) -> None:
+    other = f'{ROUTE}path = "/b"\nclaims = {{ floor = "3" }}\n'
+    assert list(faults_by_key(tmp_path, SOUND + BEARER + other)) == ["routes[1].claims.floor"]
+
+
+@pytest.mark.parametrize("rule", ['groups = ["a"]', 'deny = { groups = ["a"] }'])
+def test_nobody_is_in_a_group_where_there_is_no_issuer(tmp_path: Path, rule: str) -> None:
+    key = f"routes[0].{'deny.' if rule.startswith('deny') else ''}groups"
+    assert list(faults_by_key(tmp_path, f"{PASSWORDS}{rule}\n")) == [key]
+    assert faults_by_key(tmp_path, f"{PASSWORDS}{BEARER}{rule}\n") == {}
+    assert faults_by_key(tmp_path, f"{SOUND}{rule}\n") == {}
+
+
+@pytest.mark.parametrize(
+    ("table", "key"),
+    [
+        ("[identity]\n", "identity"),
+        ('[upstreams.wiki]\nurls = ["http://10.0.0.1"]\nidentity.', "upstreams.wiki.identity"),
+        ("identity.", "routes[0].identity"),
+    ],
+)
+def test_a_header_asks_for_no_claim_that_nobody_can_have(tmp_path: Path, table: str, key: str) -> None:
+    header = 'headers = { X-Department = "claims.department" }\n'
+    assert list(faults_by_key(tmp_path, SOUND + table + header)) == [f"{key}.headers.X-Department"]
+    assert faults_by_key(tmp_path, KEEPING + table + header) == {}
