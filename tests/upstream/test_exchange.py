@@ -406,6 +406,19 @@ async def test_H43_a_get_with_a_body_or_with_a_byte_answered_is_never_repeated()
         await pool.close()
 
 
+async def test_H43_a_kept_connection_that_stays_silent_is_not_found_dead() -> None:
+    async with RecordingUpstream() as up:
+        pool = pool_to(up, timeouts=Timeouts(first_byte=0.05))
+        async with pool.send(asking()) as answer:
+            assert answer.whole() == b"hello"
+        up.fault = "silent"
+        with pytest.raises(UpstreamTimeout):
+            async with pool.send(asking()):
+                pass
+        assert (len(up.requests), up.connections) == (2, 1)
+        await pool.close()
+
+
 async def test_a_new_connection_that_dies_is_not_tried_again() -> None:
     async with RecordingUpstream() as up:
         up.fault = "no answer"

@@ -13,7 +13,7 @@ from gateway.model.upstream import Limits, Timeouts, Trust
 from gateway.upstream import names
 from gateway.upstream.answer_head import AnswerHeads
 from gateway.upstream.exchange import Exchange
-from gateway.upstream.headers import Outbound
+from gateway.upstream.outbound import Outbound
 from gateway.upstream.pool import Pool
 from gateway.upstream.reserved import Reserved
 from gateway.upstream.wire import Owner
