@@ -84,6 +84,7 @@ async def test_U25_one_that_idles_is_over_with_the_time_since_its_address_was_fo
         assert not connection.closed
         async with asyncio.timeout(20):
             await owner.lost.wait()
+        assert connection.failure is None  # nobody failed
 
 
 async def test_U25_one_whose_address_is_old_carries_one_answer_and_no_more(
