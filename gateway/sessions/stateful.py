@@ -203,11 +203,8 @@ class Stateful:
     async def end(self, session: Session) -> None:
         """End *session*: here at once, in the store now or, where that raises StoreUnavailable, later."""
         key = session_key(session.id)
-        self._cache.drop(key)
-        try:
-            await self._endings.record(session.id, until=int(self._clock()) + self._policy.max_age)
-        finally:
-            self._cache.drop(key)  # what was read meanwhile
+        self._cache.drop(key)  # what is being read at this moment is known to have ended from here on
+        await self._endings.record(session.id, until=int(self._clock()) + self._policy.max_age)
         self._tell("session.ended", user_id=session.identity.user_id, public=public_name(key))
 
     async def end_all(self, session: Session) -> None:

@@ -6,7 +6,7 @@ import pytest
 from gateway.errors import SessionRejected, StoreUnavailable
 from gateway.model.session import session_key
 from gateway.sessions.cookies import cookie_lines
-from gateway.sessions.strategy import public_id
+from gateway.sessions.strategy import Loaded, public_id
 from tests.fakes.session_store import StatefulNode
 from tests.fakes.sessions import ALICE, POLICY
 
@@ -138,6 +138,24 @@ async def test_B094_a_clock_that_is_wrong_removes_nothing() -> None:
         await node.request()
     node.clock.advance(3600)
     assert await node.request()
+
+
+async def test_B110_a_line_that_was_read_is_warm_until_its_session_ends_here() -> None:
+    node = StatefulNode(pushed=True)
+    node.prove()
+    session = await node.sign_in()
+    lines = cookie_lines(node.browser.headers())
+    assert node.sessions.warm([]) == Loaded()
+    assert node.sessions.warm(lines) is None, "never read"
+    await node.request()
+    node.load()
+    warm = node.sessions.warm(lines)
+    assert warm is not None
+    assert (warm.session, warm.due, warm.presented) == (session, False, True)
+    assert node.sessions.warm([*lines, b"other=1"]) is None, "two lines are read with care"
+    node.endings.note(session.id, until=2**40)
+    assert node.sessions.warm(lines) is None
+    assert node.load().rejected == "revoked"
 
 
 async def test_whoever_found_a_session_ended_does_not_remove_what_goes_on_under_the_new_epoch() -> None:
