@@ -40,9 +40,6 @@ from gateway.sessions.sweep import Sweep
 from gateway.sessions.touches import Touches
 from gateway.sessions.verdicts import as_read, identity_of, refusal
 
-SWEEP_EVERY = 300.0
-"""Seconds between two sweeps of sessions that ended unseen."""
-
 _ABSENT = Loaded()
 
 
@@ -101,7 +98,7 @@ class Stateful:
 
     def start(self) -> None:
         """Sweep from now on, until `close`."""
-        self._sweeping = asyncio.get_running_loop().create_task(self._sweep_for_ever())
+        self._sweeping = asyncio.get_running_loop().create_task(self._sweep.run())
 
     def load(self, headers: RawHeaders) -> Loaded:
         """Return what the cookies present; trusted where the cache holds it, else due to be asked for."""
@@ -252,12 +249,6 @@ class Stateful:
             self._sweeping.cancel()
             await asyncio.wait([self._sweeping])
         await self._touches.close()
-
-    async def _sweep_for_ever(self) -> None:
-        while True:
-            with suppress(StoreUnavailable):
-                await self.sweep()
-            await asyncio.sleep(SWEEP_EVERY)
 
     def _load_shown(self, shown: Shown, lines: list[bytes]) -> Loaded:
         if not self._cookie.is_in(shown):

@@ -140,6 +140,18 @@ async def test_B094_a_clock_that_is_wrong_removes_nothing() -> None:
     assert await node.request()
 
 
+async def test_B102_what_is_held_in_process_is_asked_for_where_its_use_is_to_be_written() -> None:
+    node = StatefulNode(policy=IDLE, pushed=True)
+    session = await node.sign_in()
+    for seconds, asked in ((0, 1), (59, 1), (1, 2)):
+        node.clock.advance(seconds)
+        node.prove()
+        await node.request()
+        assert node.store.calls["find"] == asked
+    await node.close()
+    assert node.store.records[session_key(session.id)].seen_at == int(node.clock())
+
+
 async def test_B110_a_line_that_was_read_is_warm_until_its_session_ends_here() -> None:
     node = StatefulNode(pushed=True)
     node.prove()
