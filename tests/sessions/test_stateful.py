@@ -152,6 +152,51 @@ async def test_B102_what_is_held_in_process_is_asked_for_where_its_use_is_to_be_
     assert node.store.records[session_key(session.id)].seen_at == int(node.clock())
 
 
+async def test_B066_no_request_uses_the_answer_to_a_question_sent_before_it_came() -> None:
+    node = StatefulNode()
+    await node.sign_in()
+    node.store.gate.clear()
+    first = asyncio.ensure_future(node.request())
+    await node.store.asked.wait()
+    second = asyncio.ensure_future(node.request())
+    await asyncio.sleep(0)
+    node.store.gate.set()
+    await asyncio.gather(first, second)
+    assert node.store.calls["find"] == 2
+
+
+async def test_staying_connected_is_no_use_of_a_session() -> None:
+    node = StatefulNode(policy=IDLE)
+    session = await node.sign_in()
+    node.clock.advance(60)
+    await node.sessions.recheck(session, asks_for_roles=False)
+    await node.sessions.confirm(session)
+    await node.close()
+    assert node.sightings == []
+    assert node.store.records[session_key(session.id)].seen_at == session.issued_at
+
+
+async def test_B144_a_session_s_life_is_told_and_what_does_not_hold_is_counted() -> None:
+    node = StatefulNode()
+    session = await node.sign_in()
+    await node.sessions.reissue(session, ALICE)
+    await node.sessions.end(session)
+    assert node.load().rejected == "revoked"
+    with pytest.raises(SessionRejected, match="revoked"):
+        await node.sessions.confirm(session)
+    told = [(event.name, event.outcome, event.reason) for event in node.events]
+    refused = ("session.rejected", "refused", "revoked")
+    assert told == [
+        ("session.created", "success", ""),
+        ("session.reissued", "success", ""),
+        ("session.ended", "success", ""),
+        refused,
+        refused,
+    ]
+    assert {event.session_id for event in node.events} == {public_id(session.id)}
+    assert node.tally.rejections == {"revoked": 2}
+
+
 async def test_B110_a_line_that_was_read_is_warm_until_its_session_ends_here() -> None:
     node = StatefulNode(pushed=True)
     node.prove()
