@@ -25,6 +25,7 @@ from tests.fakes.postgres_process import (
     PostgresProcess,
     end,
     postgres_process,
+    shared,
     standby_of,
 )
 from tests.fakes.raw_client import RawConnection, get
@@ -33,17 +34,37 @@ from tests.fakes.scene import COOKIE, Scene
 NOW = 1_800_000_000
 
 
-@pytest.fixture(params=["postgres push", "postgres off", "stateless postgres"])
+WAYS = ["postgres push", "postgres off", "stateless postgres"]
+
+
+@pytest.fixture(params=WAYS)
 async def kept(
     request: pytest.FixtureRequest, tmp_path: Path, needs: Callable[[str], str]
 ) -> AsyncIterator[Keeping]:
+    """A way to keep sessions in a database of the test's own, for what befalls the database alone."""
+    needs("postgres")
+    async with keeping(request.param, tmp_path) as way:
+        yield way
+
+
+@pytest.fixture(params=WAYS)
+async def kept_apart(
+    request: pytest.FixtureRequest, tmp_path: Path, needs: Callable[[str], str]
+) -> AsyncIterator[Keeping]:
+    """The same on a server of the test's own, for what befalls the server."""
     needs("postgres")
     async with postgres_process() as server, keeping(request.param, tmp_path, postgres=server) as way:
         yield way
 
 
 @pytest.fixture
-async def fresh(needs: Callable[[str], str]) -> AsyncIterator[PostgresDatabase]:
+def fresh(needs: Callable[[str], str]) -> PostgresDatabase:
+    needs("postgres")
+    return shared().fresh()
+
+
+@pytest.fixture
+async def fresh_apart(needs: Callable[[str], str]) -> AsyncIterator[PostgresDatabase]:
     needs("postgres")
     async with postgres_process() as server:
         yield server.fresh()
@@ -80,10 +101,12 @@ async def signs_in(at: Scene) -> None:
                 return
 
 
-async def test_D01_B042_a_database_that_is_down_at_start_is_an_outage_and_no_more(kept: Keeping) -> None:
-    server = server_of(kept)
+async def test_D01_B042_a_database_that_is_down_at_start_is_an_outage_and_no_more(
+    kept_apart: Keeping,
+) -> None:
+    server = server_of(kept_apart)
     server.stop()
-    async with scene_of(kept) as at:
+    async with scene_of(kept_apart) as at:
         await ready(at, 503)
         await cannot_sign_in(at)
         assert (await at.gate.browser().navigate(at.url + "/x", follow=False)).status == 302
@@ -95,9 +118,9 @@ async def test_D01_B042_a_database_that_is_down_at_start_is_an_outage_and_no_mor
     assert "ConnectionRefusedError" in str(told["reason"])
 
 
-async def test_D01_refused_under_traffic_is_503_and_the_session_lives_on(kept: Keeping) -> None:
-    server = server_of(kept)
-    async with scene_of(kept) as at:
+async def test_D01_refused_under_traffic_is_503_and_the_session_lives_on(kept_apart: Keeping) -> None:
+    server = server_of(kept_apart)
+    async with scene_of(kept_apart) as at:
         alice = await at.signed_in()
         assert (await alice.fetch(at.url + "/x")).status == 200
         server.stop()
@@ -110,9 +133,9 @@ async def test_D01_refused_under_traffic_is_503_and_the_session_lives_on(kept: K
 
 
 @pytest.mark.hurried
-async def test_D02_a_hung_database_is_503_in_time_and_the_session_lives_on(kept: Keeping) -> None:
-    server = server_of(kept)
-    async with scene_of(kept) as at:
+async def test_D02_a_hung_database_is_503_in_time_and_the_session_lives_on(kept_apart: Keeping) -> None:
+    server = server_of(kept_apart)
+    async with scene_of(kept_apart) as at:
         alice = await at.signed_in()
         server.hang()
         await asyncio.sleep(0.05)
@@ -149,9 +172,9 @@ async def test_D02_a_table_that_somebody_locked_is_503_in_time(kept: Keeping) ->
         await signs_in(at)
 
 
-async def test_D03_restarted_in_the_middle_of_requests_nobody_is_signed_out(kept: Keeping) -> None:
-    server = server_of(kept)
-    async with scene_of(kept) as at:
+async def test_D03_restarted_in_the_middle_of_requests_nobody_is_signed_out(kept_apart: Keeping) -> None:
+    server = server_of(kept_apart)
+    async with scene_of(kept_apart) as at:
         alice = await at.signed_in()
         statuses: list[int] = []
 
@@ -190,9 +213,9 @@ async def test_D03_a_database_that_cannot_be_written_keeps_who_is_in_and_lets_no
         await signs_in(at)
 
 
-async def test_D03_a_standby_answers_nobody_until_it_is_promoted(kept: Keeping) -> None:
-    server = server_of(kept)
-    async with scene_of(kept) as at:
+async def test_D03_a_standby_answers_nobody_until_it_is_promoted(kept_apart: Keeping) -> None:
+    server = server_of(kept_apart)
+    async with scene_of(kept_apart) as at:
         alice = await at.signed_in()
         standby = await asyncio.to_thread(standby_of, server)
         try:
@@ -233,6 +256,12 @@ async def test_D11_another_schema_that_comes_back_is_never_used(kept: Keeping) -
         assert (await recovers(at, alice)).status == 200
 
 
+_OURS = """
+    SELECT COUNT(*) FROM pg_stat_activity
+    WHERE application_name = 'vestibule' AND datname = current_database()
+"""
+
+
 async def test_D05_D06_S14_cancelled_in_mid_question_nobody_gets_another_s_answer(
     fresh: PostgresDatabase,
 ) -> None:
@@ -258,7 +287,7 @@ async def test_D05_D06_S14_cancelled_in_mid_question_nobody_gets_another_s_answe
                     break
                 except StoreUnavailable:  # new connections take a busy machine its time
                     await asyncio.sleep(0.1)
-        [row] = fresh.sql("SELECT COUNT(*) FROM pg_stat_activity WHERE application_name = 'vestibule'")
+        [row] = fresh.sql(_OURS)
         assert row["count"] <= CONNECTIONS + 4
     finally:
         await database.close()
@@ -322,17 +351,17 @@ def test_D07_a_bad_url_never_repeats_a_password(tmp_path: Path, url: str) -> Non
     assert "canary" not in str(refused.value)
 
 
-async def test_D07_a_refused_password_is_in_no_text(fresh: PostgresDatabase) -> None:
-    wrong = fresh.url.replace("canary", "cnry")
+async def test_D07_a_refused_password_is_in_no_text(fresh_apart: PostgresDatabase) -> None:
+    wrong = fresh_apart.url.replace("canary", "cnry")
     began = time.monotonic()
     with pytest.raises(Exception, match="refuses our user or password") as refused:
         await Database.open(wrong, clock=FakeClock())
     assert time.monotonic() - began < 5
     texts = f"{refused.value!r} {refused.value.__cause__!r}"
     assert "cnry" not in texts
-    database = await Database.open(fresh.url, clock=FakeClock())
-    fresh.sql("ALTER ROLE gateway PASSWORD 'another'")
-    fresh.hang_up()
+    database = await Database.open(fresh_apart.url, clock=FakeClock())
+    fresh_apart.sql("ALTER ROLE gateway PASSWORD 'another'")
+    fresh_apart.hang_up()
     await asyncio.sleep(0.1)
     with pytest.raises(StoreUnavailable) as outage:
         await database._lookup._reader.rows(LOOKUP, dict.fromkeys(_NAMES, b""))

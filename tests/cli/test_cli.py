@@ -1,3 +1,4 @@
+import gc
 import subprocess
 import sys
 from importlib import import_module
@@ -34,6 +35,16 @@ def test_every_verb_is_a_command_whose_help_has_an_example(name: str) -> None:
     result = CliRunner().invoke(main, [name, "--help"])
     assert result.exit_code == 0
     assert "Example" in result.output
+
+
+def test_what_a_command_imports_is_not_searched_for_garbage() -> None:
+    before = gc.get_threshold()
+    gc.set_threshold(700)
+    try:
+        assert CliRunner().invoke(main, ["schema"]).exit_code == 0
+        assert gc.get_threshold()[0] > 50_000
+    finally:
+        gc.set_threshold(*before)
 
 
 def test_the_overview_imports_nothing_but_click() -> None:

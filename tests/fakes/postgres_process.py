@@ -38,6 +38,7 @@ ROLE = "gateway"
 PASSWORD = "canary: the password of the database"
 PATIENCE = 30.0
 _TEMPLATE = "made"
+_SMALL = ("--wal-segsize=1",)  # MiB to copy for each server
 _SETTINGS = {
     "listen_addresses": "127.0.0.1",
     "fsync": "off",
@@ -119,11 +120,11 @@ class PostgresProcess:
             else:
                 return
 
-    def stop(self) -> None:
-        """End it at once, as a crash would; its port then refuses."""
+    def stop(self, how: signal.Signals = signal.SIGQUIT) -> None:
+        """End it, at once as a crash would unless *how* says otherwise; its port then refuses."""
         if self.process is not None and self.process.poll() is None:
             self.go_on()
-            self.process.send_signal(signal.SIGQUIT)
+            self.process.send_signal(how)
             self.process.wait()
 
     def restart(self) -> None:
@@ -142,12 +143,15 @@ class PostgresProcess:
 
     def fresh(self, *, empty: bool = False) -> PostgresDatabase:
         """Return a new database of the present schema."""
-        if not self.sql(f"SELECT 1 FROM pg_database WHERE datname = '{_TEMPLATE}'"):
-            self._make_template()
         name = f"test{next(self.numbers)}"
         template = "template0" if empty else _TEMPLATE
         self.sql(f'CREATE DATABASE "{name}" TEMPLATE {template} OWNER {ROLE}')
         return PostgresDatabase(server=self, name=name)
+
+    def bare(self) -> None:
+        """Remove the role of a gateway, and what `fresh` copies."""
+        self.sql(f"DROP DATABASE {_TEMPLATE}")
+        self.sql(f"DROP ROLE {ROLE}")
 
     def sql(self, statement: str, *, database: str = "postgres") -> list[dict[str, Any]]:
         async def run() -> list[dict[str, Any]]:
@@ -165,7 +169,8 @@ class PostgresProcess:
             host=str(self.folder), port=self.port, user="postgres", database=database, ssl=False
         )
 
-    def _make_template(self) -> None:
+    def make_template(self) -> None:
+        """Make the role of a gateway, and the database that `fresh` copies."""
         self.sql(f"CREATE ROLE {ROLE} LOGIN PASSWORD '{PASSWORD}'")
         self.sql(f"CREATE DATABASE {_TEMPLATE} OWNER {ROLE}")
         url = PostgresDatabase(server=self, name=_TEMPLATE).url
@@ -186,22 +191,18 @@ class PostgresProcess:
 
 def made(settings: dict[str, str] | None = None, *, files: Mapping[str, bytes] = {}) -> PostgresProcess:
     """Return a server that was never started, in a folder of its own, with *files* among its data."""
-    folder = Path(mkdtemp(prefix="gateway-pg-"))
-    folder.chmod(0o755)
-    shutil.copytree(_cluster(), folder / "data")
+    folder = _own_folder()
+    subprocess.run(["cp", "--archive", _cluster(), folder / "data"], check=True)  # with who owns each file
     for name, content in files.items():
         (folder / "data" / name).write_bytes(content)
         (folder / "data" / name).chmod(0o600)
-    for path in (folder, *folder.rglob("*")):
-        _give(path)
+        _give(folder / "data" / name)
     return PostgresProcess(folder=folder, settings=settings or {})
 
 
 def standby_of(server: PostgresProcess) -> PostgresProcess:
     """Return a copy of *server*, which runs, that would follow it, and take its port; not started yet."""
-    folder = Path(mkdtemp(prefix="gateway-pg-"))
-    folder.chmod(0o755)
-    _give(folder)
+    folder = _own_folder()
     follow = ("--write-recovery-conf", "--checkpoint=fast")
     where = ("-h", str(server.folder), "-p", str(server.port), "-U", "postgres")
     subprocess.run(
@@ -244,19 +245,31 @@ async def postgres_process(
 
 @cache
 def _cluster() -> Path:
-    """Return the data of a server that has nothing in it yet."""
-    folder = Path(mkdtemp(prefix="gateway-initdb-"))
-    _give(folder)
+    """Return the data of a server that holds what `fresh` copies, and was shut down in good order."""
+    folder = _own_folder()
     atexit.register(shutil.rmtree, folder, ignore_errors=True)
     fixed = ("--auth-local=trust", "--auth-host=scram-sha-256", "--no-sync", "--encoding=UTF8")
     subprocess.run(
-        [_needed("initdb"), "-D", str(folder / "data"), "--username=postgres", "--locale=C", *fixed],
+        [_needed("initdb"), "-D", str(folder / "data"), "--username=postgres", "--locale=C", *fixed, *_SMALL],
         check=True,
         cwd=folder,
         stdout=subprocess.DEVNULL,
         **_unprivileged(),
     )
+    server = PostgresProcess(folder=folder)
+    server.start()
+    try:
+        server.make_template()
+    finally:
+        server.stop(signal.SIGINT)
     return folder / "data"
+
+
+def _own_folder() -> Path:
+    folder = Path(mkdtemp(prefix="gateway-pg-"))
+    folder.chmod(0o755)
+    _give(folder)
+    return folder
 
 
 def _needed(name: str) -> str:

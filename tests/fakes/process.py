@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from tests.fakes.browser import Browser, Page
+from tests.fakes.databases import made_in
 from tests.fakes.gateway import SECRET, keep_for_the_canary_search
 from tests.fakes.ports import free_port
 from tests.fakes.raw_client import RawConnection, get
@@ -69,6 +70,8 @@ class GatewayProcess:
         return self.process.pid
 
     def configure(self, tables: str) -> None:
+        """Write the configuration, and beside it an empty database, which a start need not make then."""
+        made_in(self.folder)
         self.config.write_text(
             _TOML.format(
                 url=self.url, port=self.port, admin_port=self.admin_port, secret=SECRET, tables=tables

@@ -1,7 +1,8 @@
 """The house holds: floors, doors, mirrors and words, read from the code itself."""
 
 import ast
-from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -92,14 +93,43 @@ def room(path: Path) -> str:
     return first.removesuffix(".py")
 
 
-def imported(path: Path) -> Iterator[str]:
-    """Every module that *path* names, wherever in the file and under any guard."""
-    for node in ast.walk(ast.parse(path.read_text())):
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Read:
+    """What the laws ask of a module: every module that it names, wherever in the file and under any guard,
+    its classes, the attributes that it takes of plain names, and the lines of its asserts.
+    """
+
+    imported: tuple[str, ...]
+    classes: tuple[str, ...]
+    attributes: frozenset[tuple[str, str]]
+    asserts: tuple[int, ...]
+    described: bool
+
+
+@cache
+def read(path: Path) -> Read:
+    """Parse a module once, whichever of its laws is looked at."""
+    text = path.read_text()
+    tree = ast.parse(text)
+    nodes = list(ast.walk(tree))
+    imported: list[str] = []
+    for node in nodes:
         if isinstance(node, ast.Import):
-            yield from (alias.name for alias in node.names)
+            imported.extend(alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom):
             assert node.level == 0, f"{path}: relative import"
-            yield node.module or ""
+            imported.append(node.module or "")
+    return Read(
+        imported=tuple(imported),
+        classes=tuple(node.name for node in nodes if isinstance(node, ast.ClassDef)),
+        attributes=frozenset(
+            (node.value.id, node.attr)
+            for node in nodes
+            if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name)
+        ),
+        asserts=tuple(node.lineno for node in nodes if isinstance(node, ast.Assert)),
+        described=bool(ast.get_docstring(tree)) or not text.strip(),
+    )
 
 
 def ids(path: Path) -> str:
@@ -109,7 +139,7 @@ def ids(path: Path) -> str:
 @pytest.mark.parametrize("path", modules(), ids=ids)
 def test_imports_run_down_only(path: Path) -> None:
     here = room(path)
-    for name in imported(path):
+    for name in read(path).imported:
         top, _, rest = name.partition(".")
         if top != "gateway" or not rest:
             continue
@@ -131,14 +161,14 @@ def test_every_room_stands_on_a_floor() -> None:
 
 @pytest.mark.parametrize("path", modules(), ids=ids)
 def test_each_library_has_one_door(path: Path) -> None:
-    for name in imported(path):
+    for name in read(path).imported:
         allowed = DOORS.get(name.partition(".")[0])
         assert allowed is None or room(path) in allowed, f"{name} in {room(path)}"
 
 
 @pytest.mark.parametrize("path", modules(), ids=ids)
 def test_the_server_side_of_aiohttp_stays_in_front(path: Path) -> None:
-    for name in imported(path):
+    for name in read(path).imported:
         if name.startswith("aiohttp.web"):
             assert room(path) in {"front", "web", "app", "demo"}
 
@@ -173,31 +203,24 @@ def test_no_test_is_an_orphan() -> None:
 @pytest.mark.parametrize("path", modules(), ids=ids)
 def test_nothing_depends_on_assert(path: Path) -> None:
     """`python -OO` drops assert statements, so no decision may rest on one."""
-    tree = ast.parse(path.read_text())
-    assert not [node.lineno for node in ast.walk(tree) if isinstance(node, ast.Assert)]
+    assert not read(path).asserts
 
 
 @pytest.mark.parametrize("path", modules(), ids=ids)
 def test_time_is_an_argument(path: Path) -> None:
     if room(path) in {"rooms", "cli", "demo", "verify"}:
         return
-    for node in ast.walk(ast.parse(path.read_text())):
-        if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name):
-            named = (node.value.id, node.attr)
-            assert named not in {("time", "time"), ("datetime", "now"), ("datetime", "utcnow")}
+    assert not read(path).attributes & {("time", "time"), ("datetime", "now"), ("datetime", "utcnow")}
 
 
 @pytest.mark.parametrize("path", modules(), ids=ids)
 def test_names_say_what_a_thing_is(path: Path) -> None:
     assert path.stem not in BANNED_WORDS
-    for node in ast.walk(ast.parse(path.read_text())):
-        if isinstance(node, ast.ClassDef):
-            words = {
-                word.lower() for word in "".join(c if c.islower() else f" {c}" for c in node.name).split()
-            }
-            assert not words & BANNED_WORDS, f"class {node.name}"
+    for name in read(path).classes:
+        words = {word.lower() for word in "".join(c if c.islower() else f" {c}" for c in name).split()}
+        assert not words & BANNED_WORDS, f"class {name}"
 
 
 @pytest.mark.parametrize("path", modules(), ids=ids)
 def test_every_module_says_what_it_is(path: Path) -> None:
-    assert ast.get_docstring(ast.parse(path.read_text())) or not path.read_text().strip()
+    assert read(path).described

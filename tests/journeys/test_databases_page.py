@@ -1,5 +1,6 @@
 """What docs/databases.md says is typed, typed."""
 
+import asyncio
 import os
 import re
 import subprocess
@@ -32,6 +33,7 @@ async def test_a_database_is_made_upgraded_copied_and_restored_as_the_page_says(
     shim.write_text(f'#!/bin/sh\nexec "{sys.executable}" -m gateway "$@"\n')
     shim.chmod(0o755)
     async with postgres_process() as server:
+        await asyncio.to_thread(server.bare)
         tools = Path(program("psql") or "").parent
         environ = {
             **os.environ,
