@@ -8,6 +8,7 @@ last bytes are not taken.
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from typing import Protocol, cast
 
 import msgspec
@@ -348,7 +349,8 @@ class Connection(Intake):
         self._deaf = True
         self._flush()
         if transport.can_write_eof():
-            transport.write_eof()
+            with suppress(OSError):  # the client is gone already
+                transport.write_eof()
         self._lingering = self._loop.create_future()
         if self._discarded <= self._limits.linger_bytes:
             self._holding = False
@@ -376,7 +378,7 @@ class Connection(Intake):
             self._loop.call_later(_FIRST_REQUEST, self._close_if_idle)
 
     def _close_if_idle(self) -> None:
-        if self._waiter is not None and not self._messages and self.passing is None:
+        if self.idle:  # else a request is under way, or its head is, which has a time of its own
             self.force_close()
 
     @property
