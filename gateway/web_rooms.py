@@ -252,6 +252,7 @@ class WebRooms:
             owners=trade.database.users,
             strategy=trade.strategy,
             resume=trade.resume,
+            again=self._again,
             csrf=self._csrf,
             pages=self._pages,
             replies=self._replies,

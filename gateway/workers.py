@@ -6,6 +6,7 @@ knows no key. Workers end with it, also when it is killed: each holds one end of
 """
 
 import asyncio
+import errno
 import os
 import signal
 import socket
@@ -23,7 +24,9 @@ EVERY = 5.0
 BACKLOG = 1024
 """Connections that may wait at each socket."""
 
-_START = 120.0  # seconds from a worker's start until it has to serve, also at the very first
+START = 120.0
+"""Seconds from the start of a process until it has to serve, also at the very first."""
+
 _MISSED = 3
 _SHORTEST, _LONGEST = 0.1, 30.0
 _LASTED = 60.0
@@ -139,11 +142,11 @@ class Place:
     async def until_started(self, worker: Worker) -> bool:
         """Return whether *worker* serves, as soon as it does or has ended; kill one that takes too long."""
         try:
-            async with asyncio.timeout(_START):
+            async with asyncio.timeout(START):
                 return await worker.until_started()
         except TimeoutError:
             self._log.event(
-                "error", "worker.not_serving", {"worker": self.name, "pid": worker.pid, "seconds": _START}
+                "error", "worker.not_serving", {"worker": self.name, "pid": worker.pid, "seconds": START}
             )
             worker.signal(signal.SIGKILL)
             await worker.ended()
@@ -256,11 +259,17 @@ class Supervisor:
 def listening(host: str, port: int) -> socket.socket:
     """Return a socket that listens, beside others of this user on the same address (SO_REUSEPORT).
 
-    Raises OSError.
+    An IPv6 address takes no IPv4, as with one process. Raises OSError, also where *host* is a name of several
+    addresses: of these a worker would serve one.
     """
-    family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+    found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
+    family, kind, protocol, _, address = found[0]
+    if any(each[4] != address for each in found):
+        raise OSError(errno.EADDRNOTAVAIL, f"{host} has several addresses, and workers serve one: write that")
     sock = socket.socket(family, kind, protocol)
     try:
+        if family == socket.AF_INET6:
+            sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
         sock.bind(address)

@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from pathlib import Path
+from unittest.mock import MagicMock
 
 import pytest
 
@@ -76,7 +77,7 @@ async def test_one_that_cannot_start_ends_all_with_its_status(tmp_path: Path, ho
 async def test_one_that_hangs_at_the_first_start_is_killed_told_and_ends_all(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(workers, "_START", 0.3)
+    monkeypatch.setattr(workers, "START", 0.3)
     told = io.BytesIO()
     async with supervised(tmp_path, "mute", told=told) as (supervisor, _):
         assert await supervisor.start() == 1
@@ -156,7 +157,8 @@ async def test_C07_a_successor_that_does_not_serve_takes_nobodys_place(
         assert await supervisor.start() == 0
         before = pids(supervisor)
         [place] = supervisor.places
-        monkeypatch.setattr(workers, "_START", 0.3)
+        if how == "mute":  # one that dies is waited for, however long it takes to
+            monkeypatch.setattr(workers, "START", 0.3)
         become(place, how)
         assert not await place.replace()
         assert running(supervisor) == list(before)
@@ -318,6 +320,31 @@ def test_ports_are_shared_and_free_again_at_once() -> None:
             assert one.getsockopt(socket.SOL_SOCKET, option)
         with listening(*one.getsockname()) as other:
             assert other.getsockname() == one.getsockname()
+
+
+def test_an_ipv6_address_takes_no_ipv4_whether_one_process_serves_or_several(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    made = MagicMock()  # not every machine that runs tests has IPv6
+    monkeypatch.setattr("gateway.workers.socket.socket", made)
+    listening("::", 8080)
+    made.return_value.setsockopt.assert_any_call(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+    made.return_value.bind.assert_called_once_with(("::", 8080, 0, 0))
+
+
+def test_a_name_of_several_addresses_is_refused_rather_than_served_by_half(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    both = [
+        (socket.AF_INET6, socket.SOCK_STREAM, 6, "", ("::1", 0, 0, 0)),
+        (socket.AF_INET, socket.SOCK_STREAM, 6, "", ("127.0.0.1", 0)),
+    ]
+    monkeypatch.setattr("gateway.workers.socket.getaddrinfo", lambda *_, **__: both)
+    with pytest.raises(OSError, match="several addresses"):
+        listening("localhost", 0)
+    monkeypatch.setattr("gateway.workers.socket.getaddrinfo", lambda *_, **__: both[1:] * 2)
+    with listening("localhost", 0) as sock:
+        assert sock.getsockname()[0] == "127.0.0.1"
 
 
 async def test_after_the_end_nobody_listens_and_nobody_is_kept(tmp_path: Path) -> None:

@@ -88,6 +88,7 @@ async def _registered(asked: Asked) -> "Registered":
         redirect_uri=f"{root}/callback/{PROVIDER}",
         post_logout_redirect_uri=f"{root}/signout",
         backchannel_logout_uri=f"{root}/backchannel-logout/{PROVIDER}",
+        initiate_login_uri=f"{root}/initiate/{PROVIDER}",
     )
     http = IssuerHttp()
     try:

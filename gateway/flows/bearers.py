@@ -67,23 +67,29 @@ _Place = tuple[int, bytes]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Held:
-    """A caller, until when they are known, and whether they are a user, so that the database has a say:
-    what it said counts until `read_until`, and not at all where a route asks for roles.
+    """A caller, from when until when they are known, and whether they are a user, so that the database has a
+    say: what it said at `read_at` counts for a while, and not at all where a route asks for roles.
 
-    `token` is there where it may have to be asked about again; after a question that had no answer, nobody
-    asks until `silent_until`.
+    A clock that is set back lengthens neither, for what is known from later on is not known yet. `token` is
+    there where it may have to be asked about again; after a question that had no answer, nobody asks until
+    `silent_until`.
     """
 
     session: Session
+    since: float
     until: float
     user: bool
-    read_until: float
+    read_at: float
     token: str = field(default="", repr=False)
     silent_until: float = 0.0
 
+    def counts(self, now: float) -> bool:
+        """Say whether the token need not be looked at."""
+        return self.since <= now < self.until
+
     def stands(self, now: float, *, asks_for_roles: bool) -> bool:
         """Say whether nobody has to look at the user, where it is one."""
-        return not self.user or (now < self.read_until and not asks_for_roles)
+        return not self.user or (self.read_at <= now < self.read_at + HELD and not asks_for_roles)
 
 
 class Bearers:
@@ -117,7 +123,7 @@ class Bearers:
         """Return who calls with the token of that fingerprint, where nobody has to be asked; tells nobody."""
         held = self._held.get((id(bearer), token))
         now = self._clock()
-        if held is None or now >= held.until:
+        if held is None or not held.counts(now):
             return None
         if held.stands(now, asks_for_roles=asks_for_roles):
             return held.session
@@ -184,7 +190,7 @@ class Bearers:
         place = (id(bearer), fingerprint(token))
         held = self._held.get(place)
         now = self._clock()
-        if held is not None and now < held.until:
+        if held is not None and held.counts(now):
             if held.stands(now, asks_for_roles=asks_for_roles):
                 return held.session
             return await self._read_again(place, held)
@@ -201,7 +207,7 @@ class Bearers:
         """Return a user as the database knows them now, and keep that."""
         now = self._clock()
         session = await self._standing(held.session)
-        self._hold(place, replace(held, session=session, read_until=now + HELD))
+        self._hold(place, replace(held, session=session, read_at=now))
         return session
 
     def _begun(self, bearer: Bearer, token: str, place: _Place) -> asyncio.Task[_Held]:
@@ -232,7 +238,7 @@ class Bearers:
         self._counts.bearer(result="accepted")
         until = min(now + proved.trusted.hold, session.lease_until)
         asked = token if session.lease_until < session.ends_at else ""
-        held = _Held(session=session, until=until, user=user, read_until=now + HELD, token=asked)
+        held = _Held(session=session, since=now, until=until, user=user, read_at=now, token=asked)
         self._hold(place, held)
         return held
 
@@ -248,7 +254,7 @@ class Bearers:
             held = self._held.get(place)
             if held is None or held.session.id != session.id:
                 continue
-            if self._clock() < held.until:
+            if held.counts(self._clock()):
                 return held.session
             if place not in self._flights and self._clock() >= held.silent_until:
                 self._begun(bearer, held.token, place)
@@ -260,7 +266,7 @@ class Bearers:
     def _hold(self, place: _Place, held: _Held) -> None:
         """Keep what was found out, unless it is over by now; the oldest makes room."""
         self._held.pop(place, None)
-        if self._clock() >= held.until:
+        if not held.counts(self._clock()):
             return
         if len(self._held) >= MOST:
             del self._held[next(iter(self._held))]

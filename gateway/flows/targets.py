@@ -39,7 +39,7 @@ class ReturnTargets:
         self._origins = frozenset({f"{parts.scheme}://{_with_port(host, port)}" for host in exact})
         self._suffixes = tuple(f"{host[1:]}{port}" for host in hosts - exact)
         self._prefix = prefix
-        self._account = f"{prefix}/account"
+        self._account = frozenset(f"{prefix}/account{page}" for page in ("", "/password", "/tokens"))
         self._admin = f"{prefix}/admin/"
 
     def origin(self, host: str) -> str:
@@ -108,7 +108,7 @@ class ReturnTargets:
         prefix = self._prefix.casefold()
         if bare != prefix and not bare.startswith(f"{prefix}/"):
             return
-        if path != self._account and not path.startswith(self._admin):
+        if path not in self._account and not path.startswith(self._admin):
             raise TargetRefused("an endpoint of our own")
 
 

@@ -6,6 +6,7 @@ left to take.
 """
 
 import asyncio
+from contextlib import suppress
 from math import inf
 from typing import Protocol
 
@@ -101,7 +102,8 @@ class End(asyncio.Protocol):
     def end(self) -> None:
         """Say that nothing more is written, where the transport can say so without ending all."""
         if self.half_closes and not self.transport.is_closing():
-            self.transport.write_eof()
+            with suppress(OSError):  # it is gone already, of which we shall hear
+                self.transport.write_eof()
 
     @property
     def half_closes(self) -> bool:

@@ -177,7 +177,7 @@ class Snapshot:
         finally:
             if not reply.upgraded:
                 self.ended(passage, error)
-        if reply.keep_alive and not connection.draining:
+        if reply.keep_alive and (not connection.draining or connection.awaits_one_more()):
             return True
         await connection.end(linger=body.unread)
         return False

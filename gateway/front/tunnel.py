@@ -90,7 +90,7 @@ class Tunnel:
         if not self.open:
             self.near.close()
             return
-        self._part(closing(code), self.near.close)
+        self._part(code)
 
     # What the ends tell.
 
@@ -165,11 +165,11 @@ class Tunnel:
 
     def _turn_away(self, refusal: NotAllowed) -> None:
         self.refusal = refusal.reason
-        self._part(closing(refusal.code), lambda: self.near.linger(self._limits))
+        self._part(refusal.code)
 
-    def _part(self, last_words: bytes, leave: Callable[[], None]) -> None:
-        if self._say(last_words):
-            leave()
+    def _part(self, code: int) -> None:
+        if self._say(closing(code)):
+            self.near.linger(self._limits)
         else:
             self.near.abort()
         self.far.abort()

@@ -33,6 +33,7 @@ class Wishes:
     redirect_uri: str
     post_logout_redirect_uri: str
     backchannel_logout_uri: str
+    initiate_login_uri: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -119,6 +120,10 @@ def _method(document: dict[str, object], issuer: str) -> str:
 
 
 def _asked(wishes: Wishes, method: str) -> dict[str, object]:
+    """Return what is asked for; where a login begins elsewhere is told of https alone (Registration 2)."""
+    begun = (
+        {} if is_plain_http(wishes.initiate_login_uri) else {"initiate_login_uri": wishes.initiate_login_uri}
+    )
     return {
         "client_name": wishes.name,
         "application_type": "web",
@@ -129,6 +134,7 @@ def _asked(wishes: Wishes, method: str) -> dict[str, object]:
         "grant_types": ["authorization_code"],
         "response_types": ["code"],
         "token_endpoint_auth_method": method,
+        **begun,
     }
 
 

@@ -66,7 +66,7 @@ class OpaqueTokens:
 
     def _refuse_again(self, digest: bytes) -> None:
         until, refusal = self._refused.get(digest, (0.0, None))
-        if refusal is not None and self._clock() < until:
+        if refusal is not None and until - REFUSED_FOR <= self._clock() < until:
             raise type(refusal)(refusal.reason, str(refusal))
 
     def _remember(self, digest: bytes, refusal: BearerRefused) -> BearerRefused:

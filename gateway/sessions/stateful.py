@@ -40,9 +40,6 @@ from gateway.sessions.sweep import Sweep
 from gateway.sessions.touches import Touches
 from gateway.sessions.verdicts import as_read, identity_of, refusal
 
-SWEEP_EVERY = 300.0
-"""Seconds between two sweeps of sessions that ended unseen."""
-
 _ABSENT = Loaded()
 
 
@@ -101,7 +98,7 @@ class Stateful:
 
     def start(self) -> None:
         """Sweep from now on, until `close`."""
-        self._sweeping = asyncio.get_running_loop().create_task(self._sweep_for_ever())
+        self._sweeping = asyncio.get_running_loop().create_task(self._sweep.run())
 
     def load(self, headers: RawHeaders) -> Loaded:
         """Return what the cookies present; trusted where the cache holds it, else due to be asked for."""
@@ -203,11 +200,8 @@ class Stateful:
     async def end(self, session: Session) -> None:
         """End *session*: here at once, in the store now or, where that raises StoreUnavailable, later."""
         key = session_key(session.id)
-        self._cache.drop(key)
-        try:
-            await self._endings.record(session.id, until=int(self._clock()) + self._policy.max_age)
-        finally:
-            self._cache.drop(key)  # what was read meanwhile
+        self._cache.drop(key)  # what is being read at this moment is known to have ended from here on
+        await self._endings.record(session.id, until=int(self._clock()) + self._policy.max_age)
         self._tell("session.ended", user_id=session.identity.user_id, public=public_name(key))
 
     async def end_all(self, session: Session) -> None:
@@ -255,12 +249,6 @@ class Stateful:
             self._sweeping.cancel()
             await asyncio.wait([self._sweeping])
         await self._touches.close()
-
-    async def _sweep_for_ever(self) -> None:
-        while True:
-            with suppress(StoreUnavailable):
-                await self.sweep()
-            await asyncio.sleep(SWEEP_EVERY)
 
     def _load_shown(self, shown: Shown, lines: list[bytes]) -> Loaded:
         if not self._cookie.is_in(shown):

@@ -5,6 +5,7 @@ the one that was judged, and stays where its record does not open here: another 
 keys are ahead, may know it.
 """
 
+import asyncio
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 
@@ -15,6 +16,9 @@ from gateway.sessions.cache import SessionCache
 from gateway.sessions.records import Records
 from gateway.sessions.strategy import Policy, SessionBook, SessionStore
 from gateway.sessions.verdicts import refusal
+
+EVERY = 300.0
+"""Seconds between two sweeps."""
 
 AT_ONCE = 100
 """Sessions that are opened, and asked for, in one go."""
@@ -44,6 +48,18 @@ class Sweep:
         self._cache = cache
         self._clock = clock
         self._audit = audit
+
+    async def run(self) -> None:
+        """Sweep now and from now on."""
+        while True:
+            try:
+                await self.once()
+            except StoreUnavailable:
+                pass  # the next sweep comes, and the store tells of its outage itself
+            except Exception as fault:  # one session that nobody foresaw must not keep all others
+                reason = type(fault).__name__
+                self._audit(AuditEvent(name="sessions.unswept", outcome="failure", reason=reason))
+            await asyncio.sleep(EVERY)
 
     async def once(self) -> None:
         """Remove, and tell, every session that is over, and some of those that somebody ended."""

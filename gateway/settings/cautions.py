@@ -65,7 +65,7 @@ def _in_the_open(settings: Settings) -> Iterator[str]:
     """Yield what can be read on the way to a Redis that is elsewhere and spoken to without TLS."""
     if redis_address(settings.redis.url).is_near:
         return
-    if settings.session.store == "redis":
+    if _sessions_in_redis(settings):
         yield "redis.url is without TLS: who reads the network there reads the password and the records"
     elif settings.counts_in_redis:
         yield "redis.url is without TLS: who reads the network there reads the password"
@@ -77,9 +77,12 @@ def _unused(settings: Settings) -> Iterator[str]:
     for name in settings.upstreams:
         if name not in called:
             yield f"upstreams.{name} has no effect: no route leads to it"
-    sessions = settings.session.strategy == "stateful" and settings.session.store == "redis"
-    if settings.redis.model_fields_set and not (sessions or settings.counts_in_redis):
+    if settings.redis.model_fields_set and not (_sessions_in_redis(settings) or settings.counts_in_redis):
         yield "[redis] has no effect: neither sessions nor rate limits are kept there"
+
+
+def _sessions_in_redis(settings: Settings) -> bool:
+    return settings.session.strategy == "stateful" and settings.session.store == "redis"
 
 
 _OF_STRATEGY = {"stateless": ("lease", "revocation"), "stateful": ("store", "cache")}

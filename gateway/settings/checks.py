@@ -23,6 +23,7 @@ from gateway.settings.response_checks import response_faults
 from gateway.settings.route_checks import ROUTE_CHECKS
 from gateway.settings.rule_checks import rule_faults
 from gateway.settings.schema import Settings
+from gateway.settings.tenant_checks import shared_address_faults
 from gateway.settings.tls_checks import TLS_CHECKS
 from gateway.settings.upstream_checks import UPSTREAM_CHECKS
 
@@ -109,6 +110,7 @@ def _providers(settings: Settings) -> Iterator[Finding]:
             yield from preset_faults(path, provider)
             yield from demand_faults(path, provider)
             yield from profile_faults(path, provider)
+            yield from shared_address_faults(path, provider)
         elif provider.type == "oauth2":
             yield from _registration(path, provider)
             yield from _binding(path, provider)

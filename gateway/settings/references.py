@@ -30,6 +30,7 @@ SHORTEST = 32
 """Bytes that a gateway secret must have: the strength of the keys derived from it (RFC 5869)."""
 
 _VARIABLE = re.compile(r"\$\{\w+\}")
+_WRITTEN = re.compile(rf"\s*\{{\s*(?:{'|'.join(KINDS)})\s*=")
 _LARGEST = 64 * 1024
 _FORM = 'write { env = "NAME" }, { file = "path" } or { credential = "name" }'
 _HOW_TO_MAKE = "umask 077; head -c 48 /dev/urandom | base64 > FILE"
@@ -98,6 +99,11 @@ def _literal(text: str, around: Surroundings) -> bytes:
     """Return *text* itself; raise Refused where it is the name of a place, which anybody can guess."""
     if _VARIABLE.fullmatch(text):
         raise Refused("is the name of a variable, which is put in nowhere here", 'write { env = "NAME" }')
+    if _WRITTEN.match(text):
+        raise Refused(
+            "is a reference written as text",
+            "no quotes around it in the file; a variable holds the secret itself",
+        )
     if ("/" in text or "." in text) and os.path.isfile(around.directory / text):
         raise Refused("is the name of a file, not what is in it", 'write { file = "path" }')
     return text.encode()

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 
+from gateway.model.email import email_key
 from gateway.settings.notation import KeyPath, nearest
 from gateway.settings.providers import STANDARD_CLAIMS
 from gateway.settings.refusal import Finding
@@ -22,6 +23,7 @@ def rule_faults(settings: Settings) -> Iterator[Finding]:
             for at, rules in ((path, route), ((*path, "deny"), route.deny)):
                 yield from _unkept(at, rules, kept)
                 yield from _without_groups(at, rules, settings, route)
+                yield from _unlike_any(at, rules)
         if route.identity is not None:
             yield from _unsent((*path, "identity", "headers"), route.identity.headers, everywhere)
     yield from _unsent(("identity", "headers"), settings.identity.headers, everywhere)
@@ -33,7 +35,7 @@ def rule_faults(settings: Settings) -> Iterator[Finding]:
 
 def _kept(settings: Settings, route: RouteSettings) -> frozenset[str]:
     """Return the claims that callers of *route* may have, beside the fields of an identity."""
-    named = [each.claims for each in settings.providers if each.type != "password"]
+    named = [each.claims for each in settings.providers]
     named += [bearer.claims for bearer in route.bearer]
     return frozenset[str]().union(*named) - STANDARD_CLAIMS.keys()
 
@@ -67,6 +69,26 @@ def _without_groups(
             suggestion="ask for roles, which are granted here",
             because=(("providers",), (*path[:2], "bearer")),
         )
+
+
+def _unlike_any(path: KeyPath, rules: RuleSettings) -> Iterator[Finding]:
+    """Yield values that are like nobody's: what is compared is compared letter by letter."""
+    for key in ("roles", "groups", "emails", "users"):
+        for index, value in enumerate(getattr(rules, key)):
+            if "*" in value:
+                yield Finding(
+                    path=(*path, key, index),
+                    message="is compared letter by letter, and * stands for nothing else",
+                    suggestion='write email_domains = ["example.com"]'
+                    if key == "emails"
+                    else "write each out",
+                )
+            elif key == "users" and email_key(value) is not None:
+                yield Finding(
+                    path=(*path, key, index),
+                    message="is an e-mail address, and users are told by X-User-Id",
+                    suggestion="write emails, or the id that `gateway users list` shows",
+                )
 
 
 def _unsent(path: KeyPath, headers: Mapping[str, str] | None, kept: frozenset[str]) -> Iterator[Finding]:

@@ -11,7 +11,19 @@ Path = tuple[str, int]
 PRIVATE = "9188040d-6c67-4c5b-b112-36a304b66dad"
 """The tenant that private Microsoft accounts are of."""
 
+_SHARED = re.compile(r"https://login\.microsoftonline\.com/(?:common|organizations|consumers)(?:/|$)")
 _OF_ALL = re.compile(r".+/(organizations|common)/v2\.0")
+
+
+def shared_address_faults(path: Path, provider: ProviderSettings) -> Iterator[Finding]:
+    """Yield an address of all of Microsoft's tenants where one issuer is meant: no ID token is from it."""
+    if provider.preset != "entra-multitenant" and _SHARED.match(provider.issuer or ""):
+        yield Finding(
+            path=(*path, "issuer"),
+            message="is where many issuers are found, and itself none",
+            suggestion='write preset = "entra" and a tenant, or preset = "entra-multitenant" and tenants',
+            because=((*path, "preset"),),
+        )
 
 
 def tenant_faults(path: Path, provider: ProviderSettings) -> Iterator[Finding]:

@@ -10,7 +10,7 @@ from pydantic_core import ErrorDetails
 from gateway.settings.notation import KeyPath, nearest, one_of, toml
 from gateway.settings.refusal import Absent, Finding, Refused
 from gateway.settings.schema import Settings
-from gateway.settings.shape import field_at, homes, is_hidden, is_list, model_at, model_in
+from gateway.settings.shape import field_at, homes, is_hidden, is_list, is_map, model_at, model_in
 
 _KEY_MARK = "[key]"  # how pydantic says that a map's key is wrong, not its value
 _FOLLOWS = "default_factory_not_called"  # a default made of a value that is told by itself
@@ -104,7 +104,8 @@ def _shaped(path: KeyPath) -> str:
     if field is None:
         return ""
     if len(path) == 1 and model_in(field.annotation) is not None:
-        return f"write [[{path[0]}]]" if is_list(field) else f"write [{path[0]}]"
+        name = f"{path[0]}.NAME" if is_map(field) else str(path[0])
+        return f"write [[{name}]]" if is_list(field) else f"write [{name}]"
     if example := _example(path):
         return example
     return 'a list is written ["…", "…"]' if is_list(field) else ""

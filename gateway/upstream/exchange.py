@@ -140,9 +140,17 @@ class Exchange:
             await self._stop_upload()
             raise connection.failure or UpstreamBroken("no answer came")
         if self._upload is not None and (self._reader.complete or self._reader.head.status >= 300):
-            # It has its answer and wants no more of the body (RFC 9112 9.3): what is unsent stays so.
-            await self._stop_upload()
+            await self._leave_the_rest(connection)
         return UpstreamAnswer(connection, self._reader)
+
+    async def _leave_the_rest(self, connection: Connection) -> None:
+        """It has its answer and wants no more of the body (RFC 9112 9.3): what is unsent stays so."""
+        connection.send_no_more(self._reader)
+        try:
+            await self._stop_upload()
+        except BaseException:
+            connection.abandon(self._reader)
+            raise
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None

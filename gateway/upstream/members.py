@@ -7,11 +7,12 @@ and never more than a fifth of all requests, so that an app in trouble is not as
 
 from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
+from dataclasses import replace
 from functools import partial
 from types import TracebackType
 
 from gateway.errors import GatewayError, UpstreamBroken, UpstreamBusy, UpstreamTimeout, UpstreamUnreachable
-from gateway.model.upstream import Upstream
+from gateway.model.upstream import Limits, Upstream
 from gateway.upstream.answer_head import AnswerHeads
 from gateway.upstream.balance import policy_for
 from gateway.upstream.exchange import Content, Exchange, UpstreamAnswer, nowhere
@@ -74,8 +75,18 @@ class Members:
             )
             pool = Pool(upstream, place, heads=heads, witness=vitals)
             self._members.append(Member(pool, vitals))
-        health = upstream.health
-        self._checks = Checks(self._members, health, host=upstream.authority) if health else None
+        self._asked: list[Member] = []
+        self._checks: Checks | None = None
+        if upstream.health is not None:
+            self._asked = self._apart(upstream, heads)
+            self._checks = Checks(self._asked, upstream.health, host=upstream.authority)
+
+    def _apart(self, upstream: Upstream, heads: AnswerHeads) -> list[Member]:
+        """Return the members with a connection of its own to each: one that has no place left for requests is
+        full and not ill, and what it answers when it is asked says nothing of how they fare."""
+        alone = replace(upstream, limits=Limits(connections=1, queue=0))
+        places = zip(self._members, upstream.members, strict=True)
+        return [Member(Pool(alone, place, heads=heads), member.vitals) for member, place in places]
 
     def _may_leave(self) -> bool:
         out = sum(member.vitals.out for member in self._members)
@@ -85,16 +96,17 @@ class Members:
         """Close every connection to every member, at once, and return when they are gone."""
         if self._checks is not None:
             await self._checks.close()
-        for member in self._members:
+        for member in (*self._asked, *self._members):
             await member.pool.close()
 
     # What the walk of a request asks for.
 
     def idle(self, outbound: Outbound) -> Connection | None:
         """Take an idle connection to the member that *outbound* belongs to, if there is one."""
-        self._earn()
         member = self.next(outbound, ())
         connection = member.pool.idle(outbound) if member is not None else None
+        if connection is not None:  # else the request comes again
+            self._earn()
         # Whose turn it was keeps it: else one that nobody is connected to would never get one.
         self._turn_kept = member if connection is None and not outbound.affinity else None
         return connection
@@ -103,7 +115,8 @@ class Members:
         self, outbound: Outbound, body: Content | None = None, *, again: bool = False
     ) -> AbstractAsyncContextManager[UpstreamAnswer]:
         """Return the context in which *outbound* is sent and its answer read; as `Pool.send`."""
-        self._earn()
+        if not again:
+            self._earn()
         return _Attempts(self, outbound, body, again=again)
 
     # What the attempts ask for.

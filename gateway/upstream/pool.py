@@ -3,7 +3,7 @@
 import asyncio
 from collections import deque
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Protocol
 
 from gateway.errors import GatewayError, UpstreamBroken, UpstreamBusy, UpstreamTimeout, UpstreamUnreachable
@@ -15,6 +15,8 @@ from gateway.upstream.names import Resolve, Whereabouts
 from gateway.upstream.outbound import Outbound
 from gateway.upstream.trust import context_for
 from gateway.upstream.wire import Connection, Released
+
+_CLOSING = "the gateway is closing"
 
 
 class Witness(Protocol):
@@ -85,7 +87,7 @@ class Pool:
         """Close every connection, at once, and return when they are gone."""
         self._closing = asyncio.get_running_loop().create_future()
         for connection in tuple(self._open):
-            connection.drop(UpstreamUnreachable("the gateway is closing"))
+            connection.drop(UpstreamUnreachable(_CLOSING))
         for end in tuple(self._released):
             end.abort()
         await self._whereabouts.close()
@@ -109,19 +111,31 @@ class Pool:
         return None
 
     async def connect(self) -> Connection:
-        """Open a connection, or wait for one where no more may be opened."""
+        """Open a connection, or wait for one where no more may be opened and none idles."""
         if self._taken < self._limits.connections:
             self._taken += 1
+        elif self._idle:
+            self._replaced(self._idle.pop(0))
         elif handed := await self._wait():
             if handed.silent():
                 return handed
-            handed.drop()
-            return await self.connect()
+            if not self._replaced(handed):
+                return await self.connect()
         try:
+            if self._closing is not None:
+                raise UpstreamUnreachable(_CLOSING)
             return await self._dial()
         except BaseException:
             self._free()
             raise
+
+    def _replaced(self, connection: Connection) -> bool:
+        """Close *connection* and keep its place; False where it has lost that already."""
+        if connection not in self._open:
+            return False
+        self._open.remove(connection)
+        connection.drop()
+        return True
 
     async def _dial(self) -> Connection:
         try:
@@ -133,6 +147,9 @@ class Pool:
         except GatewayError:
             self._witness.failed()
             raise
+        if self._closing is not None:
+            connection.drop()
+            raise UpstreamUnreachable(_CLOSING)
         self._open.add(connection)
         return connection
 
@@ -178,9 +195,7 @@ class Pool:
     def keep(self, connection: Connection) -> None:
         """Take back a connection that may carry another exchange, for as long as its address holds."""
         self._witness.fared_well()
-        if self._closing is not None:
-            connection.drop()
-        elif not (self._waiting and self._hand(connection)):
+        if not self._hand(connection):
             self._idle.append(connection)
 
     def release(self, connection: Connection, successor: Released) -> None:
@@ -203,7 +218,7 @@ class Pool:
         if connection in self._open:  # else it ended while it was being made, which `connect` sees for itself
             self._open.remove(connection)
             self._free()
-            self._check_closed()
+        self._check_closed()
 
     def _check_closed(self) -> None:
         closing, left = self._closing, self._open or self._released
@@ -237,12 +252,14 @@ class Pool:
         except BaseException:
             if waiter.done() and not waiter.cancelled():
                 self._return(waiter.result())
+            with suppress(ValueError):  # it was passed over already
+                self._waiting.remove(waiter)
             raise
 
     def _return(self, handed: Connection | None) -> None:
         if handed is None:
             self._free()
-        else:
+        elif not handed.closed:  # else its place comes back by itself
             self.keep(handed)
 
 

@@ -1,19 +1,22 @@
 """Which header names a request or an answer may carry across the gateway, as tables.
 
-Upstreams fold names: CGI and WSGI turn `X_User_Id` and `X-User-Id` into one variable, and `.` is
-folded by some. So a name is judged by its fold, and by nothing that depends on its value (rule F7).
+Upstreams fold names: CGI and WSGI turn `X_User_Id` and `X-User-Id` into one variable, `.` is folded
+by some, and every mark that a name may hold by servers such as lighttpd. So a name is judged by its
+fold, and by nothing that depends on its value (rule F7).
 Names of the gateway's own headers are reserved on every route, also where a route does not use them.
 """
 
 from collections.abc import Callable, Iterable
 from enum import Enum
+from string import ascii_lowercase, ascii_uppercase
 
 from gateway.model.route import IdentityHeaders
 
-# CGI also folds other marks, but HTTP field names with those marks pass no strict front (RFC 9110 5.6.2).
-_FOLD = bytes.maketrans(b"ABCDEFGHIJKLMNOPQRSTUVWXYZ_.", b"abcdefghijklmnopqrstuvwxyz--")
+_MARKS = b"!#$%&'*+.^_`|~"  # all that a name may hold beside `-`, letters and digits (RFC 9110 5.6.2)
+_FOLD = bytes.maketrans(ascii_uppercase.encode() + _MARKS, ascii_lowercase.encode() + b"-" * len(_MARKS))
 
 _SPELLINGS_KEPT = 2048
+_LONGEST_KEPT = 64
 
 # RFC 9110 7.6.1, RFC 9112 7, and RFC 7540 3.2.1 for the h2c leftovers.
 HOP_BY_HOP = frozenset(
@@ -85,18 +88,23 @@ _ANSWER_FATES = {
 
 
 def fold(name: bytes) -> bytes:
-    """Return *name* as the least careful upstream reads it: lower case, `_` and `.` as `-`."""
+    """Return *name* as the least careful upstream reads it: lower case, every mark as `-`."""
     return name.translate(_FOLD)
 
 
 class Fates(dict[bytes, Fate]):
-    """The fate of every spelling seen so far: a plain lookup after the first time, and bounded."""
+    """The fate of every spelling seen so far: a plain lookup after the first time, and bounded.
+
+    A long name is judged each time: what a client makes up is not kept in its thousands.
+    """
 
     def __init__(self, decide: Callable[[bytes], Fate]) -> None:
         super().__init__()
         self._decide = decide
 
     def __missing__(self, name: bytes) -> Fate:
+        if len(name) > _LONGEST_KEPT:
+            return self._decide(name)
         if len(self) >= _SPELLINGS_KEPT:
             self.clear()
         fate = self[name] = self._decide(name)

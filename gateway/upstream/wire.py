@@ -157,6 +157,14 @@ class Connection(asyncio.Protocol):
         if self._reading:
             self._arm(self._timeouts.idle if reader.head_done else self._timeouts.first_byte)
 
+    def send_no_more(self, reader: AnswerReader) -> None:
+        """Say that the rest of the body stays unsent: the answer goes on in its time, and none follows it."""
+        if self._reader is reader and not self._sent:
+            self._sent = True
+            self._reuse = False
+            if self._reading:
+                self._arm(self._timeouts.idle)
+
     def _send(self, parts: list[bytes]) -> None:
         for part in parts:
             self._outbox.write(part)
@@ -279,7 +287,8 @@ class Connection(asyncio.Protocol):
     def _finish(self, reader: AnswerReader) -> None:
         """Give a finished connection back, or close it where anything was not as it should be."""
         worn = self._transport.is_closing() or self._loop.time() >= self._retires_at
-        if worn or not (self._reuse and self._sent and reader.reusable):
+        early = not self._sent or self._outbox.size or self._transport.get_write_buffer_size()  # rule F2
+        if worn or early or not (self._reuse and reader.reusable):
             self.drop()
             return
         self._reader = None

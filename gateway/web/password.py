@@ -10,10 +10,10 @@ from gateway.model.answer import Answer
 from gateway.model.event import Clock
 from gateway.model.session import Session
 from gateway.sessions.strategy import Strategy
+from gateway.web.again import SignInAgain
 from gateway.web.csrf import Csrf
 from gateway.web.errors import explaining
 from gateway.web.pages import Pages
-from gateway.web.purpose import sign_in_again
 from gateway.web.replies import Replies
 from gateway.web.visit import Visit
 
@@ -34,6 +34,7 @@ class PasswordPage:
         owners: Owners,
         strategy: Strategy,
         resume: Resume,
+        again: SignInAgain,
         csrf: Csrf,
         pages: Pages,
         replies: Replies,
@@ -44,12 +45,13 @@ class PasswordPage:
         self._owners = owners
         self._strategy = strategy
         self._resume = resume
+        self._again = again
         self._csrf = csrf
         self._pages = pages
         self._replies = replies
         self._clock = clock
         self._changed = f"{prefix}/account?changed=password"
-        self._signin = f"{prefix}/signin?return_to={prefix}/account/password"
+        self._here = f"{prefix}/account/password"
 
     async def show(self, visit: Visit) -> Answer:
         """GET /account/password. Raises LoginRequired, NoSuchPage where they have none."""
@@ -58,18 +60,17 @@ class PasswordPage:
         visit.passage.leave = resumed.leave
         visit.passage.reason = resumed.rejected
         session, _ = await self._owner(resumed.session)
-        if self._is_stale(session):
-            return self._replies.redirect(sign_in_again(self._signin, session), status=302)
         return self._page(visit, session)
 
     async def choose(self, visit: Visit) -> Answer:
-        """POST /account/password: take a new one on the word of who knows the present one."""
+        """POST /account/password: take a new one on the word of who knows the present one; after a new login
+        if this one is old."""
         self._csrf.check_origin(visit.inbound)
         fields = await visit.fields()
         self._csrf.check(visit.inbound, fields.one("csrfToken"))
         session, change = await self._owner(await self._resume.live(visit.inbound))
         if self._is_stale(session):
-            return self._replies.redirect(sign_in_again(self._signin, session))
+            return await self._again.lead(visit, session, back=self._here)
         choice = Choice(current=fields.one("current") or "", new=fields.one("new") or "")
         try:
             if fields.one("again") not in (None, choice.new):
@@ -98,6 +99,7 @@ class PasswordPage:
         token = self._csrf.issue(visit.inbound.headers)
         facts = {
             "csrf": token.text,
+            "stale": self._is_stale(session),
             "email": session.identity.email or "",
             "wrong": isinstance(refused, CredentialsRefused),
             "fault": refused.fault if isinstance(refused, PasswordRefused) else "",
@@ -106,7 +108,7 @@ class PasswordPage:
             "password.html",
             facts,
             cookies=token.cookies,
-            departs=False,
+            departs=True,
             status=refused.status if refused else 200,
             headers=explaining(refused) if refused else (),
         )

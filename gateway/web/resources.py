@@ -9,8 +9,9 @@ from urllib.parse import quote
 
 from gateway.errors import MethodRefused, NoRoute, NoSuchPage, RequestRejected, Resource
 from gateway.model.answer import Answer
+from gateway.model.bearer import Bearer
 from gateway.model.inbound import Inbound
-from gateway.model.route import Route, covers
+from gateway.model.route import covers
 from gateway.routing.table import Table
 from gateway.web.replies import Replies
 
@@ -48,32 +49,32 @@ class ProtectedResources:
         if inbound.target.partition(b"?")[0] != (WELL_KNOWN + quote(path, safe=_AS_IT_IS)).encode("ascii"):
             raise RequestRejected("our own paths have one spelling")
         path = path or "/"
-        return self._replies.public_document(
-            self._metadata(inbound, self._route(inbound, path)), seconds=_KEPT
-        )
+        told = _metadata(inbound, path, self._taken_at(inbound.host, path))
+        return self._replies.public_document(told, seconds=_KEPT)
 
-    def _route(self, inbound: Inbound, path: str) -> Route:
+    def _taken_at(self, host: str, path: str) -> Bearer:
+        """Return the tokens that the resource takes, which is a route's path to the letter."""
         try:
-            route = self._table.match(inbound.host, path)
+            route = self._table.match(host, path)
         except NoRoute:
             raise NoSuchPage(path) from None
         if route.bearer is None or route.path != path:
             raise NoSuchPage(path)
-        return route
+        return route.bearer
 
-    def _metadata(self, inbound: Inbound, route: Route) -> dict[str, object]:
-        """Return what RFC 9728 2 wants told, nothing that is not in a challenge or a token anyway; lists
-        that would be empty are left out (3.2)."""
-        told: dict[str, object] = {
-            "resource": f"{inbound.scheme}://{inbound.host}{_tail(route.path)}",
-            "bearer_methods_supported": ["header"],
-        }
-        if route.bearer is not None:
-            if route.bearer.issuers:
-                told["authorization_servers"] = [each.issuer for each in route.bearer.issuers]
-            if route.bearer.scopes:
-                told["scopes_supported"] = list(route.bearer.scopes)
-        return told
+
+def _metadata(inbound: Inbound, path: str, bearer: Bearer) -> dict[str, object]:
+    """Return what RFC 9728 2 wants told, nothing that is not in a challenge or a token anyway; lists that
+    would be empty are left out (3.2)."""
+    told: dict[str, object] = {
+        "resource": f"{inbound.scheme}://{inbound.host}{_tail(path)}",
+        "bearer_methods_supported": ["header"],
+    }
+    if bearer.issuers:
+        told["authorization_servers"] = [each.issuer for each in bearer.issuers]
+    if bearer.scopes:
+        told["scopes_supported"] = list(bearer.scopes)
+    return told
 
 
 def bearer_challenge(resource: Resource, inbound: Inbound, told: Mapping[str, object]) -> bytes:

@@ -165,7 +165,7 @@ _BY_CODE = {
         "It was finished already, took longer than fifteen minutes, or was begun in another browser.",
     ),
     "OAuthAccountNotLinked": Words(
-        title="This address is already in use",
+        title="This e-mail address is already in use",
         text="Somebody signs in here with the same e-mail address in another way. If that is you, sign in "
         "the way you did before, then add this account on your account page.",
         way=Way.LOGIN,

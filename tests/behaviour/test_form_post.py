@@ -80,6 +80,10 @@ async def test_O01_a_code_that_no_login_of_this_browser_waits_for_goes_nowhere(t
         assert header(back, b"Location").startswith("https://demo.example/authorize")
         assert gate.issuers["demo"].redeemed == []
         assert not gate.signed_in
+        longer = await posted(gate, state="s" * 43, code="c" * 2000)
+        assert len(header(longer, b"Location")) == len(header(theirs, b"Location")), (
+            "only the state goes along"
+        )
 
 
 async def test_B026_a_form_that_is_sent_again_leads_a_signed_in_browser_on(tmp_path: Path) -> None:

@@ -517,18 +517,6 @@ async def test_B023_linking_and_leaving_take_a_post(tmp_path: Path, method: str)
         assert (await browser.fetch(at.url + "/")).status == 200
 
 
-async def test_B025_O14_fifty_tabs_keep_seven_transactions_below_4_kib(tmp_path: Path) -> None:
-    async with scene(tmp_path) as at:
-        browser = at.gate.browser()
-        for number in range(50):
-            at.clock.advance(1)
-            await browser.navigate(f"{at.ours}/signin?return_to=/{number}", follow=False)
-            jar = browser.cookies[HOST]
-            assert len(transactions(jar)) <= 7
-            assert sum(len(f"{name}={value}; ") for name, value in jar.items()) < 4096
-        assert len(transactions(browser.cookies[HOST])) == 7
-
-
 async def test_B026_the_back_button_after_a_login_leads_on_without_a_token_request(tmp_path: Path) -> None:
     async with scene(tmp_path) as at:
         browser = at.gate.browser()

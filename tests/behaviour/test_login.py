@@ -283,8 +283,8 @@ async def test_B025_O14_fifty_tabs_keep_seven_transactions_in_less_than_4_kib(tm
         for tab in range(50):
             await gate.get(f"{PREFIX}/signin?return_to={quote(f'/wiki/page?tab={tab}')}")
             gate.clock.advance(1)
-        assert len(gate.transactions) == 7
-        assert len(dict(gate.browser.headers())[b"Cookie"]) < 4096
+            assert len(gate.transactions) == min(tab + 1, 7)
+            assert len(dict(gate.browser.headers())[b"Cookie"]) < 4096
         assert header(await gate.come_back(begun=-7), b"Location") == "/wiki/page?tab=43"
 
 

@@ -5,6 +5,8 @@ issuer.enc = "A256GCM"
 issuer.encryption_faults              # see ENCRYPTION_FAULTS
 issuer.userinfo_format = "encrypted"  # or "signed", "json", "unsigned": encrypted JSON
 issuer.userinfo_claims                # laid over a signed answer's claims
+issuer.userinfo_key                   # what signs it, where that is not the issuer's key
+issuer.userinfo_kind                  # its media type
 """
 
 import json
@@ -14,7 +16,7 @@ from base64 import urlsafe_b64decode
 from aiohttp import web
 from joserfc import jwe
 from joserfc.jwe import JWERegistry
-from joserfc.jwk import OctKey
+from joserfc.jwk import Key, OctKey
 
 from gateway.relying_party.client_keys import ClientKey
 from tests.fakes.issuer import ABSENT, Claims, HostileIssuer, b64, sign
@@ -48,6 +50,8 @@ class EncryptingIssuer(HostileIssuer):
         self.encryption_faults: set[str] = set()
         self.userinfo_format = "json"
         self.userinfo_claims: Claims = {}
+        self.userinfo_key: Key | None = None
+        self.userinfo_kind = "application/jwt"
 
     def id_token(self, *, user: str, nonce: str, access_token: str) -> str:
         signed = super().id_token(user=user, nonce=nonce, access_token=access_token)
@@ -107,7 +111,8 @@ class EncryptingIssuer(HostileIssuer):
         told = json.loads(str(answer.text))
         claims = {**told, "iss": self.url, "aud": self.client_id, **self.userinfo_claims}
         claims = {name: value for name, value in claims.items() if value is not ABSENT}
-        raw = sign({"alg": self.algorithm, "kid": str(self.key.kid)}, json.dumps(claims).encode(), self.key)
+        head: Claims = {"alg": self.algorithm, "kid": str(self.key.kid)}
+        raw = sign(head, json.dumps(claims).encode(), self.userinfo_key or self.key)
         if self.userinfo_format == "encrypted":
             raw = self.encrypted(raw.encode())
-        return web.Response(text=raw, content_type="application/jwt")
+        return web.Response(text=raw, content_type=self.userinfo_kind)

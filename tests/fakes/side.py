@@ -1,6 +1,7 @@
 """The transport under one end of a tunnel, without a socket under it."""
 
 import asyncio
+from errno import ENOTCONN
 from typing import Any, cast
 
 from gateway.front.ends import End
@@ -10,14 +11,16 @@ class Side(asyncio.Transport):
     """`taken` is what it was given, in order; an empty one is its end.
 
     Where it is `whole`, it knows no half ends, as TLS; where it is `patient`, a close waits for its backlog.
+    Of one that is `gone` the loop has not heard yet.
     """
 
-    def __init__(self, *, whole: bool = False, patient: bool = False) -> None:
+    def __init__(self, *, whole: bool = False, patient: bool = False, gone: bool = False) -> None:
         super().__init__()
         self.taken: list[bytes] = []
         self.backlog = 0
         self.whole = whole
         self.patient = patient
+        self.gone = gone
         self.reading = True
         self.how = ""
 
@@ -29,6 +32,8 @@ class Side(asyncio.Transport):
         self.taken.append(bytes(data))
 
     def write_eof(self) -> None:
+        if self.gone:
+            raise OSError(ENOTCONN, "not connected")
         self.taken.append(b"")
 
     def can_write_eof(self) -> bool:

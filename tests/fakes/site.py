@@ -443,6 +443,7 @@ def _composed(
             owners=database.users,
             strategy=sessions,
             resume=resume,
+            again=again,
             csrf=csrf,
             pages=pages,
             replies=replies,

@@ -1,5 +1,6 @@
 """Arrival: a new session whatever was presented, and the old one ends only once the new one stands."""
 
+import asyncio
 from pathlib import Path
 
 import pytest
@@ -73,3 +74,33 @@ async def test_a_refusal_ends_nothing(tmp_path: Path) -> None:
         held = gate.sessions.load(gate.browser.headers()).session
         assert held is not None
         assert held.id == first.session.id
+
+
+async def test_a_login_whose_browser_hangs_up_is_recorded_whole(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with site(tmp_path) as gate:
+        user = await a_user(gate)
+        await arrived(gate, user)
+        held, recorded, begin = gate.browser.headers(), asyncio.Event(), gate.book.begin
+        let_go: list[object] = []
+
+        async def slow(*args: object, **more: object) -> object:
+            recorded.set()
+            await asyncio.sleep(0)
+            await begin(*args, **more)  # type: ignore[arg-type]
+            return ["a session that was one too many"]
+
+        async def forgotten(keys: object) -> None:
+            let_go.append(keys)
+
+        monkeypatch.setattr(gate.book, "begin", slow)
+        monkeypatch.setattr(gate.sessions, "let_go", forgotten)
+        login = asyncio.create_task(arrived(gate, user))
+        async with asyncio.timeout(20):
+            await recorded.wait()
+        login.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await login
+        assert let_go == [["a session that was one too many"]]
+        assert gate.sessions.load(held).rejected == "revoked"

@@ -139,12 +139,48 @@ async def test_a_token_is_verified_once_a_minute_and_never_taken_past_its_end() 
     assert world.at_hand() is None
 
 
+async def test_a_clock_that_is_set_back_lengthens_nothing_that_was_found_out() -> None:
+    world = World(users=("u_1",))
+    world.clock.advance(1)
+    await world.caller()
+    world.clock.advance(-1)
+    assert world.at_hand() is None
+    await world.caller()
+    assert (world.asked, world.read) == (2, 2)
+    world.clock.advance(HELD - 1)
+    await world.caller(asks_for_roles=True)  # what was read a moment before the end of its time
+    world.clock.advance(1 - HELD)
+    await world.caller()
+    assert (world.asked, world.read) == (2, 4)
+
+
 async def test_what_is_held_is_bounded_and_the_oldest_makes_room(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("gateway.flows.bearers.MOST", 2)
     world = World()
     for token in ("one", "two", "three", "three", "two", "one"):
         await world.bearers.caller(world.bearer, token, asks_for_roles=False)
     assert world.asked == 4
+
+
+async def test_what_is_read_again_is_the_newest_of_what_is_held(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("gateway.flows.bearers.MOST", 2)
+    world = World(users=("u_1",))
+    for token, roles in (("one", False), ("two", False), ("one", True), ("three", False), ("one", False)):
+        await world.bearers.caller(world.bearer, token, asks_for_roles=roles)
+    assert world.asked == 3
+
+
+async def test_where_no_issuer_is_listed_its_tokens_are_refused_and_nobody_asks_whose_they_are() -> None:
+    world, alone = World(), Bearer(issuers=(), personal="/api")
+    with pytest.raises(BearerRefused) as refused:
+        await world.bearers.caller(alone, "token", asks_for_roles=False)
+    assert (refused.value.reason, world.asked) == ("issuer", 0)
+
+
+async def test_of_outsiders_who_come_together_the_database_is_asked_nothing() -> None:
+    world = World()
+    found = await asyncio.gather(*(world.caller(asks_for_roles=True) for _ in range(3)))
+    assert (found[0], world.asked, world.read) == (found[2], 1, 0)
 
 
 async def test_a_stranger_is_an_outsider_with_what_the_token_says() -> None:
@@ -178,11 +214,8 @@ async def test_only_users_or_nobody_as_a_user() -> None:
     ("standing", "reason"),
     [
         (None, "user_disabled"),
-        (
-            Standing(**{**{name: getattr(KNOWN, name) for name in KNOWN.__slots__}, "enabled": False}),
-            "user_disabled",
-        ),
-        (Standing(**{**{name: getattr(KNOWN, name) for name in KNOWN.__slots__}, "denied": True}), "revoked"),
+        (replace(KNOWN, enabled=False), "user_disabled"),
+        (replace(KNOWN, denied=True), "revoked"),
     ],
 )
 async def test_who_is_disabled_gone_or_signed_out_everywhere_is_refused(
@@ -193,6 +226,7 @@ async def test_who_is_disabled_gone_or_signed_out_everywhere_is_refused(
         await world.caller()
     assert refusal.value.reason == reason
     assert [(event.name, event.reason) for event in world.audited] == [("bearer.refused", reason)]
+    assert all(event.detail for event in world.audited)
 
 
 async def test_roles_are_read_at_each_request_where_the_route_asks_for_them() -> None:
@@ -283,6 +317,42 @@ async def test_however_long_an_answer_counts_a_user_is_looked_at_every_minute() 
     assert world.asked == 1
 
 
+async def test_what_was_read_last_counts_for_the_next_minute() -> None:
+    world = World(users=("u_ann",), hold=600, good=600, life=3000)
+    await world.caller()
+    world.clock.advance(HELD)
+    world.standing_now = replace(KNOWN, roles=("reader",))
+    await world.caller()
+    at_hand = world.at_hand()
+    assert at_hand is not None
+    assert at_hand.identity.roles == ("reader",)
+
+
+async def test_what_is_live_by_a_token_goes_on_by_what_its_own_route_makes_of_it() -> None:
+    world = World(good=30, life=3000)
+    strict = replace(world.bearer.issuers[0], callers=Callers.CLIENTS, hold=5)
+
+    class Strictly:
+        async def verify(self, raw: str) -> Proof:
+            return replace(await world.verify(raw), trusted=strict)
+
+    other = Bearer(issuers=(strict,))
+    bearers = Bearers(
+        {world.bearer: world, other: Strictly()},
+        holders=world,
+        standings=world,
+        personal=world,
+        clock=world.clock,
+        audit=world.audited.append,
+        counts=Results(world.results),
+    )
+    session = await bearers.caller(other, "token", asks_for_roles=False)
+    world.clock.advance(20)
+    await bearers.caller(world.bearer, "token", asks_for_roles=False)
+    world.clock.advance(10)
+    assert (await bearers.recheck(session)).id == session.id
+
+
 async def test_a_token_of_no_subject_is_nobodys_but_its_clients() -> None:
     session = await World(of_client=True, users=("u_ann",)).caller()
     assert session.identity.user_id == f"bearer:{ISSUER}#reports"
@@ -294,7 +364,8 @@ async def test_what_is_live_goes_on_while_its_issuer_says_so_and_ends_once_it_do
     world = World(good=30, life=3000)
     session = await world.caller()
     world.clock.advance(30)
-    assert await world.bearers.recheck(session) is session  # while the question is under way
+    for _ in range(2):
+        assert await world.bearers.recheck(session) is session  # while the question is under way
     await settled(world)
     assert world.asked == 2
     assert (await world.bearers.recheck(session)).lease_until == session.lease_until + 30
@@ -317,6 +388,7 @@ async def test_a_silent_issuer_is_an_outage_for_what_is_live_and_is_asked_again_
     for _ in range(3):
         with pytest.raises(IssuerUnavailable):
             await world.bearers.recheck(session)
+        await settled(world)
     assert world.asked == 2
     world.clock.advance(PAUSE)
     world.fails = None

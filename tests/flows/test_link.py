@@ -4,7 +4,7 @@ from itertools import product
 import pytest
 
 from gateway.errors import AccountNotLinked, FreshLoginRequired, ProofByAnother, UserRefused
-from gateway.flows.link import Create, Decision, Facts, Link, Refuse, SignIn, decide
+from gateway.flows.link import FRESH, Create, Decision, Facts, Link, Refuse, SignIn, decide
 from gateway.model.identity import Account, User
 
 ANN = User(
@@ -123,3 +123,7 @@ def test_B018_B073_a_step_up_signs_in_its_own_user_or_nobody() -> None:
             assert found.error is ProofByAnother
         else:
             assert found == decide(facts)
+
+
+def test_B016_five_minutes_after_a_login_it_is_too_old_to_link() -> None:
+    assert FRESH == 5 * 60

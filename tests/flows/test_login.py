@@ -39,6 +39,32 @@ async def test_O22_a_transaction_is_spent_before_the_token_request_even_if_that_
         assert len(gate.issuers["demo"].redeemed) == 1
 
 
+async def test_B006_a_used_transaction_is_remembered_for_as_long_as_any_node_takes_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with site(tmp_path) as gate:
+        remembered: list[int] = []
+
+        async def spend(_key: bytes, until: int) -> bool:
+            remembered.append(until)
+            return True
+
+        monkeypatch.setattr(gate.database, "spend", spend)
+        await gate.get(f"{PREFIX}/signin")
+        await gate.come_back()
+        # The clock of another node may be a minute behind.
+        assert remembered == [gate.issuers["demo"].begun[0].started_at + LIFE + 60]
+
+
+async def test_B026_a_callback_that_comes_back_used_leads_whoever_is_signed_in_on(tmp_path: Path) -> None:
+    async with site(tmp_path) as gate:
+        await gate.sign_in(return_to="/x?y=1")
+        begun = len(gate.issuers["demo"].begun)
+        again = await gate.come_back()
+        assert (again.status, header(again, b"Location")) == (303, "/")
+        assert len(gate.issuers["demo"].begun) == begun
+
+
 async def test_an_outage_before_the_spend_keeps_the_transaction(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

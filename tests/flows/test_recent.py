@@ -3,7 +3,7 @@
 import pytest
 
 from gateway.errors import LoginLoop
-from gateway.flows.recent import WINDOW, RecentLogins
+from gateway.flows.recent import TOLERATED, WINDOW, RecentLogins
 from gateway.keys.keyring import KeyRing
 from gateway.model.cookies import CookieNames
 from tests.fakes.clock import FakeClock
@@ -41,4 +41,16 @@ def test_a_presented_session_ends_the_count() -> None:
 def test_a_count_that_does_not_open_counts_nothing() -> None:
     clock, jar = FakeClock(), Jar()
     jar.plant("__Host-session-logins", "garbage")
+    assert recent(clock).note(jar.headers())
+
+
+def test_B031_the_third_login_within_a_minute_is_one_too_many() -> None:
+    assert (WINDOW, TOLERATED) == (60, 2)
+
+
+def test_B094_logins_noted_by_a_clock_that_was_ahead_make_no_loop() -> None:
+    clock, jar = FakeClock(), Jar()
+    jar.take([recent(clock).note(jar.headers())])
+    jar.take([recent(clock).note(jar.headers())])
+    clock.advance(-3600)
     assert recent(clock).note(jar.headers())

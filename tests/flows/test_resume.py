@@ -1,10 +1,13 @@
 """From cookies to a session that may be trusted, over real sealed cookies."""
 
+from dataclasses import replace
+
 import pytest
 
 from gateway.errors import StoreUnavailable
 from gateway.flows.resume import NOBODY, Resume
 from gateway.model.inbound import Inbound
+from gateway.model.session import Session
 from tests.fakes.dressing import inbound
 from tests.fakes.sessions import STRICT, Node
 
@@ -106,3 +109,52 @@ async def test_live_asks_the_store_whatever_the_lease_says() -> None:
     node.directory.down = True
     with pytest.raises(StoreUnavailable):
         await resume(node).live(visit(node))
+
+
+async def test_B067_a_known_session_is_not_enough_where_a_route_asks_for_roles() -> None:
+    node = Node()
+    node.sign_in()
+    known = resume(node).at_once(visit(node), asks_for_roles=False)
+    assert known is not None
+    assert known.session is not None
+    assert resume(node).at_once(visit(node), asks_for_roles=True) is None
+    warm = resume(node).warm(visit(node), asks_for_roles=False)
+    assert warm is not None
+    assert warm.session is known.session
+    assert resume(node).warm(visit(node), asks_for_roles=True) is None
+
+
+async def test_what_still_holds_is_the_very_same_session() -> None:
+    node = Node()
+    node.sign_in()
+    known = resume(node).at_once(visit(node), asks_for_roles=False)
+    assert known is not None
+    assert known.session is not None
+    assert resume(node).still(visit(node), known.session)
+    assert not resume(node).still(visit(node), replace(known.session, id="another"))
+    assert not resume(node).still(visit(node), None)
+
+
+@pytest.mark.parametrize("roles", [True, False])
+async def test_B053_what_lies_beside_a_session_that_holds_is_cleared(roles: bool) -> None:
+    node = Node()
+    node.sign_in()
+    node.browser.plant("__Host-session.2", "left of a longer one")
+    assert await asked(node, roles=roles) == ("u-alice", "", "1")
+
+
+@pytest.mark.parametrize("roles", [True, False])
+async def test_what_a_renewal_reads_is_as_fresh_as_the_route_asks(roles: bool) -> None:
+    node = Node()
+    node.sign_in()
+    node.clock.advance(601)
+    asked_for: list[bool] = []
+    renew = node.sessions.renew
+
+    async def renewed(session: Session, *, fresh: bool) -> Session:
+        asked_for.append(fresh)
+        return await renew(session, fresh=fresh)
+
+    node.sessions.renew = renewed  # type: ignore[method-assign,assignment]
+    await resume(node).resume(visit(node), asks_for_roles=roles)
+    assert asked_for == [roles]

@@ -50,6 +50,13 @@ def test_original_of_another_host_of_ours_is_absolute() -> None:
     )
 
 
+@pytest.mark.parametrize("page", ["", "/password", "/tokens"])
+def test_the_pages_that_ask_for_a_recent_login_are_targets_of_it(page: str) -> None:
+    assert LOCAL.check(f"/.gateway/account{page}") == f"/.gateway/account{page}"
+    with pytest.raises(TargetRefused):
+        LOCAL.check(f"/.gateway/account{page}/x")
+
+
 @pytest.mark.parametrize("target", [b"/a//b", b"/" + b"a" * LONGEST, b"/.gateway/session", b"/x?\xff"])
 def test_original_is_none_where_the_target_would_be_refused(target: bytes) -> None:
     assert LOCAL.original(replace(INBOUND, target=target)) is None

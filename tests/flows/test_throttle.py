@@ -202,3 +202,12 @@ def test_it_refuses_exactly_as_a_plain_list_of_failures_would(acts: list[Act]) -
                 known.pop()
                 gate.clear(attempt)
                 return  # what clearing does to the wider buckets has a test of its own
+
+
+def test_B020_ten_failures_of_one_user_and_address_within_a_quarter_of_an_hour_are_borne() -> None:
+    assert (Limits().both, WINDOW) == (10, 15 * 60)
+
+
+def test_an_ipv6_client_is_its_64_bits_and_its_neighbour_is_another() -> None:
+    assert network("2001:db8:0:1::1") == network("2001:db8:0:1:ffff:ffff:ffff:ffff") == "2001:db8:0:1::"
+    assert network("2001:db8::1") == "2001:db8::"

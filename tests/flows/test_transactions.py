@@ -146,3 +146,7 @@ def test_a_step_up_travels_with_its_transaction() -> None:
         made = pending(clock, step_up=step_up)
         jar.take(transactions(clock).begin(made, BINDING, jar.headers()))
         assert transactions(clock).find(made.state, BINDING, jar.headers()) == made
+
+
+def test_B005_B025_a_browser_keeps_seven_of_them_for_a_quarter_of_an_hour() -> None:
+    assert (MOST, LIFE, BUDGET) == (7, 15 * 60, 4096)

@@ -103,6 +103,15 @@ async def test_half_an_end_is_said_where_it_can_be() -> None:
     assert (half.taken, whole.taken, gone.taken) == ([b""], [], [])
 
 
+async def test_the_end_of_one_that_is_gone_is_nobodys_fault() -> None:
+    side = Side(gone=True)
+    end, joint = near(side)
+    joint.open = False
+    end.linger(Limits(linger_time=0.01))
+    await lost(joint)
+    assert (side.taken, side.how) == ([], "closed")
+
+
 async def test_a_client_that_was_told_all_is_heard_no_longer_and_not_for_long() -> None:
     for sent in (b"x" * 100, b""):
         side = Side()

@@ -75,6 +75,41 @@ async def test_a_drain_waits_for_the_answer_and_not_for_the_idle() -> None:
         busy.close()
 
 
+async def test_a_drain_with_patience_waits_for_one_more_request_and_no_longer() -> None:
+    handler = Slow()
+    handler.go.set()
+    async with serving(handler) as (server, port, _), await RawConnection.open(port) as idle:
+        await idle.write(get("/", host="x"))
+        assert (await idle.answer()).status == 200
+        draining = asyncio.create_task(server.drain(60, patience=0.05))
+        assert await idle.rest() == b""
+        async with asyncio.timeout(20):
+            await draining
+
+
+async def test_a_drain_answers_a_request_half_of_whose_head_has_come() -> None:
+    handler = Slow()
+    handler.go.set()
+    request = get("/", host="x")
+    async with serving(handler) as (server, port, _):
+        client = await RawConnection.open(port)
+        await client.write(request)
+        assert (await client.answer()).status == 200
+        await client.write(request[:20])
+        (connection,) = [each for each in server.connections if isinstance(each, Connection)]
+        async with asyncio.timeout(5):
+            while connection.idle:
+                await asyncio.sleep(0.001)
+        draining = asyncio.create_task(server.drain(5))
+        while not connection.draining:
+            await asyncio.sleep(0)
+        await client.write(request[20:])
+        assert (await client.answer()).status == 200
+        assert await client.rest() == b""
+        await draining
+        client.close()
+
+
 async def test_a_drain_cuts_what_takes_too_long_and_waits_until_it_noticed() -> None:
     handler = Slow()
     async with serving(handler) as (server, port, _):

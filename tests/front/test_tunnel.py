@@ -182,9 +182,10 @@ async def test_C01_dismissed_between_two_frames_of_the_app_the_client_is_told_wh
     at.near.wind_down()
     at.near.data_received(b"too late")
     at.far.data_received(b"too late")
+    assert at.client.how == ""  # a close with unread bytes is a reset, and might take the word with it
     at.near.wind_down()
     await at.ended()
-    assert at.client.taken == [b"\x81\x05hello", closing(GOING_AWAY)]
+    assert at.client.taken == [b"\x81\x05hello", closing(GOING_AWAY), b""]
     assert (at.client.how, at.app.how, at.app.taken) == ("closed", "cut", [])
 
 
@@ -201,7 +202,7 @@ async def test_dismissed_before_it_began_it_carries_nothing() -> None:
     at.tunnel.dismiss(POLICY)
     at.tunnel.begin(b"early", b"said")
     await at.ended()
-    assert (at.client.taken, at.app.taken) == ([closing(POLICY)], [])
+    assert (at.client.taken, at.app.taken) == ([closing(POLICY), b""], [])
 
 
 async def test_U17_a_client_that_sends_too_much_is_told_and_nothing_of_it_goes_on() -> None:
@@ -271,8 +272,9 @@ async def test_U17_a_flood_that_was_held_back_is_gone_with_its_client() -> None:
 async def test_U18_a_silent_client_is_pinged_between_two_frames_of_the_app() -> None:
     at = Joined(ping=0.02)
     async with asyncio.timeout(20):
-        while at.client.taken != [PING, PING]:
+        while len(at.client.taken) < 2:
             await asyncio.sleep(0.005)
+        assert set(at.client.taken) == {PING}
         at.far.data_received(b"\x81\x05hel")
         begun = len(at.client.taken)
         await asyncio.sleep(0.1)

@@ -86,7 +86,7 @@ async def test_B056_what_ends_it_is_said_to_the_client_and_in_its_line(why: str,
     on, watch = passage(), Watch()
     at = Begun(on, watch)
     watch.stays[0].end(why)
-    assert at.client.taken == [closing(code)]
+    assert at.client.taken == [closing(code), b""]
     assert at.told == [(on, None)]
     assert (on.reason, watch.stays) == (why, [])
 
@@ -94,7 +94,7 @@ async def test_B056_what_ends_it_is_said_to_the_client_and_in_its_line(why: str,
 async def test_one_that_may_not_stay_is_over_before_anything_passes() -> None:
     on = passage()
     at = Begun(on, Watch(full=True))
-    assert at.client.taken == [closing(POLICY)]
+    assert at.client.taken == [closing(POLICY), b""]
     assert (at.told, on.reason) == ([(on, None)], "too_many")
 
 

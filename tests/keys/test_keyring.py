@@ -78,3 +78,31 @@ def test_keys_are_named_by_what_values_carry_and_in_order() -> None:
     assert [key["kid"] for key in ring.signing_keys().jwks()["keys"]] == [new.assertion, old.assertion]  # type: ignore[attr-defined]
     header = base64url.decode(ring.sealer(SESSION).seal(b"x").partition(".")[0].encode())
     assert json.loads(header)["kid"] == new.session
+
+
+def test_C06_B133_what_a_release_before_sealed_tagged_and_published_holds_for_this_one() -> None:
+    """Whatever enters a derivation is for ever: a change of it signs everybody out at an upgrade."""
+    ring = KeyRing([b"0123456789abcdef0123456789abcdef"], scope=SITE)
+    sealer, mac = ring.sealer(SESSION), ring.mac("session-id")
+    free = (
+        "eyJhbGciOiJkaXIiLCJlbmMiOiJBMjU2R0NNIiwiY3R5IjoiSldUIiwia2lkIjoiaWJJREhicEMifQ..JPEX1dxfxu"
+        "Klkiva.5vyWaGsKF1aDNdt582j-aaSHVmHkCNsrc5gXaVUNdCeYASUmSAp9Xhhly6byv6OOybiXzFi86hCWdp0KcrF"
+        "6hv3wKSSTY30.62LJ0G-5c7zZ2tGtqLFnlA"
+    )
+    bound = (
+        "eyJhbGciOiJkaXIiLCJlbmMiOiJBMjU2R0NNIiwiY3R5IjoiSldUIiwia2lkIjoiaWJJREhicEMifQ..Vk9VAHmUkp"
+        "C9DKTf.CFnO0TRsAiUqFR3ZOOmFTReLcWc_eMK1QcQAktWF_5Ioaa0rU_5OTa16vsd-Uvtz5LDixDHKcefTk44c4IJ"
+        "6oZ-ESt06qjk.zFJjKR1rucoBTRUnM1Atlw"
+    )
+    assert sealer.open(free) == sealer.open(bound, bound=b"row") == b"kept"
+    tag = bytes.fromhex("e8e35a3e5e1625383251c7efcc54d62b634446760bab107189fd63301e1a2f9c")
+    assert mac.holds(tag, b"a", b"b")
+    assert mac.tags(b"a", b"b") == (tag,)
+    [names] = ring.names()
+    assert (names.session, names.assertion) == (
+        "ibIDHbpC",
+        "dyz-_e38-lX6w65qoWShifCDwboA7oEy00OX9KLGbMo",
+    )
+    [shared], [public] = ring.shared_keys("wiki"), ring.ed25519_keys()
+    assert shared.keyid == "v30FHrRn9jWH"
+    assert public.keyid == "xIy6J_Q7X5fqndM92wcgpn-2aTvd4draL5XBwrVSI8I"

@@ -1,4 +1,4 @@
-from base64 import b64decode
+from base64 import b64decode, urlsafe_b64decode
 from typing import Any
 
 import pytest
@@ -32,6 +32,17 @@ def test_a_public_client_sends_its_id_alone() -> None:
         {},
         [("client_id", "gateway")],
     )
+
+
+def test_a_key_that_signs_requests_signs_no_assertion_of_the_secret() -> None:
+    settings: dict[str, Any] = {
+        "client_auth": "client_secret_jwt",
+        "client_secret": "s" * 32,
+        "keys": (ClientKey(pem=pem()),),
+    }
+    form = dict(authentication(registration(**settings, signs_requests=True), now=NOON)[1])
+    head = form["client_assertion"].partition(".")[0]
+    assert b'"HS256"' in urlsafe_b64decode(head + "=" * (-len(head) % 4))
 
 
 @pytest.mark.parametrize("client_auth", ["client_secret_basic", "client_secret_post", "none"])

@@ -11,7 +11,7 @@ from gateway.relying_party.client_keys import ClientKey
 from gateway.relying_party.decryption import opened, signed_logout_token
 from tests.fakes.client_keys import pem
 from tests.fakes.encrypting import ENCRYPTION_FAULTS, EncryptingIssuer
-from tests.fakes.issuer import ABSENT
+from tests.fakes.issuer import ABSENT, rsa_key
 from tests.fakes.login import Login, at, registration
 
 KEY = ClientKey(pem=pem(), use="enc")
@@ -90,6 +90,20 @@ async def test_O29_userinfo_is_signed_for_us_by_the_issuer(form: str) -> None:
             issuer.userinfo_claims = changed
             with pytest.raises(LoginFailed, match="userinfo"):
                 await login.run()
+
+
+@pytest.mark.parametrize("form", ["signed", "encrypted"])
+async def test_O29_T01_userinfo_that_somebody_else_signed_or_that_says_it_is_no_jwt_is_refused(
+    form: str,
+) -> None:
+    async with at_issuer(userinfo_format=form) as (issuer, login):
+        issuer.userinfo_format = form
+        issuer.userinfo_key = rsa_key("foreign")
+        with pytest.raises(LoginFailed, match="signed by no key"):
+            await login.run()
+        issuer.userinfo_key, issuer.userinfo_kind = None, "application/json"
+        with pytest.raises(LoginFailed, match="not a JWT"):
+            await login.run()
 
 
 @pytest.mark.parametrize(

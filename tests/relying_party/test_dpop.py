@@ -186,6 +186,32 @@ async def test_O32_only_a_refusal_is_answered_by_another_try(status: int, calls:
     assert len(made) == calls
 
 
+@pytest.mark.parametrize(
+    ("body", "challenge", "calls"),
+    [
+        (b"", "", 1),
+        (b"<h1>Nonsense</h1>", "", 1),
+        (b'{"error":"invalid_token"}', "", 1),
+        (b"", 'DPoP error="use_dpop_nonce"', 2),
+        (b"", 'Bearer, DPoP algs="ES256", error = "use_dpop_nonce"', 2),
+        (b"", "DPoP error=use_dpop_nonce", 2),
+        (b"", 'DPoP error="use_dpop_nonces"', 1),
+        (b"", 'DPoP no_error="use_dpop_nonce"', 1),
+    ],
+)
+async def test_O32_a_nonce_is_taken_up_only_where_its_want_is_the_error(
+    body: bytes, challenge: str, calls: int
+) -> None:
+    made = []
+
+    async def call(proof: str) -> IssuerAnswer:
+        made.append(proof)
+        return IssuerAnswer(status=401, body=body, dpop_nonce="n", challenge=challenge)
+
+    await Proofs(clock=lambda: NOON).send(KEY, "GET", "https://a.example/", call)
+    assert len(made) == calls
+
+
 @given(st.sampled_from([200, 400, 401]), st.binary(max_size=60), st.text(max_size=60), st.text(max_size=20))
 async def test_O32_whatever_a_server_answers_it_is_asked_twice_at_most_and_only_for_its_nonce(
     status: int, body: bytes, challenge: str, nonce: str

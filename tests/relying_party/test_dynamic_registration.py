@@ -1,4 +1,5 @@
 from collections.abc import AsyncIterator
+from dataclasses import replace
 
 import pytest
 
@@ -14,6 +15,7 @@ WISHES = Wishes(
     redirect_uri=f"{ROOT}/callback/company",
     post_logout_redirect_uri=f"{ROOT}/signout",
     backchannel_logout_uri=f"{ROOT}/backchannel-logout/company",
+    initiate_login_uri=f"{ROOT}/initiate/company",
 )
 
 
@@ -40,6 +42,15 @@ async def test_an_issuer_is_told_our_addresses_and_gives_a_client(issuer: Regist
     [asked] = issuer.registered
     assert asked["redirect_uris"] == [WISHES.redirect_uri]
     assert (asked["response_types"], asked["grant_types"]) == (["code"], ["authorization_code"])
+    assert asked["initiate_login_uri"] == WISHES.initiate_login_uri
+
+
+async def test_where_logins_begin_elsewhere_is_told_of_https_alone(issuer: RegisteringIssuer) -> None:
+    http = IssuerHttp()
+    local = replace(WISHES, initiate_login_uri="http://localhost:8080/.gateway/initiate/company")
+    await register(issuer.url, local, http=http)
+    await http.close()
+    assert "initiate_login_uri" not in issuer.registered[0]
 
 
 async def test_the_way_to_authenticate_is_one_that_the_issuer_takes(issuer: RegisteringIssuer) -> None:

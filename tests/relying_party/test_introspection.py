@@ -325,6 +325,14 @@ async def test_T07_T08_T10_a_signed_answer_is_from_the_issuer_for_us_and_of_now(
         await signed.ask(signed.issuer.opaque())
 
 
+async def test_a_signed_answer_that_is_no_ascii_is_an_outage(
+    signed: Asking, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(signed.issuer, "_signed", lambda _: "é")
+    with pytest.raises(IssuerUnavailable, match="not signed"):
+        await signed.ask(signed.issuer.opaque())
+
+
 @pytest.mark.parametrize("typ", ["JWT", "at+jwt", "logout+jwt", "", ABSENT, None, 7])
 async def test_T13_another_kind_of_token_is_no_signed_answer(signed: Asking, typ: Any) -> None:
     signed.issuer.signed_header = {"typ": typ}

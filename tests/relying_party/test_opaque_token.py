@@ -162,7 +162,13 @@ async def test_T13_O31_another_kind_of_token_is_refused(changes: dict[str, Any])
 
 @pytest.mark.parametrize(
     "changes",
-    [{"token_type": "bearer"}, {"token_use": "access_token"}, {"typ": "Bearer"}, {"token_type": LEFT_OUT}],
+    [
+        {"token_type": "bearer"},
+        {"token_type": "at+jwt"},
+        {"token_use": "access_token"},
+        {"typ": "Bearer"},
+        {"token_type": LEFT_OUT},
+    ],
 )
 async def test_an_access_token_may_be_called_so_in_several_ways(changes: dict[str, Any]) -> None:
     assert (await judged(changes)).login.subject == "ann"
@@ -196,6 +202,10 @@ async def test_a_refusal_is_remembered_briefly_and_told_again_as_it_was() -> Non
     with pytest.raises(ScopeMissing):
         await verifier.verify("a")
     assert issuer.asked == ["a", "a"]
+    clock.now -= 1  # set back, by as much as may be
+    with pytest.raises(ScopeMissing):
+        await verifier.verify("a")
+    assert issuer.asked == ["a", "a", "a"]
 
 
 async def test_an_outage_is_not_remembered() -> None:
@@ -273,6 +283,9 @@ def test_the_issuer_of_a_jwt_is_read_and_of_what_is_none_there_is_none() -> None
     assert issuer_in(jwt({"alg": "none"}, [])) == ""
     assert issuer_in(jwt({}, {"iss": ISSUER}).rpartition(".")[0] + ".") == ISSUER
     assert issuer_in(b64(b"[]") + ".e30.c2ln") is None
+    for parts in (1, 2, 4, 5):
+        assert issuer_in(".".join([b64(b"{}")] * parts)) is None
+    assert issuer_in(f"{b64(b'{}')}.{b64(b'{}')}.{'x' * LARGEST}") is None
 
 
 @given(st.text(alphabet="abcXYZ019._~+/-=", max_size=80))

@@ -40,6 +40,8 @@ async def test_a_token_is_exchanged_for_one_for_the_audience(login: Login, resou
         "audience": "wiki-api",
     }
     assert issuer.exchanges == [expected | ({"resource": resource} if resource else {})]
+    issuer.exchange_answer = {"issued_token_type": f"{KIND}jwt"}  # an access token that calls itself so
+    assert (await login.party.exchange(token, audience="wiki-api", resource=resource)).value
 
 
 @pytest.mark.parametrize(

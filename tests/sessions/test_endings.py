@@ -30,6 +30,10 @@ async def test_an_ending_is_known_here_and_recorded() -> None:
     assert "s1" in ledger.endings
     assert "s2" not in ledger.endings
     assert ledger.directory.denied == {"s1": 2000}
+    ledger.directory.denied.clear()
+    assert await ledger.endings.settle()
+    await ledger.endings.close()
+    assert ledger.directory.denied == {}, "what was recorded is not recorded again"
     assert ledger.events == []
 
 
@@ -45,6 +49,7 @@ async def test_B107_an_unrecorded_ending_is_told_and_retried_until_it_is() -> No
     async with asyncio.timeout(5):
         await ledger.directory.recorded.wait()
     assert ledger.directory.denied == {"s1": 2000}
+    await ledger.endings.record("s1", until=2000)
     await ledger.endings.close()
     told = [(event.name, event.outcome, event.session_id) for event in ledger.events[1:]]
     assert told == [("session.ending_recorded", "success", public_id("s1"))]
@@ -78,6 +83,7 @@ async def test_close_records_what_it_can_and_stops() -> None:
     ledger.directory.down = False
     await ledger.endings.close()
     assert ledger.directory.denied == {"s1": 2000}
+    assert asyncio.all_tasks() == {asyncio.current_task()}
 
 
 async def test_close_tells_what_stays_unrecorded() -> None:
@@ -110,5 +116,6 @@ def test_G6_the_expired_make_room_at_the_bound_and_then_the_oldest() -> None:
     assert "s2" not in ledger.endings
     ledger.endings.note("s4", until=3000)
     assert "s1" not in ledger.endings
+    ledger.endings.note("s4", until=3000)
     assert "s3" in ledger.endings
     assert "s4" in ledger.endings

@@ -6,7 +6,7 @@ import pytest
 from gateway.errors import SessionRejected, StoreUnavailable
 from gateway.model.session import session_key
 from gateway.sessions.cookies import cookie_lines
-from gateway.sessions.strategy import public_id
+from gateway.sessions.strategy import Loaded, public_id
 from tests.fakes.session_store import StatefulNode
 from tests.fakes.sessions import ALICE, POLICY
 
@@ -138,6 +138,81 @@ async def test_B094_a_clock_that_is_wrong_removes_nothing() -> None:
         await node.request()
     node.clock.advance(3600)
     assert await node.request()
+
+
+async def test_B102_what_is_held_in_process_is_asked_for_where_its_use_is_to_be_written() -> None:
+    node = StatefulNode(policy=IDLE, pushed=True)
+    session = await node.sign_in()
+    for seconds, asked in ((0, 1), (59, 1), (1, 2)):
+        node.clock.advance(seconds)
+        node.prove()
+        await node.request()
+        assert node.store.calls["find"] == asked
+    await node.close()
+    assert node.store.records[session_key(session.id)].seen_at == int(node.clock())
+
+
+async def test_B066_no_request_uses_the_answer_to_a_question_sent_before_it_came() -> None:
+    node = StatefulNode()
+    await node.sign_in()
+    node.store.gate.clear()
+    first = asyncio.ensure_future(node.request())
+    await node.store.asked.wait()
+    second = asyncio.ensure_future(node.request())
+    await asyncio.sleep(0)
+    node.store.gate.set()
+    await asyncio.gather(first, second)
+    assert node.store.calls["find"] == 2
+
+
+async def test_staying_connected_is_no_use_of_a_session() -> None:
+    node = StatefulNode(policy=IDLE)
+    session = await node.sign_in()
+    node.clock.advance(60)
+    await node.sessions.recheck(session, asks_for_roles=False)
+    await node.sessions.confirm(session)
+    await node.close()
+    assert node.sightings == []
+    assert node.store.records[session_key(session.id)].seen_at == session.issued_at
+
+
+async def test_B144_a_session_s_life_is_told_and_what_does_not_hold_is_counted() -> None:
+    node = StatefulNode()
+    session = await node.sign_in()
+    await node.sessions.reissue(session, ALICE)
+    await node.sessions.end(session)
+    assert node.load().rejected == "revoked"
+    with pytest.raises(SessionRejected, match="revoked"):
+        await node.sessions.confirm(session)
+    told = [(event.name, event.outcome, event.reason) for event in node.events]
+    refused = ("session.rejected", "refused", "revoked")
+    assert told == [
+        ("session.created", "success", ""),
+        ("session.reissued", "success", ""),
+        ("session.ended", "success", ""),
+        refused,
+        refused,
+    ]
+    assert {event.session_id for event in node.events} == {public_id(session.id)}
+    assert node.tally.rejections == {"revoked": 2}
+
+
+async def test_B110_a_line_that_was_read_is_warm_until_its_session_ends_here() -> None:
+    node = StatefulNode(pushed=True)
+    node.prove()
+    session = await node.sign_in()
+    lines = cookie_lines(node.browser.headers())
+    assert node.sessions.warm([]) == Loaded()
+    assert node.sessions.warm(lines) is None, "never read"
+    await node.request()
+    node.load()
+    warm = node.sessions.warm(lines)
+    assert warm is not None
+    assert (warm.session, warm.due, warm.presented) == (session, False, True)
+    assert node.sessions.warm([*lines, b"other=1"]) is None, "two lines are read with care"
+    node.endings.note(session.id, until=2**40)
+    assert node.sessions.warm(lines) is None
+    assert node.load().rejected == "revoked"
 
 
 async def test_whoever_found_a_session_ended_does_not_remove_what_goes_on_under_the_new_epoch() -> None:

@@ -1,10 +1,12 @@
 """What a sweep removes of sessions that nobody presents any more, and what it says of them."""
 
+import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 import pytest
 
+from gateway.errors import StoreUnavailable
 from gateway.model.session import Session, SessionRecord, Validity, session_key
 from gateway.sessions import sweep
 from gateway.sessions.strategy import public_id
@@ -129,3 +131,28 @@ async def test_sessions_are_asked_for_a_bounded_number_at_a_time(monkeypatch: py
     await node.sessions.sweep()
     assert asked == [2, 2, 1]
     assert told(node) == ["user_missing"] * 5
+
+
+async def test_neither_an_outage_nor_what_nobody_foresaw_ends_the_sweeping(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(sweep, "EVERY", 0.0)
+    node = StatefulNode()
+    await node.sign_in()
+    faults: list[Exception] = [StoreUnavailable("down"), ZeroDivisionError()]
+
+    async def validities(records: Sequence[SessionRecord]) -> Mapping[bytes, Validity | None]:
+        if faults:
+            raise faults.pop(0)
+        return dict.fromkeys(record.key for record in records)
+
+    node.book.validities = validities  # type: ignore[method-assign]
+    node.sessions.start()
+    async with asyncio.timeout(20):
+        while node.store.records:
+            await asyncio.sleep(0)
+    await node.close()
+    unswept = [event for event in node.events if event.name == "sessions.unswept"]
+    assert [(event.outcome, event.reason) for event in unswept] == [("failure", "ZeroDivisionError")]
+    assert told(node) == ["user_missing"]
+    assert asyncio.all_tasks() == {asyncio.current_task()}

@@ -64,6 +64,9 @@ def test_a_rule_that_can_never_hit_is_told(tmp_path: Path, rules: str) -> None:
         'roles = ["a", "b"]\ndeny = { roles = ["a"] }',
         'networks = ["10.0.0.0/8"]\ndeny = { networks = ["10.1.0.0/16", "::/0"] }',
         'emails = ["a@b.example", "a@c.example"]\nemail_domains = ["c.example"]',
+        'networks = ["10.1.0.0/16", "192.0.2.0/24"]\ndeny = { networks = ["10.0.0.0/8"] }',
+        'email_domains = ["c.example"]',
+        'emails = ["a@c.example"]',
     ],
 )
 def test_a_rule_that_still_lets_somebody_pass_is_not(tmp_path: Path, rules: str) -> None:
@@ -75,12 +78,20 @@ def test_an_email_that_becomes_a_user_name_is_told(tmp_path: Path) -> None:
     told = [line for line in loaded(tmp_path, mapped).warnings if "user name" in line]
     assert len(told) == 1
     assert "Remote-User" in told[0]
+    own = 'urls = ["http://10.0.0.1"]\nidentity = { headers = { "Remote-User" = "email" } }\n'
+    text = f"{QUIET.replace('http://127.0.0.1:3000', 'wiki')}[upstreams.wiki]\n{own}"
+    [found] = warnings(tmp_path, text)
+    assert found.startswith("upstreams.wiki.identity.headers.Remote-User")
+    assert (
+        warnings(tmp_path, text.replace('headers = { "Remote-User" = "email" }', 'signature = "off"')) == []
+    )
 
 
 def test_rules_that_only_the_signed_in_must_meet_are_told(tmp_path: Path) -> None:
     optional = QUIET.replace("[[routes]]", '[[routes]]\naccess = "optional"\ngroups = ["staff"]', 1)
     (found,) = warnings(tmp_path, optional)
     assert "strangers pass" in found
+    assert warnings(tmp_path, optional.replace('groups = ["staff"]', "")) == []
 
 
 @pytest.mark.parametrize(
@@ -103,13 +114,24 @@ def test_what_the_other_strategy_alone_obeys_is_told(tmp_path: Path, session: st
 @pytest.mark.parametrize(("url", "told"), [("redis://h", 1), ("rediss://h", 0), ("redis://localhost", 0)])
 def test_a_redis_that_is_spoken_to_in_the_open_is_told(tmp_path: Path, url: str, told: int) -> None:
     session = '[session]\nstrategy = "stateful"\nstore = "redis"\n'
-    assert len(warnings(tmp_path, f'{QUIET}{session}[redis]\nurl = "{url}"\n')) == told
+    found = warnings(tmp_path, f'{QUIET}{session}[redis]\nurl = "{url}"\n')
+    assert ["the records" in each for each in found] == [True] * told
 
 
 @pytest.mark.parametrize(("url", "told"), [("redis://h", 1), ("rediss://h", 0), ("redis://localhost", 0)])
 def test_a_redis_of_rate_limits_in_the_open_is_told(tmp_path: Path, url: str, told: int) -> None:
     limit = 'rate_limit = { requests = 1, per = "1m", store = "redis" }\n'
-    assert len(warnings(tmp_path, f'{QUIET}{limit}[redis]\nurl = "{url}"\n')) == told
+    found = warnings(tmp_path, f'{QUIET}{limit}[redis]\nurl = "{url}"\n')
+    assert ["the records" in each for each in found] == [False] * told
+
+
+def test_a_database_whose_server_is_not_verified_is_told(tmp_path: Path) -> None:
+    database = '[database]\nurl = { env = "DB" }\n'
+    for mode, told in (("require", 1), ("verify-full", 0)):
+        url = f"postgresql://gateway:x@db.example.com/gateway?sslmode={mode}"
+        found = loaded(tmp_path, QUIET + database, environ={"A": SECRET, "DB": url}).warnings
+        assert [each for each in found if "verify-full" in each] == list(found)
+        assert len(found) == told
 
 
 def test_an_upstream_and_a_redis_that_nothing_leads_to_are_told(tmp_path: Path) -> None:
@@ -120,6 +142,7 @@ def test_an_upstream_and_a_redis_that_nothing_leads_to_are_told(tmp_path: Path) 
     (found,) = warnings(tmp_path, redis)
     assert found.startswith("[redis] has no effect")
     assert warnings(tmp_path, redis.replace("memory", "redis")) == []
+    assert warnings(tmp_path, f'{redis}[session]\nstrategy = "stateful"\n') == [found]
     kept = '[session]\nstore = "redis"\n'
     assert warnings(tmp_path, f'{redis}{kept}strategy = "stateful"\n') == []
     assert found in warnings(tmp_path, redis + kept)

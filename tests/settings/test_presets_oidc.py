@@ -82,7 +82,7 @@ def test_a_preset_makes_a_registration_that_holds(tmp_path: Path, preset: str) -
 @pytest.mark.parametrize("preset", CASES)
 def test_no_preset_weakens_what_is_checked_without_one(tmp_path: Path, preset: str) -> None:
     made = registration(loaded(tmp_path, provider(preset, CASES[preset][0])).settings.providers[0])
-    plain = provider("google", f'issuer = "{made.issuer}"').replace('preset = "google"\n', "")
+    plain = provider("google", 'issuer = "https://login.example.com"').replace('preset = "google"\n', "")
     bare = registration(loaded(tmp_path, plain).settings.providers[0])
     assert not made.trust_email
     for name in ("algorithms", "client_auth", "response_mode", "pushed_requests", "userinfo_format", "dpop"):

@@ -186,5 +186,15 @@ def test_the_name_of_a_place_is_not_taken_for_the_secret_that_lies_there(tmp_pat
             resolve(name, here)
     with pytest.raises(Refused, match="name of a variable"):
         resolve("${GATEWAY_SECRET_OF_MORE_THAN_32_BYTES}", here)
-    for literal in ("no/such.file", "/8f+kd/2", "a.b", "$x", "a\0/b", "${a}b", "x/" * 3000):
+    for quoted in ('{ file = "/etc/vestibule/secret.key" }', '{env="GATEWAY_SECRET_OF_THIS_GATEWAY"}'):
+        with pytest.raises(Refused, match="reference written as text"):
+            resolve(quoted, here)
+    for literal in ("no/such.file", "{x}", "/8f+kd/2", "a.b", "$x", "a\0/b", "${a}b", "x/" * 3000):
         assert resolve(literal, here) == literal.encode()
+
+
+def test_a_reference_in_a_variable_is_no_secret_that_anybody_could_guess(tmp_path: Path) -> None:
+    environ = {"GATEWAY_SECRET": '{ file = "/etc/vestibule/secret.key" }'}
+    [fault] = faults_of(tmp_path, SOUND, environ=environ)
+    assert (fault.file, fault.key) == ("environment GATEWAY_SECRET", "secret")
+    assert "a variable holds the secret itself" in fault.suggestion

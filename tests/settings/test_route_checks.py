@@ -72,7 +72,8 @@ def test_a_public_route_may_ask_where_the_caller_comes_from(tmp_path: Path) -> N
 
 def test_a_protected_route_needs_a_provider_and_others_do_not(tmp_path: Path) -> None:
     assert list(found(tmp_path, TOP + ROUTE)) == ["routes[0].access"]
-    assert found(tmp_path, f'{TOP}{ROUTE}access = "public"\n') == {}
+    for access in ("public", "optional"):
+        assert found(tmp_path, f'{TOP}{ROUTE}access = "{access}"\n') == {}
 
 
 @pytest.mark.parametrize(
@@ -170,6 +171,24 @@ def test_a_token_is_forwarded_where_that_means_something(tmp_path: Path, keys: s
 def test_a_token_goes_along_in_a_header_of_its_own(tmp_path: Path, keys: str) -> None:
     text = f'{SOUND}{ROUTE}path = "/a"\nforward_token = "id_token"\n{keys}\n'
     assert found(tmp_path, text) == {}
+
+
+def test_one_issuer_beside_passwords_gives_an_id_token(tmp_path: Path) -> None:
+    text = f'{SOUND}{ROUTE}path = "/a"\nforward_token = "id_token"\n'
+    assert found(tmp_path, f'{text}[[providers]]\nid = "us"\ntype = "password"\n') == {}
+
+
+def test_a_provider_without_id_tokens_gives_none_to_forward(tmp_path: Path) -> None:
+    github = '[[providers]]\nid = "a"\npreset = "github"\nclient_id = "x"\nclient_secret = "s"\n'
+    text = f'{TOP}{github}{ROUTE}forward_token = "id_token"\n'
+    assert list(found(tmp_path, text)) == ["routes[0].forward_token"]
+    assert found(tmp_path, text.replace("id_token", "access_token")) == {}
+
+
+def test_an_id_token_may_go_to_an_upstream_with_a_name(tmp_path: Path) -> None:
+    to_wiki = SOUND.replace("http://127.0.0.1:3000", "wiki")
+    wiki = '[upstreams.wiki]\nurls = ["http://10.0.0.1"]\n'
+    assert found(tmp_path, f'{to_wiki}forward_token = "id_token"\n{wiki}') == {}
 
 
 def test_passwords_alone_give_no_token_to_forward(tmp_path: Path) -> None:

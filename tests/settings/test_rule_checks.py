@@ -45,6 +45,8 @@ def test_nobody_is_in_a_group_where_there_is_no_issuer(tmp_path: Path, rule: str
     key = f"routes[0].{'deny.' if rule.startswith('deny') else ''}groups"
     assert list(faults_by_key(tmp_path, f"{PASSWORDS}{rule}\n")) == [key]
     assert faults_by_key(tmp_path, f"{PASSWORDS}{BEARER}{rule}\n") == {}
+    assert faults_by_key(tmp_path, f"{PASSWORDS}{rule}\n{PROVIDER}") == {}
+    assert list(faults_by_key(tmp_path, f"{TOP}{ROUTE}{rule}\n")) == ["routes[0].access"]
     assert faults_by_key(tmp_path, f"{SOUND}{rule}\n") == {}
 
 
@@ -60,3 +62,26 @@ def test_a_header_asks_for_no_claim_that_nobody_can_have(tmp_path: Path, table: 
     header = 'headers = { X-Department = "claims.department" }\n'
     assert list(faults_by_key(tmp_path, SOUND + table + header)) == [f"{key}.headers.X-Department"]
     assert faults_by_key(tmp_path, KEEPING + table + header) == {}
+
+
+@pytest.mark.parametrize(
+    ("rule", "key", "suggestion"),
+    [
+        ('groups = ["staff", "wiki-*"]', "groups[1]", "each out"),
+        ('roles = ["*"]', "roles[0]", "each out"),
+        ('emails = ["*@example.com"]', "emails[0]", "email_domains"),
+        ('users = ["ann@example.com"]', "users[0]", "write emails"),
+    ],
+)
+def test_a_value_like_nobodys_is_refused_since_a_refusal_by_it_would_refuse_nobody(
+    tmp_path: Path, rule: str, key: str, suggestion: str
+) -> None:
+    [(found, told)] = faults_by_key(tmp_path, f"{SOUND}deny = {{ {rule} }}\n").items()
+    assert found == f"routes[0].deny.{key}"
+    assert suggestion in told
+    assert list(faults_by_key(tmp_path, f"{SOUND}{rule}\n")) == [f"routes[0].{key}"]
+
+
+def test_the_id_of_a_program_is_a_user_also_where_it_holds_an_at(tmp_path: Path) -> None:
+    rule = 'users = ["bearer:https://login.example.com#abc@clients", "u_0123"]'
+    assert faults_by_key(tmp_path, f"{SOUND}{rule}\n") == {}

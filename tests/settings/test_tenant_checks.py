@@ -70,3 +70,13 @@ def test_tenants_are_for_that_preset_alone(tmp_path: Path) -> None:
         found = faults_by_key(tmp_path, provider(f'tenants = ["{TENANT}"]\n{more}', preset))
         assert list(found) == ["providers[0].tenants"]
         assert "means nothing" in found["providers[0].tenants"]
+
+
+@pytest.mark.parametrize("name", ["common", "organizations", "consumers"])
+def test_an_address_of_all_tenants_is_no_issuer(tmp_path: Path, name: str) -> None:
+    text = provider(f'issuer = "{MICROSOFT}/{name}/v2.0"').replace('preset = "entra-multitenant"\n', "")
+    [(key, told)] = faults_by_key(tmp_path, text).items()
+    assert key == "providers[0].issuer"
+    assert 'preset = "entra-multitenant" and tenants' in told
+    assert faults_by_key(tmp_path, text.replace(f"/{name}/", f"/{TENANT}/")) == {}
+    assert faults_by_key(tmp_path, text.replace(MICROSOFT, "https://login.example.com")) == {}

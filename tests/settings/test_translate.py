@@ -96,6 +96,7 @@ def test_a_name_made_of_a_broken_id_is_no_fault_of_its_own() -> None:
     [
         ({"providers": {"id": "a"}}, "write [[providers]]"),
         ({"session": [{}]}, "write [session]"),
+        ({"upstreams": [{}]}, "write [upstreams.NAME]"),
         ({"routes": [{"upstream": "http://10.0.0.1", "methods": "GET"}]}, 'methods = ["GET", "POST"]'),
         ({"routes": [{"upstream": "http://10.0.0.1", "rate_limit": 5}]}, "rate_limit = { requests = 100"),
         ({"trusted_proxies": "10.0.0.0/8"}, '["…", "…"]'),

@@ -98,6 +98,28 @@ async def test_B136_O24_a_grant_that_changed_meanwhile_is_not_overwritten(tmp_pa
         assert late.outcome == "fast", "what became of the token is the winner's word"
 
 
+async def test_B136_a_token_that_several_grants_hold_is_not_presented_once_it_is_known_to_be_spent(
+    tmp_path: Path,
+) -> None:
+    async with opened(tmp_path, FakeClock()) as database:
+        grants = database.provider_grants
+        first, second, third = (replace(GRANT, key=key * 32) for key in (b"1", b"2", b"3"))
+        for each in (first, second, third):
+            await grants.keep(each)
+        one, two = [await grants.begin(each, spent=TAG, holder="h") for each in (first, second)]
+        assert await grants.finish(first, one.lease, spent=TAG, outcome="first")
+        late = await grants.begin(third, spent=TAG, holder="late")
+        assert (late.noted, late.outcome, late.record) == (False, "first", third)
+        assert await grants.finish(second, two.lease, spent=TAG, outcome="second")
+        other = await grants.begin(third, spent=b"u" * 32, holder="late")
+        assert await grants.finish(third, other.lease, spent=b"u" * 32, outcome="other")
+        current = replace(third, version=1)
+        assert (await grants.begin(current, spent=TAG, holder="late")).outcome == "second"
+        dead = await grants.begin(current, spent=b"v" * 32, holder="late")
+        assert await grants.finish(replace(current, dead="refused"), dead.lease)
+        assert hand(tmp_path, "SELECT * FROM locks") == []
+
+
 async def test_nothing_is_noted_for_a_grant_that_is_gone(tmp_path: Path) -> None:
     async with opened(tmp_path, FakeClock()) as database:
         turn = await database.provider_grants.begin(GRANT, spent=TAG, holder="one")

@@ -1,3 +1,4 @@
+import asyncio
 import json
 import time
 from collections.abc import AsyncIterator, Callable
@@ -187,6 +188,28 @@ async def test_only_what_is_as_it_was_read_is_discarded_and_leaves_nothing(shelf
     assert await shelf.process.ask("ZRANGE", mine, 0, -1) == [name_of(read[1].key).encode()]
     await shelf.sessions.remove(read[1].key)
     assert await shelf.process.ask("KEYS", "*") == []
+
+
+async def test_B103_of_two_who_sweep_at_once_one_is_told_of_each_session(shelf: Shelf) -> None:
+    over = [made(f"{number}", ends_at=NOW) for number in range(20)]
+    for each in over:
+        await shelf.sessions.add(each)
+    told: list[SessionRecord] = []
+
+    async def sweep() -> None:
+        while gone := await shelf.sessions.sweep(now=NOW, begun_before=0, seen_before=None):
+            told.extend(gone)
+
+    await asyncio.gather(sweep(), sweep())
+    assert sorted(told, key=lambda each: each.key) == sorted(over, key=lambda each: each.key)
+
+
+async def test_D08_what_cannot_be_read_is_swept_and_not_told(shelf: Shelf) -> None:
+    await shelf.sessions.add(made("one", ends_at=NOW))
+    [name] = await shelf.process.named("session")
+    await shelf.process.ask("SET", name, "garbage")
+    assert await shelf.sessions.sweep(now=NOW, begun_before=0, seen_before=None) == ()
+    assert await shelf.process.named("session") == []
 
 
 async def test_a_shelf_that_does_not_answer_keeps_no_other_from_being_swept(shelf: Shelf) -> None:

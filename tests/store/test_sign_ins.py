@@ -48,8 +48,20 @@ async def test_B113_only_sessions_within_max_age_are_listed_the_newest_first(tmp
             await recorded(database, user_id, f"sid-{day}", start + day * 86_400)
         listed = await database.sign_ins.listed(begun_after=start)
         assert [shown.started_at - start for shown in listed] == [172_800, 86_400]
-        clock.advance(2_592_001)
+        clock.advance(2_592_000)
         assert len(await database.sign_ins.listed()) == 2, "the first has ended by itself"
+
+
+async def test_B113_a_user_s_list_holds_nobody_else_s_sessions(tmp_path: Path) -> None:
+    clock = FakeClock()
+    async with opened(tmp_path, clock) as database:
+        ann = await ann_in(database)
+        bob = await database.users.add("bob@example.com")
+        assert bob is not None
+        await recorded(database, ann, "sid-ann", clock())
+        await recorded(database, bob.id, "sid-bob", clock())
+        assert [each.user_id for each in await database.sign_ins.listed(bob.id)] == [bob.id]
+        assert {each.user_id for each in await database.sign_ins.listed()} == {ann, bob.id}
 
 
 async def test_a_sighting_moves_last_seen_forward_only(tmp_path: Path) -> None:

@@ -55,6 +55,15 @@ def test_the_least_busy_gets_the_next_request() -> None:
     assert policy(members, "") is members[2]
 
 
+@given(st.lists(st.tuples(st.integers(0, 5), st.sampled_from((0.1, 0.5, 1.0))), min_size=1, max_size=5))
+def test_whosever_turn_it_is_nobody_is_less_busy_for_their_share(of: list[tuple[int, float]]) -> None:
+    policy = LeastRequests()
+    members = [Place(str(number), busy, share) for number, (busy, share) in enumerate(of)]
+    for _ in members:
+        chosen = policy(members, "")
+        assert (chosen.busy + 1) / chosen.share == min((busy + 1) / share for busy, share in of)
+
+
 def test_between_equals_the_least_busy_takes_turns() -> None:
     policy, members = LeastRequests(), places(4)
     assert set(Counter(policy(members, "").name for _ in range(40)).values()) == {10}

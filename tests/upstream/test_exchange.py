@@ -216,6 +216,111 @@ async def test_H27_an_early_answer_is_relayed_and_the_rest_not_sent() -> None:
         await pool.close()
 
 
+@pytest.mark.parametrize("unread", [b"body", b"x" * 8_000_000])
+async def test_U06_H27_an_early_answer_that_stops_has_its_time(unread: bytes) -> None:
+    async with RecordingUpstream() as up:
+        up.fault = "deaf"
+        pool = pool_to(up, timeouts=Timeouts(idle=0.1))
+        exchange = pool.send(asking("POST", body=-1), body_of(unread, then=asyncio.Event()))
+        entering = asyncio.create_task(exchange.__aenter__())
+        await up.request()
+        await up.push(b"HTTP/1.1 413 Large\r\nContent-Length: 9\r\n\r\nlarge")
+        answer = await entering
+        with pytest.raises(UpstreamTimeout):
+            assert [piece async for piece in answer.chunks()] == [b"large"]
+        await exchange.__aexit__(None, None, None)
+        await pool.close()
+
+
+async def test_U06_the_answer_to_a_streamed_body_has_its_time_from_its_end() -> None:
+    async with RecordingUpstream() as up:
+        up.fault = "silent"
+        pool = pool_to(up, timeouts=Timeouts(first_byte=0.05))
+        with pytest.raises(UpstreamTimeout):
+            async with pool.send(asking("POST", body=4), body_of(b"bo", b"dy")):
+                pass
+        await pool.close()
+
+
+async def test_U06_an_answer_that_began_before_the_body_was_over_has_its_time_between_bytes() -> None:
+    rest = asyncio.Event()
+
+    async def body() -> AsyncIterator[bytes]:
+        yield b"bo"
+        await rest.wait()
+        yield b"dy"
+
+    async with RecordingUpstream() as up:
+        up.fault = "deaf"
+        pool = pool_to(up, timeouts=Timeouts(idle=0.05))
+        exchange = pool.send(asking("POST", body=4), body())
+        entering = asyncio.create_task(exchange.__aenter__())
+        await up.request()
+        await up.push(b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nbegun")
+        answer = await entering
+        rest.set()
+        with pytest.raises(UpstreamTimeout):
+            assert [piece async for piece in answer.chunks()] == [b"begun"]
+        await exchange.__aexit__(None, None, None)
+        await pool.close()
+
+
+async def test_a_refusal_that_comes_after_the_whole_body_keeps_the_connection() -> None:
+    async with RecordingUpstream() as up:
+        up.answer_with(b"HTTP/1.1 404 Not Found\r\nContent-Length: 4\r\n\r\n")
+        pool = pool_to(up)
+        async with pool.send(asking("POST", body=4), body_of(b"bo", b"dy")) as answer:
+            await up.push(b"gone")
+            assert b"".join([piece async for piece in answer.chunks()]) == b"gone"
+        assert pool.idle(asking()) is not None
+        await pool.close()
+
+
+async def test_F2_one_that_is_cancelled_while_the_upload_stops_leaves_no_connection_behind() -> None:
+    stopping, stopped = asyncio.Event(), asyncio.Event()
+
+    async def body() -> AsyncIterator[bytes]:
+        try:
+            yield b"body"
+            await asyncio.Event().wait()
+        finally:
+            stopping.set()
+            await stopped.wait()
+
+    async with RecordingUpstream() as up:
+        up.fault = "deaf"
+        pool = pool_to(up)
+        entering = asyncio.create_task(pool.send(asking("POST", body=-1), body()).__aenter__())
+        await up.request()
+        await up.push(b"HTTP/1.1 413 Large\r\nContent-Length: 9\r\n\r\nlarge")
+        await stopping.wait()
+        entering.cancel()
+        await asyncio.wait((entering,))
+        stopped.set()
+        async with asyncio.timeout(10):
+            while pool.busy:
+                await asyncio.sleep(0.001)
+        await pool.close()
+
+
+async def test_H27_the_connection_of_an_early_answer_that_goes_on_is_not_kept() -> None:
+    async with RecordingUpstream() as up:
+        up.fault = "deaf"
+        pool = pool_to(up)
+        exchange = pool.send(asking("POST", body=-1), body_of(b"body", then=asyncio.Event()))
+        entering = asyncio.create_task(exchange.__aenter__())
+        await up.request()
+        await up.push(b"HTTP/1.1 413 Large\r\nContent-Length: 5\r\n\r\nlar")
+        answer = await entering
+        pieces = answer.chunks()
+        assert await anext(pieces) == b"lar"
+        await up.push(b"ge")
+        assert b"".join([piece async for piece in pieces]) == b"ge"
+        assert pool.idle(asking()) is None
+        await exchange.__aexit__(None, None, None)
+        await pool.close()
+
+
 async def test_a_streamed_answer_may_begin_before_the_body_is_over() -> None:
     gate = asyncio.Event()
 
@@ -344,6 +449,19 @@ async def test_H43_a_get_with_a_body_or_with_a_byte_answered_is_never_repeated()
                 async with pool.send(asking("GET", body=body), body_of(b"abc")):
                     pass
             assert len(up.requests) == before + 1
+        await pool.close()
+
+
+async def test_H43_a_kept_connection_that_stays_silent_is_not_found_dead() -> None:
+    async with RecordingUpstream() as up:
+        pool = pool_to(up, timeouts=Timeouts(first_byte=0.05))
+        async with pool.send(asking()) as answer:
+            assert answer.whole() == b"hello"
+        up.fault = "silent"
+        with pytest.raises(UpstreamTimeout):
+            async with pool.send(asking()):
+                pass
+        assert (len(up.requests), up.connections) == (2, 1)
         await pool.close()
 
 

@@ -27,7 +27,10 @@ def test_the_first_answer_decides_and_later_two_in_a_row_do() -> None:
     assert of.well
     of.found_ill()
     assert not of.well
-    assert heard.told == ["m gone: health", "m back", "m gone: health"]
+    of.found_ill()
+    for _ in range(3):
+        of.found_well()
+    assert heard.told == ["m gone: health", "m back", "m gone: health", "m back"]
 
 
 def test_a_member_that_fails_in_a_row_is_left_out_and_longer_each_time() -> None:
@@ -40,7 +43,7 @@ def test_a_member_that_fails_in_a_row_is_left_out_and_longer_each_time() -> None
         assert of.out
         time.now += LEFT_OUT * turn - 0.1
         assert of.out
-        time.now += 0.2
+        time.now += 0.1
         assert not of.out
     assert heard.told == ["m gone: failures"] * 3
     of.fared_well()
@@ -50,7 +53,18 @@ def test_a_member_that_fails_in_a_row_is_left_out_and_longer_each_time() -> None
     assert not of.out
 
 
+def test_one_that_is_left_out_and_asked_all_the_same_is_not_left_out_for_longer() -> None:
+    heard, time = Heard(), Monotonic()
+    of = vitals(heard, time)
+    for _ in range(3 * FAILURES):
+        of.failed()
+    assert heard.told == ["m gone: failures"]
+    time.now += LEFT_OUT
+    assert not of.out
+
+
 def test_it_is_never_left_out_for_longer_than_five_minutes() -> None:
+    assert (FAILURES, LEFT_OUT, LONGEST) == (5, 10.0, 300.0)
     time = Monotonic()
     of = vitals(Heard(), time)
     for _ in range(50):
@@ -95,7 +109,7 @@ def test_one_that_comes_back_begins_slowly() -> None:
     [
         (ok(b"fine"), True),
         (b"HTTP/1.1 302 Found\r\nContent-Length: 0\r\n\r\n", True),
-        (b"HTTP/1.1 404 Gone\r\nContent-Length: 0\r\n\r\n", False),
+        (b"HTTP/1.1 400 Bad\r\nContent-Length: 0\r\n\r\n", False),
         (b"HTTP/1.1 503 Ill\r\nContent-Length: 0\r\n\r\n", False),
         (b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nbegun", True),
         (b"garbage\r\n\r\n", False),

@@ -1,7 +1,7 @@
 import asyncio
 from collections import Counter
 from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass
 
 import pytest
@@ -18,7 +18,7 @@ from gateway.upstream.reserved import Reserved
 from tests.fakes.dressing import asking
 from tests.fakes.members import Heard, Monotonic
 from tests.fakes.ports import free_port
-from tests.fakes.upstream import RecordingUpstream
+from tests.fakes.upstream import RecordingUpstream, ok
 
 IN_TURN = Balance.ROUND_ROBIN
 
@@ -180,6 +180,16 @@ async def test_repetitions_are_a_fifth_of_all_requests_at_most() -> None:
         assert 100 < sum(of.counts) <= 100 + 10 + 20
 
 
+async def test_what_the_fast_lane_asked_for_in_vain_counts_once_towards_repetitions() -> None:
+    async with two(balance=IN_TURN) as of:
+        of.both("no answer")
+        for _ in range(100):
+            assert of.members.idle(asking()) is None
+            with pytest.raises(UpstreamBroken):
+                await ask(of.members)
+        assert 100 < sum(of.counts) <= 100 + 10 + 20
+
+
 async def test_a_silent_member_is_not_followed_by_another() -> None:
     async with two(balance=IN_TURN, timeouts=Timeouts(first_byte=0.05)) as of:
         of.both("silent")
@@ -237,3 +247,74 @@ async def test_a_member_that_is_full_is_passed_by() -> None:
         for up in of.ups:
             up.release.set()
         assert await running == b"hello"
+
+
+class Sickly:
+    """An app that says it is well when it is asked at `/up`, and leaves every other request unanswered: it
+    hangs up, or where it `holds`, never says anything."""
+
+    def __init__(self, *, holds: bool = False) -> None:
+        self.holds = holds
+        self.asked = self.others = 0
+
+    async def __aenter__(self) -> "Sickly":
+        self._server = await asyncio.start_server(self._serve, "127.0.0.1", 0)
+        self.place = Place(host="127.0.0.1", port=self._server.sockets[0].getsockname()[1])
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        self._server.close()
+        await self._server.wait_closed()
+
+    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        with suppress(asyncio.IncompleteReadError):
+            while (await reader.readuntil(b"\r\n\r\n")).startswith(b"GET /up "):
+                self.asked += 1
+                writer.write(ok(b"fine"))
+            self.others += 1
+            if self.holds:
+                await reader.read()
+        writer.close()
+
+    async def asked_anew(self) -> None:
+        """Wait until it was asked, and its answer heard, since now."""
+        before = self.asked
+        async with asyncio.timeout(10):
+            while self.asked < before + 2:
+                await asyncio.sleep(0.001)
+
+    def beside(self, other: Place, heard: Heard, **facts: object) -> Members:
+        health = Health(path="/up", interval=0.001, timeout=5.0)
+        members = (self.place, other)
+        upstream = Upstream(name="app", audience="app", members=members, health=health, **facts)  # type: ignore[arg-type]
+        heads = AnswerHeads(Reserved(()).answers)
+        return Members(upstream, heads=heads, monotonic=Monotonic(), heard=heard)
+
+
+async def test_a_member_that_is_full_is_not_ill() -> None:
+    heard = Heard()
+    nobody = Place(host="127.0.0.1", port=free_port())
+    async with Sickly(holds=True) as app:
+        members = app.beside(nobody, heard, limits=Limits(connections=1), timeouts=Timeouts(connect=0.01))
+        await app.asked_anew()
+        running = asyncio.create_task(ask(members, asking("POST")))
+        while not app.others:
+            await asyncio.sleep(0.001)
+        await app.asked_anew()
+        assert heard.told == [f"{nobody.url} gone: health"]
+        running.cancel()
+        await asyncio.wait((running,))
+        await members.close()
+
+
+async def test_U08_that_a_member_says_it_is_well_does_not_make_up_for_failed_requests() -> None:
+    heard = Heard()
+    nobody = Place(host="127.0.0.1", port=free_port())
+    async with Sickly() as app:
+        members = app.beside(nobody, heard)
+        for _ in range(FAILURES):
+            await app.asked_anew()
+            with pytest.raises(UpstreamBroken):
+                await ask(members, asking("POST"))
+        assert heard.told == [f"{nobody.url} gone: health", f"{app.place.url} gone: failures"]
+        await members.close()

@@ -13,6 +13,7 @@ from gateway.model.upstream import Limits, Timeouts, Trust
 from gateway.upstream import names
 from gateway.upstream.answer_head import AnswerHeads
 from gateway.upstream.exchange import Exchange
+from gateway.upstream.outbound import Outbound
 from gateway.upstream.pool import Pool
 from gateway.upstream.reserved import Reserved
 from gateway.upstream.wire import Owner
@@ -25,8 +26,8 @@ def pool_to(up: RecordingUpstream, **facts: object) -> Pool:
     return pool_at(upstream_at(up.port, **facts))
 
 
-async def ask(pool: Pool) -> bytes:
-    async with pool.send(asking()) as answer:
+async def ask(pool: Pool, outbound: Outbound | None = None) -> bytes:
+    async with pool.send(outbound or asking()) as answer:
         return answer.whole() or b""
 
 
@@ -69,6 +70,7 @@ async def test_a_connection_closed_while_idle_is_replaced_also_for_a_post() -> N
         await ask(pool)
         up.hang_up()
         await up.closed()
+        assert pool.busy == 0
         async with pool.send(asking("POST")) as answer:
             assert answer.head.status == 200
         assert up.connections == 2
@@ -130,10 +132,13 @@ async def test_a_dead_connection_is_not_handed_to_a_waiter() -> None:
 
 
 async def test_U08_a_refused_connection_is_unreachable() -> None:
-    pool = pool_at(upstream_at(free_port()))
+    heard, upstream = Heard(), upstream_at(free_port())
+    pool = Pool(upstream, upstream.members[0], heads=AnswerHeads(Reserved(()).answers), witness=heard)
     async with asyncio.timeout(1):
         with pytest.raises(UpstreamUnreachable):
             await ask(pool)
+    assert heard.told == ["failed"]
+    assert pool.busy == 0
     await pool.close()
 
 
@@ -361,3 +366,127 @@ async def test_a_witness_hears_how_requests_fare_and_not_of_clients_that_leave()
         await asyncio.wait((leaving,))
         await pool.close()
     assert heard.told == ["well", "failed"]
+
+
+async def test_who_gave_up_waiting_is_not_counted_among_those_who_wait() -> None:
+    async with RecordingUpstream() as up:
+        pool = pool_to(up, limits=Limits(connections=1, queue=1), timeouts=Timeouts(connect=0.01))
+        await pool.connect()
+        for _ in range(3):
+            with pytest.raises(UpstreamTimeout):
+                await ask(pool)
+        assert pool.busy == 1
+        await pool.close()
+
+
+async def test_one_that_idles_makes_room_for_a_repetition_where_no_more_may_be_open() -> None:
+    async with RecordingUpstream() as up:
+        pool = pool_to(up, limits=Limits(connections=1))
+        await ask(pool)
+        async with pool.send(asking(), again=True) as answer:
+            assert answer.whole() == b"hello"
+        await up.closed()
+        assert pool.busy == 0
+        assert await asyncio.gather(*[ask(pool) for _ in range(10)]) == [b"hello"] * 10
+        assert up.connections == 2
+        await pool.close()
+
+
+async def test_a_waiter_that_was_handed_a_dead_connection_keeps_its_turn_and_the_place() -> None:
+    async with RecordingUpstream() as up:
+        up.fault = "late"
+        pool = pool_to(up, limits=Limits(connections=1))
+        held = await pool.connect()
+        reader = held.begin("GET", asking().head, body_follows=False)
+        running = [asyncio.create_task(ask(pool, asking(target=target))) for target in (b"/1", b"/2", b"/3")]
+        await up.request()
+        reader.feed(ok(b""))
+        pool.keep(held)  # given to the first in line, and dead before that one has its turn
+        held.drop()
+        up.release.set()
+        assert await asyncio.gather(*running) == [b"hello"] * 3
+        assert [request.split()[1] for request in up.requests] == [b"/", b"/1", b"/2", b"/3"]
+        assert (up.connections, pool.busy) == (2, 0)
+        await pool.close()
+
+
+async def test_a_waiter_that_was_handed_a_lost_connection_waits_for_another() -> None:
+    async with RecordingUpstream() as up:
+        pool = pool_to(up, limits=Limits(connections=1))
+        held = await pool.connect()
+        running = [asyncio.create_task(ask(pool)) for _ in range(3)]
+        await asyncio.sleep(0)
+        pool.keep(held)
+        held.drop()
+        held.connection_lost(None)  # before the first in line has its turn
+        assert await asyncio.gather(*running) == [b"hello"] * 3
+        assert pool.busy == 0
+        await pool.close()
+
+
+async def test_a_dead_connection_that_nobody_took_up_is_not_kept() -> None:
+    async with RecordingUpstream() as up:
+        pool = pool_to(up, limits=Limits(connections=1))
+        held = await pool.connect()
+        waiter = asyncio.create_task(ask(pool))
+        await asyncio.sleep(0)
+        pool.keep(held)
+        waiter.cancel()
+        held.drop()
+        await asyncio.wait((waiter,))
+        await up.closed()
+        assert pool.busy == 0
+        await pool.close()
+
+
+async def test_who_waits_for_a_connection_as_the_pool_closes_gets_none() -> None:
+    async with RecordingUpstream() as up:
+        up.fault = "silent"
+        pool = pool_to(up, limits=Limits(connections=1))
+        running = [asyncio.create_task(ask(pool)) for _ in range(3)]
+        await up.request()
+        async with asyncio.timeout(10):
+            await pool.close()
+            for task in running:
+                with pytest.raises(UpstreamUnreachable):
+                    await task
+        assert (up.connections, pool.busy) == (1, 0)
+
+
+async def test_a_connection_that_is_made_as_the_pool_closes_carries_nothing() -> None:
+    async with RecordingUpstream() as up:
+        pool = pool_to(up)
+        dialling = asyncio.create_task(ask(pool))
+        await asyncio.sleep(0)
+        await pool.close()
+        with pytest.raises(UpstreamUnreachable) as told:
+            await dialling
+        assert told.type is UpstreamUnreachable
+        await up.closed()
+        assert (up.requests, pool.busy) == ([], 0)
+        with pytest.raises(UpstreamUnreachable):
+            await ask(pool)
+        await pool.close()
+
+
+async def test_who_waits_for_a_name_as_the_pool_closes_waits_no_longer() -> None:
+    async def resolve(host: str) -> list[str]:
+        await asyncio.Event().wait()
+        return []
+
+    pool = pool_at(upstream_at(80, host="app.internal"), resolve=resolve)
+    asked = asyncio.create_task(ask(pool))
+    await asyncio.sleep(0)
+    await pool.close()
+    with pytest.raises(UpstreamUnreachable):
+        await asked
+
+
+async def test_closing_waits_for_what_has_left_http() -> None:
+    async with RecordingUpstream() as up:
+        pool, successor = pool_to(up), Successor()
+        up.answer_with(SWITCHED)
+        async with pool.send(replace(asking(), upgrade=True)) as answer:
+            answer.leave_http(successor)
+        await pool.close()
+        assert successor.gone.is_set()

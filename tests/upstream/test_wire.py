@@ -84,6 +84,7 @@ async def test_U25_one_that_idles_is_over_with_the_time_since_its_address_was_fo
         assert not connection.closed
         async with asyncio.timeout(20):
             await owner.lost.wait()
+        assert connection.failure is None  # nobody failed
 
 
 async def test_U25_one_whose_address_is_old_carries_one_answer_and_no_more(
@@ -149,6 +150,22 @@ async def test_an_answer_that_comes_before_the_rest_of_the_body_has_gone_out_is_
         connection.data_received(ok(b"early"))
         assert (connection.failure, reader.take()) == (None, b"early")
         connection.drop()
+        await owner.lost.wait()
+
+
+async def test_F2_H27_a_connection_is_not_kept_that_has_not_taken_all_of_the_request_it_answers() -> None:
+    async with RecordingUpstream() as up:
+        owner = Owner()
+        connection = await connected(up, owner)
+        up.fault = "deaf"
+        body = b"x" * 8_000_000  # more than the kernel holds of what nobody reads
+        reader = connection.begin("POST", asking("POST", body=len(body)).head + body, body_follows=False)
+        await up.request()
+        await up.push(ok(b"early"))
+        while not reader.complete:
+            await connection.more()
+        assert reader.take() == b"early"
+        assert owner.kept == []
         await owner.lost.wait()
 
 

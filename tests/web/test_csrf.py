@@ -93,6 +93,16 @@ def test_without_cookie_or_with_two_nothing_holds() -> None:
         csrf().check(doubled, token)
 
 
+@pytest.mark.parametrize("planted", ["x", "x" * 42, "x" * 44, "x" * 42 + "."])
+def test_a_cookie_of_another_shape_is_none_and_gives_way_to_one_of_ours(planted: str) -> None:
+    jar = Jar()
+    jar.plant("__Host-session-csrf", planted)
+    with pytest.raises(FormRefused, match="no CSRF cookie"):
+        csrf().check(post(jar), "x" * 86)
+    token = granted(jar)
+    csrf().check(post(jar), token)
+
+
 @pytest.mark.parametrize(
     "headers",
     [

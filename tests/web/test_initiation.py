@@ -32,7 +32,8 @@ async def test_O17_a_link_of_our_issuer_s_begins_a_login_that_ends_on_our_page(t
 
 async def test_a_form_does_the_same_and_needs_no_token(tmp_path: Path) -> None:
     async with site(tmp_path) as gate:
-        headers = (*FORM, (b"Sec-Fetch-Site", b"cross-site"), *NAVIGATION)
+        place = ((b"Sec-Fetch-Site", b"cross-site"), (b"Sec-Fetch-Dest", b"document"))
+        headers = (*FORM, *place, *NAVIGATION)
         inbound = gate.inbound(f"{PREFIX}/initiate/demo", method="POST", headers=headers)
         on = await gate.send(inbound, urlencode({"iss": DEMO, "target_link_uri": "/wiki"}).encode())
         assert (on.status, gate.issuers["demo"].begun[0].return_to) == (303, "/wiki")
@@ -156,7 +157,7 @@ async def test_on_another_host_of_ours_a_link_is_led_home_first(tmp_path: Path) 
 
 async def test_on_another_host_of_ours_a_form_goes_on_at_home(tmp_path: Path) -> None:
     async with site(tmp_path) as gate:
-        sent = {"iss": DEMO, "target_link_uri": "/wiki?x=1&y=ü", "scope": "all"}
+        sent = {"iss": DEMO, "target_link_uri": "/wiki?x=1&y=ü", "login_hint": "ann", "scope": "all"}
         inbound = gate.inbound(
             f"{PREFIX}/initiate/demo?z=1", method="POST", headers=FORM, host="wiki.example.com"
         )

@@ -136,11 +136,15 @@ async def test_an_old_login_is_made_anew_first(tmp_path: Path) -> None:
     async with place(tmp_path) as gate:
         await sign_in(gate)
         gate.clock.advance(301)
-        again = f"{PREFIX}/signin?return_to={HERE}"
-        assert header(await gate.get(HERE), b"Location") == again
-        assert header(await change(gate), b"Location") == again
-        gate.browser = Jar()
-        assert (await sign_in(gate)).status == 303
+        page = await gate.get(HERE)
+        assert (b"Sign in once more" in page.body, b"current-password" in page.body) == (True, False)
+        again = header(await change(gate), b"Location")
+        assert again == f"{PREFIX}/signin?return_to={HERE}"
+        assert b'name="password"' in (await gate.get(again)).body
+        form = {"username": ANN, "password": RIGHT, "return_to": HERE}
+        back = await gate.post(f"{PREFIX}/callback/local", form)
+        assert (back.status, header(back, b"Location")) == (303, HERE)
+        assert b"current-password" in (await gate.get(HERE)).body
 
 
 async def test_who_has_no_password_is_offered_none(tmp_path: Path) -> None:

@@ -101,6 +101,23 @@ async def test_a_login_for_a_token_lasts_no_longer_than_the_one_before(tmp_path:
         assert "max-age" not in line.lower()
 
 
+async def test_whoever_has_as_many_as_may_be_is_told_so_and_what_has_ended_is_called_expired(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("gateway.store.personal_tokens.MOST", 1)
+    async with scene(tmp_path, tables=TABLE) as at:
+        alice = await at.signed_in("alice")
+        made = await sent(at, alice, HERE, **{**GOOD, "days": "30"})
+        assert "Expires" in made.text  # type: ignore[attr-defined]
+        full = await sent(at, alice, HERE, **GOOD)
+        told = full.text  # type: ignore[attr-defined]
+        assert ("too many tokens" in told, "vst_" in told) == (True, False)
+        at.clock.advance(30 * 86400)
+        alice = await at.signed_in("alice")
+        page = (await alice.fetch(at.url + HERE)).text
+        assert ("Expired" in page, "Expires" in page) == (True, False)
+
+
 async def test_without_a_route_that_takes_any_there_is_no_page(tmp_path: Path) -> None:
     async with scene(tmp_path) as at:
         alice = await at.signed_in("alice")

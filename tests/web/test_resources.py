@@ -77,8 +77,10 @@ def test_what_is_no_resource_is_404(tail: str) -> None:
 
 
 def test_it_is_only_read() -> None:
-    with pytest.raises(MethodRefused):
+    assert resources().handle(at(f"{WELL_KNOWN}/api", method="HEAD")).status == 200  # type: ignore[arg-type]
+    with pytest.raises(MethodRefused) as refused:
         resources().handle(at(f"{WELL_KNOWN}/api", method="POST"))  # type: ignore[arg-type]
+    assert refused.value.allow == ("GET", "HEAD")
 
 
 def test_a_challenge_holds_no_character_that_would_end_a_parameter() -> None:

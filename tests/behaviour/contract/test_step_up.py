@@ -72,6 +72,7 @@ async def test_B101_O19_an_answer_that_is_too_old_is_refused_and_the_session_sta
         page = await alice.navigate(at.url + "/x")
         assert (page.status, "not recent enough" in page.text) == (403, True)
         assert [each.get("prompt") for each in memory.asked[asked:]] == [None, "login"]
+        assert not [name for name in alice.cookies[HOST] if "-login-" in name], "each login under way is over"
         assert value(alice) == before
         assert await at.session_of(alice) is not None
 
