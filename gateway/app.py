@@ -14,7 +14,8 @@ from importlib.util import find_spec
 import msgspec
 
 from gateway import __version__, new_key
-from gateway.assembly import build_routes, role_rules
+from gateway.assembly.providers import role_rules
+from gateway.assembly.routes import build_routes
 from gateway.descriptors import raise_limit, room_for_connections
 from gateway.file_watch import FileWatch, pause_until_even
 from gateway.front.ledger import RequestLedger

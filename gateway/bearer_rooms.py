@@ -4,7 +4,7 @@ from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 
-from gateway.assembly import build_routes
+from gateway.assembly.routes import build_routes
 from gateway.flows.bearer_session import is_bearers
 from gateway.flows.bearers import Bearers, Standings, Verifier
 from gateway.flows.live import Rechecks

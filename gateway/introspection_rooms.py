@@ -5,7 +5,8 @@ The calls have connections of their own, so that however many tokens come, login
 
 from collections.abc import Mapping
 
-from gateway.assembly import client_keys, client_tls, registration, trusted
+from gateway.assembly.bearers import trusted
+from gateway.assembly.providers import client_keys, client_tls, registration
 from gateway.errors import Fault, SettingsInvalid
 from gateway.lasting import Tenure
 from gateway.model.bearer import Introspection, Trusted

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import replace
 
-from gateway.assembly import groups_named, registration, resources_wanted
+from gateway.assembly.providers import groups_named, registration, resources_wanted
 from gateway.errors import Fault, SettingsInvalid
 from gateway.relying_party.client_keys import public_set
 from gateway.relying_party.registration import Registration

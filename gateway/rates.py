@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import Protocol
 
-from gateway.assembly import redis_account, session_policy
+from gateway.assembly.sessions import redis_account, session_policy
 from gateway.flows.rates import Rates
 from gateway.lasting import Tenure
 from gateway.observe.log import Log

@@ -10,7 +10,8 @@ from dataclasses import dataclass, replace
 from urllib.parse import urlsplit
 
 from gateway.admission import Admission, Bearers, NoBearers, told_of
-from gateway.assembly import build_routes, cookie_names, hosts_served
+from gateway.assembly.routes import build_routes, hosts_served
+from gateway.assembly.sessions import cookie_names
 from gateway.errors import (
     GatewayError,
     LoginRequired,

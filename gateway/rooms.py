@@ -7,7 +7,8 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
 from gateway.admission import Admission
-from gateway.assembly import cookie_names, hosts_served
+from gateway.assembly.routes import hosts_served
+from gateway.assembly.sessions import cookie_names
 from gateway.bearer_rooms import PURPOSE, BearerRooms, BearerTrade
 from gateway.flows.arrival import Arrivals
 from gateway.flows.bearer_session import is_bearers

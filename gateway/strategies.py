@@ -5,7 +5,7 @@ from collections.abc import Awaitable, Callable, Coroutine, Hashable, Mapping, S
 from dataclasses import dataclass
 from typing import Protocol
 
-from gateway.assembly import cookie_names, redis_account, session_policy
+from gateway.assembly.sessions import cookie_names, redis_account, session_policy
 from gateway.keys.keyring import SESSION, KeyRing
 from gateway.lasting import Tenure
 from gateway.model.event import Audit, Clock

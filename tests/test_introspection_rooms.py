@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from gateway.assembly import build_routes
+from gateway.assembly.routes import build_routes
 from gateway.bearer_rooms import judging
 from gateway.errors import BearerRefused, SettingsInvalid
 from gateway.introspection_rooms import IntrospectionRooms, clients

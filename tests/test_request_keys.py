@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from gateway.assembly import build_routes
+from gateway.assembly.routes import build_routes
 from gateway.keys.keyring import KeyRing
 from gateway.keys.request_keys import SharedKey
 from gateway.model.route import RequestAlgorithm

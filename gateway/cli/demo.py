@@ -53,7 +53,8 @@ def _plan(config: Path) -> "Plan":
 
 def plan_of(settings: "Settings", config: Path, *, client_secret: str) -> "Plan":
     """Return where the parts of the demo live; raise `ValueError` where the configuration is no demo's."""
-    from gateway.assembly import build_routes, registration
+    from gateway.assembly.providers import registration
+    from gateway.assembly.routes import build_routes
     from gateway.demo.issuer import Client
     from gateway.demo.run import Plan, Port, gateway_command
     from gateway.settings.addresses import Address, listen_address, socket_path, url

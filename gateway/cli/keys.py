@@ -136,7 +136,7 @@ def _print_shared_keys(config: Path, settings: "Settings", upstream: str, *, pem
 
 
 def _published(settings: "Settings") -> "Published":
-    from gateway.assembly import build_routes
+    from gateway.assembly.routes import build_routes
     from gateway.errors import SettingsInvalid
     from gateway.request_keys import Published, request_keys, signing_keys
 
@@ -149,7 +149,7 @@ def _published(settings: "Settings") -> "Published":
 
 
 def _shared(settings: "Settings", name: str) -> "Sequence[SharedKey]":
-    from gateway.assembly import build_routes
+    from gateway.assembly.routes import build_routes
     from gateway.request_keys import request_keys
 
     found = (route.upstream for route in build_routes(settings))

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def command(config: Path, *, as_json: bool) -> None:
     """List the routes in the order in which they are tried: the first that covers a request governs it."""
-    from gateway.assembly import build_routes
+    from gateway.assembly.routes import build_routes
     from gateway.routing.listing import COLUMNS, described, row
     from gateway.routing.table import Table
 

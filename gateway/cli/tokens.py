@@ -134,7 +134,7 @@ async def _made(
 
 def _check(settings: "Settings", routes: tuple[str, ...]) -> None:
     """Refuse names of routes that take no personal tokens, which would be a token for nothing."""
-    from gateway.assembly import name_of
+    from gateway.assembly.routes import name_of
     from gateway.model.personal import EVERYWHERE
 
     known = [name_of(route) for route in settings.routes if route.personal_tokens]

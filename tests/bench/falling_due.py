@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 
 from aiohttp import web
 
-from gateway.assembly import cookie_names, session_policy
+from gateway.assembly.sessions import cookie_names, session_policy
 from gateway.flows.grants import Grants
 from gateway.flows.places import AT_ONCE
 from gateway.keys.keyring import SESSION, KeyRing

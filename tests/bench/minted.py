@@ -3,7 +3,7 @@
 import secrets
 from dataclasses import dataclass, replace
 
-from gateway.assembly import cookie_names, session_policy
+from gateway.assembly.sessions import cookie_names, session_policy
 from gateway.keys.keyring import KeyRing
 from gateway.model.session import Session, SessionRecord, Visitor, session_key
 from gateway.sessions.opaque import OpaqueCookies, token_id

@@ -10,7 +10,7 @@ from typing import Any, Protocol
 
 from redis.asyncio import Redis
 
-from gateway.assembly import session_policy
+from gateway.assembly.sessions import session_policy
 from gateway.model.session import SessionRecord
 from gateway.sessions.strategy import SessionStore
 from gateway.store.database import Database

@@ -3,7 +3,7 @@
 import io
 import time
 
-from gateway.assembly import build_routes
+from gateway.assembly.routes import build_routes
 from gateway.front.ledger import RequestLedger
 from gateway.lasting import Tenure
 from gateway.observe.log import configure

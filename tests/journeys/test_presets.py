@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from gateway.assembly import registration
+from gateway.assembly.providers import registration
 from gateway.errors import LoginFailed
 from gateway.relying_party.registration import Registration
 from gateway.settings.presets_oidc import PRESETS

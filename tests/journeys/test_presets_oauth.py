@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from gateway.assembly import registration
+from gateway.assembly.providers import registration
 from gateway.relying_party.http import IssuerHttp
 from gateway.relying_party.oauth_party import OAuthParty
 from gateway.settings.presets_oauth import PRESETS

@@ -2,7 +2,7 @@ from pathlib import Path
 
 import pytest
 
-from gateway.assembly import registration
+from gateway.assembly.providers import registration
 from tests.fakes.configuration import ROUTE, TOP, faults_by_key, loaded
 
 TENANT = "8eaef023-2b34-4da1-9baa-8bc8c9d6a490"

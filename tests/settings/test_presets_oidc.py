@@ -3,7 +3,7 @@ from pathlib import Path
 
 import pytest
 
-from gateway.assembly import registration
+from gateway.assembly.providers import registration
 from gateway.settings.presets_oidc import PRESETS
 from tests.fakes.configuration import ROUTE, TOP, loaded
 from tests.fakes.provider_keys import PROJECT, secrets

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from gateway.assembly import redis_account
+from gateway.assembly.sessions import redis_account
 from tests.fakes.configuration import SOUND, loaded
 
 PEM = "-----BEGIN CERTIFICATE-----"

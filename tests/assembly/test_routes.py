@@ -1,4 +1,4 @@
-"""Every key reaches the room that obeys it, with the meaning that the configuration gives it."""
+"""Every key of a route reaches whoever obeys it, with the meaning that the configuration gives it."""
 
 from collections.abc import Callable
 from ipaddress import ip_network
@@ -6,51 +6,14 @@ from pathlib import Path
 
 import pytest
 
-from gateway.assembly import (
-    build_routes,
-    cookie_names,
-    hosts_served,
-    redis_account,
-    registration,
-    resources_wanted,
-    session_policy,
-)
+from gateway.assembly.routes import build_routes, hosts_served
 from gateway.model.proof import Demand
 from gateway.model.route import Access, Forwarded, Forwarding, OnRefreshError, Route, Rules, WebSocketTerms
-from gateway.model.upstream import Balance, Health, Limits, Member, Timeouts
+from gateway.model.upstream import Member, Timeouts
 from gateway.routing.table import Table
 from gateway.settings.schema import Settings
-from tests.fakes.certificates import write_certificates
 from tests.fakes.configuration import PROVIDER, ROUTE, SOUND, TOP, loaded
 from tests.fakes.many_routes import growth, many_routes
-
-TRUSTING = """
-[upstreams.wiki]
-urls = ["https://wiki.internal"]
-tls = { ca = "certs/internal-ca.pem" }
-[[routes]]
-upstream = "wiki"
-[redis]
-url = "rediss://redis.internal"
-tls = { ca = "certs/internal-ca.pem" }
-"""
-
-
-def test_B131_a_certificate_with_other_contents_is_another_trust(tmp_path: Path) -> None:
-    write_certificates(tmp_path / "certs")
-    settings = loaded(tmp_path, TOP + PROVIDER + TRUSTING).settings
-
-    def trusted() -> tuple[object, object]:
-        [built] = build_routes(settings)
-        return built.upstream.trust, redis_account(settings).login.tls
-
-    before = trusted()
-    assert trusted() == before
-    (tmp_path / "certs").rename(tmp_path / "former")
-    write_certificates(tmp_path / "certs")
-    after = trusted()
-    assert not any(old == new for old, new in zip(before, after, strict=True))
-
 
 FULL = """
 [upstreams.wiki]
@@ -81,6 +44,8 @@ max_body = "1MiB"
 allow_in_path = ["%2f", ";"]
 identity = { assertion = "off", headers = { "Remote-User" = "email" } }
 """
+
+
 CLAIMS = 'claims = { department = "dept", floor = "floor", groups = "memberOf" }\n'
 
 
@@ -125,83 +90,6 @@ def test_every_key_of_a_route_arrives(routes: dict[str, Route]) -> None:
     assert closed.identity.headers == (("Remote-User", "email"),)
 
 
-def test_every_key_of_an_upstream_arrives_and_its_routes_share_it(routes: dict[str, Route]) -> None:
-    wiki = routes["*.example.com/wiki"].upstream
-    assert wiki is routes["/closed"].upstream
-    assert (wiki.name, *wiki.members) == ("wiki", Member(tls=True, host="::1", port=8443))
-    assert (wiki.audience, wiki.preserve_host, wiki.reuse) == ("the-wiki", True, False)
-    assert wiki.timeouts == Timeouts(connect=1.0, first_byte=2.0, idle=3.0)
-    assert wiki.authority == "[::1]:8443"
-
-
-def test_several_members_arrive_with_how_they_share(tmp_path: Path) -> None:
-    wiki = """[upstreams.wiki]
-urls = ["http://10.0.0.5", "unix:/run/wiki.sock"]
-balance = "hash:user"
-slow_start = "30s"
-health = { path = "/up?deep", interval = "1s", timeout = "500ms" }
-limits = { connections = 8, queue = 0 }
-"""
-    text = SOUND.replace("http://127.0.0.1:3000", "wiki") + wiki
-    upstream = build_routes(settings(tmp_path, text))[0].upstream
-    assert upstream.members == (Member(host="10.0.0.5", port=80), Member(socket="/run/wiki.sock"))
-    assert (upstream.balance, upstream.slow_start) == (Balance.HASH_USER, 30.0)
-    assert upstream.health == Health(path="/up?deep", interval=1.0, timeout=0.5)
-    assert upstream.limits == Limits(connections=8, queue=0)
-
-
-def test_an_upstream_by_url_is_its_own_audience(routes: dict[str, Route]) -> None:
-    upstream = routes["/"].upstream
-    assert upstream.audience == upstream.name == "http://127.0.0.1:3000"
-
-
-@pytest.mark.parametrize(
-    ("public_url", "more", "session"),
-    [
-        ("https://gateway.example.com", "", "__Host-session"),
-        ("https://gateway.example.com", 'domain = "example.com"', "__Secure-session"),
-        ("http://localhost:8080", "", "session"),
-        ("https://gateway.example.com", 'name = "sid"', "__Host-sid"),
-    ],
-)
-def test_the_cookie_is_named_by_how_it_is_sent(
-    tmp_path: Path, public_url: str, more: str, session: str
-) -> None:
-    text = SOUND.replace("https://gateway.example.com", public_url) + f"[session.cookie]\n{more}\n"
-    found = settings(tmp_path, text)
-    assert cookie_names(found).session == session
-    assert session_policy(found).audience == f"{public_url} {session}"
-
-
-def test_the_policy_is_in_whole_seconds(tmp_path: Path) -> None:
-    policy = session_policy(settings(tmp_path))
-    assert (policy.lease, policy.max_age, policy.idle_timeout, policy.strict) == (600, 2_592_000, None, False)
-    text = SOUND + '[session]\nlease = "1m"\nmax_age = "1d"\nidle_timeout = "2h"\nrevocation = "strict"\n'
-    policy = session_policy(settings(tmp_path, text))
-    assert (policy.lease, policy.max_age, policy.idle_timeout, policy.strict) == (60, 86_400, 7_200, True)
-
-
-def test_every_key_of_a_provider_arrives(tmp_path: Path) -> None:
-    more = """
-scopes = ["openid", "groups"]
-client_auth = "client_secret_post"
-trust_email = true
-authorization_params = { prompt = "login" }
-id_token_algorithms = ["ES256"]
-"""
-    (provider,) = settings(tmp_path, TOP + PROVIDER + more + CLAIMS + ROUTE).providers
-    found = registration(provider)
-    assert (found.id, found.issuer, found.client_id) == ("company", "https://login.example.com", "gateway")
-    assert (found.client_secret, found.client_auth) == ("not-so-secret", "client_secret_post")
-    assert found.scopes == ("openid", "groups")
-    assert found.trust_email
-    assert found.authorization_params == (("prompt", "login"),)
-    assert found.algorithms == ("ES256",)
-    assert found.claims.groups == "memberOf"
-    assert sorted(found.claims.keep) == [("department", "dept"), ("floor", "floor")]
-    assert "not-so-secret" not in repr(found)
-
-
 @pytest.mark.parametrize(
     ("host", "ours"),
     [
@@ -243,26 +131,6 @@ def test_B073_what_is_demanded_of_a_proof_reaches_the_route(tmp_path: Path) -> N
     assert build_routes(settings(tmp_path))[0].demand is None
 
 
-def test_an_upstream_says_for_what_tokens_are_made_and_logins_ask_for_those(tmp_path: Path) -> None:
-    text = SOUND
-    for name, keys in (
-        ("a", 'resource = "urn:a"'),
-        ("b", 'exchange_audience = "b"\nresource = "urn:b"'),
-        ("c", ""),
-    ):
-        text += f'[upstreams.{name}]\nurls = ["http://10.0.0.1"]\n{keys}\n'
-        text += f'[[routes]]\npath = "/{name}"\nupstream = "{name}"\nforward_token = "access_token"\n'
-    found = settings(tmp_path, text)
-    made = [
-        (each.forwarding.resource, each.forwarding.audience)
-        for each in build_routes(found)
-        if each.forwarding
-    ]
-    assert made == [("urn:a", None), ("urn:b", "b"), (None, None)]
-    assert resources_wanted(found) == ("urn:a",)
-    assert registration(found.providers[0], resources=resources_wanted(found)).resources == ("urn:a",)
-
-
 def test_routes_that_take_the_same_tokens_share_one_bearer(tmp_path: Path) -> None:
     bearer = 'bearer = { issuer = "https://login.example.com", audience = "a" }\n'
     second, third = (ROUTE + f'path = "/{name}"\n' for name in ("two", "three"))
@@ -288,3 +156,17 @@ def test_a_route_is_made_with_the_same_work_however_many_there_are(tmp_path: Pat
         return lambda: Table(build_routes(settings))
 
     assert growth(making) < 1.05
+
+
+def test_every_key_of_an_upstream_arrives_and_its_routes_share_it(routes: dict[str, Route]) -> None:
+    wiki = routes["*.example.com/wiki"].upstream
+    assert wiki is routes["/closed"].upstream
+    assert (wiki.name, *wiki.members) == ("wiki", Member(tls=True, host="::1", port=8443))
+    assert (wiki.audience, wiki.preserve_host, wiki.reuse) == ("the-wiki", True, False)
+    assert wiki.timeouts == Timeouts(connect=1.0, first_byte=2.0, idle=3.0)
+    assert wiki.authority == "[::1]:8443"
+
+
+def test_an_upstream_by_url_is_its_own_audience(routes: dict[str, Route]) -> None:
+    upstream = routes["/"].upstream
+    assert upstream.audience == upstream.name == "http://127.0.0.1:3000"
