@@ -3,7 +3,6 @@
 import asyncio
 import gc
 import signal
-import socket
 import ssl
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import AsyncExitStack
@@ -24,23 +23,23 @@ from gateway.front.listener import Listener
 from gateway.front.server import check_server
 from gateway.front.snapshot import Snapshot
 from gateway.front.tls import server_context
+from gateway.handover import Handover
 from gateway.keys.certificate import expires_at
 from gateway.lasting import Tenure
 from gateway.new_key import opening_only
 from gateway.observe.metrics import Metrics
 from gateway.observe.trail import Trail
+from gateway.ports import Ports
 from gateway.reload import Reload
 from gateway.rooms import Rooms, Surroundings
 from gateway.routing.table import Table
-from gateway.settings.addresses import listen_address, socket_path
 from gateway.settings.loader import Loaded
 from gateway.settings.schema import SessionSettings, Settings
 from gateway.settings.tls import TlsSettings
 from gateway.store.database import Database
 from gateway.store.grants import drop_grants_without
 from gateway.succession import Succession
-from gateway.unix_socket import UnixSocket
-from gateway.web.admin import AdminPort, Stage
+from gateway.web.admin import AdminPort, Readiness, Stage, verdicts
 
 FLOORS = {
     "aiohttp": "3.14.5",
@@ -57,6 +56,10 @@ FLOORS = {
 """The oldest releases without a flaw that would reach us; older ones are not started with."""
 
 DRAIN_SECONDS = 30.0
+
+PATIENCE = 5.0
+"""Seconds that a client has for one more request on its connection where another process took over."""
+
 _COLLECT_AFTER = 10_000  # objects made and still held
 
 
@@ -69,6 +72,8 @@ class Gateway:
         self._stage = Stage()
         self._metrics = Metrics(version=__version__, dropped=lambda: around.log.dropped)
         self._stack = AsyncExitStack()
+        self._admin: AdminPort | None = None
+        self._ports: Ports | None = None
         self._listener: Listener | None = None
         self._trail: Trail | None = None
         self._succession: Succession | None = None
@@ -90,18 +95,39 @@ class Gateway:
             await self._stack.aclose()
             raise
 
+    @property
+    def ports(self) -> Ports:
+        """The sockets of a gateway that was started."""
+        if self._ports is None:
+            raise RuntimeError("the gateway has no ports yet")
+        return self._ports
+
     async def stop(self, *, drain: float = DRAIN_SECONDS) -> None:
         """Say so on the admin port, finish what runs for at most *drain* seconds, and close.
 
         A cancellation ends the waiting, not the closing.
         """
+        await self._end(drain)
+
+    async def leave(self) -> None:
+        """End as `stop` does, where another process serves the same ports.
+
+        A client that has a connection to this one may ask once more.
+        """
+        try:
+            if self._admin is not None:
+                await self._admin.leave()
+        finally:
+            await self._end(DRAIN_SECONDS, patience=PATIENCE)
+
+    async def _end(self, drain: float, *, patience: float = 0.0) -> None:
         self._stage.draining = True
         if self._sealing_later is not None:
             self._sealing_later.cancel()
         self._tell("gateway.draining", {"seconds": drain})
         try:
             if self._listener is not None:
-                await self._listener.drain(drain)
+                await self._listener.drain(drain, patience=patience)
         finally:
             await self._stack.aclose()
         self._tell("gateway.stopped", {})
@@ -159,9 +185,7 @@ class Gateway:
         self._stack.push_async_callback(succession.end)
         await self.take_over(self._settings)
         trail.start()
-        await self._open_admin(database, succession)
-        await self._open_public()
-        self._stage.started = True
+        await self._open_ports(_Readiness(database=_answers(database), succession=succession))
         self._tell("gateway.started", self._facts(succession.rooms))
 
     def _make_trail(self, database: Database) -> Trail:
@@ -212,38 +236,30 @@ class Gateway:
         most = room_for_connections(raise_limit()) if asked.connections == "auto" else asked.connections
         return replace(limits, connections=most, connections_per_peer=asked.connections_per_address)
 
-    async def _open_public(self) -> None:
+    async def _open_ports(self, readiness: Readiness) -> None:
+        if self._around.predecessor is not None:
+            await self._around.predecessor.kept_until(lambda: _well(readiness))
+        around = self._around
+        ports = self._ports = Ports.bound(
+            self._settings, public=around.public_sockets, admin=around.admin_sockets
+        )
+        self._stack.callback(ports.close)
+        self._stage.started = True  # before anybody can ask: whom we take over from says so already
+        await self._open_admin(readiness, ports)
         if self._listener is not None:
-            await self._listener.start(
-                self._around.public_socket or self._own_place(),
-                tls=None if self._tls is None else self._present_tls,
-            )
-
-    def _own_place(self) -> tuple[str, int] | socket.socket:
-        """Return where to listen where nobody passed a socket. Raises OSError."""
-        listen = self._settings.listen
-        if path := socket_path(listen):
-            made = UnixSocket.bind(path)
-            self._stack.callback(made.remove)
-            return made.sock
-        address = listen_address(listen)
-        return address.host, address.port
+            tls = None if self._tls is None else self._present_tls
+            await self._listener.start(ports.public, tls=tls)
 
     def _present_tls(self) -> ssl.SSLContext:
         if self._tls is None:
             raise RuntimeError("TLS ended while the gateway runs, which no reload lets happen")
         return self._tls
 
-    async def _open_admin(self, database: Database, succession: Succession) -> None:
-        port = AdminPort(
-            readiness=_Readiness(database=_answers(database), succession=succession),
-            stage=self._stage,
-            exposition=self._exposition,
-            jwks=self._jwks,
+    async def _open_admin(self, readiness: Readiness, ports: Ports) -> None:
+        port = self._admin = AdminPort(
+            readiness=readiness, stage=self._stage, exposition=self._exposition, jwks=self._jwks
         )
-        address = listen_address(self._settings.admin_listen)
-        close = await port.open(address.host, address.port, bound=self._around.admin_socket)
-        self._stack.push_async_callback(close)
+        self._stack.push_async_callback(await port.open(ports.admin))
 
     async def _exposition(self) -> bytes:
         pieces = []
@@ -279,6 +295,10 @@ class _Readiness:
     @property
     def checks(self) -> Mapping[str, Callable[[], Awaitable[bool]]]:
         return {"database": self.database, **self.succession.rooms.checks}
+
+
+async def _well(readiness: Readiness) -> bool:
+    return all((await verdicts(readiness)).values())
 
 
 def _facts_of(session: SessionSettings) -> Mapping[str, object]:
@@ -322,34 +342,64 @@ async def serve(loaded: Loaded, around: Surroundings, *, read: Callable[[], Load
     """Run until SIGTERM, SIGINT or the end of a supervisor, then drain; a second signal ends at once.
 
     SIGHUP takes over what *read* returns, if nothing is wrong with it; keys and certificates that change
-    on the disk are taken over by themselves.
+    on the disk are taken over by themselves. SIGUSR2 hands everything over to a successor, as `around.start`
+    says, and ends like SIGTERM once that one serves.
     """
     gateway = Gateway(loaded.settings, around)
     asked, asked_to_reload = asyncio.Event(), asyncio.Event()
     loop = asyncio.get_running_loop()
     if around.lifeline is not None:
         loop.add_reader(around.lifeline, _orphaned, loop, around.lifeline, asked)
+    if around.predecessor is not None:
+        around.predecessor.attend(asked)
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, asked.set)
     loop.add_signal_handler(signal.SIGHUP, asked_to_reload.set)
     await gateway.start()
     leave_the_start_alone()
+    handover = _handover(gateway, loaded.settings, around, asked)
+    loop.add_signal_handler(signal.SIGHUP, _reload, asked_to_reload, handover)
     reload = Reload(gateway, loaded, read=read, log=around.log)
     watch = FileWatch(read=reload.files, take_over=reload.refresh, pause=pause_until_even(around.clock))
-    around.notify.ready()
-    beside = [reload.when(asked_to_reload), watch.run(), around.notify.stay_alive()]
+    beside = [reload.when(asked_to_reload), watch.run(), handover.serve()]
     tasks = [asyncio.create_task(each) for each in beside]
     await asked.wait()
     around.notify.stopping()
     for task in tasks:
         task.cancel()
-    stopping = asyncio.create_task(gateway.stop())
+    stopping = asyncio.create_task(_stopped(gateway, handover))
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stopping.cancel)
     try:
         await stopping
     except asyncio.CancelledError:
         around.log.event("warning", "gateway.stopped_at_once", {})
+
+
+def _handover(gateway: Gateway, settings: Settings, around: Surroundings, ending: asyncio.Event) -> Handover:
+    return Handover(
+        around.start,
+        predecessor=around.predecessor,
+        ports=gateway.ports,
+        listen=settings.listen,
+        admin_listen=settings.admin_listen,
+        ending=ending,
+        notify=around.notify,
+        log=around.log,
+    )
+
+
+def _reload(asked: asyncio.Event, handover: Handover) -> None:
+    asked.set()
+    handover.reload()
+
+
+async def _stopped(gateway: Gateway, handover: Handover) -> None:
+    """Let *gateway* finish what runs, and with it a successor that did not take over."""
+    if handover.done:
+        await gateway.leave()
+    else:
+        await asyncio.gather(gateway.stop(), handover.end())
 
 
 def _orphaned(loop: asyncio.AbstractEventLoop, lifeline: int, asked: asyncio.Event) -> None:

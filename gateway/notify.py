@@ -41,6 +41,11 @@ class Notify:
         """Say that the end has begun."""
         self._tell(b"STOPPING=1")
 
+    def followed_by(self, pid: int) -> None:
+        """Say that the process *pid* is the one to watch from now on, and say no more oneself."""
+        self._tell(b"MAINPID=%d" % pid)
+        self._address = ""
+
     async def stay_alive(self) -> None:
         """Give signs of life until cancelled; return at once where none are awaited."""
         while self._address and self._period > 0:

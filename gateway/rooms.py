@@ -22,6 +22,7 @@ from gateway.front.forwarded import TrustedProxies
 from gateway.front.inbound import Receiver
 from gateway.front.ledger import RequestLedger
 from gateway.front.limits import Limits
+from gateway.front.reception import Reception
 from gateway.front.request_id import RequestIds
 from gateway.front.snapshot import Snapshot
 from gateway.introspection_rooms import clients
@@ -41,6 +42,7 @@ from gateway.observe.trace import NewTraces
 from gateway.password_rooms import PasswordRooms, PasswordTrade
 from gateway.pipeline import Pipeline
 from gateway.pools import close_pool, pool_for
+from gateway.predecessor import Predecessor
 from gateway.provider_tokens import TokenRooms, TokenTrade
 from gateway.rates import RateRooms
 from gateway.request_keys import Published, request_keys, signing_keys
@@ -50,6 +52,7 @@ from gateway.settings.addresses import url
 from gateway.settings.schema import Settings
 from gateway.store.database import Database
 from gateway.strategies import Keeping, Trade, chosen
+from gateway.successor import Start
 from gateway.upstream.answer_head import AnswerHeads
 from gateway.upstream.assertion import Assertions
 from gateway.upstream.headers import Dresser, reserved_by
@@ -66,7 +69,8 @@ class Surroundings:
     """What the process lends its parts: clocks, the log, limits, and sockets that are bound already.
 
     `workers` is how many processes share the machine, `lifeline` a descriptor that reads as ended once
-    their supervisor is gone, `notify` hears how the process fares.
+    their supervisor is gone, `predecessor` the process that this one takes over from, `start` how it was
+    started where nobody else replaces it. `notify` hears how the process fares.
     """
 
     log: Log
@@ -77,8 +81,10 @@ class Surroundings:
     workers: int = 1
     lifeline: int | None = None
     notify: Notify = Notify()  # noqa: RUF009 - it keeps nothing
-    public_socket: socket.socket | None = None
-    admin_socket: socket.socket | None = None
+    public_sockets: tuple[socket.socket, ...] = ()
+    admin_sockets: tuple[socket.socket, ...] = ()
+    predecessor: Predecessor | None = None
+    start: Start | None = None
 
 
 class Rooms:
@@ -166,7 +172,7 @@ class Rooms:
         )
         pipeline = self._pipeline()
         return Snapshot(
-            receiver=receiver,
+            reception=Reception(receiver, monotonic=around.monotonic),
             pipeline=pipeline,
             endpoints=self._web.endpoints(receiver, proxies, pipeline),
             pages=self._web.errors,

@@ -13,6 +13,7 @@ from gateway.activation import Activation
 from gateway.notify import Notify
 from gateway.observe.log import Log
 from gateway.observe.merged import Totals
+from gateway.ports import admin_sockets
 from gateway.settings.addresses import listen_address, socket_path
 from gateway.settings.schema import Settings
 from gateway.unix_socket import UnixSocket
@@ -166,5 +167,7 @@ async def _open_admin(
 ) -> None:
     told = _Admin(supervisor)
     port = AdminPort(readiness=told, stage=stage, exposition=told.exposition, jwks=told.jwks)
-    address = listen_address(settings.admin_listen)
-    stack.push_async_callback(await port.open(address.host, address.port, bound=bound))
+    listening = admin_sockets(settings, passed=bound)
+    for each in listening:
+        stack.callback(each.close)
+    stack.push_async_callback(await port.open(listening))

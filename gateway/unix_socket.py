@@ -1,8 +1,9 @@
 """The Unix socket that the gateway listens on, as a file: made, guarded, removed.
 
 Laws: a socket at which somebody listens is never taken, one that nobody answers at is; nothing but a socket
-is ever removed, and at the end only the one that was made here. Whoever may connect is said by the file's
-mode, owner and group for the gateway's own (0660), and by the folder that it lies in.
+is ever removed, and at the end only the one that was made here, or by the process that this one followed.
+Whoever may connect is said by the file's mode, owner and group for the gateway's own (0660), and by the
+folder that it lies in.
 """
 
 import errno
@@ -19,14 +20,20 @@ MODE = 0o660
 _PATIENCE = 5.0
 _PAUSE = 0.05
 
+Mark = tuple[int, int, int]
+"""What tells a file from another: device, number, and when it was made, since numbers are given out again."""
+
 
 class UnixSocket:
-    """One that was made: `sock` listens at its file, which `remove` takes away."""
+    """One that was made, here or by a process before: `sock` listens at its file, which `remove` takes away.
 
-    def __init__(self, path: Path, sock: socket.socket) -> None:
+    `mark` is that file's.
+    """
+
+    def __init__(self, path: Path, sock: socket.socket, mark: Mark) -> None:
         self._path = path
-        self._made = _mark(path)
         self.sock = sock
+        self.mark = mark
 
     @classmethod
     def bind(cls, path: str) -> "UnixSocket":
@@ -44,7 +51,7 @@ class UnixSocket:
                 sock.bind(path)
                 place.chmod(MODE)  # whatever the umask took
                 sock.listen()  # before another gateway may look whether anybody answers
-                return cls(place, sock)
+                return cls(place, sock, _mark(place))
             except BaseException:
                 sock.close()
                 raise
@@ -53,7 +60,7 @@ class UnixSocket:
         """Close the socket here, and take its file away unless another has taken its place."""
         self.sock.close()
         with suppress(OSError), _alone_in(self._path.parent):
-            if _mark(self._path) == self._made:
+            if _mark(self._path) == self.mark:
                 self._path.unlink()
 
 
@@ -77,8 +84,7 @@ def _answers(path: Path) -> bool:
         return probe.connect_ex(str(path)) != errno.ECONNREFUSED
 
 
-def _mark(path: Path) -> tuple[int, int, int]:
-    """Return what tells the file at *path* from another: numbers of files are given out again."""
+def _mark(path: Path) -> Mark:
     found = path.lstat()
     return found.st_dev, found.st_ino, found.st_mtime_ns
 

@@ -24,7 +24,9 @@ EVERY = 5.0
 BACKLOG = 1024
 """Connections that may wait at each socket."""
 
-_START = 120.0  # seconds from a worker's start until it has to serve, also at the very first
+START = 120.0
+"""Seconds from the start of a process until it has to serve, also at the very first."""
+
 _MISSED = 3
 _SHORTEST, _LONGEST = 0.1, 30.0
 _LASTED = 60.0
@@ -140,11 +142,11 @@ class Place:
     async def until_started(self, worker: Worker) -> bool:
         """Return whether *worker* serves, as soon as it does or has ended; kill one that takes too long."""
         try:
-            async with asyncio.timeout(_START):
+            async with asyncio.timeout(START):
                 return await worker.until_started()
         except TimeoutError:
             self._log.event(
-                "error", "worker.not_serving", {"worker": self.name, "pid": worker.pid, "seconds": _START}
+                "error", "worker.not_serving", {"worker": self.name, "pid": worker.pid, "seconds": START}
             )
             worker.signal(signal.SIGKILL)
             await worker.ended()

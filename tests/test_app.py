@@ -5,18 +5,21 @@ import errno
 import json
 import os
 import signal
+import socket
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from gateway import app
 from gateway.app import FLOORS, Gateway, check_versions, fastest_loop, serve
 from gateway.errors import SchemaMismatch
 from gateway.observe.log import configure
+from gateway.predecessor import VARIABLE, Predecessor, Will
 from gateway.rooms import Surroundings
 from gateway.settings.loader import Loaded, load
 from tests.fakes.gateway import KeptLog, running_gateway
@@ -131,6 +134,80 @@ async def test_C01_what_runs_is_finished_and_nothing_new_begun(tmp_path: Path) -
             assert (await slow.answer()).body == b"hello"
             await stopping
         assert up.requests[-1].endswith(b"done")
+
+
+async def test_C01_where_another_took_over_each_client_may_ask_once_more(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(app, "PATIENCE", 60.0)
+    async with (
+        RecordingUpstream() as up,
+        running_gateway(tmp_path, upstream=up.url, route_keys=PUBLIC) as gateway,
+        await RawConnection.open(gateway.port) as idle,
+        await RawConnection.open(gateway.port) as busy,
+        await RawConnection.open(gateway.admin_port) as probe,
+    ):
+        request, asked = get("/", host=gateway.host), get("/readyz?verbose", host="127.0.0.1")
+        for client, once in ((idle, request), (probe, asked)):
+            await client.write(once)
+            assert (await client.answer()).values("connection") == []
+        await busy.write(get("/", "Content-Length: 4", host=gateway.host, method="POST"))
+        while b"in_flight 1" not in gateway.app._metrics.exposition().replace(b".0", b""):
+            await asyncio.sleep(0.01)
+        leaving = asyncio.create_task(gateway.app.leave())
+        while await taken(gateway.port) or await taken(gateway.admin_port):
+            await asyncio.sleep(0.01)
+        await busy.write(b"done")
+        assert (await busy.answer()).values("connection") == []
+        for client, once in ((busy, request), (idle, request), (probe, asked)):
+            await client.write(once)
+            answer = await client.answer()
+            assert (answer.status, answer.values("connection")) == (200, [b"close"])
+            assert b"draining" not in answer.body
+            assert await client.rest() == b""
+        async with asyncio.timeout(20):
+            await leaving
+
+
+async def test_a_successor_takes_no_connection_before_its_stores_answer(tmp_path: Path) -> None:
+    public, admin, (mine, its) = listening_socket(), listening_socket(), socket.socketpair()
+    path = tmp_path / "gateway.toml"
+    toml = _TOML.format(port=public.getsockname()[1], admin_port=admin.getsockname()[1])
+    path.write_text(toml.replace("sqlite:///gateway.db", f"postgresql://g:p@127.0.0.1:{free_port()}/g"))
+    loaded, written = load(path, environ={}), KeptLog()
+    log = configure(form="json", level="info", stream=written, clock=time.time)
+    will = Will(
+        public=(public.detach(),),
+        admin=(admin.detach(),),
+        channel=its.detach(),
+        listen=loaded.settings.listen,
+        admin_listen=loaded.settings.admin_listen,
+    )
+    environ = {VARIABLE: msgspec.json.encode(will).decode()}
+    serving = asyncio.create_task(
+        serve(
+            loaded,
+            Surroundings(log=log, predecessor=(before := Predecessor.of(environ, loaded))),
+            read=lambda: loaded,
+        )
+    )
+    try:
+        async with asyncio.timeout(20):
+            while b"database.awaited" not in written.getvalue():
+                await asyncio.sleep(0.01)
+        mine.setblocking(False)
+        with pytest.raises(BlockingIOError):
+            mine.recv(1)
+        assert b"gateway.started" not in written.getvalue()
+    finally:
+        mine.close()  # and so it ends
+        async with asyncio.timeout(20):
+            await serving
+        log.close()
+    assert b"gateway.stopped" in written.getvalue()
+    assert before is not None
+    for each in (*before.public, *before.admin):
+        each.close()
 
 
 async def test_C01_what_does_not_end_in_time_is_cut(tmp_path: Path) -> None:

@@ -21,6 +21,18 @@ async def test_it_tells_of_beginning_and_end(tmp_path: Path, abstract: bool) -> 
         assert [await listening.told(), await listening.told()] == ["READY=1", "STOPPING=1"]
 
 
+async def test_who_was_followed_by_another_says_nothing_more(tmp_path: Path) -> None:
+    async with systemd(tmp_path) as listening:
+        notify = Notify.of({"NOTIFY_SOCKET": listening.address, "WATCHDOG_USEC": "2000"}, pid=PID)
+        living = asyncio.create_task(notify.stay_alive())
+        assert await listening.told() == "WATCHDOG=1"
+        notify.followed_by(12)
+        await living
+        notify.stopping()
+        assert (await listening.until("MAINPID=12"))[1:] == []
+        assert listening.heard.empty()
+
+
 async def test_C07_one_that_listens_and_does_not_hear_keeps_nobody_waiting(tmp_path: Path) -> None:
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as deaf:
         deaf.bind(str(tmp_path / "s"))

@@ -77,7 +77,7 @@ async def test_one_that_cannot_start_ends_all_with_its_status(tmp_path: Path, ho
 async def test_one_that_hangs_at_the_first_start_is_killed_told_and_ends_all(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(workers, "_START", 0.3)
+    monkeypatch.setattr(workers, "START", 0.3)
     told = io.BytesIO()
     async with supervised(tmp_path, "mute", told=told) as (supervisor, _):
         assert await supervisor.start() == 1
@@ -158,7 +158,7 @@ async def test_C07_a_successor_that_does_not_serve_takes_nobodys_place(
         before = pids(supervisor)
         [place] = supervisor.places
         if how == "mute":  # one that dies is waited for, however long it takes to
-            monkeypatch.setattr(workers, "_START", 0.3)
+            monkeypatch.setattr(workers, "START", 0.3)
         become(place, how)
         assert not await place.replace()
         assert running(supervisor) == list(before)

@@ -4,7 +4,6 @@ import os
 import signal
 import sys
 import time
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,9 +12,13 @@ import click
 from gateway.cli.configuration import config_option, exit_with, load_or_exit
 
 if TYPE_CHECKING:
+    import socket
+
     from gateway.activation import Activation
     from gateway.notify import Notify
     from gateway.observe.log import Log
+    from gateway.predecessor import Predecessor
+    from gateway.rooms import Surroundings
     from gateway.settings.loader import Loaded
     from gateway.settings.schema import Settings
     from gateway.worker import Inheritance
@@ -38,8 +41,9 @@ def command(config: Path) -> None:
     SIGTERM turns /readyz red, lets running requests finish for at most 30 seconds, and ends with
     0; a second one ends at once.
 
-    With several workers SIGUSR2 replaces them one after the other by new processes, as after an
-    upgrade, and no connection is refused meanwhile.
+    SIGUSR2 replaces the process by a new one, as after an upgrade: it takes over the sockets once
+    it serves, and no connection is refused. With several workers they are replaced one after the
+    other.
     """
     # One that comes before the gateway listens for it must not be the end.
     for number in (signal.SIGHUP, signal.SIGUSR2):
@@ -52,6 +56,7 @@ def command(config: Path) -> None:
     from gateway.errors import GatewayError, SettingsInvalid
     from gateway.notify import Notify
     from gateway.observe.log import configure
+    from gateway.predecessor import Predecessor
     from gateway.worker import Inheritance
 
     settings = loaded.settings
@@ -60,14 +65,17 @@ def command(config: Path) -> None:
     for warning in loaded.warnings:
         log.event("warning", "configuration.warning", {"detail": warning})
     inherited = Inheritance.of(os.environ)
-    notify = Notify.of(os.environ, pid=os.getpid()) if inherited is None else Notify()
+    notify = Notify.of(os.environ, pid=os.getpid())
     status = 0
     try:
         activation = Activation.of(os.environ, pid=os.getpid())
-        if inherited is None and settings.processes > 1:
+        predecessor = Predecessor.of(os.environ, loaded)
+        if inherited is not None:
+            _serve(loaded, config, _around_a_worker(inherited, log))
+        elif settings.processes > 1:
             status = _supervise(settings, config, log, activation, notify)
         else:
-            _serve(loaded, config, log, inherited or activation, notify)
+            _serve(loaded, config, _around_one_alone(log, activation, predecessor, notify))
     except SettingsInvalid as error:
         exit_with(error, loaded=loaded)
     except GatewayError as error:
@@ -88,18 +96,43 @@ def _supervise(
     return supervise(settings, config, workers=workers, log=log, activation=activation, notify=notify)
 
 
-def _serve(
-    loaded: "Loaded", config: Path, log: "Log", given: "Inheritance | Activation", notify: "Notify"
-) -> None:
+def _serve(loaded: "Loaded", config: Path, around: "Surroundings") -> None:
     from gateway.app import run
-    from gateway.rooms import Surroundings
     from gateway.settings.loader import load
-    from gateway.worker import Inheritance
 
-    around = Surroundings(log=log, public_socket=given.public, admin_socket=given.admin, notify=notify)
-    if isinstance(given, Inheritance):
-        around = replace(around, workers=given.workers, lifeline=given.lifeline)
     run(loaded, around, read=lambda: load(config, environ=os.environ))
+
+
+def _around_a_worker(inherited: "Inheritance", log: "Log") -> "Surroundings":
+    from gateway.rooms import Surroundings
+
+    return Surroundings(
+        log=log,
+        public_sockets=(inherited.public,),
+        admin_sockets=(inherited.admin,),
+        workers=inherited.workers,
+        lifeline=inherited.lifeline,
+    )
+
+
+def _around_one_alone(
+    log: "Log", activation: "Activation", predecessor: "Predecessor | None", notify: "Notify"
+) -> "Surroundings":
+    from gateway.rooms import Surroundings
+    from gateway.successor import Start
+
+    return Surroundings(
+        log=log,
+        public_sockets=_all(activation.public) if predecessor is None else predecessor.public,
+        admin_sockets=_all(activation.admin) if predecessor is None else predecessor.admin,
+        predecessor=predecessor,
+        start=Start.of(sys.argv, original=sys.orig_argv, environ=os.environ, pid=os.getpid()),
+        notify=notify,
+    )
+
+
+def _all(passed: "socket.socket | None") -> "tuple[socket.socket, ...]":
+    return () if passed is None else (passed,)
 
 
 def fail(sentence: str) -> None:

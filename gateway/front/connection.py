@@ -86,9 +86,9 @@ class Connection(Intake):
 
     *serve* answers one request and says whether another may follow; *refuse* gives the bytes that
     answer a head which is none; *lane* takes what needs no task; *arrival* is whom it takes the place of,
-    and whose address it has. `draining` says that the current
-    answer is the last one; `previous` is the last request that was understood here, `passing` the one under
-    way in the fast lane.
+    and whose address it has. `draining` says that the next
+    answer is the last one, for which the client has `patience` seconds to ask; `previous` is the last request
+    that was understood here, `passing` the one under way in the fast lane.
     """
 
     __slots__ = (
@@ -105,6 +105,7 @@ class Connection(Intake):
         "client_cert",
         "draining",
         "passing",
+        "patience",
         "previous",
     )
 
@@ -135,6 +136,7 @@ class Connection(Intake):
         self.passing: UnderWay | None = None
         self.previous: Previous | None = None
         self.draining = False
+        self.patience = 0.0
 
     @property
     def peer(self) -> str:
@@ -264,7 +266,7 @@ class Connection(Intake):
     def passed(self, *, keep_alive: bool) -> None:
         """The request under way has been answered."""
         self.passing = None
-        if not keep_alive or self.draining or self._close:
+        if not keep_alive or self._close or (self.draining and not self.awaits_one_more()):
             self.force_close()
             return
         self._await_another()
@@ -365,17 +367,25 @@ class Connection(Intake):
         if transport is not None and transport.get_write_buffer_size():
             self._abort_timer = self._loop.call_later(self._limits.write_idle, transport.abort)
 
-    def wind_down(self) -> None:
-        """Let the request under way be the last one; close at once where there is none.
+    def wind_down(self, patience: float = 0.0) -> None:
+        """Let the request under way be the last one; close where none comes within *patience* seconds.
 
-        A new connection is given a moment for its first request, which is on its way: no client expects
-        to be turned away before it.
+        A new connection is given a moment for its first request in any case, which is on its way: no client
+        expects to be turned away before it.
         """
         self.draining = True
-        if self._request_count:
-            self._close_if_idle()
+        self.patience = patience
+        patience = patience if self._request_count else max(patience, _FIRST_REQUEST)
+        if patience:
+            self._loop.call_later(patience, self._close_if_idle)
         else:
-            self._loop.call_later(_FIRST_REQUEST, self._close_if_idle)
+            self._close_if_idle()
+
+    def awaits_one_more(self) -> bool:
+        """Say whether a client that was told of no end may ask once more; close once it took too long."""
+        if self.patience:
+            self._loop.call_later(self.patience, self._close_if_idle)
+        return self.patience > 0
 
     def _close_if_idle(self) -> None:
         if self.idle:  # else a request is under way, or its head is, which has a time of its own

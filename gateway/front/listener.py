@@ -3,7 +3,7 @@
 import asyncio
 import socket
 import ssl
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 from aiohttp.http import RawRequestMessage
 from aiohttp.streams import StreamReader
@@ -15,10 +15,8 @@ from gateway.front.crowd import Counts, Crowd
 from gateway.front.limits import Limits
 from gateway.front.server import Server
 from gateway.front.snapshot import Snapshot
-from gateway.front.threshold import Log, Threshold, bound_to
+from gateway.front.threshold import Log, Threshold
 from gateway.model.inbound import UNIX_PEER
-
-Address = tuple[str, int]
 
 
 class Listener:
@@ -46,11 +44,11 @@ class Listener:
 
     async def start(
         self,
-        where: Address | socket.socket,
+        listening: Iterable[socket.socket],
         *,
         tls: Callable[[], ssl.SSLContext] | None = None,
     ) -> None:
-        """Listen at *where*, a host and a port or a socket that is bound, for TLS alone where there is *tls*.
+        """Serve *listening*, bound sockets, by TLS alone where there is *tls*; they are closed by the drain.
 
         It gives the context in force: connections that stand keep what they began with.
         """
@@ -71,24 +69,27 @@ class Listener:
             limits=self._limits,
             log=self._log,
         )
-        self._threshold.open([where] if isinstance(where, socket.socket) else bound_to(*where))
+        self._threshold.open(listening)
 
     def serve(self, snapshot: Snapshot) -> None:
         """Serve every request by *snapshot* from the next one on; those that run keep theirs."""
         self._snapshot = snapshot
 
-    async def drain(self, seconds: float) -> None:
-        """Stop accepting, let running requests finish for at most *seconds*, then close."""
+    async def drain(self, seconds: float, *, patience: float = 0.0) -> None:
+        """Stop accepting, let running requests finish for at most *seconds*, then close.
+
+        Clients that have a connection, or are on their way in, may ask once more within *patience*.
+        """
         if self._threshold is not None:
-            await self._threshold.close(seconds)
+            await self._threshold.close(seconds, patience=patience)
         if self._server is not None:
-            await self._server.drain(seconds)
+            await self._server.drain(seconds, patience=patience)
 
     def _speaks_for_many(self, peer: str) -> bool:
-        return peer == UNIX_PEER or self._snapshot.trusts(peer)
+        return peer == UNIX_PEER or self._snapshot.reception.trusts(peer)
 
     def _demands_header(self, peer: str) -> bool:
-        return self._proxy_protocol and self._snapshot.trusts(peer)
+        return self._proxy_protocol and self._snapshot.reception.trusts(peer)
 
     def _certificate(self, connection: Connection, transport: asyncio.Transport) -> bytes | None:
         try:

@@ -116,14 +116,21 @@ class Server(web.Server):
         if not self._open and self._all_gone is not None and not self._all_gone.done():
             self._all_gone.set_result(None)
 
-    async def drain(self, seconds: float) -> None:
-        """Close idle connections at once, the others after their answer, all after *seconds*."""
+    async def drain(self, seconds: float, *, patience: float = 0.0) -> None:
+        """Close idle connections at once, the others after their answer, all after *seconds*.
+
+        With *patience* clients have so many seconds for one more request, whose answer says that it is the
+        last one: none is sent to a connection that is just being closed.
+        """
         self._all_gone = asyncio.get_running_loop().create_future()
         await asyncio.sleep(0)  # one that was just accepted is idle only after its first step
         serving = [each for each in self._open if isinstance(each, Connection)]
         tasks = [task for each in serving if (task := each.task) is not None]
         for each in list(self._open):
-            each.wind_down()
+            if isinstance(each, Connection):
+                each.wind_down(patience)
+            else:
+                each.wind_down()
         if self._open:
             await asyncio.wait((self._all_gone,), timeout=seconds)
         for transport in list(self._open.values()):

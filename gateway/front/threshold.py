@@ -90,14 +90,14 @@ class Threshold:
             self._listening.append(sock)
             self._loop.add_reader(sock, self._accept, sock)
 
-    async def close(self, seconds: float) -> None:
-        """Let nobody in any more; who is on the way has a moment, of *seconds* at most."""
+    async def close(self, seconds: float, *, patience: float = 0.0) -> None:
+        """Let nobody in any more; who is on the way has a moment or *patience*, of *seconds* at most."""
         for sock in self._listening:
             self._loop.remove_reader(sock)
             sock.close()
         self._listening.clear()
         if self._arriving:
-            await asyncio.wait(self._arriving, timeout=min(seconds, _ON_THE_WAY))
+            await asyncio.wait(self._arriving, timeout=min(seconds, max(patience, _ON_THE_WAY)))
         for task in self._arriving:
             task.cancel()
         await asyncio.gather(*self._arriving, return_exceptions=True)

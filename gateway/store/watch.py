@@ -30,6 +30,7 @@ class Watch:
     def __init__(self, path: Path) -> None:
         self._path = path
         self._connection: sqlite3.Connection | None = None
+        self._openings = 0
         self._still_in_place: Callable[[], bool] = lambda: False
 
     def open(self) -> None:
@@ -42,10 +43,15 @@ class Watch:
                 file_uri(self._path), uri=True, timeout=0, isolation_level=None, check_same_thread=False
             )
             self._still_in_place = still_in_place
+            self._openings += 1
             self._connection = connection
 
     def version(self) -> int | None:
-        """Return a number that every commit by anybody else changes, None where it is not known."""
+        """Return a number that every commit by anybody else changes, None where it is not known.
+
+        SQLite counts for each connection anew, so that two may say the same of different contents: a number
+        of an earlier one is never said again.
+        """
         connection = self._connection
         if connection is None:
             return None
@@ -55,7 +61,7 @@ class Watch:
         except sqlite3.Error:
             version = None
         if version is not None and self._still_in_place():
-            return int(version)
+            return self._openings << 32 | int(version)
         self.close()
         return None
 

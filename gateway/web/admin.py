@@ -6,8 +6,9 @@ turns.
 
 import asyncio
 import socket
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Protocol
 
 from aiohttp import web
@@ -15,6 +16,9 @@ from aiohttp import web
 from gateway.observe.metrics import CONTENT_TYPE
 
 PATIENCE = 1.0
+
+_LAST = 3.0  # seconds that answers have once nobody listens any more
+_STEPS = 5  # turns of the event loop from a connection's arrival until it waits for its request
 
 
 class Readiness(Protocol):
@@ -28,10 +32,14 @@ class Readiness(Protocol):
 
 @dataclass(slots=True, kw_only=True)
 class Stage:
-    """Where the process is between start and end; written by the composition root alone."""
+    """Where the process is between start and end; written by the composition root alone.
+
+    `replaced` says that another process serves the port, so that the end of this one concerns nobody.
+    """
 
     started: bool = False
     draining: bool = False
+    replaced: bool = False
 
 
 class AdminPort:
@@ -49,23 +57,42 @@ class AdminPort:
         self._stage = stage
         self._exposition = exposition
         self._jwks = jwks
+        self._sites: dict[socket.socket, web.SockSite] = {}
 
-    async def open(
-        self, host: str, port: int, *, bound: socket.socket | None = None
-    ) -> Callable[[], Awaitable[None]]:
-        """Listen on *host* and *port*, or on the socket that is *bound* already; return what ends that.
-
-        Raises OSError.
-        """
-        runner = web.AppRunner(self.application(), access_log=None, handle_signals=False)
+    async def open(self, listening: Iterable[socket.socket]) -> Callable[[], Awaitable[None]]:
+        """Serve *listening*, bound sockets; return what ends that, and closes them first. Raises OSError."""
+        runner = web.AppRunner(
+            self.application(), access_log=None, handle_signals=False, shutdown_timeout=_LAST
+        )
         await runner.setup()
-        site = web.SockSite(runner, bound) if bound else web.TCPSite(runner, host, port)
         try:
-            await site.start()
+            for each in listening:
+                site = self._sites[each] = web.SockSite(runner, each)
+                await site.start()
         except BaseException:
             await runner.cleanup()
             raise
-        return runner.cleanup
+        return partial(self._close, runner)
+
+    async def leave(self) -> None:
+        """Listen no more; who has come already is answered once more."""
+        self._stage.replaced = True
+        await self._listen_no_more()
+
+    async def _listen_no_more(self) -> None:
+        """Close what listens, once all are known that were let in: asyncio loses those it has not met yet,
+        and aiohttp waits for those that do not wait for their request yet."""
+        sites, self._sites = self._sites, {}
+        for each in sites:
+            asyncio.get_running_loop().remove_reader(each)
+        for _ in range(_STEPS):
+            await asyncio.sleep(0)
+        for site in sites.values():
+            await site.stop()
+
+    async def _close(self, runner: web.AppRunner) -> None:
+        await self._listen_no_more()
+        await runner.cleanup()
 
     def application(self) -> web.Application:
         """Return the application: exact paths, GET and HEAD only."""
@@ -79,7 +106,7 @@ class AdminPort:
                 web.get("/.well-known/jwks.json", self._keys),
             ]
         )
-        application.on_response_prepare.append(_strip)
+        application.on_response_prepare.append(self._complete)
         return application
 
     async def _livez(self, _request: web.Request) -> web.Response:
@@ -89,25 +116,34 @@ class AdminPort:
         return _verdict(well=self._stage.started)
 
     async def _readyz(self, request: web.Request) -> web.Response:
-        found = await self._asked()
-        found["draining"] = not self._stage.draining
+        found = await verdicts(self._readiness)
+        found["draining"] = self._stage.replaced or not self._stage.draining
         well = self._stage.started and all(found.values())
         if "verbose" not in request.query:
             return _verdict(well=well)
         lines = [f"[{'+' if held else '-'}] {name}" for name, held in found.items() if name != "draining"]
-        lines += ["[-] draining"] if self._stage.draining else []
+        lines += [] if found["draining"] else ["[-] draining"]
         return web.Response(status=200 if well else 503, text="\n".join(lines) + "\n")
-
-    async def _asked(self) -> dict[str, bool]:
-        checks = self._readiness.checks
-        answers = await asyncio.gather(*[_holds(check) for check in checks.values()])
-        return dict(zip(checks, answers, strict=True))
 
     async def _metrics(self, _request: web.Request) -> web.Response:
         return web.Response(body=await self._exposition(), headers={"Content-Type": CONTENT_TYPE})
 
+    async def _complete(self, _request: web.Request, response: web.StreamResponse) -> None:
+        response.headers["Cache-Control"] = "no-store"
+        response.headers.pop("Server", None)
+        if self._stage.replaced:
+            response.headers["Connection"] = "close"
+            response.force_close()
+
     async def _keys(self, _request: web.Request) -> web.Response:
         return web.Response(body=await self._jwks(), content_type="application/json")
+
+
+async def verdicts(readiness: Readiness) -> dict[str, bool]:
+    """Return what each check says now; one that fails or takes too long says no."""
+    checks = readiness.checks
+    answers = await asyncio.gather(*[_holds(check) for check in checks.values()])
+    return dict(zip(checks, answers, strict=True))
 
 
 async def _holds(check: Callable[[], Awaitable[bool]]) -> bool:
@@ -120,8 +156,3 @@ async def _holds(check: Callable[[], Awaitable[bool]]) -> bool:
 
 def _verdict(*, well: bool) -> web.Response:
     return web.Response(status=200 if well else 503, text="ok\n" if well else "unavailable\n")
-
-
-async def _strip(_request: web.Request, response: web.StreamResponse) -> None:
-    response.headers["Cache-Control"] = "no-store"
-    response.headers.pop("Server", None)

@@ -169,8 +169,8 @@ async def running_gateway(
             clock=clock,
             limits=limits or Limits(),
             fast_lane=FAST_LANE if fast_lane is None else fast_lane,
-            public_socket=None if listen else public,
-            admin_socket=admin,
+            public_sockets=() if listen else (public,),
+            admin_sockets=(admin,),
             workers=workers,
         ),
     )

@@ -75,6 +75,18 @@ async def test_a_drain_waits_for_the_answer_and_not_for_the_idle() -> None:
         busy.close()
 
 
+async def test_a_drain_with_patience_waits_for_one_more_request_and_no_longer() -> None:
+    handler = Slow()
+    handler.go.set()
+    async with serving(handler) as (server, port, _), await RawConnection.open(port) as idle:
+        await idle.write(get("/", host="x"))
+        assert (await idle.answer()).status == 200
+        draining = asyncio.create_task(server.drain(60, patience=0.05))
+        assert await idle.rest() == b""
+        async with asyncio.timeout(20):
+            await draining
+
+
 async def test_a_drain_answers_a_request_half_of_whose_head_has_come() -> None:
     handler = Slow()
     handler.go.set()

@@ -6,9 +6,10 @@ import pytest
 from gateway.errors import SessionRejected, StoreUnavailable
 from gateway.model.identity import AccountClaims
 from gateway.model.session import Visitor
+from gateway.sessions.cookies import cookie_lines
 from gateway.sessions.stateless import MOST_PAYLOAD
-from gateway.sessions.strategy import public_id
-from tests.fakes.sessions import ALICE, LOGIN, STRICT, Node, user_with_long_groups
+from gateway.sessions.strategy import SKEW, Loaded, public_id
+from tests.fakes.sessions import ALICE, LOGIN, POLICY, STRICT, Node, user_with_long_groups
 
 
 def test_without_a_cookie_there_is_nothing() -> None:
@@ -98,6 +99,40 @@ async def test_B69_confirm_refuses_whom_the_directory_refuses(
     with pytest.raises(SessionRejected) as rejection:
         await node.sessions.confirm(session)
     assert rejection.value.reason == reason
+
+
+async def test_B077_B078_a_line_that_was_read_is_warm_for_as_long_as_its_lease_runs() -> None:
+    node = Node()
+    session = node.sign_in()
+    lines = cookie_lines(node.browser.headers())
+    assert node.sessions.warm([]) == Loaded()
+    assert node.sessions.warm(lines) is None, "never read"
+    node.load()
+    for moment, warm in (
+        (session.issued_at, True),
+        (session.lease_until - 0.001, True),
+        (session.lease_until, False),
+        (session.issued_at - SKEW, True),
+        (session.issued_at - SKEW - 0.001, False),
+    ):
+        node.clock.now = moment
+        found = node.sessions.warm(lines)
+        assert (found is not None) == warm
+        assert found is None or (found.session == session and not found.due)
+        assert node.sessions.warm([*lines, b"other=1"]) is None, "two lines are read with care"
+    node.clock.now = session.issued_at
+    await node.sessions.end(session)
+    assert node.sessions.warm(lines) is None
+
+
+async def test_B098_nothing_is_renewed_or_goes_on_past_its_end() -> None:
+    node = Node()
+    session = node.sign_in()
+    node.clock.advance(POLICY.max_age)
+    for again in (node.sessions.renew(session), node.sessions.recheck(session, asks_for_roles=True)):
+        with pytest.raises(SessionRejected, match="absolute"):
+            await again
+    assert node.tally.rejections == {"absolute": 2}
 
 
 async def test_confirm_refuses_a_session_past_its_end_without_a_question() -> None:

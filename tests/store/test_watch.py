@@ -59,6 +59,42 @@ async def test_D67_a_change_of_another_connection_is_seen_at_the_very_next_quest
     other.close()
 
 
+async def test_D67_what_was_known_before_the_watch_was_opened_anew_is_asked_for(home: Home) -> None:
+    watch = Watch(file_in(home.directory))
+    watch.open()
+    remembered = Remembered(watch)
+    asked = await home.database.standing(home.session)
+    assert asked is not None
+    remembered.keep(home.session, asked, since=watch.version())
+    assert remembered.known(home.session) == asked
+    watch.close()
+    other = raw(home.directory)
+    other.execute("UPDATE users SET epoch = epoch + 1")
+    other.close()
+    watch.open()
+    assert remembered.known(home.session) is None
+    watch.close()
+
+
+async def test_D67_an_answer_that_is_kept_after_a_change_renews_no_earlier_one(home: Home) -> None:
+    watch = Watch(file_in(home.directory))
+    watch.open()
+    remembered = Remembered(watch)
+    asked = await home.database.standing(home.session)
+    assert asked is not None
+    remembered.keep(home.session, asked, since=(before := watch.version()))
+    other = raw(home.directory)
+    other.execute("UPDATE users SET epoch = epoch + 1")
+    other.close()
+    later, stale = (replace(home.session, id=name) for name in ("later", "stale"))
+    remembered.keep(stale, asked, since=before)
+    remembered.keep(later, asked, since=watch.version())
+    assert remembered.known(later) == asked
+    assert remembered.known(home.session) is None
+    assert remembered.known(stale) is None
+    watch.close()
+
+
 async def test_D67_a_change_of_another_process_is_seen_as_soon_as_it_is_over(home: Home) -> None:
     script = (
         "import sqlite3, sys; c = sqlite3.connect(sys.argv[1], isolation_level=None);"

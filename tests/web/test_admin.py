@@ -1,6 +1,7 @@
 """The admin port over a socket: exact paths, static bodies, and red when something does not answer."""
 
 import asyncio
+import socket
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 
@@ -9,6 +10,7 @@ from aiohttp import ClientSession, web
 
 from gateway.web import admin
 from gateway.web.admin import AdminPort, Stage
+from tests.fakes.ports import listening_socket
 
 
 class Checks:
@@ -47,6 +49,19 @@ async def running(checks: Checks, stage: Stage) -> AsyncIterator[tuple[ClientSes
             yield client, f"http://{host}:{number}"
     finally:
         await runner.cleanup()
+
+
+async def test_C01_the_end_waits_for_nobody_who_is_just_arriving(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(admin, "_LAST", 60.0)
+    for turns in range(6):
+        with listening_socket() as bound:
+            port = AdminPort(readiness=Checks(), stage=Stage(), exposition=_exposition, jwks=_jwks)
+            close = await port.open([bound])
+            with socket.create_connection(bound.getsockname()):
+                for _ in range(turns):
+                    await asyncio.sleep(0)
+                async with asyncio.timeout(20):
+                    await close()
 
 
 async def _exposition() -> bytes:
