@@ -22,6 +22,7 @@ from gateway.front.forwarded import TrustedProxies
 from gateway.front.inbound import Receiver
 from gateway.front.ledger import RequestLedger
 from gateway.front.limits import Limits
+from gateway.front.reception import Reception
 from gateway.front.request_id import RequestIds
 from gateway.front.snapshot import Snapshot
 from gateway.introspection_rooms import clients
@@ -171,7 +172,7 @@ class Rooms:
         )
         pipeline = self._pipeline()
         return Snapshot(
-            receiver=receiver,
+            reception=Reception(receiver, monotonic=around.monotonic),
             pipeline=pipeline,
             endpoints=self._web.endpoints(receiver, proxies, pipeline),
             pages=self._web.errors,

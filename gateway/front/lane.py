@@ -18,10 +18,11 @@ from gateway.errors import UpstreamBroken
 from gateway.front.body import RequestBody
 from gateway.front.connection import Connection, Previous
 from gateway.front.limits import Limits
+from gateway.front.reception import Reception
 from gateway.front.reply import ClientReply, as_it_came
 from gateway.model.inbound import Inbound
 from gateway.passage import Passage
-from gateway.pipeline import Course, Pipeline, UpstreamPool
+from gateway.pipeline import Pipeline, UpstreamPool
 from gateway.upstream.answer import AnswerReader
 from gateway.upstream.exchange import UpstreamAnswer, may_repeat
 from gateway.upstream.outbound import Outbound
@@ -37,10 +38,6 @@ Leaving = tuple[Passage, Outbound, UpstreamPool]
 class OrdinaryLane(Protocol):
     """What both lanes do alike, and where a request goes on that the fast lane cannot finish."""
 
-    def opened(self, connection: Connection, message: RawRequestMessage) -> Passage: ...
-    def reopened(self, previous: Previous, target: bytes) -> Passage: ...
-    def resumed(self, course: Course) -> Passage: ...
-    def identified(self, passage: Passage) -> None: ...
     def ours(self, inbound: Inbound) -> bool: ...
     def reply(self, connection: Connection, message: RawRequestMessage, body: RequestBody) -> ClientReply: ...
     def began(self, passage: Passage) -> None: ...
@@ -54,9 +51,16 @@ class Lane:
     """Takes the requests that fit."""
 
     def __init__(
-        self, ordinary: OrdinaryLane, *, pipeline: Pipeline, limits: Limits, monotonic: Callable[[], float]
+        self,
+        ordinary: OrdinaryLane,
+        *,
+        reception: Reception,
+        pipeline: Pipeline,
+        limits: Limits,
+        monotonic: Callable[[], float],
     ) -> None:
         self.ordinary = ordinary
+        self.reception = reception
         self.pipeline = pipeline
         self.limits = limits
         self.monotonic = monotonic
@@ -83,7 +87,7 @@ class Lane:
         return leaving is not None and self._pass_on(connection, previous.message, leaving)
 
     def _opened(self, connection: Connection, message: RawRequestMessage) -> Leaving | None:
-        passage = self.ordinary.opened(connection, message)
+        passage = self.reception.opened(connection, message)
         previous, inbound = connection.previous, passage.inbound
         course = None if previous is None else previous.course
         if course is not None and inbound is not None and course.covers(inbound):
@@ -95,11 +99,11 @@ class Lane:
     def _reopened(self, previous: Previous, target: bytes) -> Leaving | None:
         course = previous.course
         if course is not None and course.inbound.target == target:
-            passage = self.ordinary.resumed(course)
+            passage = self.reception.resumed(course)
             outbound = self.pipeline.again(course, passage)
             if outbound is not None:
                 return passage, outbound, course.pool
-        return self._decided(previous, self.ordinary.reopened(previous, target))
+        return self._decided(previous, self.reception.reopened(previous, target))
 
     def _decided(self, previous: Previous | None, passage: Passage) -> Leaving | None:
         """Decide, and let those that repeat this request go the same way."""
@@ -222,7 +226,7 @@ class Passing:
     def _hand_over(self, work: Work, begun: ClientReply | None = None) -> None:
         """Let the ordinary lane go on with *work*, by the reply that has *begun* or by a new one."""
         ordinary, connection, body = self._lane.ordinary, self._connection, self._body()
-        ordinary.identified(self._passage)
+        self._lane.reception.identified(self._passage)
         reply = begun or ordinary.reply(connection, self._message, body)
         connection.hand_over(lambda: ordinary.conclude(connection, self._passage, body, reply, work))
 

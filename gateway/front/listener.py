@@ -86,10 +86,10 @@ class Listener:
             await self._server.drain(seconds, patience=patience)
 
     def _speaks_for_many(self, peer: str) -> bool:
-        return peer == UNIX_PEER or self._snapshot.trusts(peer)
+        return peer == UNIX_PEER or self._snapshot.reception.trusts(peer)
 
     def _demands_header(self, peer: str) -> bool:
-        return self._proxy_protocol and self._snapshot.trusts(peer)
+        return self._proxy_protocol and self._snapshot.reception.trusts(peer)
 
     def _certificate(self, connection: Connection, transport: asyncio.Transport) -> bytes | None:
         try:

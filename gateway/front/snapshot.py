@@ -10,22 +10,20 @@ from typing import Protocol
 
 from aiohttp.http import RawRequestMessage
 from aiohttp.streams import StreamReader
-from msgspec.structs import replace
 
-from gateway.errors import GatewayError, RequestRejected
+from gateway.errors import GatewayError
 from gateway.front.body import RequestBody
 from gateway.front.connection import Connection, Previous
 from gateway.front.date import HttpDate
-from gateway.front.inbound import RawRequest, Receiver, seen_by_a_person
-from gateway.front.known_heads import KnownHeads
 from gateway.front.lane import Lane, Work
 from gateway.front.limits import Limits
+from gateway.front.reception import Reception, can_carry_another
 from gateway.front.reply import ClientReply, Manner, Watch, reason
 from gateway.model.answer import Answer
 from gateway.model.event import Audit, Clock
 from gateway.model.inbound import Inbound
 from gateway.passage import Passage
-from gateway.pipeline import Course, Pipeline
+from gateway.pipeline import Pipeline
 
 _KEPT_HEAD = 4 * 1024
 
@@ -87,12 +85,12 @@ class Running:
 
 
 class Snapshot:
-    """Serves requests by one configuration; `running` counts those that began with it."""
+    """Serves requests by one configuration; `reception` understands them, `running` counts them."""
 
     def __init__(
         self,
         *,
-        receiver: Receiver,
+        reception: Reception,
         pipeline: Pipeline,
         endpoints: OwnEndpoints,
         pages: Pages,
@@ -105,7 +103,7 @@ class Snapshot:
         monotonic: Callable[[], float],
         fast_lane: bool = True,
     ) -> None:
-        self._receiver = receiver
+        self.reception = reception
         self._pipeline = pipeline
         self._endpoints = endpoints
         self._pages = pages
@@ -121,9 +119,11 @@ class Snapshot:
             upgraded=ledger.upgraded,
             ended=self.ended,
         )
-        self._monotonic = monotonic
-        self._lane = Lane(self, pipeline=pipeline, limits=limits, monotonic=monotonic) if fast_lane else None
-        self._known = KnownHeads()
+        self._lane = (
+            Lane(self, reception=reception, pipeline=pipeline, limits=limits, monotonic=monotonic)
+            if fast_lane
+            else None
+        )
         self.running = Running()
 
     def take(self, connection: Connection, message: RawRequestMessage, payload: StreamReader) -> bool:
@@ -134,22 +134,20 @@ class Snapshot:
 
     def recall(self, connection: Connection, data: bytes) -> Previous | None:
         """Return what *data* repeats but for its target, wherever that came, None where it is new."""
-        if self._lane is None or connection.client_cert:
-            return None  # with a certificate the same bytes mean another client
-        return self._known.recall(data, peer=connection.peer)
+        return None if self._lane is None else self.reception.recall(connection, data)
 
     def repeat(self, connection: Connection, previous: Previous, target: bytes) -> bool:
         """Pass on at once what differs from *previous* in its *target* at most, as `take` does.
 
         What another configuration read from the same bytes may mean something else by this one.
         """
-        if self._lane is None or previous.reader is not self:
+        if self._lane is None or previous.reader is not self.reception:
             return False
         return self._lane.repeat(connection, previous, target)
 
     async def handle(self, connection: Connection, message: RawRequestMessage, payload: StreamReader) -> bool:
         """Answer one request; say whether another may follow on its connection."""
-        passage = self._new_passage(connection.peer)
+        passage = self.reception.begun(connection.peer)
         body = RequestBody(payload, limits=self._limits, sender=connection)
         reply = self.reply(connection, message, body)
         self.began(passage)
@@ -212,7 +210,7 @@ class Snapshot:
         body: RequestBody,
         reply: ClientReply,
     ) -> None:
-        inbound = self._receive(connection, message, passage)
+        inbound = self.reception.receive(connection, message, passage)
         if inbound.expects_continue:
             body.ask_with(reply.proceed)
         if self._endpoints.covers(inbound.path):
@@ -220,78 +218,6 @@ class Snapshot:
             await reply.send(await self._endpoints.handle(inbound, body.read, passage), passage)
             return
         await self._pipeline.proxy(passage, body, reply)
-
-    def _receive(self, connection: Connection, message: RawRequestMessage, passage: Passage) -> Inbound:
-        raw = RawRequest(
-            method=message.method,
-            target=message.path,
-            version=message.version,
-            headers=message.raw_headers,
-            peer=passage.peer,
-            client_cert=connection.client_cert,
-        )
-        previous = connection.previous
-        if previous is not None and previous.reader is not self:
-            previous = None
-        known = None if previous is None else previous.inbound
-        try:
-            inbound = self._receiver.receive(raw, passage.request_id, previous=known)
-        except RequestRejected:
-            passage.person = seen_by_a_person(raw.headers)
-            raise
-        if previous is None or previous.message is not message:  # else read a second time
-            noted = connection.previous = self._noted(connection, message, inbound)
-            if noted is not None and previous is not None:
-                noted.course = previous.course
-        passage.inbound = inbound
-        return inbound
-
-    def _noted(self, connection: Connection, message: RawRequestMessage, inbound: Inbound) -> Previous | None:
-        """Return what the next request on the connection may be known by.
-
-        A large head is not worth keeping while its connection idles.
-        """
-        piece = connection.piece_of(message)
-        if inbound.notes.size > _KEPT_HEAD:
-            return None
-        opening = b"GET %b" % inbound.target
-        plain = _can_carry_another(message) and not inbound.has_body
-        rest = piece[len(opening) :] if plain and piece.startswith(opening + b" HTTP/1.1\r\n") else b""
-        previous = Previous(reader=self, message=message, inbound=inbound, rest=rest)
-        if not connection.client_cert:
-            self._known.note(previous)
-        return previous
-
-    # What the fast lane asks.
-
-    def opened(self, connection: Connection, message: RawRequestMessage) -> Passage:
-        """Return the passage of a request that is understood; raises RequestRejected."""
-        passage = self._new_passage(connection.peer)
-        self._receive(connection, message, passage)
-        return passage
-
-    def reopened(self, previous: Previous, target: bytes) -> Passage:
-        """Return the passage of *previous* with another *target*; raises RequestRejected."""
-        passage = self._new_passage(previous.inbound.peer)
-        passage.inbound = self._receiver.again(previous.inbound, target, passage.request_id)
-        return passage
-
-    def resumed(self, course: Course) -> Passage:
-        """Return the passage of one more request on *course*."""
-        inbound = course.inbound
-        return Passage(
-            request_id=self._receiver.next_id(), peer=inbound.peer, started=self._monotonic(), inbound=inbound
-        )
-
-    def identified(self, passage: Passage) -> None:
-        """Give what was received the id of its passage: on a course it still has another's."""
-        inbound = passage.inbound
-        if inbound is not None and inbound.request_id != passage.request_id:
-            passage.inbound = replace(inbound, request_id=passage.request_id)
-
-    def trusts(self, peer: str) -> bool:
-        """Say whether *peer* is a proxy whose word is taken: it speaks for many."""
-        return self._receiver.trusts(peer)
 
     def ours(self, inbound: Inbound) -> bool:
         """Say whether a page of our own is asked for."""
@@ -319,22 +245,19 @@ class Snapshot:
 
     def refuse(self, error: GatewayError, peer: str) -> bytes:
         """Return the bytes that answer a head which never became a request, and log it."""
-        passage = self._new_passage(peer)
+        passage = self.reception.begun(peer)
         passage.status, passage.code = error.status, error.code
         self.began(passage)
         answer = self._pages.answer(error, inbound=None, request_id=passage.request_id)
         self.ended(passage, error)
         return whole(answer, passage.request_id, self._date())
 
-    def _new_passage(self, peer: str) -> Passage:
-        return Passage(request_id=self._receiver.next_id(), peer=peer, started=self._monotonic())
-
     def reply(self, connection: Connection, message: RawRequestMessage, body: RequestBody) -> ClientReply:
         return ClientReply(
             connection,
             self._manner,
             rest=body,
-            keep_alive=_can_carry_another(message) and not connection.draining,
+            keep_alive=can_carry_another(message) and not connection.draining,
             method=message.method,
             version=message.version,
         )
@@ -349,16 +272,6 @@ def _without_its_way(error: GatewayError) -> GatewayError:
         if each is not None:
             each.__traceback__ = None
     return error
-
-
-def _can_carry_another(message: RawRequestMessage) -> bool:
-    """Say whether the connection may carry a request after this one.
-
-    Not after a refused upgrade: no byte may be read as if the protocol had changed. Not after a
-    chunked body: the parser gives the last of its trailers to the next request, as a header, and
-    the next request may be another person's where a proxy in front shares its connections.
-    """
-    return not (message.should_close or message.upgrade or message.chunked)
 
 
 def whole(answer: Answer, request_id: str, date: bytes) -> bytes:

@@ -71,7 +71,7 @@ async def test_D02_a_hung_redis_is_503_in_time_and_the_session_lives_on(kept: Ke
         alice = await at.signed_in()
         redis.hang()
         await asyncio.sleep(0.05)
-        await unavailable(at, alice)
+        await unavailable(at, alice, requests=3)
         pages = await asyncio.gather(*(timed(alice, at.url + "/x") for _ in range(50)))
         assert {page.status for page, _ in pages} == {503}
         assert max(took for _, took in pages) < LIMIT + 2 * SLACK

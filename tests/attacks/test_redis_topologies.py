@@ -284,7 +284,7 @@ async def test_D02_a_node_that_hangs_takes_only_its_own_sessions_and_gives_them_
         alice, home = await at_home(at, redis)
         redis.hang(home)
         await asyncio.sleep(0.3)
-        for _ in range(4):
+        for _ in range(2):
             await outage_in_time(at, alice)
         redis.go_on(home)
         assert await served_again(at, alice, within=3) == 200

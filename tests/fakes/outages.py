@@ -17,10 +17,10 @@ async def timed(browser: Browser, url: str) -> tuple[Page, float]:
     return page, time.monotonic() - began
 
 
-async def unavailable(at: Scene, browser: Browser) -> None:
-    """Hold that ten requests in a row are 503 in time, with nothing forwarded and the cookie kept."""
+async def unavailable(at: Scene, browser: Browser, *, requests: int = 10) -> None:
+    """Hold that so many *requests* in a row are 503 in time, with nothing forwarded and the cookie kept."""
     before, cookie = len(at.app.requests), browser.cookie(at.url, COOKIE)
-    for _ in range(10):
+    for _ in range(requests):
         page, took = await timed(browser, at.url + "/x")
         assert (page.status, page.set_cookies) == (503, [])
         assert int(page.answer.values("retry-after")[0]) > 0

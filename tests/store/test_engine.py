@@ -28,7 +28,7 @@ def test_a_path_cannot_smuggle_parameters_into_the_uri() -> None:
     )
 
 
-@pytest.mark.hurried
+@pytest.mark.hurried(0.25)
 async def test_F12_every_connection_is_prepared_alike(tmp_path: Path) -> None:
     made_in(tmp_path)
     engine = open_engine(file_in(tmp_path))

@@ -19,7 +19,7 @@ async def ann_in(database: Database, *roles: str) -> str:
     return user.id
 
 
-@pytest.mark.hurried
+@pytest.mark.hurried(0.25)
 async def test_a_lookup_has_250_ms_in_all(tmp_path: Path) -> None:
     async with opened(tmp_path) as database:
         session = session_of(await ann_in(database), authenticated_at=NOW)
