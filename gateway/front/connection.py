@@ -266,7 +266,7 @@ class Connection(Intake):
     def passed(self, *, keep_alive: bool) -> None:
         """The request under way has been answered."""
         self.passing = None
-        if not keep_alive or self._close or (self.draining and not self.awaits_one_more()):
+        if not keep_alive or self.draining or self._close:
             self.force_close()
             return
         self._await_another()

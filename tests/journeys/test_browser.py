@@ -33,6 +33,7 @@ ARGUMENTS = [
     "--disable-sync",
 ]
 SIZE: ViewportSize = {"width": 900, "height": 700}
+expect.set_options(timeout=30_000)  # five seconds are a guess that a busy machine does not meet
 PLANTED = """
 const planted = document.createElement("script");
 planted.textContent = "window.ran = 1";
