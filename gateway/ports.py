@@ -1,7 +1,8 @@
 """The listening sockets of a process that serves alone: passed to it, or bound by it."""
 
 import socket
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 
 from gateway.front.threshold import bound_to
 from gateway.settings.addresses import listen_address, socket_path
@@ -43,12 +44,13 @@ class Ports:
         self.admin = self.admin or admin_sockets(settings)
         if self.public:
             return
-        if path := socket_path(settings.listen):
-            self.file = UnixSocket.bind(path)
-            self.public = (self.file.sock,)
-            return
-        address = listen_address(settings.listen)
-        self.public = tuple(bound_to(address.host, address.port))
+        with naming(settings.listen):
+            if path := socket_path(settings.listen):
+                self.file = UnixSocket.bind(path)
+                self.public = (self.file.sock,)
+                return
+            address = listen_address(settings.listen)
+            self.public = tuple(bound_to(address.host, address.port))
 
     def close(self) -> None:
         """Serve nothing more, and remove the file that goes with this process."""
@@ -62,5 +64,15 @@ def admin_sockets(settings: Settings, *, passed: socket.socket | None = None) ->
     """Return what was *passed* for the admin port, else bind what *settings* say. Raises OSError."""
     if passed is not None:
         return (passed,)
-    address = listen_address(settings.admin_listen)
-    return tuple(bound_to(address.host, address.port))
+    with naming(settings.admin_listen):
+        address = listen_address(settings.admin_listen)
+        return tuple(bound_to(address.host, address.port))
+
+
+@contextmanager
+def naming(address: str) -> Iterator[None]:
+    """Let an OSError of the block name the *address* that cannot be had, as `filename`."""
+    try:
+        yield
+    except OSError as error:
+        raise OSError(error.errno, error.strerror or str(error), address) from error

@@ -81,7 +81,8 @@ def command(config: Path) -> None:
     except GatewayError as error:
         fail(f"the gateway cannot start: {error}")
     except OSError as error:
-        fail(f"the gateway cannot listen on {settings.listen} or {settings.admin_listen}: {error.strerror}")
+        where = error.filename or f"{settings.listen} or {settings.admin_listen}"
+        fail(f"the gateway cannot listen on {where}: {error.strerror}")
     finally:
         log.close()
     sys.exit(status)

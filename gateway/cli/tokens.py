@@ -9,6 +9,7 @@ import click
 from gateway.cli import layout
 from gateway.cli.configuration import config_option, load_or_exit
 from gateway.cli.desk import Refusal, nobody, record, visit
+from gateway.errors import AccessDenied
 
 if TYPE_CHECKING:
     from gateway.flows.personal import Minted
@@ -51,10 +52,11 @@ def add(config: Path, *, user: str, name: str, routes: tuple[str, ...], expires:
         if found is None:
             await record(database, reason="no_such_user", detail=user)
             raise nobody(user)
-        if not found.enabled:
+        try:
+            made = await _made(settings, database, found.id, name=name.strip(), routes=routes, life=life)
+        except AccessDenied:
             await record(database, user_id=found.id, reason="user_disabled")
-            raise Refusal("user_disabled", f"{user} is disabled")
-        made = await _made(settings, database, found.id, name=name.strip(), routes=routes, life=life)
+            raise Refusal("user_disabled", f"{user} is disabled") from None
         if made is None:
             await record(database, user_id=found.id, reason="too_many")
             raise Refusal("too_many", f"{user} has too many tokens that are good still: revoke some first")

@@ -125,7 +125,7 @@ class Mint:
     async def make(self, user_id: str, *, name: str, routes: Sequence[str], life: int) -> Minted | None:
         """Return a new token of a user, good for *life* seconds; None where they have too many.
 
-        Raises StoreUnavailable.
+        Raises AccessDenied for a user who is disabled or gone, StoreUnavailable.
         """
         now = int(self._clock())
         shown = minted(self._randomness)

@@ -5,8 +5,9 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, RowMapping, delete, insert, or_, select, update
 
+from gateway.errors import AccessDenied
 from gateway.model.personal import PersonalToken
-from gateway.store.tables import personal_tokens
+from gateway.store.tables import personal_tokens, users
 from gateway.store.writer import Transaction, Writer
 
 MOST = 100
@@ -26,9 +27,11 @@ class PersonalTokens:
         """Keep *token* under *key*, the hash of what its owner was shown.
 
         False where they have `MOST` that have not expired when it is made. Of those that have, the ones
-        that ended first give way to it.
+        that ended first give way to it. Raises AccessDenied for a user who is disabled or gone: their
+        tokens went then, and none comes after.
         """
         async with self._writer.write() as transaction:
+            await _check_enabled(transaction, token.user_id)
             if not await _room_made(transaction, token.user_id, now=token.created_at):
                 return False
             await transaction.change(
@@ -74,6 +77,13 @@ class PersonalTokens:
                 due = or_(used.is_(None), used <= moment - USED_EVERY)
                 mine = (personal_tokens.c.public_id == public_id) & due
                 await transaction.change(update(personal_tokens).where(mine).values(used_at=moment))
+
+
+async def _check_enabled(transaction: Transaction, user_id: str) -> None:
+    """Raise AccessDenied unless the user is enabled, and stays so until the transaction ends."""
+    theirs = select(users.c.id).where(users.c.id == user_id, users.c.enabled)
+    if not await transaction.rows(theirs.with_for_update(read=True)):
+        raise AccessDenied("a token for a user who is disabled or gone")
 
 
 async def _room_made(transaction: Transaction, user_id: str, *, now: int) -> bool:

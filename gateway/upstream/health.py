@@ -10,7 +10,6 @@ from collections.abc import Callable, Sequence
 from contextlib import AbstractAsyncContextManager, suppress
 from typing import Protocol
 
-from gateway.errors import GatewayError
 from gateway.model.upstream import Health
 from gateway.upstream.exchange import UpstreamAnswer
 from gateway.upstream.outbound import Outbound
@@ -149,7 +148,7 @@ class Checks:
     async def ask(self, member: Asked) -> None:
         """Ask *member* once: it is well where it answers 2xx or 3xx in time."""
         status = 0
-        with suppress(GatewayError, TimeoutError):
+        with suppress(Exception):  # what nobody foresaw is no answer either, and the asking goes on
             async with asyncio.timeout(self._health.timeout), member.send(self._question) as answer:
                 status = answer.head.status
         if 200 <= status < 400:

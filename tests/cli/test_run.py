@@ -42,7 +42,7 @@ def test_a_taken_port_is_one_sentence(tmp_path: Path, taken: str) -> None:
         database = f'[database]\nurl = "sqlite:///{tmp_path}/gateway.db"\n'
         result = run(tmp_path, TOP + listening(*ports) + database + PROVIDER + ROUTE)
     assert result.exit_code == 1
-    assert result.stderr.startswith("the gateway cannot listen on 127.0.0.1:")
+    assert result.stderr.startswith(f"the gateway cannot listen on 127.0.0.1:{port}: ")
     assert len(result.stderr.splitlines()) == 1
 
 

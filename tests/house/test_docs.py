@@ -189,7 +189,7 @@ def as_shown(output: str) -> str:
     return re.escape(output).replace("…", "(?s:.*)")
 
 
-@pytest.mark.timeout(180)
+@pytest.mark.timeout(400)
 def test_the_commands_of_the_docs_do_what_is_shown(tmp_path: Path) -> None:
     whole = next(block for block in blocks("toml") if block.page == GETTING_STARTED)
     (tmp_path / "gateway.toml").write_text(whole.text)

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from gateway.errors import AccessDenied
 from gateway.model.personal import PersonalToken
 from gateway.store import personal_tokens
 from gateway.store.database import Database
@@ -155,3 +156,17 @@ async def test_two_at_once_do_not_share_the_room_of_one(tmp_path: Path, ann: str
     finally:
         await one.close()
         await other.close()
+
+
+async def test_nobody_who_is_disabled_or_gone_gets_one(tmp_path: Path, ann: str) -> None:
+    database = await opened(tmp_path)
+    try:
+        await database.users.set_enabled(ann, enabled=False)
+        for user_id in (ann, "u_nobody"):
+            with pytest.raises(AccessDenied):
+                await database.personal_tokens.add(token(user_id), key=KEY)
+        await database.users.set_enabled(ann, enabled=True)
+        assert await database.personal_tokens.listed(ann) == ()
+        assert await database.personal_tokens.add(token(ann), key=KEY)
+    finally:
+        await database.close()

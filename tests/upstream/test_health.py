@@ -1,8 +1,11 @@
+from typing import NoReturn
+
 import pytest
 
 from gateway.model.upstream import Health
 from gateway.upstream.health import FAILURES, LEFT_OUT, LONGEST, Checks, Vitals
 from gateway.upstream.members import Member
+from gateway.upstream.outbound import Outbound
 from tests.fakes.dressing import pool_at, upstream_at
 from tests.fakes.members import Heard, Monotonic
 from tests.fakes.upstream import RecordingUpstream, ok
@@ -127,6 +130,24 @@ async def test_one_that_does_not_answer_is_ill(fault: str) -> None:
     async with RecordingUpstream() as up:
         up.fault = fault
         assert not await asked(up, timeout=0.05)
+
+
+class Unfit:
+    """A member about which asking itself fails."""
+
+    def __init__(self) -> None:
+        self.vitals = vitals(Heard(), Monotonic())
+
+    def send(self, _outbound: Outbound) -> NoReturn:
+        raise RuntimeError("nobody foresaw this")
+
+
+async def test_whatever_nobody_foresaw_is_no_answer_and_ends_no_asking() -> None:
+    member = Unfit()
+    checks = Checks([], Health(path="/", interval=60.0, timeout=1.0), host="app")
+    await checks.ask(member)
+    assert not member.vitals.well
+    await checks.close()
 
 
 async def asked(up: RecordingUpstream, *, timeout: float = 5.0) -> bool:
