@@ -73,9 +73,9 @@ class FapiIssuer(ProfileIssuer):
 
     async def _userinfo(self, request: web.Request) -> web.StreamResponse:
         response = await super()._userinfo(request)
-        challenge = response.headers.get("WWW-Authenticate", "")
-        if challenge:
-            response.headers["WWW-Authenticate"] = challenge.replace("DPoP", self.challenge_scheme, 1)
+        challenges = response.headers.popall("WWW-Authenticate", [])
+        for challenge in challenges:
+            response.headers.add("WWW-Authenticate", challenge.replace("DPoP", self.challenge_scheme, 1))
         return response
 
 
