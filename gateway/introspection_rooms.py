@@ -6,7 +6,7 @@ The calls have connections of their own, so that however many tokens come, login
 from collections.abc import Mapping
 
 from gateway.assembly.bearers import trusted
-from gateway.assembly.providers import client_keys, client_tls, registration
+from gateway.assembly.providers import claims_named, client_keys, client_tls, registration
 from gateway.errors import Fault, SettingsInvalid
 from gateway.lasting import Tenure
 from gateway.model.bearer import Introspection, Trusted
@@ -25,12 +25,13 @@ def clients(settings: Settings) -> Mapping[Trusted, Registration]:
     """Return who we are at each issuer that is asked about tokens. Raises SettingsInvalid."""
     made: dict[Trusted, Registration] = {}
     faults: list[Fault] = []
+    named = claims_named(settings)
     for index, route in enumerate(settings.routes):
         for number, bearer in enumerate(route.bearer):
             if bearer.introspection is None:
                 continue
             place = f"routes[{index}].bearer[{number}].introspection"
-            asked = trusted(settings, bearer)
+            asked = trusted(settings, bearer, named=named)
             try:
                 made[asked] = _client(settings, asked, bearer, place)
             except SettingsInvalid as error:

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import replace
 
-from gateway.assembly.providers import groups_named, registration, resources_wanted
+from gateway.assembly.providers import claims_named, groups_named, registration, resources_wanted
 from gateway.errors import Fault, SettingsInvalid
 from gateway.relying_party.client_keys import public_set
 from gateway.relying_party.registration import Registration
@@ -14,12 +14,16 @@ def registrations(settings: Settings) -> list[Registration]:
     """Return our registration at each issuer. Raises SettingsInvalid with the faults of all."""
     made: list[Registration] = []
     faults: list[Fault] = []
-    resources, groups = resources_wanted(settings), groups_named(settings)
+    wanted = {
+        "resources": resources_wanted(settings),
+        "groups": groups_named(settings),
+        "claims": claims_named(settings),
+    }
     for index, each in enumerate(settings.providers):
         if each.type == "password":
             continue
         try:
-            made.append(registration(each, grants=settings.roles, resources=resources, groups=groups))
+            made.append(registration(each, grants=settings.roles, **wanted))
         except SettingsInvalid as error:
             faults.extend(_at(index, each.id, fault) for fault in error.faults)
     if faults:

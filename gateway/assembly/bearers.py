@@ -1,13 +1,19 @@
 """From what is written of access tokens to what is asked of them."""
 
+from collections.abc import Sequence
+
+from gateway.assembly.providers import with_named
 from gateway.model.bearer import HELD, Callers, Introspection, Trusted
 from gateway.settings.bearers import BearerSettings
 from gateway.settings.providers import ProviderSettings
 from gateway.settings.schema import Settings
 
 
-def trusted(settings: Settings, bearer: BearerSettings) -> Trusted:
-    """Return what is asked of an issuer's tokens; their claims are read as its logins' are, unless told."""
+def trusted(settings: Settings, bearer: BearerSettings, *, named: Sequence[str]) -> Trusted:
+    """Return what is asked of an issuer's tokens; their claims are read as its logins' are, unless told.
+
+    Those that are *named* by rules and headers are read whatever else.
+    """
     same = next((each for each in settings.providers if each.issuer == bearer.issuer), None)
     claims = same.claims if same is not None and "claims" not in bearer.model_fields_set else bearer.claims
     return Trusted(
@@ -17,7 +23,7 @@ def trusted(settings: Settings, bearer: BearerSettings) -> Trusted:
         scopes=bearer.scopes,
         typ=bearer.typ,
         callers=Callers(bearer.callers),
-        claims=tuple(claims.items()),
+        claims=tuple(with_named(claims, named).items()),
         hold=int(bearer.introspection.hold) if bearer.introspection else HELD,
         introspection=_introspection(bearer, same),
     )

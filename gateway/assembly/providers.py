@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from hashlib import sha256
+from itertools import chain
 from pathlib import Path
 
 from gateway.errors import Fault, SettingsInvalid
@@ -14,7 +15,7 @@ from gateway.settings.addresses import url
 from gateway.settings.client_keys import ClientKeySettings, ProviderTlsSettings
 from gateway.settings.known_presets import PRESETS
 from gateway.settings.preset_checks import assertion_audience, signed_claims
-from gateway.settings.providers import STANDARD_CLAIMS, ProviderSettings
+from gateway.settings.providers import CLAIM, STANDARD_CLAIMS, ProviderSettings
 from gateway.settings.roles import RoleGrantSettings
 from gateway.settings.schema import Settings
 
@@ -25,10 +26,11 @@ def registration(
     grants: Sequence[RoleGrantSettings] = (),
     resources: Sequence[str] = (),
     groups: Sequence[str] = (),
+    claims: Sequence[str] = (),
 ) -> Registration:
     """Return our registration at one issuer, which the checks of the configuration found whole.
 
-    Of *grants* it has those for what this issuer says; sessions carry *groups* whatever else.
+    Of *grants* it has those for what this issuer says; sessions carry *groups* and *claims* whatever else.
     Raises SettingsInvalid for a key that is none.
     """
     preset = PRESETS[provider.preset] if provider.preset else None
@@ -42,7 +44,7 @@ def registration(
         scopes=tuple(provider.scopes),
         trust_email=provider.trust_email,
         authorization_params=tuple(provider.authorization_params.items()),
-        claims=_claim_names(provider.claims),
+        claims=_claim_names(with_named(provider.claims, claims)),
         signed_claims=signed_claims(provider),
         algorithms=tuple(provider.id_token_algorithms),
         resources=tuple(resources),
@@ -135,6 +137,22 @@ def _claim_names(claims: Mapping[str, str]) -> ClaimNames:
         groups=claims["groups"],
         keep=tuple((name, claim) for name, claim in claims.items() if name not in STANDARD_CLAIMS),
     )
+
+
+def with_named(claims: Mapping[str, str], named: Sequence[str]) -> Mapping[str, str]:
+    """Return where *claims* are read, and each that is *named* beside them under its own name."""
+    return {**{name: name for name in named}, **claims}
+
+
+def claims_named(settings: Settings) -> tuple[str, ...]:
+    """Return the claims that rules and headers name, each once, beside the fields of an identity."""
+    rules = [rule.claims for route in settings.routes for rule in (route, route.deny)]
+    told = [settings.identity, *(each.identity for each in settings.upstreams.values())]
+    told += [route.identity for route in settings.routes]
+    fields = (field for each in told if each is not None for field in (each.headers or {}).values())
+    headers = (field.removeprefix(CLAIM) for field in fields if field.startswith(CLAIM))
+    found = dict.fromkeys((*chain.from_iterable(rules), *headers))
+    return tuple(name for name in found if name not in STANDARD_CLAIMS)
 
 
 def role_rules(settings: Settings) -> frozenset[tuple[str, EarnedRole]]:

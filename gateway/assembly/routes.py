@@ -1,8 +1,9 @@
 """From what is written of routes to the table's values: what is the same of several is one thing."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from gateway.assembly.bearers import trusted
+from gateway.assembly.providers import claims_named
 from gateway.assembly.upstreams import upstream_of
 from gateway.model.bearer import Bearer
 from gateway.model.proof import Demand
@@ -51,6 +52,7 @@ class _Shared:
         self._bearers: dict[Bearer, Bearer] = {}
         self._identities: dict[IdentityHeaders, IdentityHeaders] = {}
         self._told_there: dict[str | None, IdentityHeaders] = {}
+        self._named = claims_named(settings)
 
     def upstream(self, route: RouteSettings) -> Upstream | None:
         """Return where *route* leads; two spellings of one origin are one upstream."""
@@ -75,7 +77,7 @@ class _Shared:
         return told
 
     def bearer(self, route: RouteSettings) -> Bearer | None:
-        bearer = _bearer(self._settings, route)
+        bearer = _bearer(self._settings, route, self._named)
         return None if bearer is None else self._bearers.setdefault(bearer, bearer)
 
 
@@ -119,10 +121,10 @@ def _forwarding(settings: Settings, route: RouteSettings) -> Forwarding | None:
     )
 
 
-def _bearer(settings: Settings, route: RouteSettings) -> Bearer | None:
+def _bearer(settings: Settings, route: RouteSettings, named: Sequence[str]) -> Bearer | None:
     if not route.takes_bearers:
         return None
-    issuers = tuple(trusted(settings, each) for each in route.bearer)
+    issuers = tuple(trusted(settings, each, named=named) for each in route.bearer)
     personal = name_of(route) if route.personal_tokens else ""
     return Bearer(issuers=issuers, forward=route.forward_bearer, personal=personal)
 

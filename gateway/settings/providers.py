@@ -38,6 +38,9 @@ ClientAuth = Literal[
     "self_signed_tls_client_auth", "signed_client_secret", "none",
 ]  # fmt: skip
 
+CLAIM = "claims."
+"""What a header says before the name of a claim."""
+
 STANDARD_CLAIMS = {"id": "sub", "email": "email", "name": "name", "image": "picture", "groups": "groups"}
 
 

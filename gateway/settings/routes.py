@@ -149,7 +149,7 @@ class RuleSettings(Table):
         examples=[["10.0.0.0/8"]],
     )
     claims: Annotated[Mapping[ClaimName, OneOrMore], AfterValidator(not_empty)] = Field(
-        default=written({}), validate_default=False, description="Claims that the provider's claims keep.",
+        default=written({}), validate_default=False, description="Claims by name, as the provider says them.",
         examples=[{"department": "it"}],
     )  # fmt: skip
 

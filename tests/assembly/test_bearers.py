@@ -14,7 +14,7 @@ CLAIMS = 'claims = { email = "mail" }\n'
 def asked(tmp_path: Path, keys: str, *, provider: str = "") -> Trusted:
     bearer = f'bearer = {{ issuer = "https://login.example.com", audience = "a"{keys} }}\n'
     settings = loaded(tmp_path, SOUND.replace("[[routes]]", f"{provider}[[routes]]") + bearer).settings
-    return trusted(settings, settings.routes[0].bearer[0])
+    return trusted(settings, settings.routes[0].bearer[0], named=["floor"])
 
 
 def test_what_is_not_said_is_usual(tmp_path: Path) -> None:
@@ -27,7 +27,8 @@ def test_what_is_not_said_is_usual(tmp_path: Path) -> None:
 def test_claims_are_read_as_at_logins_unless_the_route_says_otherwise(
     tmp_path: Path, own: str, email: str
 ) -> None:
-    assert dict(asked(tmp_path, own, provider=CLAIMS).claims)["email"] == email
+    found = dict(asked(tmp_path, own, provider=CLAIMS).claims)
+    assert (found["email"], found["floor"]) == (email, "floor")
 
 
 def test_who_is_asked_about_tokens_is_the_client_that_signs_people_in(tmp_path: Path) -> None:

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from gateway.assembly.providers import registration, resources_wanted
+from gateway.assembly.providers import claims_named, registration, resources_wanted
 from gateway.assembly.routes import build_routes
 from gateway.settings.schema import Settings
 from tests.fakes.configuration import PROVIDER, ROUTE, SOUND, TOP, loaded
@@ -53,3 +53,26 @@ def test_an_upstream_says_for_what_tokens_are_made_and_logins_ask_for_those(tmp_
     assert made == [("urn:a", None), ("urn:b", "b"), (None, None)]
     assert resources_wanted(found) == ("urn:a",)
     assert registration(found.providers[0], resources=resources_wanted(found)).resources == ("urn:a",)
+
+
+def test_claims_that_rules_and_headers_name_are_kept_without_another_word(tmp_path: Path) -> None:
+    text = (
+        SOUND
+        + """claims = { department = "it", groups-of = "x" }
+deny.claims = { floor = "3", department = "hr" }
+identity.headers = { X-User-Id = "id", X-Desk = "claims.desk" }
+[identity.headers]
+X-Site = "claims.site"
+[upstreams.wiki]
+urls = ["http://10.0.0.1"]
+identity.headers = { X-Team = "claims.team" }
+"""
+    )
+    found = settings(tmp_path, text)
+    named = claims_named(found)
+    assert sorted(named) == ["department", "desk", "floor", "groups-of", "site", "team"]
+    (provider,) = found.providers
+    kept = dict(registration(provider, claims=named).claims.keep)
+    assert kept == {name: name for name in named}
+    elsewhere = provider.model_copy(update={"claims": {**provider.claims, "floor": "desk.floor"}})
+    assert dict(registration(elsewhere, claims=named).claims.keep) == {**kept, "floor": "desk.floor"}

@@ -131,6 +131,18 @@ async def test_B070_each_rule_refuses_whom_it_should(tmp_path: Path, keys: str) 
         assert at.app.requests == []
 
 
+async def test_B070_a_claim_that_a_rule_or_a_header_names_is_what_the_issuer_says(tmp_path: Path) -> None:
+    keys = 'claims = { department = "it" }\nidentity.headers = { X-Desk = "claims.desk" }\n'
+    async with scene(tmp_path, route_keys=keys) as at:
+        at.issuer.users["alice"] |= {"department": ["hr", "it"], "desk": "3"}
+        at.issuer.users["bob"] |= {"department": "hr"}
+        for at.issuer.user, status in (("alice", 200), ("bob", 403)):
+            browser = at.gate.browser()
+            assert (await browser.navigate(f"{at.ours}/signin?return_to=/x")).status == status
+            assert (await browser.fetch(at.url + "/x")).status == status
+        assert [b"\r\nX-Desk: 3\r\n" in each for each in at.app.requests] == [True, True]
+
+
 @pytest.mark.parametrize("access", ["authenticated", "optional"])
 async def test_B071_a_role_lookup_that_fails_is_unavailable(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, access: str
