@@ -2,6 +2,7 @@
 
 import asyncio
 import http.client
+import os
 import signal
 import socket
 import sys
@@ -194,7 +195,10 @@ async def _gateway(plan: Plan) -> AsyncIterator[asyncio.subprocess.Process]:
 
 
 async def _end(process: asyncio.subprocess.Process) -> None:
-    """Ask *process* to drain and end; insist when it takes longer than a demo should."""
+    """Ask *process* to drain and end; insist when it takes longer than a demo should.
+
+    A successor that it left behind, in the same session, is asked too.
+    """
     with suppress(ProcessLookupError):
         process.terminate()
     try:
@@ -204,3 +208,5 @@ async def _end(process: asyncio.subprocess.Process) -> None:
         with suppress(ProcessLookupError):
             process.kill()
         await process.wait()
+    with suppress(ProcessLookupError, PermissionError):
+        os.killpg(process.pid, signal.SIGTERM)

@@ -81,6 +81,24 @@ async def test_a_gateway_that_ends_by_itself_ends_the_demo() -> None:
         await run(plan("raise SystemExit(3)"), clock=time.time, ready=lambda: None)
 
 
+LEAVING = f"""
+import socket, subprocess, sys, time
+subprocess.Popen([sys.executable, "-c", {READY!r}, sys.argv[1]])
+while socket.socket().connect_ex(("127.0.0.1", int(sys.argv[1]))):
+    time.sleep(0.02)
+sys.exit(3)
+"""
+
+
+async def test_whoever_took_over_from_the_gateway_ends_with_the_demo() -> None:
+    laid = plan(LEAVING)
+    with pytest.raises(DemoFailed, match="status 3"):
+        await run(laid, clock=time.time, ready=lambda: None)
+    async with asyncio.timeout(20):
+        while await reachable(f"http://127.0.0.1:{laid.admin.port}/readyz"):
+            await asyncio.sleep(0.02)
+
+
 async def test_a_taken_port_is_named_with_the_key_that_changes_it() -> None:
     with listening_socket() as taken:
         taken.listen()
