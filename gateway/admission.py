@@ -141,11 +141,13 @@ class Admission:
             raise
 
     def at_once(self, passage: Passage, inbound: Inbound) -> Route | None:
-        """Return what `authorize` would, None where somebody has to be asked.
+        """Return what `authorize` would, None where somebody has to be asked, or the request to be counted.
 
         Decides by the same calls, tells nobody, and can be repeated. Raises what they raise.
         """
         route = passage.route = self.match(inbound)
+        if route.rate is not None:
+            return None  # it could be counted in vain
         if _session_counts(route, inbound) and not self._known_at_once(passage, inbound, route):
             return None
         return self._decide(passage, inbound, route)

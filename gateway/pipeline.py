@@ -162,7 +162,7 @@ class Pipeline:
         Decides as `proxy` does, tells nobody, and can be repeated. Raises what it raises.
         """
         route = self._admission.at_once(passage, inbound)
-        if route is None or route.rate is not None:  # it could be counted in vain
+        if route is None:
             return None
         pool = self._pool(route)
         _check_length(route, inbound)

@@ -6,7 +6,7 @@ from gateway.admission import Admission, told_of
 from gateway.errors import AccessDenied, LoginRequired, MethodRefused, NoRoute, RequestRejected
 from gateway.flows.resume import NOBODY, Resumed
 from gateway.model.inbound import Inbound
-from gateway.model.route import Access, Route, Rules
+from gateway.model.route import Access, Rate, Route, Rules
 from gateway.model.session import Session
 from gateway.passage import Passage
 from gateway.routing.table import Table
@@ -118,6 +118,13 @@ async def test_at_once_is_decided_as_ever_and_nobody_is_told(path: str, who: Res
         assert now.at_once(ours, to) == await then.authorize(theirs, to)
     for fact in ("route", "session", "decision", "reason"):
         assert getattr(ours, fact) == getattr(theirs, fact)
+
+
+def test_what_is_counted_is_not_decided_at_once() -> None:
+    counted, to = told_route("/", rate=Rate(requests=1, per=1.0)), at("/")
+    ours = passage(to)
+    assert admission(Known(SOMEBODY), counted).at_once(ours, to) is None
+    assert (ours.session, ours.decision) == (None, "")
 
 
 def test_where_somebody_has_to_be_asked_nothing_is_decided_at_once() -> None:

@@ -107,7 +107,7 @@ def _unsent(
 
 
 def _never_had(path: KeyPath, name: str, kept: frozenset[str], *, told: bool) -> Iterator[Finding]:
-    """Yield a claim that nobody has, or that is one letter away from another."""
+    """Yield a claim that nobody has, or whose name is nearly that of another."""
     if name in kept:
         return
     close = nearest(name, sorted(kept))

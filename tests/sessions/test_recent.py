@@ -35,3 +35,10 @@ def test_G6_never_more_bytes_are_kept_and_the_last_that_fits_is(lines: list[byte
         kept = {each for each in lines if recent.find(each) is not None}
         assert sum(map(len, kept)) <= SIZE
         assert len(kept) <= 4
+
+
+def test_what_is_too_large_displaces_nothing() -> None:
+    recent: Recent[int] = Recent(size=SIZE)
+    recent.keep(b"a", 1)
+    recent.keep(b"x" * (SIZE + 1), 2)
+    assert (recent.find(b"a"), recent.find(b"x" * (SIZE + 1))) == (1, None)
